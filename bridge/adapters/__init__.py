@@ -1,0 +1,1 @@
+"""The outside world: HTTP, the store, processes. I/O, and no rules."""

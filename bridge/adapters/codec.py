@@ -1,0 +1,126 @@
+"""How what the core knows is written into the store, and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.core.button import Button
+from bridge.core.change import ChangeType, Held
+from bridge.core.delivery import Attempt
+from bridge.core.event import Event
+from bridge.core.task import TaskSnapshot, TaskStatus
+
+_BUTTON = ("custom_id", "label", "emoji", "kind", "index", "needs_modal")
+_PLAIN = (
+    "id",
+    "progress",
+    "action",
+    "prompt",
+    "prompt_en",
+    "final_prompt",
+    "description",
+    "fail_reason",
+    "image_url",
+    "submit_time",
+    "start_time",
+    "finish_time",
+    "state",
+)
+
+
+def dumps(value: object) -> str:
+    """Write JSON as compactly as it goes."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def write_snapshot(snapshot: TaskSnapshot) -> str:
+    """Write a snapshot; what is unset is left out."""
+    row: dict[str, object] = {
+        name: value for name in _PLAIN if (value := getattr(snapshot, name)) is not None
+    }
+    row["status"] = snapshot.status
+    row["video_urls"] = snapshot.video_urls
+    row["buttons"] = [
+        [getattr(button, name) for name in _BUTTON] for button in snapshot.buttons
+    ]
+    return dumps(row)
+
+
+def read_snapshot(text: str | None) -> TaskSnapshot | None:
+    """Read a snapshot back; ``None`` for a task that was never seen."""
+    if not text:
+        return None
+    row: dict[str, Any] = json.loads(text)
+    status = row.pop("status")
+    buttons = (
+        Button(**dict(zip(_BUTTON, values, strict=True)))
+        for values in row.pop("buttons")
+    )
+    return TaskSnapshot(
+        status=None if status is None else TaskStatus(status),
+        video_urls=tuple(row.pop("video_urls")),
+        buttons=tuple(buttons),
+        **row,
+    )
+
+
+def write_held(held: Held) -> str:
+    """Write what is held of a task."""
+    return dumps([held.status, held.progress, held.told, held.ended, held.digest])
+
+
+def read_held(text: str | None) -> Held:
+    """Read what is held of a task; the empty text is a task never seen."""
+    if not text:
+        return Held()
+    status, progress, told, ended, digest = json.loads(text)
+    return Held(
+        status=None if status is None else TaskStatus(status),
+        progress=progress,
+        told=told,
+        ended=None if ended is None else ChangeType(ended),
+        digest=digest,
+    )
+
+
+def write_event(event: Event) -> dict[str, object]:
+    """Write an event as the scripts take it."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "subject": event.subject,
+        "upstream": event.upstream or "",
+        "sequence": event.sequence,
+        "at": event.at,
+        "body": event.body,
+    }
+
+
+def read_event(event_id: str, row: Mapping[str, str]) -> Event:
+    """Read an event's hash."""
+    return Event(
+        id=event_id,
+        type=row["type"],
+        subject=row["subject"],
+        upstream=row["upstream"] or None,
+        sequence=int(row["sequence"]),
+        at=float(row["at"]),
+        body=row["body"],
+    )
+
+
+def write_attempt(attempt: Attempt, *, endpoint: str, verdict: str) -> str:
+    """Write an attempt for the attempt log; its `detail` is cut to 1 KiB."""
+    return dumps(
+        {
+            "endpoint": endpoint,
+            "started": round(attempt.started, 3),
+            "took": round(attempt.took, 4),
+            "status": attempt.status,
+            "fault": attempt.fault,
+            "detail": attempt.detail[:1024],
+            "verdict": verdict,
+        }
+    )

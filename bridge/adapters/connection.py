@@ -1,0 +1,176 @@
+"""
+Connections to the store: every form of address, one way to fail.
+
+A `redis_url` is ``redis://``, ``rediss://`` (TLS), ``unix:///path``, or
+``sentinel://host:26379,host:26379/<service>/<db>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.asyncio.retry import Retry
+from redis.exceptions import AuthenticationError
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from bridge.errors import StoreRefused, StoreUnavailable
+
+#: The version of the layout described in ``lua/common.lua``.
+SCHEMA = "1"
+#: Seconds that a single command may take. A frozen server must not freeze us.
+COMMAND_TIMEOUT = 5.0
+
+
+def connect(url: str) -> Redis:
+    """
+    Return a client for a store; nothing is sent yet.
+
+    It decodes answers and does not repeat calls by itself.
+    """
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": COMMAND_TIMEOUT,
+        "socket_connect_timeout": 3.0,
+        "health_check_interval": 30,
+    }
+    parts = urlsplit(url)
+    if parts.scheme != "sentinel":
+        client: Redis = Redis.from_url(url, **options)
+        return client
+    hosts, _, rest = url.removeprefix("sentinel://").partition("/")
+    service, _, database = rest.partition("/")
+    credentials, _, addresses = hosts.rpartition("@")
+    username, _, password = credentials.partition(":")
+    watchers = [_address(address) for address in addresses.split(",")]
+    sentinel = Sentinel(watchers, socket_timeout=3.0)
+    master: Redis = sentinel.master_for(
+        service or "mymaster",
+        db=int(database or 0),
+        username=username or None,
+        password=password or None,
+        **options,
+    )
+    return master
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else (text, 26379)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """
+    Translate what the client raises, without the address.
+
+    Raises:
+        StoreUnavailable: It does not answer, or has no memory left.
+
+        StoreRefused: It does not let us in.
+    """
+    try:
+        yield
+    except AuthenticationError as error:
+        msg = "the store refuses the password; check BRIDGE_REDIS_URL"
+        raise StoreRefused(msg) from error
+    except BusyLoadingError as error:
+        msg = "the store is still loading its data"
+        raise StoreUnavailable(msg) from error
+    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        raise StoreUnavailable from error
+    except OutOfMemoryError as error:
+        msg = "the store's memory is used up"
+        raise StoreUnavailable(msg) from error
+    except RedisError as error:
+        if "OOM" in str(error):
+            msg = "the store's memory is used up"
+            raise StoreUnavailable(msg) from error
+        raise
+
+
+async def inspect(client: Redis, namespace: str) -> list[str]:
+    """
+    Check that a store may be used, and note the layout's version in it.
+
+    Returns:
+        What an operator should know about it, one sentence each.
+
+    Raises:
+        StoreUnavailable: It does not answer.
+
+        StoreRefused: It evicts keys, is too old, or holds another version's data.
+    """
+    with store_errors():
+        facts = await client.info()
+        schema_key = f"{{{namespace}}}:schema"
+        await client.set(schema_key, SCHEMA, nx=True)
+        schema = await client.get(schema_key)
+    version = str(facts.get("redis_version", "0"))
+    if int(version.split(".")[0]) < 7:
+        msg = f"the store is Redis {version}; mjbridge needs Redis 7.0 or Valkey 8 or newer"
+        raise StoreRefused(msg)
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        msg = (
+            f"the store evicts keys when its memory is full (maxmemory-policy {policy}), "
+            "so it would lose deliveries; set maxmemory-policy noeviction"
+        )
+        raise StoreRefused(msg)
+    if schema != SCHEMA:
+        msg = (
+            f"the store holds data of layout version {schema}, this mjbridge knows "
+            f"version {SCHEMA}; use the mjbridge that wrote it, or another namespace"
+        )
+        raise StoreRefused(msg)
+    if not int(facts.get("aof_enabled", 0)):
+        return ["the store keeps no append-only file: a restart of it loses deliveries"]
+    return []
+
+
+async def wait_for(
+    check: Callable[[], Awaitable[list[str]]],
+    *,
+    say: Callable[[str], None],
+    sleep: Callable[[float], Awaitable[None]],
+    tries: int | None = None,
+) -> list[str]:
+    """
+    Wait until a store answers, and say so every few seconds.
+
+    Args:
+        check: Raises `StoreUnavailable` while it does not.
+
+        say: Tells a person.
+
+        sleep: Waits for so many seconds.
+
+        tries: Half seconds to wait; ``None`` for ever.
+
+    Raises:
+        StoreUnavailable: It did not answer in time.
+    """
+    tried = 0
+    while True:
+        try:
+            warnings = await check()
+        except StoreUnavailable as error:
+            tried += 1
+            if tries is not None and tried > tries:
+                raise
+            if tries is None and tried % 10 == 1:
+                say(f"waiting for the store: {error}")
+            await sleep(0.5)
+            continue
+        if tries is None and tried:
+            say("the store is back")
+        return warnings

@@ -1,0 +1,30 @@
+-- Send an event to an endpoint again, out of order, in a lane of its own.
+--
+-- Reads and writes  event:<id>, lane:<endpoint>:~<id>, fresh:<endpoint>, health:<endpoint>,
+--                   open, closed, ready, wake:deliver
+-- ARGV              event id, endpoint, at ('1' only if it is dead there)
+-- Returns           {wake a deliverer?, queued | open | unknown | skipped}
+--
+-- unknown: the event is not kept any more, or was never for this endpoint.
+
+local id, endpoint, dead_only = ARGV[1], ARGV[2], ARGV[3] == '1'
+local now = clock()
+local key = P .. 'event:' .. id
+local state = redis.call('HGET', key, 'to:' .. endpoint)
+if not state then return {0, 'unknown'} end
+if state == 'pending' then return {0, 'open'} end
+if dead_only and state ~= 'dead' then return {0, 'skipped'} end
+
+redis.call('PERSIST', key)
+redis.call('PERSIST', P .. 'attempts:' .. id)
+redis.call('HSET', key, 'to:' .. endpoint, 'pending')
+redis.call('HDEL', key, 'why:' .. endpoint)
+redis.call('HINCRBY', key, 'open', 1)
+redis.call('ZREM', P .. 'closed', id)
+redis.call('ZREM', P .. 'dead:' .. endpoint, id)
+redis.call('ZADD', P .. 'open', now, id)
+redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', 1)
+redis.call('RPUSH', P .. 'lane:' .. endpoint .. ':~' .. id, id)
+redis.call('ZADD', P .. 'fresh:' .. endpoint, now, '~' .. id)
+arm(endpoint, now)
+return {wake('deliver'), 'queued'}

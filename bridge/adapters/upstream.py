@@ -1,0 +1,215 @@
+"""
+A gateway that is polled over HTTP.
+
+`HttpUpstream.fetch` turns whatever a gateway does into one `Answer`. What it takes for
+that, beyond one request, is in here:
+
+- *Another way to ask.* Some servers have no ``list-by-condition``. Then its sibling
+  ``list-by-ids`` is asked, then every task by itself. What worked is remembered, and the
+  first way is tried again now and then.
+- *A poison id.* One id that a gateway chokes on fails a whole batch. A refused batch is
+  halved until the poison is alone; what was found to be poison is asked for by itself
+  from then on.
+- *A gateway that refuses everything* looks the same from afar. So where nothing was
+  answered at all, an id that no gateway knows is asked for: if even that is refused, it
+  is not the ids' fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bridge.adapters.exchange import Reply
+from bridge.adapters.gateway import Gateway, UpstreamOptions, is_gone, is_refusal
+from bridge.core.task import TaskSnapshot
+from bridge.ports import Answer, Complaint
+
+__all__ = ["HttpUpstream", "UpstreamOptions"]
+
+#: Seconds after which the first way to ask is tried again.
+RETURN_AFTER = 600.0
+#: Well-formed, and known to nobody: ids begin with the time of their submission, and this
+#: one's is in 2001.
+NOBODYS_ID = "1000000000000000"
+#: Ids that are remembered as poison.
+_MOST_POISONS = 1000
+
+#: The ways to ask for several tasks at once, the usual one first.
+_LISTS = ("task/list-by-condition", "task/list-by-ids")
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one `fetch` has found out so far."""
+
+    tasks: dict[str, TaskSnapshot] = field(default_factory=dict)
+    suspects: set[str] = field(default_factory=set)
+    complaint: Answer | None = None
+    warning: str = ""
+    answered: bool = False  #: Whether any request had a valid answer.
+
+    def add(self, answer: Answer) -> None:
+        """Take in the answer to one request; the first complaint is the one told."""
+        if answer.complaint is not None:
+            self.complaint = self.complaint or answer
+            return
+        self.answered = True
+        self.tasks.update(answer.tasks)
+        self.warning = self.warning or answer.detail
+
+
+class HttpUpstream:
+    """
+    A `bridge.ports.Upstream` over HTTP, for one event loop.
+
+    An answer with a complaint may hold tasks all the same: those that were read before
+    something went wrong.
+    """
+
+    def __init__(self, options: UpstreamOptions) -> None:
+        self._timeout = options.timeout
+        self._width = options.concurrency
+        self._gateway = Gateway(options)
+        self._way = 0  #: The place in `_LISTS` of what worked; behind them, one by one.
+        self._return_at = 0.0  #: When to try the first way again, by the loop's clock.
+        self._poisons: dict[str, None] = {}
+
+    async def fetch(self, ids: Sequence[str]) -> Answer:
+        """
+        Ask about tasks, in one request where the gateway allows it.
+
+        Never raises for what the gateway or the network does, and is over within
+        ``timeout``.
+        """
+        wanted = [*dict.fromkeys(task_id.strip() for task_id in ids if task_id.strip())]
+        found = _Round()
+        if not wanted:
+            return Answer()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._ask(wanted, found)
+        except TimeoutError:
+            what = f"no answer within {self._timeout:g} s"
+            found.add(Answer(complaint=Complaint.BROKEN, detail=what))
+        self._convict(wanted, found)
+        return self._answer(found)
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._gateway.aclose()
+
+    def _answer(self, found: _Round) -> Answer:
+        told = found.complaint or Answer(detail=found.warning)
+        return replace(
+            told,
+            tasks=found.tasks,
+            detail=self._gateway.redacted(told.detail),
+            suspects=frozenset(found.suspects),
+        )
+
+    # --- ways to ask ------------------------------------------------------------------
+
+    async def _ask(self, ids: list[str], found: _Round) -> None:
+        now = asyncio.get_running_loop().time()
+        first = 0 if now >= self._return_at else self._way
+        gone: list[Reply] = []
+        for way in (*range(first, len(_LISTS) + 1), *range(first)):
+            if way < len(_LISTS):
+                nothing = await self._ask_list(_LISTS[way], ids, found)
+            else:
+                nothing = await self._ask_each(ids, found)
+            if nothing is None:
+                if found.answered and (way != first or way == 0):
+                    self._way, self._return_at = way, now + RETURN_AFTER
+                return
+            gone.append(nothing)
+        found.add(self._gateway.read(gone[0], ids))
+
+    async def _ask_list(
+        self, route: str, ids: list[str], found: _Round
+    ) -> Reply | None:
+        """Ask for all at once; return the reply if it is that there is no such address."""
+        alone = [task_id for task_id in ids if task_id in self._poisons]
+        batch = [task_id for task_id in ids if task_id not in self._poisons]
+        first, later = (batch, alone) if batch else (alone[:1], alone[1:])
+        reply = await self._gateway.ask(route, first)
+        if is_gone(reply):
+            return reply
+        await self._weigh(route, first, reply, found)
+        async with asyncio.TaskGroup() as group:
+            for task_id in later:
+                group.create_task(self._ask_part(route, [task_id], found))
+        if self._are_unproven(found):
+            await self._test(route, found)
+        return None
+
+    async def _ask_part(self, route: str, ids: list[str], found: _Round) -> None:
+        if found.complaint is None:
+            await self._weigh(route, ids, await self._gateway.ask(route, ids), found)
+
+    async def _weigh(
+        self, route: str, ids: list[str], reply: Reply, found: _Round
+    ) -> None:
+        """Take in a reply; if it refuses several ids, ask for each half of them."""
+        if not is_refusal(reply):
+            found.add(self._gateway.read(reply, ids))
+        elif len(ids) == 1:
+            found.suspects.update(ids)
+        elif found.complaint is None:
+            middle = len(ids) // 2
+            halves = ids[:middle], ids[middle:]
+            replies = await asyncio.gather(
+                *(self._gateway.ask(route, half) for half in halves)
+            )
+            if not found.answered and all(map(is_refusal, replies)):
+                # Before this becomes a request for each id: is it about them at all?
+                await self._test(route, found)
+            async with asyncio.TaskGroup() as group:
+                for half, its_reply in zip(halves, replies, strict=True):
+                    group.create_task(self._weigh(route, half, its_reply, found))
+
+    async def _test(self, route: str, found: _Round) -> None:
+        """Ask for what nobody knows: a gateway that refuses that refuses us."""
+        reply = await self._gateway.ask(route, [NOBODYS_ID])
+        found.add(self._gateway.read(reply, [NOBODYS_ID]))
+
+    async def _ask_each(self, ids: list[str], found: _Round) -> Reply | None:
+        """Ask for each alone; return the reply if it is that there is no such address."""
+        for start in range(0, len(ids), self._width):
+            some = ids[start : start + self._width]
+            replies = await asyncio.gather(
+                *(self._gateway.ask_for(task_id) for task_id in some)
+            )
+            for task_id, reply in zip(some, replies, strict=True):
+                if is_refusal(reply):
+                    found.suspects.add(task_id)
+                elif not is_gone(reply):
+                    found.add(self._gateway.read(reply, [task_id], alone=True))
+            if found.complaint is not None:
+                break
+            if not found.answered and all(map(is_gone, replies)):
+                return replies[0]
+        if self._are_unproven(found):
+            reply = await self._gateway.ask_for(NOBODYS_ID)
+            found.add(self._gateway.read(reply, [NOBODYS_ID], alone=True))
+        return None
+
+    # --- poison -----------------------------------------------------------------------
+
+    def _are_unproven(self, found: _Round) -> bool:
+        """Whether the suspects may be innocent: the gateway refused all there was."""
+        is_silent = not found.answered and found.complaint is None
+        return is_silent and not found.suspects <= self._poisons.keys()
+
+    def _convict(self, ids: list[str], found: _Round) -> None:
+        """Remember suspects as poison, if the gateway answered anything else at all."""
+        if not found.answered:
+            found.suspects &= self._poisons.keys()
+        elif found.complaint is None:
+            for task_id in ids:
+                self._poisons.pop(task_id, None)
+        self._poisons.update(dict.fromkeys(found.suspects))
+        for task_id in [*self._poisons][:-_MOST_POISONS]:
+            del self._poisons[task_id]

@@ -1,0 +1,47 @@
+"""The Celery app: ``celery -A bridge worker``, ``celery -A bridge beat``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.beat import ScheduleEntry, Scheduler
+from kombu import Queue
+
+#: Ticks of a queue that may wait unread. More would say nothing more.
+MOST_WAITING = 2
+
+
+class TickScheduler(Scheduler):  # type: ignore[misc]  # celery has no types for it
+    """
+    A scheduler in memory that does not pile up ticks while no worker reads them.
+
+    An expired message is discarded only when it is received: over a weekend without
+    workers, one tick a second would fill the broker with a quarter of a million.
+    """
+
+    def apply_async(
+        self,
+        entry: ScheduleEntry,
+        producer: Any = None,  # noqa: ANN401
+        advance: bool = True,  # noqa: FBT001, FBT002 - the signature is Celery's
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Send an entry's task, unless its queue has unread ticks."""
+        queue = self.app.amqp.router.route({}, entry.task)["queue"]
+        if self._waiting(queue.name) >= MOST_WAITING:
+            if advance:
+                self.reserve(entry)
+            return None
+        return super().apply_async(entry, producer=producer, advance=advance, **options)
+
+    def _waiting(self, queue: str) -> int:
+        with self.app.connection_or_acquire(self.connection) as connection:
+            channel = connection.default_channel
+            declared = Queue(queue, channel=channel).queue_declare(passive=False)
+            return int(declared.message_count)
+
+
+app = Celery("mjbridge")
+app.config_from_object("celeryconfig")
+app.conf.task_queues = [Queue(name) for name in app.conf.worker_queues]

@@ -1,0 +1,141 @@
+"""
+Sample events: to look at, and to try an endpoint with, before anything has happened.
+
+They are built by the same code as the real ones, from the example task of the gateway's
+own documentation, and say in every form that they are samples: the upstream is called
+``sample``, and tasks carry ``"sample": true`` in their metadata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from bridge.core.button import Button
+from bridge.core.change import Change, ChangeType
+from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
+from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.errors import Misconfigured
+
+#: What upstreams and endpoints of sample events are called.
+NAME = "sample"
+
+_REASON = "this is a sample: nothing is wrong"
+_JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
+_WAITING = TaskSnapshot(
+    id="1730621826053455",
+    status=TaskStatus.SUBMITTED,
+    progress=0,
+    action="IMAGINE",
+    prompt="pig --v 6.1",
+    prompt_en="pig --v 6.1",
+    final_prompt="pig --v 6.1",
+    description="Submit success",
+    submit_time=1730621826053,
+)
+_RUNNING = replace(
+    _WAITING, status=TaskStatus.IN_PROGRESS, progress=0, start_time=1730621828024
+)
+_DONE = replace(
+    _RUNNING,
+    status=TaskStatus.SUCCESS,
+    progress=100,
+    finish_time=1730621855817,
+    image_url=(
+        "https://cdnmjp.oneabc.org/attachments/1300842274347028520/1302547211321741343/"
+        f"kennedyhernandez46715_74108_pig_{_JOB}.png?ex=6728831f&is=6727319f"
+        "&hm=f6d701914d608e4da9298d2290b3616317264a70635fbf08a37ca6c1bb671b50&"
+    ),
+    buttons=(
+        *(
+            Button.of(f"MJ::JOB::upsample::{n}::{_JOB}", f"U{n}", None)
+            for n in range(1, 5)
+        ),
+        Button.of(f"MJ::JOB::reroll::0::{_JOB}::SOLO", None, "🔄"),
+        *(
+            Button.of(f"MJ::JOB::variation::{n}::{_JOB}", f"V{n}", None)
+            for n in range(1, 5)
+        ),
+    ),
+)
+_FAILED = replace(
+    _RUNNING, status=TaskStatus.FAILURE, finish_time=1730621855817, fail_reason=_REASON
+)
+
+#: (sequence, status before, snapshot after) of each change of a task.
+_CHANGES: dict[ChangeType, tuple[int, TaskStatus | None, TaskSnapshot]] = {
+    ChangeType.SUBMITTED: (1, None, _WAITING),
+    ChangeType.ACTION_REQUIRED: (
+        2,
+        TaskStatus.SUBMITTED,
+        replace(_WAITING, status=TaskStatus.MODAL),
+    ),
+    ChangeType.STARTED: (2, TaskStatus.SUBMITTED, _RUNNING),
+    ChangeType.PROGRESS: (3, TaskStatus.IN_PROGRESS, replace(_RUNNING, progress=46)),
+    ChangeType.SUCCEEDED: (4, TaskStatus.IN_PROGRESS, _DONE),
+    ChangeType.FAILED: (4, TaskStatus.IN_PROGRESS, _FAILED),
+    ChangeType.CANCELLED: (
+        4,
+        TaskStatus.IN_PROGRESS,
+        replace(_RUNNING, status=TaskStatus.CANCEL, finish_time=1730621855817),
+    ),
+    ChangeType.LOST: (
+        4,
+        TaskStatus.IN_PROGRESS,
+        replace(_RUNNING, fail_reason=f"missing: {_REASON}"),
+    ),
+    ChangeType.CORRECTED: (5, TaskStatus.FAILURE, _DONE),
+}
+
+
+def sample_event(event_type: str, at: float) -> Event:
+    """
+    Make a sample event of any type.
+
+    Args:
+        event_type: One of `bridge.core.event.EVENT_TYPES`.
+
+        at: Its time, in seconds since the epoch. Two samples of one type and time are
+            equal; those of different times have different ids, so that a receiver that
+            drops repeats hears every test.
+
+    Raises:
+        Misconfigured: There is no such type.
+    """
+    if event_type not in EVENT_TYPES:
+        msg = (
+            f"there is no event type {event_type!r}; there are {', '.join(EVENT_TYPES)}"
+        )
+        raise Misconfigured(msg)
+    made = (
+        _task_event(event_type, at)
+        if event_type.startswith("task.")
+        else _notice(event_type, at)
+    )
+    digest = sha256(f"{NAME} {event_type} {at!r}".encode()).hexdigest()
+    return replace(made, id=f"evt_{digest[:32]}")
+
+
+def _task_event(event_type: str, at: float) -> Event:
+    kind = ChangeType(event_type)
+    sequence, before, after = _CHANGES[kind]
+    return task_event(
+        TaskKey(NAME, after.id),
+        Change(type=kind, before=before, after=after),
+        sequence=sequence,
+        metadata={"sample": True},
+        at=at,
+    )
+
+
+def _notice(event_type: str, at: float) -> Event:
+    kind = NoticeType(event_type)
+    dead = kind is NoticeType.DELIVERY_DEAD
+    return notice(
+        kind,
+        name=NAME,
+        reason=_REASON,
+        since=at - 600,
+        at=at,
+        event=sample_event(ChangeType.SUCCEEDED, at - 600) if dead else None,
+    )

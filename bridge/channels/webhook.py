@@ -1,0 +1,47 @@
+"""
+The webhook channel: signed JSON for programs, as Standard Webhooks describes it.
+
+The body is the event's, to the byte, on every attempt: what was signed is what is sent,
+and what a receiver saw once is what it will see again.
+"""
+
+from __future__ import annotations
+
+from bridge import __version__
+from bridge.channels import answer
+from bridge.channels.headers import with_own
+from bridge.channels.request import Request
+from bridge.channels.signing import signatures
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Event
+
+__all__ = ["read", "render"]
+
+USER_AGENT = f"mjbridge/{__version__}"
+
+read = answer.read
+
+
+def render(event: Event, endpoint: Endpoint, *, at: float, redelivery: bool) -> Request:
+    """
+    Make the request that tells a program of an event.
+
+    It is signed anew on every attempt, because receivers refuse an old timestamp.
+    """
+    body = event.body.encode()
+    timestamp = int(at)
+    headers = {
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        "webhook-id": event.id,
+        "webhook-timestamp": str(timestamp),
+    }
+    if endpoint.secrets:
+        headers["webhook-signature"] = signatures(
+            endpoint.secrets, id=event.id, at=timestamp, body=body
+        )
+    if redelivery:
+        headers["webhook-redelivery"] = "true"
+    return Request(
+        url=endpoint.url, body=body, headers=with_own(headers, endpoint.headers)
+    )

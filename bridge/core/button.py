@@ -1,0 +1,123 @@
+"""
+Buttons: what can be done next with a finished task, told from a ``customId``.
+
+The grammar is Midjourney's own (``MJ::JOB::upsample::1::<job uuid>``), the same on
+every gateway; `BUTTONS` is all that is known of it. Spelling varies in case. An
+unknown id is passed on as ``other`` with the label that it came with, so a new
+Midjourney version breaks nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "upsample",
+    "variation",
+    "reroll",
+    "upscale",
+    "vary",
+    "inpaint",
+    "outpaint",
+    "custom_zoom",
+    "pan",
+    "animate",
+    "extend",
+    "pick",
+    "other",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """
+    A button that can be pressed by submitting its `custom_id`.
+
+    Attributes:
+        label: What to print on it, from the upstream or, where that gave none, from
+            `BUTTONS`; ``None`` only if neither knows.
+
+        emoji: As the upstream gave it: a character, or the name of a custom emoji.
+
+        index: The number of the image that it acts on, from 1; ``None`` if it acts
+            on the whole.
+
+        needs_modal: Whether the upstream will ask for more (a prompt, a mask) through
+            ``/mj/submit/modal`` after it is pressed.
+    """
+
+    custom_id: str
+    label: str | None
+    emoji: str | None
+    kind: Kind
+    index: int | None
+    needs_modal: bool
+
+    @classmethod
+    def of(cls, custom_id: str, label: str | None, emoji: str | None) -> Button:
+        """Classify a button by its id. Total: any text has an answer."""
+        for pattern, kind, default_label, needs_modal in BUTTONS:
+            if match := pattern.match(custom_id):
+                number = match.groupdict().get("n")
+                index = int(number) if number else None
+                known = default_label.format(n=index) if default_label else None
+                break
+        else:
+            kind, index, known, needs_modal = "other", None, None, False
+        return cls(
+            custom_id=custom_id,
+            label=label or (None if emoji else known),
+            emoji=emoji,
+            kind=kind,
+            index=index,
+            needs_modal=needs_modal,
+        )
+
+
+def _rule(
+    pattern: str, kind: Kind, label: str | None, *, modal: bool = False
+) -> tuple[re.Pattern[str], Kind, str | None, bool]:
+    return re.compile(pattern, re.IGNORECASE), kind, label, modal
+
+
+_N = r"(?P<n>\d{1,3})(?!\d)"
+
+#: (pattern of the customId, kind, label where the upstream gives none, needs a modal).
+#: The first that matches decides.
+BUTTONS = (
+    _rule(rf"MJ::JOB::upsample::{_N}", "upsample", "U{n}"),
+    _rule(rf"MJ::JOB::variation::{_N}", "variation", "V{n}"),
+    _rule(r"MJ::JOB::reroll::", "reroll", "Reroll"),
+    _rule(rf"MJ::JOB::video_virtual_upscale::{_N}", "upsample", "U{n}"),
+    _rule(r"MJ::JOB::upsample_\w*2x_subtle", "upscale", "Upscale (Subtle)"),
+    _rule(r"MJ::JOB::upsample_\w*2x_creative", "upscale", "Upscale (Creative)"),
+    _rule(r"MJ::JOB::upsample_\w*2x", "upscale", "Upscale (2x)"),
+    _rule(r"MJ::JOB::upsample_\w*4x", "upscale", "Upscale (4x)"),
+    _rule(r"MJ::JOB::upsample_", "upscale", "Upscale"),
+    _rule(r"MJ::JOB::low_variation::", "vary", "Vary (Subtle)"),
+    _rule(r"MJ::JOB::high_variation::", "vary", "Vary (Strong)"),
+    _rule(r"MJ::Inpaint::", "inpaint", "Vary (Region)", modal=True),
+    _rule(r"MJ::Outpaint::50::", "outpaint", "Zoom Out 2x"),
+    _rule(r"MJ::Outpaint::75::", "outpaint", "Zoom Out 1.5x"),
+    _rule(r"MJ::Outpaint::100::", "outpaint", "Make Square"),
+    _rule(r"MJ::Outpaint::", "outpaint", "Zoom Out"),
+    _rule(r"MJ::CustomZoom::", "custom_zoom", "Custom Zoom", modal=True),
+    _rule(r"MJ::JOB::pan_left::", "pan", "Pan Left"),
+    _rule(r"MJ::JOB::pan_right::", "pan", "Pan Right"),
+    _rule(r"MJ::JOB::pan_up::", "pan", "Pan Up"),
+    _rule(r"MJ::JOB::pan_down::", "pan", "Pan Down"),
+    _rule(rf"MJ::JOB::animate_high_extend::{_N}", "extend", "Extend (High motion) {n}"),
+    _rule(rf"MJ::JOB::animate_low_extend::{_N}", "extend", "Extend (Low motion) {n}"),
+    _rule(r"MJ::JOB::animate_high", "animate", "Animate (High motion)"),
+    _rule(r"MJ::JOB::animate_low", "animate", "Animate (Low motion)"),
+    _rule(r"MJ::JOB::video::.*::manual", "animate", "Animate manually", modal=True),
+    _rule(r"MJ::JOB::video::.*::auto", "animate", "Animate automatically"),
+    _rule(rf"MJ::Job::PicReader::{_N}", "pick", "Imagine {n}", modal=True),
+    _rule(r"MJ::Job::PicReader::all", "pick", "Imagine all"),
+    _rule(r"MJ::Picread::Retry", "reroll", "Describe again"),
+    _rule(rf"MJ::Job::PromptAnalyzer::{_N}", "pick", "Imagine {n}", modal=True),
+    _rule(r"MJ::BOOKMARK::", "other", "Favorite"),
+    _rule(r"MJ::CancelJob::", "other", "Cancel Job"),
+)

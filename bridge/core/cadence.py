@@ -1,0 +1,100 @@
+"""
+Cadence: when to look at a task next, and when to stop waiting for it.
+
+Looking costs the gateway something and its answer is rarely fresher than its own poll
+of the proxy behind it (15 s on new-api), so an old task is looked at less often than a
+young one.
+
+Two clocks are in use, on purpose. How *often* to look depends on real time. Whether a
+task is *lost* depends on the upstream's answering clock, which moves only while the
+upstream gives valid answers: an outage of a day makes no task a day older.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.core.task import TaskStatus
+
+#: Seconds after which a task is looked at half as often.
+SETTLED_AFTER = 600.0
+#: Seconds after which a task is looked at once in `OLD_INTERVAL`.
+OLD_AFTER = 3600.0
+#: Seconds between two looks at a task older than `OLD_AFTER`.
+OLD_INTERVAL = 60.0
+#: Seconds between two looks at a task that waits for a person.
+MODAL_INTERVAL = 30.0
+#: Valid answers without a task before it can be lost: one list may be a hiccup of the
+#: gateway's database, which answers ``[]``.
+FEWEST_MISSES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """
+    How one upstream's tasks are followed; all in seconds.
+
+    Attributes:
+        poll_interval: Between two looks at a young, running task.
+
+        missing_after: Of valid answers without a task, after which it is lost.
+
+        max_age: Since tracking, after which a task that never ends is lost.
+    """
+
+    poll_interval: float = 5.0
+    missing_after: float = 300.0
+    max_age: float = 86400.0
+
+
+def next_look_in(status: TaskStatus | None, *, age: float, patience: Patience) -> float:
+    """
+    Say in how many seconds to look at a task that has not ended.
+
+    Args:
+        status: What is held; ``None`` if it was never seen.
+
+        age: Seconds since it was tracked.
+
+        patience: The upstream's.
+    """
+    interval = patience.poll_interval
+    if status is TaskStatus.MODAL:
+        return max(interval, MODAL_INTERVAL)
+    if age >= OLD_AFTER:
+        return max(interval, OLD_INTERVAL)
+    if age >= SETTLED_AFTER:
+        return 2 * interval
+    return interval
+
+
+def why_lost(
+    *, misses: int, missing_for: float, age: float, patience: Patience
+) -> str | None:
+    """
+    Say why a task is to be given up; ``None`` to go on looking.
+
+    Args:
+        misses: Valid answers in a row that did not list it, this one included.
+
+        missing_for: Seconds of the answering clock since the first of them.
+
+        age: Seconds of the answering clock since it was tracked.
+
+        patience: The upstream's.
+    """
+    if misses >= FEWEST_MISSES and missing_for >= patience.missing_after:
+        return (
+            "missing: the upstream has not listed this task "
+            f"for {_seconds(patience.missing_after)}"
+        )
+    if age >= patience.max_age:
+        return (
+            f"expired: the task has not ended within {_seconds(patience.max_age)} "
+            "of being tracked"
+        )
+    return None
+
+
+def _seconds(number: float) -> str:
+    return f"{number:g} s"

@@ -1,0 +1,241 @@
+"""
+Change detection: what, if anything, happened between two looks at a task.
+
+Rule 1: whether two looks make news is decided here and nowhere else.
+Rule 2: this module knows no clock, no store and no wire format.
+
+A task's life has an order (`TaskStatus.rank`). Steps on are told; steps that were
+skipped are not invented; steps back are silent, because gateways take them by mistake:
+a stale row, a reset counter, a row not yet synchronised. One step back is real: out of
+MODAL, where the task waited for a person, into the queue again.
+
+What ended stays ended. A finished task is looked at again only if somebody tracks it
+again, and then there is one thing left to tell: that it turned out to have another end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import blake2b
+
+from bridge.core.image import stable
+from bridge.core.task import TaskSnapshot, TaskStatus
+
+
+class ChangeType(StrEnum):
+    """What can happen to a task, as the ``type`` of its event."""
+
+    SUBMITTED = "task.submitted"
+    STARTED = "task.started"
+    PROGRESS = "task.progress"
+    ACTION_REQUIRED = "task.action_required"
+    SUCCEEDED = "task.succeeded"
+    FAILED = "task.failed"
+    CANCELLED = "task.cancelled"
+    LOST = "task.lost"
+    CORRECTED = "task.corrected"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the bridge stops to look at a task after telling this."""
+        return self in _FINAL
+
+
+_TYPE_OF_STATUS = {
+    TaskStatus.NOT_START: ChangeType.SUBMITTED,
+    TaskStatus.SUBMITTED: ChangeType.SUBMITTED,
+    TaskStatus.MODAL: ChangeType.ACTION_REQUIRED,
+    TaskStatus.IN_PROGRESS: ChangeType.STARTED,
+    TaskStatus.SUCCESS: ChangeType.SUCCEEDED,
+    TaskStatus.FAILURE: ChangeType.FAILED,
+    TaskStatus.CANCEL: ChangeType.CANCELLED,
+}
+_FINAL = frozenset(
+    {
+        ChangeType.SUCCEEDED,
+        ChangeType.FAILED,
+        ChangeType.CANCELLED,
+        ChangeType.LOST,
+        ChangeType.CORRECTED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """
+    What the bridge remembers of a task to judge the next look: small, on purpose.
+
+    Attributes:
+        status: The furthest status seen; ``None`` if the task was never seen.
+
+        progress: The highest progress seen since the task last waited.
+
+        told: The progress that the last event told.
+
+        ended: How the task ended for the bridge; ``None`` while it is followed.
+
+        digest: A fingerprint of the snapshot last kept, without what gateways
+            decorate anew on every answer.
+    """
+
+    status: TaskStatus | None = None
+    progress: int = 0
+    told: int = 0
+    ended: ChangeType | None = None
+    digest: str = ""
+
+
+#: What is held of a task that was never seen.
+NOTHING = Held()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """
+    One thing that happened to a task, as far as we saw it.
+
+    Attributes:
+        before: The status told or held before; ``None`` at first sight.
+
+        after: What the event tells; ``None`` only for a task that was lost before it
+            was ever seen.
+    """
+
+    type: ChangeType
+    before: TaskStatus | None
+    after: TaskSnapshot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """
+    What to keep after a look, and what to tell.
+
+    Attributes:
+        held: To be remembered for the next look.
+
+        snapshot: The snapshot to keep, its status and progress never behind those
+            held; ``None`` if it says nothing new, and nothing needs to be written.
+
+        over: Whether there is nothing left to look for.
+    """
+
+    held: Held
+    snapshot: TaskSnapshot | None
+    change: Change | None
+    over: bool
+
+
+def observe(held: Held, seen: TaskSnapshot, *, progress_step: int) -> Observation:
+    """
+    Weigh what the upstream just said against what we hold.
+
+    Args:
+        held: What was kept last time; `NOTHING` for a task new to us.
+
+        seen: The fresh snapshot, for the same task.
+
+        progress_step: Percentage points between two ``task.progress``; 1 to 100.
+    """
+    status = _status_of(held, seen)
+    if held.ended is not None:
+        return _look_again(held, replace(seen, status=status), status)
+    if status.is_final:
+        return _tell(held, seen, status, _TYPE_OF_STATUS[status])
+    if held.status is None:
+        return _tell(held, seen, status, _TYPE_OF_STATUS[status])
+    if held.status is TaskStatus.MODAL and status.waits:
+        waiting_again = replace(held, progress=0, told=0)
+        return _tell(waiting_again, seen, status, ChangeType.SUBMITTED)
+    if status.rank < held.status.rank:
+        return _keep(held, seen, held.status)
+    if status is held.status:
+        progress = seen.progress or 0
+        if status is TaskStatus.IN_PROGRESS and progress >= held.told + progress_step:
+            return _tell(held, seen, status, ChangeType.PROGRESS)
+        return _keep(held, seen, status)
+    if status.waits:
+        return _keep(held, seen, status)
+    return _tell(held, seen, status, _TYPE_OF_STATUS[status])
+
+
+def lose(held: Held, kept: TaskSnapshot | None, reason: str) -> Observation:
+    """
+    Give a task up: it is missing, or it outlived its time.
+
+    Args:
+        held: What was kept last time.
+
+        kept: The whole snapshot kept last time, if there is one.
+
+        reason: Why, for a person; it becomes the event's ``failReason``.
+    """
+    after = None if kept is None else replace(kept, fail_reason=reason)
+    change = Change(type=ChangeType.LOST, before=held.status, after=after)
+    if held.ended is not None:
+        return Observation(held=held, snapshot=None, change=None, over=True)
+    ended = replace(held, ended=ChangeType.LOST)
+    return Observation(held=ended, snapshot=None, change=change, over=True)
+
+
+def _status_of(held: Held, seen: TaskSnapshot) -> TaskStatus:
+    if seen.status is not None:
+        return seen.status
+    if seen.fail_reason is not None:
+        # A gateway that refused the submission keeps the row with the reason and an
+        # empty status for ever: the proxy behind it never knew the id.
+        return TaskStatus.FAILURE
+    return held.status or TaskStatus.SUBMITTED
+
+
+def _look_again(held: Held, seen: TaskSnapshot, status: TaskStatus) -> Observation:
+    if not status.is_final:
+        return Observation(held=held, snapshot=None, change=None, over=False)
+    ended = _TYPE_OF_STATUS[status]
+    if ended is held.ended:
+        return Observation(held=held, snapshot=None, change=None, over=True)
+    observation = _tell(held, seen, status, ChangeType.CORRECTED)
+    return replace(observation, held=replace(observation.held, ended=ended))
+
+
+def _tell(
+    held: Held, seen: TaskSnapshot, status: TaskStatus, kind: ChangeType
+) -> Observation:
+    kept = _keep(held, seen, status)
+    after = _merged(held, seen, status)
+    told = kept.held.progress if after.progress is not None else held.told
+    ended = kind if kind.is_final else None
+    return Observation(
+        held=replace(kept.held, told=told, ended=ended),
+        snapshot=after,
+        change=Change(type=kind, before=held.status, after=after),
+        over=kind.is_final,
+    )
+
+
+def _keep(held: Held, seen: TaskSnapshot, status: TaskStatus) -> Observation:
+    merged = _merged(held, seen, status)
+    digest = _digest(merged)
+    kept = replace(held, status=status, progress=merged.progress or 0, digest=digest)
+    return Observation(
+        held=kept,
+        snapshot=None if digest == held.digest else merged,
+        change=None,
+        over=False,
+    )
+
+
+def _merged(held: Held, seen: TaskSnapshot, status: TaskStatus) -> TaskSnapshot:
+    progress = seen.progress
+    if held.progress > (progress or 0):
+        progress = held.progress
+    return replace(seen, status=status, progress=progress)
+
+
+def _digest(snapshot: TaskSnapshot) -> str:
+    told = replace(snapshot, image_url=stable(snapshot.image_url))
+    return blake2b(
+        repr(told).encode(errors="backslashreplace"), digest_size=8
+    ).hexdigest()

@@ -1,0 +1,363 @@
+"""
+USE CASE 2: deliver. Due deliveries are claimed, rendered, sent, and what came of each
+is settled.
+
+    claim  ->  render  ->  send  ->  judge  ->  settle (one step: lane, log, health)
+
+The `Pump` keeps a window of attempts in flight in one process's event loop. It never
+waits for all of a batch: as soon as one attempt is over its place is filled, so that a
+slow receiver costs its own place and nobody else's. A Celery message only kicks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.channels import Channel
+from bridge.core.delivery import (
+    MAX_CRASHES,
+    Attempt,
+    Fate,
+    Fault,
+    Verdict,
+    judge,
+)
+from bridge.core.endpoint import Endpoint, receivers
+from bridge.core.event import Event, NoticeType, notice
+from bridge.errors import BridgeError
+from bridge.ports import Delivery, DeliveryStore, Sender, Settlement, Telling
+
+log = structlog.get_logger(__name__)
+
+#: Attempts in flight at once, in one process.
+WINDOW = 200
+#: Deliveries in one claim, and settlements in one settle: a script's work is bounded.
+AT_ONCE = 100
+#: Seconds within which the pump itself waits for the next due delivery. Beat ticks
+#: every second, so waiting longer would gain nothing.
+NEAR = 1.0
+#: Seconds that everything else may go on between two suspects, which are claimed alone.
+BETWEEN_SUSPECTS = 0.05
+#: Seconds between two tries to settle with a store that is away.
+SETTLE_AGAIN = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """An endpoint, and the channel that speaks to it."""
+
+    endpoint: Endpoint
+    channel: Channel
+
+
+class Pump:
+    """Delivers to every endpoint, in one process's event loop."""
+
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        *,
+        store: DeliveryStore,
+        sender: Sender,
+        receivers: Mapping[str, Receiver],
+        now: Callable[[], float],
+        elapsed: Callable[[], float],
+        roll: Callable[[], float],
+        window: int = WINDOW,
+    ) -> None:
+        """
+        Make a pump that is not running yet.
+
+        Args:
+            store: Where deliveries are claimed and settled.
+
+            sender: What sends requests.
+
+            receivers: By the endpoint's name.
+
+            now: Says the time, in seconds since the epoch, by this machine's clock.
+
+            elapsed: A clock that only goes forward, in seconds.
+
+            roll: Rolls a number in ``[0, 1)``.
+
+            window: Attempts in flight at once.
+        """
+        self._store = store
+        self._sender = sender
+        self._receivers = receivers
+        self._now = now
+        self._elapsed = elapsed
+        self._roll = roll
+        self._window = window
+        self._flight: dict[asyncio.Task[None], Delivery] = {}
+        self._settling: list[Settlement] = []
+        self._settler: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._kicked = False
+        self._stopping = False
+
+    def kick(self) -> None:
+        """Say that something may be due. Cheap, and harmless if nothing is."""
+        self._kicked = True
+        self._resume()
+
+    async def idle(self) -> None:
+        """Wait until nothing is due soon, in flight or unsettled."""
+        while waiting := [task for task in (self._work, self._settler) if task]:
+            await asyncio.wait(waiting)
+
+    async def stop(self, grace: float) -> None:
+        """
+        Claim no more, and leave nothing behind.
+
+        Attempts in flight get `grace` seconds to end; the others are broken off and
+        their claims given back, so that somebody else attempts them at once.
+        """
+        self._stopping = True
+        self._news.set()
+        if self._flight:
+            _, late = await asyncio.wait(self._flight, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.idle()
+
+    def _resume(self) -> None:
+        self._news.set()
+        if self._work is None and not self._stopping:
+            loop = asyncio.get_running_loop()
+            self._work = loop.create_task(self._run())
+
+    # --- the window -------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._news.clear()
+                try:
+                    pause = await self._fill()
+                except BridgeError as error:
+                    log.warning("deliver.store_away", error=str(error))
+                    pause = None if not self._flight else NEAR
+                if pause is None and not self._flight and not self._kicked:
+                    return
+                await self._wait(pause)
+        finally:
+            self._work = None
+
+    async def _wait(self, pause: float | None) -> None:
+        """Wait for news: an attempt is over, a kick, or the time that something is due."""
+        try:
+            async with asyncio.timeout(NEAR if pause is None else min(pause, NEAR)):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    async def _fill(self) -> float | None:
+        """
+        Claim until the window is full or nothing more is due.
+
+        Returns:
+            Seconds until it is worth to look again; ``None`` if nothing is due soon.
+        """
+        while not self._stopping and (free := self._window - len(self._flight)) > 0:
+            woken, self._kicked = self._kicked, False
+            slow = sum(delivery.slow for delivery in self._flight.values())
+            claim = await self._store.claim_deliveries(
+                limit=min(free, AT_ONCE),
+                slow_limit=max(0, self._window // 2 - slow),
+                woken=woken,
+            )
+            for delivery in claim.deliveries:
+                self._launch(delivery)
+            if claim.suspects:
+                await self._try_suspect()
+                return BETWEEN_SUSPECTS
+            if not claim.deliveries:
+                soon = claim.next_in is not None and claim.next_in < NEAR
+                return max(claim.next_in or 0.0, 0.005) if soon else None
+        return NEAR
+
+    async def _try_suspect(self) -> None:
+        """Attempt one delivery that its workers did not survive, and nothing beside it."""
+        while self._flight:
+            await asyncio.wait(self._flight)
+        claim = await self._store.claim_deliveries(limit=1, slow_limit=1, alone=True)
+        for delivery in claim.deliveries:
+            self._launch(delivery)
+        while self._flight:
+            await asyncio.wait(self._flight)
+
+    def _launch(self, delivery: Delivery) -> None:
+        task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+        self._flight[task] = delivery
+        task.add_done_callback(self._land)
+
+    def _land(self, task: asyncio.Task[None]) -> None:
+        self._flight.pop(task, None)
+        self._news.set()
+
+    # --- one delivery -----------------------------------------------------------------
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            settlement = await self._attempt(delivery)
+        except asyncio.CancelledError:
+            self._settle(Settlement(delivery=delivery))
+            raise
+        self._settle(settlement)
+
+    async def _attempt(self, delivery: Delivery) -> Settlement:
+        receiver = self._receivers.get(delivery.endpoint)
+        if receiver is None:
+            log.warning("delivery.endpoint_unknown", endpoint=delivery.endpoint)
+            return Settlement(delivery=delivery, away=True)
+        if delivery.crashes >= MAX_CRASHES:
+            crashed = Verdict(fate=Fate.DEAD, reason="crashed the worker")
+            return self._settlement(delivery, None, crashed)
+        attempt = await self._send(delivery, receiver)
+        verdict = judge(
+            attempt,
+            delivery.tried,
+            delays=receiver.endpoint.delays,
+            roll=self._roll(),
+        )
+        _log_attempt(delivery, attempt, verdict)
+        return self._settlement(delivery, attempt, verdict)
+
+    async def _send(self, delivery: Delivery, receiver: Receiver) -> Attempt:
+        """Make one attempt. Its times are told by the store's clock."""
+        endpoint, channel = receiver.endpoint, receiver.channel
+        began = self._elapsed()
+        try:
+            request = channel.render(
+                delivery.event,
+                endpoint,
+                at=self._now(),
+                redelivery=delivery.redelivery,
+            )
+        except Exception as error:
+            log.exception("delivery.not_rendered", endpoint=endpoint.name)
+            return Attempt(
+                started=delivery.now,
+                took=self._elapsed() - began,
+                fault=Fault.RENDERING,
+                detail=type(error).__name__,
+            )
+        response = await self._sender.send(endpoint, request)
+        return channel.read(response, started=delivery.now, now=self._now())
+
+    def _settlement(
+        self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict
+    ) -> Settlement:
+        return Settlement(
+            delivery=delivery,
+            attempt=attempt,
+            verdict=verdict,
+            notices=tuple(self._notices(delivery, verdict)),
+        )
+
+    def _notices(self, delivery: Delivery, verdict: Verdict) -> Sequence[Telling]:
+        """List what operators are to hear if the verdict has its effect."""
+        told = []
+        if verdict.fate is Fate.DEAD:
+            dead = death_notice(
+                delivery.endpoint, delivery.event, verdict.reason, at=self._now()
+            )
+            told.append(dead)
+        if verdict.disable:
+            told.append(
+                self._about(NoticeType.ENDPOINT_DISABLED, delivery, verdict.reason)
+            )
+        if verdict.fate is Fate.DELIVERED and delivery.was_disabled:
+            reason = "the endpoint accepts deliveries again"
+            told.append(self._about(NoticeType.ENDPOINT_RECOVERED, delivery, reason))
+        endpoints = [receiver.endpoint for receiver in self._receivers.values()]
+        return tellings(told, endpoints)
+
+    def _about(self, kind: NoticeType, delivery: Delivery, reason: str) -> Event:
+        at = self._now()
+        return notice(kind, name=delivery.endpoint, reason=reason, since=at, at=at)
+
+    # --- settling ---------------------------------------------------------------------
+
+    def _settle(self, settlement: Settlement) -> None:
+        """Settle soon: one at a time when little is going on, many at once under load."""
+        self._settling.append(settlement)
+        if self._settler is None:
+            loop = asyncio.get_running_loop()
+            self._settler = loop.create_task(self._settle_all())
+
+    async def _settle_all(self) -> None:
+        try:
+            while self._settling:
+                batch = self._settling[:AT_ONCE]
+                try:
+                    settled = await self._store.settle(batch)
+                except BridgeError as error:
+                    # What was delivered must not be forgotten: the store is asked
+                    # until it is back. Repeating a settle changes nothing.
+                    log.warning("settle.store_away", error=str(error))
+                    if self._stopping:
+                        return
+                    await asyncio.sleep(SETTLE_AGAIN)
+                    continue
+                del self._settling[: len(batch)]
+                if settled.more:
+                    self._resume()
+        finally:
+            self._settler = None
+
+
+def death_notice(
+    endpoint: str, event: Event, reason: str, *, at: float
+) -> Event | None:
+    """
+    Say that a delivery was given up; ``None`` for an operator's event.
+
+    That one could not be told is not told in turn: it would never end.
+    """
+    if event.subject.startswith("@"):
+        return None
+    return notice(
+        NoticeType.DELIVERY_DEAD,
+        name=endpoint,
+        reason=reason,
+        since=event.at,
+        at=at,
+        event=event,
+    )
+
+
+def tellings(
+    events: Sequence[Event | None], endpoints: Sequence[Endpoint]
+) -> Sequence[Telling]:
+    """Address operators' events; those that nobody subscribes to are not made."""
+    addressed = (
+        (event, receivers(event, endpoints)) for event in events if event is not None
+    )
+    return [
+        Telling(event=event, endpoints=names) for event, names in addressed if names
+    ]
+
+
+def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
+    log.info(
+        "delivery.attempted",
+        event_id=delivery.event.id,
+        type=delivery.event.type,
+        subject=delivery.event.subject,
+        endpoint=delivery.endpoint,
+        attempt=delivery.attempts + 1,
+        outcome=attempt.outcome,
+        status=attempt.status,
+        took_ms=round(attempt.took * 1000, 1),
+        verdict=verdict.fate,
+        retry_in=round(verdict.due - attempt.started, 1) if verdict.due else None,
+        reason=verdict.reason or None,
+    )

@@ -1,0 +1,68 @@
+"""
+Errors: what a person can do something about.
+
+    BridgeError
+    ├── Misconfigured       ours to fix: a setting or an argument              exit 2
+    ├── StoreUnavailable    the store is away; it is worth trying again        exit 1
+    ├── StoreRefused        the store is there, but must not be used as it is  exit 2
+    ├── NotFound            there is no such task, event or endpoint           exit 1
+    └── Ambiguous           the id is known at several upstreams               exit 2
+
+What a receiver or an upstream does wrong is not an exception here: it is a value (an
+attempt, an answer) that the use cases weigh. An error's text is shown to people as it
+is, on one line, so it says what is wrong and what to do; it holds no secret and no URL
+that might contain one.
+"""
+
+# ruff: noqa: N818 - every name here says the trouble already; "Error" would add nothing
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class BridgeError(Exception):
+    """mjbridge could not do this; the log says more."""
+
+    #: What a command that fails with this error exits with: 1 not done, 2 wrong usage or
+    #: configuration (the same command will fail again until somebody changes something).
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """Return what the error was raised with; without that, its class's docstring."""
+        return super().__str__() or " ".join(
+            inspect.cleandoc(self.__doc__ or "").split()
+        )
+
+
+class Misconfigured(BridgeError):
+    """A setting or an argument is wrong; `mjbridge check` says which."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StoreUnavailable(BridgeError):
+    """
+    The store does not answer; start it with `mjbridge up`, or set BRIDGE_REDIS_URL to a
+    Redis or Valkey server that runs.
+    """
+
+
+class StoreRefused(BridgeError):
+    """
+    The store would lose data or holds data of another version; use a Redis or Valkey
+    server with maxmemory-policy noeviction, and the version of mjbridge that wrote to it.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+
+class NotFound(BridgeError):
+    """There is no such task, event or endpoint; `mjbridge tasks` lists what is known."""
+
+
+class Ambiguous(BridgeError):
+    """The id is known at several upstreams; say which one with --upstream."""
+
+    exit_code: ClassVar[int] = 2

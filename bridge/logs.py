@@ -1,0 +1,86 @@
+"""
+Logs: one line an event, readable on a terminal, JSON elsewhere, always on stderr.
+
+Standard output belongs to results. Libraries that put URLs into their logs are kept
+quiet, because an endpoint's URL is a password.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+#: Loggers that would name URLs, or repeat what our own lines say.
+_QUIET = ("httpx", "httpcore", "aiohttp", "asyncio", "kombu", "amqp", "urllib3")
+#: Celery logs a line for each task; ours run every second.
+_CHATTY = ("celery.app.trace", "celery.worker.strategy", "celery.beat")
+
+
+def configure(
+    level: str = "info", form: Literal["auto", "text", "json"] = "auto"
+) -> None:
+    """
+    Send all logs of this process to stderr.
+
+    Args:
+        level: The least level that is shown; a name as in `logging`.
+
+        form: ``auto`` is text if stderr is a terminal.
+    """
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(
+            fmt="%H:%M:%S" if text else "iso", utc=not text
+        ),
+    ]
+    renderer: structlog.types.Processor
+    if text:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=28
+        )
+    else:
+        shared.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_nothing,
+                renderer,
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(threshold)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name in ("httpx", "httpcore", "aiohttp"):
+        # Not even at DEBUG: their lines hold whole URLs and headers.
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _without_nothing(
+    _logger: object, _method: str, line: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    return {name: value for name, value in line.items() if value is not None}

@@ -1,0 +1,265 @@
+"""
+USE CASE 1: poll. Due tasks are claimed, the upstream is asked, and what changed is
+recorded together with the deliveries that tell it.
+
+    claim  ->  fetch  ->  observe  ->  record (one step: snapshot, event, lanes, next look)
+
+A hung upstream must not keep others from being polled, nor a Celery child from working.
+So `Poller.poll` only starts work: it returns when nothing more can be claimed, and the
+requests under way go on in the process's event loop until they end, or are given up
+at `Poller.stop`. What a crash leaves behind comes due again when its lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bridge.core.backoff import poll_backoff
+from bridge.core.cadence import Patience, next_look_in, why_lost
+from bridge.core.change import Change, Observation, lose, observe
+from bridge.core.endpoint import Endpoint, receivers
+from bridge.core.event import NoticeType, notice, task_event
+from bridge.core.task import TaskSnapshot
+from bridge.errors import BridgeError
+from bridge.ports import (
+    Answer,
+    Complaint,
+    DueTask,
+    Look,
+    PollClaim,
+    PollLimits,
+    TaskStore,
+    Telling,
+    Upstream,
+)
+
+log = structlog.get_logger(__name__)
+
+#: Failures in a row after which operators are told. A refused key needs no second try.
+FAILURES_TO_TELL = 3
+#: The longest wait that an upstream can ask for, in seconds.
+LONGEST_HOLD = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """An upstream, and how it is polled."""
+
+    upstream: Upstream
+    limits: PollLimits
+    patience: Patience
+
+
+class Poller:
+    """Polls every upstream, in one process's event loop."""
+
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        *,
+        store: TaskStore,
+        upstreams: Mapping[str, Polled],
+        endpoints: Sequence[Endpoint],
+        progress_step: int,
+        now: Callable[[], float],
+        wake: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._upstreams = upstreams
+        self._endpoints = endpoints
+        self._step = progress_step
+        self._now = now
+        self._wake = wake
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def poll(self) -> None:
+        """Start to ask about everything that is due, within the upstreams' limits."""
+        await asyncio.gather(*(self._start(name) for name in self._upstreams))
+
+    async def stop(self, grace: float) -> None:
+        """Claim no more; wait for what is under way, for `grace` seconds at most."""
+        self._stopping = True
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _start(self, name: str) -> None:
+        limits = self._upstreams[name].limits
+        while not self._stopping:
+            claim = await self._store.claim_tasks(name, limits)
+            if not claim.tasks:
+                return
+            self._spawn(self._batch(name, claim))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _batch(self, name: str, claim: PollClaim) -> None:
+        """See one claim through. A store that is away now is met again at the next."""
+        try:
+            answer = await self._ask(name, claim)
+            if answer.complaint is None:
+                await self._record(name, claim, answer)
+                await self._start(name)
+        except BridgeError as error:
+            log.warning("poll.store_away", upstream=name, error=str(error))
+
+    async def _ask(self, name: str, claim: PollClaim) -> Answer:
+        answer = await self._upstreams[name].upstream.fetch(
+            [due.key.id for due in claim.tasks]
+        )
+        if answer.complaint is None:
+            wake = await self._store.answered(
+                name, claim, notice=self._recovery(name, claim)
+            )
+        else:
+            wake = await self._refused(name, claim, answer, answer.complaint)
+        if wake:
+            await self._wake()
+        return answer
+
+    async def _refused(
+        self, name: str, claim: PollClaim, answer: Answer, complaint: Complaint
+    ) -> bool:
+        """Leave the upstream alone for a while, longer each time."""
+        failures = claim.failures + 1
+        refused = complaint is Complaint.REFUSED
+        interval = self._upstreams[name].patience.poll_interval
+        hold = poll_backoff(failures, interval=interval, refused=refused)
+        hold = max(hold, min(answer.retry_after or 0.0, LONGEST_HOLD))
+        log.warning(
+            "upstream.complained",
+            upstream=name,
+            complaint=complaint,
+            detail=answer.detail,
+            failures=failures,
+            retry_in=round(hold, 1),
+        )
+        telling = None
+        if not claim.unhealthy and (refused or failures >= FAILURES_TO_TELL):
+            telling = self._notice(
+                NoticeType.UPSTREAM_UNHEALTHY, name, answer.detail, claim.now
+            )
+        return await self._store.answered(
+            name,
+            claim,
+            hold=hold,
+            outcome=complaint,
+            reason=answer.detail,
+            since=claim.now,
+            notice=telling,
+        )
+
+    def _recovery(self, name: str, claim: PollClaim) -> Telling | None:
+        if not claim.unhealthy:
+            return None
+        reason = "the upstream answers again"
+        since = claim.unhealthy_since
+        return self._notice(NoticeType.UPSTREAM_RECOVERED, name, reason, since)
+
+    def _notice(
+        self, kind: NoticeType, name: str, reason: str, since: float
+    ) -> Telling:
+        event = notice(kind, name=name, reason=reason, since=since, at=self._now())
+        return Telling(event=event, endpoints=receivers(event, self._endpoints))
+
+    async def _record(self, name: str, claim: PollClaim, answer: Answer) -> None:
+        looks = [
+            await self._look(name, claim, due, answer.tasks.get(due.key.id))
+            for due in claim.tasks
+        ]
+        recorded = await self._store.record(looks)
+        for look, applied in zip(looks, recorded.applied, strict=True):
+            if applied and look.telling is not None:
+                event = look.telling.event
+                log.info(
+                    event.type,
+                    event_id=event.id,
+                    task=event.subject,
+                    sequence=event.sequence,
+                    endpoints=len(look.telling.endpoints),
+                )
+        if recorded.wake:
+            await self._wake()
+
+    async def _look(
+        self, name: str, claim: PollClaim, due: DueTask, seen: TaskSnapshot | None
+    ) -> Look:
+        patience = self._upstreams[name].patience
+        misses, missed_clock = 0, 0.0
+        if seen is None:
+            misses = due.misses + 1
+            missed_clock = due.missed_clock if due.misses else claim.clock
+            observation = Observation(
+                held=due.held, snapshot=None, change=None, over=False
+            )
+        else:
+            observation = observe(due.held, seen, progress_step=self._step)
+        if not observation.over:
+            reason = why_lost(
+                misses=misses,
+                missing_for=claim.clock - missed_clock,
+                age=claim.clock - due.tracked_clock,
+                patience=patience,
+            )
+            if reason is not None:
+                kept = observation.snapshot or await self._store.snapshot(due.key)
+                observation = _lost(observation, kept, reason)
+        change = observation.change
+        return Look(
+            due=due,
+            held=None if observation.held == due.held else observation.held,
+            snapshot=observation.snapshot,
+            misses=misses,
+            missed_clock=missed_clock,
+            next_in=None
+            if observation.over
+            else self._next_in(due, observation, claim, patience),
+            telling=None if change is None else self._tell(due, change),
+        )
+
+    def _next_in(
+        self,
+        due: DueTask,
+        observation: Observation,
+        claim: PollClaim,
+        patience: Patience,
+    ) -> float:
+        age = max(0.0, claim.now - due.tracked_at)
+        return next_look_in(observation.held.status, age=age, patience=patience)
+
+    def _tell(self, due: DueTask, change: Change) -> Telling:
+        event = task_event(
+            due.key,
+            change,
+            sequence=due.sequence + 1,
+            metadata=due.metadata,
+            at=self._now(),
+        )
+        return Telling(event=event, endpoints=receivers(event, self._endpoints))
+
+
+def _lost(
+    observation: Observation, kept: TaskSnapshot | None, reason: str
+) -> Observation:
+    """
+    Give up a task that this look brought no end to.
+
+    If the look itself brought news, the end is told instead of it: one look makes at
+    most one event.
+    """
+    lost = lose(observation.held, kept, reason)
+    return replace(lost, snapshot=observation.snapshot)

@@ -1,0 +1,119 @@
+"""
+Servers: how an application of the sandbox is put on a port, and taken off it again.
+
+The socket is bound here, before uvicorn starts, so that a port in use is an `OSError` for the
+caller to explain and not a log line and an exit from inside the library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+#: Seconds that requests in progress get to end when the server is told to stop. Together with
+#: uvicorn's own ticks it stays below a second, which is what a supervisor should have to wait.
+GRACE = 0.4
+
+
+class QuietServer(uvicorn.Server):
+    """A server that leaves the process's signals to those who run the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Catch none."""
+        # uvicorn's own version raises the signal once more after a clean end, so that a
+        # SIGTERM would always count as a crash.
+        yield
+
+
+def run_server(
+    app: ASGIApp, host: str, port: int, *, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """
+    Serve until SIGTERM or SIGINT, then return, in less than a second.
+
+    Args:
+        port: 0 for any free one.
+
+        on_ready: Called with the base URL once requests are answered.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    asyncio.run(_run(app, host, port, on_ready))
+
+
+async def _run(
+    app: ASGIApp, host: str, port: int, on_ready: Callable[[str], None] | None
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Only the main thread may; elsewhere, whoever runs the thread ends it with the process.
+        with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    async with serving(app, host=host, port=port) as base_url:
+        if on_ready is not None:
+            on_ready(base_url)
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """
+    Serve inside the running loop for as long as the block lasts; gives the base URL.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    bound = bind(host, port)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        ws="none",
+        http="h11",
+        server_header=False,
+    )
+    config.timeout_graceful_shutdown = GRACE  # type: ignore[assignment]  # asyncio takes floats
+    server = QuietServer(config)
+    running = asyncio.create_task(server.serve(sockets=[bound]))
+    try:
+        # uvicorn tells no one when it is ready.
+        while not server.started and not running.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        if running.done():
+            await running  # raises what went wrong at start
+        yield base_url_of(bound)
+    finally:
+        server.should_exit = True
+        await running
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to that address, IPv4 or IPv6."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def base_url_of(bound: socket.socket) -> str:
+    """Where a client on this machine reaches that socket."""
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # read, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,174 @@
+"""
+Addresses: URLs, networks and files, as settings.
+
+What a URL parser would have to guess (spaces, backslashes, a user before the host) is
+refused: two parsers that guess differently are how a request ends up elsewhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, SecretStr
+
+from bridge.settings.credentials import secretly
+
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:.]+")
+
+
+def _split(text: str) -> SplitResult:
+    if not text.isprintable() or any(char.isspace() or char == "\\" for char in text):
+        msg = "holds a space, a backslash or a control character"
+        raise ValueError(msg)
+    try:
+        return urlsplit(text)
+    except ValueError:
+        msg = "is not a URL"
+        raise ValueError(msg) from None
+
+
+def _check_host(parts: SplitResult) -> None:
+    host = parts.hostname or ""
+    try:
+        port_is_fine = parts.port != 0
+        host.encode("ascii" if host.isascii() else "idna")
+    except ValueError:
+        port_is_fine = False
+    if not host:
+        msg = "has no host after ://"
+        raise ValueError(msg)
+    if not port_is_fine or (host.isascii() and not _HOST.fullmatch(host)):
+        msg = "has no valid host and port after ://"
+        raise ValueError(msg)
+
+
+def http_url(text: str, *, userinfo: bool = False) -> str:
+    """
+    Check an address for HTTP.
+
+    Args:
+        userinfo: Whether a user and a password may be part of it.
+
+    Raises:
+        ValueError: It is none; the message does not repeat it.
+    """
+    text = text.strip()
+    parts = _split(text)
+    if parts.scheme not in {"http", "https"} or not text.lower().startswith(
+        ("http://", "https://")
+    ):
+        msg = "must begin with http:// or https://"
+        raise ValueError(msg)
+    _check_host(parts)
+    if "@" in parts.netloc and not userinfo:
+        msg = "must not contain a user or password; a header can carry them instead"
+        raise ValueError(msg)
+    return text
+
+
+def any_url(text: str) -> str:
+    """Check that an address has a scheme, whichever; Apprise knows the rest."""
+    text = text.strip()
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", text) or not text.isprintable():
+        msg = "must begin with a scheme such as https://"
+        raise ValueError(msg)
+    return text
+
+
+def _base_url(text: str) -> str:
+    text = http_url(text)
+    if "?" in text or "#" in text:
+        msg = "must end with its path: no ? and no #"
+        raise ValueError(msg)
+    return text
+
+
+def _public_url(text: str) -> str:
+    return _base_url(text).rstrip("/")
+
+
+def _server_url(*schemes: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        text = text.strip()
+        scheme, found, rest = text.partition("://")
+        if not found or scheme.lower() not in schemes:
+            known = [f"{scheme}://" for scheme in schemes]
+            msg = f"must begin with {', '.join(known[:-1])} or {known[-1]}"
+            raise ValueError(msg)
+        if not rest or any(char.isspace() or not char.isprintable() for char in rest):
+            msg = "names no server after ://"
+            raise ValueError(msg)
+        _check_server(scheme.lower(), rest)
+        return text
+
+    return check
+
+
+def _check_server(scheme: str, rest: str) -> None:
+    if scheme in {"unix", "redis+socket"}:
+        if not rest.startswith("/"):
+            msg = "must name its socket by an absolute path: three slashes after the colon"
+            raise ValueError(msg)
+        return
+    if scheme.startswith("amqp"):
+        rest = rest.partition(";")[0]  # Celery's notation for brokers to fall back to
+    authority, _, path = rest.partition("/")
+    addresses = authority.rpartition("@")[2].split(
+        "," if scheme == "sentinel" else None
+    )
+    try:
+        for address in addresses:
+            _check_host(urlsplit(f"//{address}"))
+    except ValueError:
+        msg = "has no valid host and port after ://"
+        raise ValueError(msg) from None
+    if scheme == "sentinel" and not path:
+        msg = "must name the service after the hosts: sentinel://host:26379,host:26379/service"
+        raise ValueError(msg)
+
+
+_REDIS = ("redis", "rediss", "sentinel", "unix")
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip()))
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        msg = "must be a network such as 10.0.0.0/8 or fd00::/8, or an address"
+        raise ValueError(msg) from None
+    msg = f"is an address inside its network; did you mean {meant}?"
+    raise ValueError(msg)
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        msg = "names a file that does not exist"
+        raise ValueError(msg)
+    return path
+
+
+Url: TypeAlias = Annotated[str, AfterValidator(http_url)]
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
+Network: TypeAlias = Annotated[str, AfterValidator(_network)]
+File: TypeAlias = Annotated[Path, AfterValidator(_file)]
+
+
+def _proxy(text: str) -> str:
+    return http_url(text, userinfo=True)
+
+
+ProxyUrl: TypeAlias = Annotated[SecretStr, secretly(_proxy)]
+RedisUrl: TypeAlias = Annotated[SecretStr, secretly(_server_url(*_REDIS))]
+BrokerUrl: TypeAlias = Annotated[
+    SecretStr, secretly(_server_url(*_REDIS, "redis+socket", "amqp", "amqps"))
+]

@@ -1,0 +1,174 @@
+"""
+Checks of what holds between settings, made on the plain tables before they are typed.
+
+So they find their mistakes beside the ones that types find, and a person mends a
+configuration once instead of line after line. Each check is a generator of problems; it
+steps over what is not even a table, as others complain about that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.settings import schema
+from bridge.settings.kinds import ALIASES, BELONGS_TO, KINDS, infer
+from bridge.settings.problems import Problem, unknown, unknown_name
+
+Table = Mapping[str, Any]
+
+
+def all_of(values: Table, *, need_keys: bool) -> Iterator[Problem]:
+    """Check everything; *need_keys* is off where nobody's gateway is going to be polled."""
+    yield from _unknown_settings(values)
+    if need_keys:
+        yield from _upstreams(values)
+    yield from _endpoints(values)
+
+
+def _tables(values: Table, kind: str) -> dict[str, Table]:
+    named = values.get(kind)
+    if not isinstance(named, dict):
+        return {}
+    return {name: table for name, table in named.items() if isinstance(table, dict)}
+
+
+# --- names ----------------------------------------------------------------------------
+
+
+def _unknown_settings(values: Table) -> Iterator[Problem]:
+    for key in values.keys() - schema.names_at(()):
+        yield Problem(
+            path=(key,), text=_one_underscore(key) or unknown(key, schema.names_at(()))
+        )
+    for kind in schema.TABLES:
+        for name, table in _tables(values, kind).items():
+            known = schema.names_at((kind, name))
+            for key in table.keys() - known:
+                yield Problem(
+                    path=(kind, name, key), text=_misplaced(key) or unknown(key, known)
+                )
+
+
+def _one_underscore(key: str) -> str:
+    """Recognize ``BRIDGE_ENDPOINTS_ME_URL``, where a level takes two underscores."""
+    for kind in schema.TABLES:
+        rest = key.removeprefix(f"{kind}_").removeprefix(f"{kind[:-1]}_")
+        if rest == key:
+            continue
+        for setting in sorted(schema.names_at((kind, "")), key=len, reverse=True):
+            name = rest.removesuffix(f"_{setting}").strip("_")
+            if rest.endswith(f"_{setting}") and name:
+                meant = f"{kind}__{name}__{setting}"
+                return f"unknown setting; did you mean BRIDGE_{meant.upper()}, with two underscores for each level?"
+    return ""
+
+
+def _misplaced(key: str) -> str:
+    """Recognize a top-level key below a ``[table]``'s head, TOML's usual trap."""
+    if key in schema.names_at(()):
+        return f"unknown setting; did you mean the top-level {key}? In TOML it stands above the first [table]"
+    return ""
+
+
+# --- upstreams ------------------------------------------------------------------------
+
+
+def _upstreams(values: Table) -> Iterator[Problem]:
+    for name, table in _tables(values, "upstreams").items():
+        if "base_url" in table:
+            continue
+        if name != "default":
+            text = 'is required (only the upstream called "default" has one of its own)'
+            yield Problem(path=("upstreams", name, "base_url"), text=text)
+        elif "api_key" not in table:
+            text = "is required, unless base_url names a server that wants none"
+            yield Problem(path=("upstreams", name, "api_key"), text=text)
+
+
+# --- endpoints ------------------------------------------------------------------------
+
+
+def _endpoints(values: Table) -> Iterator[Problem]:
+    # With no upstream configured there is still the sandbox, which goes by this name.
+    upstreams = _tables(values, "upstreams") or {"default": {}}
+    for name, table in _tables(values, "endpoints").items():
+        path = ("endpoints", name)
+        for index, upstream in enumerate(_listed(table.get("upstreams"))):
+            if isinstance(upstream, str) and upstream not in upstreams:
+                text = unknown_name("upstream", upstream, upstreams)
+                yield Problem(path=(*path, "upstreams", index), text=text)
+        if kind := _kind(table):
+            yield from _foreign(path, table, kind)
+            yield from _needed(path, table, kind)
+
+
+def _listed(value: object) -> list[Any] | tuple[Any, ...]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _kind(table: Table) -> str:
+    """Tell an endpoint's kind; ``""`` if what is given is none, as others complain of that."""
+    kind, url = table.get("kind"), table.get("url")
+    if kind is None:
+        return infer(url) if isinstance(url, str) else ""
+    kind = (
+        ALIASES.get(kind.strip().lower(), kind.strip().lower())
+        if isinstance(kind, str)
+        else ""
+    )
+    return kind if kind in KINDS else ""
+
+
+def _foreign(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
+    for key in table:
+        kinds = BELONGS_TO.get(key)
+        if kinds is not None and kind not in kinds:
+            mine = ", ".join(name for name in KINDS if name in kinds)
+            how = (
+                ""
+                if "kind" in table
+                else ", as its URL says; kind = ... says otherwise"
+            )
+            text = f"is a setting of {mine}, and this endpoint is of kind {kind}{how}"
+            yield Problem(path=(*path, key), text=text)
+
+
+def _needed(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
+    if kind == "telegram" and "chat_id" not in table:
+        yield Problem(path=(*path, "chat_id"), text="is required for telegram")
+    if kind == "slack":
+        yield from _slack(path, table)
+    if kind == "discord" and "thread_id" in table and "thread_name" in table:
+        text = "set this or thread_id, not both: a thread is either there or new"
+        yield Problem(path=(*path, "thread_name"), text=text)
+    if kind == "template" and ("preset" in table) == ("body" in table):
+        both = "preset" in table
+        text = (
+            "set this or preset, not both"
+            if both
+            else "is required, unless preset is set"
+        )
+        yield Problem(path=(*path, "body"), text=text)
+
+
+def _slack(path: schema.Path, table: Table) -> Iterator[Problem]:
+    """A bot needs a token and a channel; an incoming webhook has both in its URL."""
+    bot = (
+        "token" in table or "channel" in table or _host(table.get("url")) in _SLACK_API
+    )
+    for key, other in (("token", "channel"), ("channel", "token")):
+        if bot and key not in table:
+            text = f"is required to post as a bot, together with {other}"
+            yield Problem(path=(*path, key), text=text)
+
+
+_SLACK_API = frozenset({"slack.com", "slack-gov.com"})
+
+
+def _host(url: object) -> str:
+    try:
+        return urlsplit(url).hostname or "" if isinstance(url, str) else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,106 @@
+"""
+The sweep: what nobody else would notice. It runs every few seconds and does a bounded
+piece of work each time.
+
+Deliveries die here by age: what was held, or could not be reached, for longer than
+`retention`; and what waits for an endpoint that no worker has had configured for an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Event
+from bridge.deliver import death_notice, tellings
+from bridge.ports import Telling, Waiting
+
+log = structlog.get_logger(__name__)
+
+#: Deliveries that one sweep gives up at most, and kinds of things that it forgets.
+AT_ONCE = 200
+#: Seconds without a worker that has an endpoint configured, after which it is gone.
+GONE_AFTER = 3600.0
+
+
+class Desk(Protocol):
+    """What the sweep needs of the store."""
+
+    async def clock(self) -> float:
+        """Return the store's clock."""
+
+    async def beat(self, now: float) -> None:
+        """Leave a heartbeat."""
+
+    async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
+        """Say that these endpoints are configured; name those with another URL."""
+
+    async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
+        """List open deliveries of events older than a time."""
+
+    async def open_at(self, endpoint: str, most: int) -> Sequence[Waiting]:
+        """List deliveries that wait at an endpoint."""
+
+    async def bury(
+        self,
+        waiting: Sequence[Waiting],
+        reason: str,
+        notices: Sequence[Sequence[Telling]] = (),
+    ) -> int:
+        """Give up deliveries that nobody is attempting."""
+
+    async def unconfigured(self, since: float) -> Sequence[str]:
+        """Name the endpoints that no worker has had configured since a time."""
+
+    async def forget_endpoint(self, name: str) -> None:
+        """Remove what is left of an endpoint."""
+
+    async def tidy(self, most: int) -> int:
+        """Forget what was kept for `retention`."""
+
+    async def watch_memory(self) -> float | None:
+        """Say which share of the store's memory is used, and pause polling if need be."""
+
+
+async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) -> None:
+    """Do one sweep's worth of housekeeping; running it twice at once does no harm."""
+    now = await desk.clock()
+    await desk.beat(now)
+    for name in await desk.configure(endpoints):
+        log.info("endpoint.url_changed", endpoint=name)
+    share = await desk.watch_memory()
+    if share is not None and share >= 0.8:
+        log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
+    old = await desk.open_before(now - retention, AT_ONCE)
+    await _bury(desk, old, f"held longer than {retention:g} s", endpoints, now)
+    for name in await desk.unconfigured(now - GONE_AFTER):
+        waiting = await desk.open_at(name, AT_ONCE)
+        await _bury(desk, waiting[:AT_ONCE], "endpoint removed", endpoints, now)
+        if not waiting:
+            await desk.forget_endpoint(name)
+    await desk.tidy(AT_ONCE)
+
+
+async def _bury(
+    desk: Desk,
+    waiting: Sequence[Waiting],
+    reason: str,
+    endpoints: Sequence[Endpoint],
+    now: float,
+) -> None:
+    if not waiting:
+        return
+    notices = [
+        _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
+    ]
+    buried = await desk.bury(waiting, reason, notices)
+    log.warning("deliveries.given_up", count=buried, reason=reason)
+
+
+def _notices(
+    event: Event, endpoint: str, reason: str, endpoints: Sequence[Endpoint], now: float
+) -> Sequence[Telling]:
+    return tellings([death_notice(endpoint, event, reason, at=now)], endpoints)

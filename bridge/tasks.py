@@ -1,0 +1,123 @@
+"""
+What Celery runs: each task tells this process's engine to begin something.
+
+The engine is made after the fork, when the pool's child begins, or with the first task
+in pools that do not fork. It is stopped when the child ends, which gives attempts in
+flight a few seconds and hands the rest back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from celery import signals
+
+from bridge import logs
+from bridge.celery import app
+from bridge.core.event import Json
+from bridge.errors import BridgeError
+from bridge.settings import load_settings
+from bridge.wiring import Engine, Office
+
+log = structlog.get_logger(__name__)
+
+_lock = threading.Lock()
+_engines: dict[int, Engine] = {}
+
+
+def engine() -> Engine:
+    """Return this process's engine; the first call makes it."""
+    with _lock:
+        pid = os.getpid()
+        if pid not in _engines:
+            _engines.clear()  # inherited over a fork: its thread stayed behind
+            _engines[pid] = Engine(load_settings(), wake=wake)
+        return _engines[pid]
+
+
+def wake() -> None:
+    """Publish a wake-up for a deliverer; if that fails, the next tick does its work."""
+    try:
+        deliver.apply_async(expires=5.0)
+    except Exception as error:  # noqa: BLE001 - a broker that is away is no reason to fail
+        log.warning("wake_up.not_sent", error=type(error).__name__)
+
+
+@app.task(name="mjbridge.poll")
+def poll() -> None:
+    """Ask the upstreams about everything that is due."""
+    engine().poll()
+
+
+@app.task(name="mjbridge.deliver")
+def deliver() -> None:
+    """Deliver everything that is due."""
+    engine().deliver()
+
+
+@app.task(name="mjbridge.sweep")
+def sweep() -> None:
+    """Do a sweep's worth of housekeeping."""
+    engine().sweep()
+
+
+@app.task(name="mjbridge.track")
+def track(
+    ids: Sequence[object],
+    upstream: str | None = None,
+    metadata: dict[str, Json] | None = None,
+) -> None:
+    """
+    Begin to look at tasks, from any Celery producer on the same broker.
+
+    Ids that are not ids, or an upstream that is not configured, are logged: a producer
+    that does not wait for results could not be told otherwise.
+    """
+    try:
+        tracked = engine().track(ids, upstream, metadata)
+    except BridgeError as error:
+        log.error("track.refused", error=str(error))  # noqa: TRY400 - a trace says no more
+        return
+    log.info("track.done", tracked=len(tracked.tracked), known=len(tracked.known))
+    engine().poll()
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:  # noqa: ANN401
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def _wait_for_the_store(**_: Any) -> None:  # noqa: ANN401
+    async def ready() -> None:
+        async with Office(load_settings()) as office:
+            await office.ready(
+                tries=None, say=lambda line: print(line, file=sys.stderr)
+            )  # noqa: T201
+
+    try:
+        asyncio.run(ready())
+    except BridgeError as error:
+        print(f"mjbridge: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+
+
+@signals.worker_process_init.connect
+def _begin(**_: Any) -> None:  # noqa: ANN401
+    engine().deliver()
+
+
+@signals.worker_process_shutdown.connect
+@signals.worker_shutdown.connect
+def _end(**_: Any) -> None:  # noqa: ANN401
+    ours = _engines.pop(os.getpid(), None)
+    if ours is not None:
+        ours.stop()

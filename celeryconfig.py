@@ -1,0 +1,60 @@
+"""
+Celery's configuration: what a Celery user looks for, where they look for it.
+
+Nothing here is a promise about delivery: messages are wake-ups, and the truth is in the
+store. `bridge.celery` uses it, so `celery -A bridge worker` and `celery -A bridge beat`
+work from any directory.
+"""
+
+from __future__ import annotations
+
+from bridge.settings import load_settings
+from bridge.wiring import broker
+
+_broker = broker(load_settings())
+
+broker_url = _broker.url
+broker_transport_options = _broker.options
+broker_connection_retry_on_startup = True  # the processes may be started in any order
+broker_connection_max_retries = None  # by default a worker gives up after 100
+broker_pool_limit = 10
+
+imports = ("bridge.tasks",)
+task_ignore_result = True
+result_backend = None
+task_acks_late = False  # what a message stands for is in the store, not in the message
+task_publish_retry = False  # a wake-up that cannot be sent is replaced by the next tick
+task_serializer = "json"
+accept_content = ["json"]
+
+# Two queues, so that a slow upstream never holds up a delivery. A producer that names no
+# queue sends to "celery"; where every key is ours, so is that one, and it is listened to.
+task_default_queue = "poll"
+task_queues = None
+task_routes = {
+    "mjbridge.deliver": {"queue": "deliver"},
+    "mjbridge.*": {"queue": "poll"},
+}
+worker_queues = ("poll", "deliver", *(("celery",) if _broker.prefixed else ()))
+
+worker_prefetch_multiplier = 1
+worker_concurrency = 2  # an engine each; it is the engines that work side by side
+worker_max_tasks_per_child = None
+worker_max_memory_per_child = 400_000  # KiB: a safety net, no leak is known
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False
+worker_send_task_events = False  # costs a third of the throughput; flower asks for it
+worker_cancel_long_running_tasks_on_connection_loss = False
+
+timezone = "UTC"
+beat_scheduler = "bridge.celery:TickScheduler"
+beat_max_loop_interval = 1
+beat_schedule = {
+    "poll": {"task": "mjbridge.poll", "schedule": 1.0, "options": {"expires": 2.0}},
+    "deliver": {
+        "task": "mjbridge.deliver",
+        "schedule": 1.0,
+        "options": {"expires": 2.0},
+    },
+    "sweep": {"task": "mjbridge.sweep", "schedule": 5.0, "options": {"expires": 10.0}},
+}

@@ -1,0 +1,33 @@
+"""Waiting for what must happen, instead of for a time in which it should have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], *, within_s: float = 10.0) -> T:
+    """Ask *condition* until its answer is true, and return that; fail after *within_s*."""
+    deadline = monotonic() + within_s
+    while not (answer := condition()):
+        assert monotonic() < deadline, f"not within {within_s} s"
+        Event().wait(0.01)
+    return answer
+
+
+def runs(pid: int) -> bool:
+    """Say whether there is such a process (one that only waits to be reaped has ended)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (
+        state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z"
+    )
