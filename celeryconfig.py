@@ -8,6 +8,8 @@ work from any directory.
 
 from __future__ import annotations
 
+from kombu import Exchange, Queue
+
 from bridge.settings import load_settings
 from bridge.wiring import broker
 
@@ -30,12 +32,14 @@ accept_content = ["json"]
 # Two queues, so that a slow upstream never holds up a delivery. A producer that names no
 # queue sends to "celery"; where every key is ours, so is that one, and it is listened to.
 task_default_queue = "poll"
-task_queues = None
 task_routes = {
     "mjbridge.deliver": {"queue": "deliver"},
     "mjbridge.*": {"queue": "poll"},
 }
-worker_queues = ("poll", "deliver", *(("celery",) if _broker.prefixed else ()))
+_queues = ("poll", "deliver", *(("celery",) if _broker.prefixed else ()))
+# Exchange and key are said outright: without them all queues share the default queue's,
+# and each message arrives in every one of them.
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in _queues]
 
 worker_prefetch_multiplier = 1
 worker_concurrency = 2  # an engine each; it is the engines that work side by side

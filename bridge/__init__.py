@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bridge.version import __version__
+
 if TYPE_CHECKING:
     from bridge.ports import Tracked
 
 __all__ = ["__version__", "track"]
-__version__ = "0.1.0"
 
 
 def track(

@@ -12,7 +12,7 @@ from kombu import Queue
 MOST_WAITING = 2
 
 
-class TickScheduler(Scheduler):  # type: ignore[misc]  # celery has no types for it
+class TickScheduler(Scheduler):
     """
     A scheduler in memory that does not pile up ticks while no worker reads them.
 
@@ -28,20 +28,19 @@ class TickScheduler(Scheduler):  # type: ignore[misc]  # celery has no types for
         **options: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Send an entry's task, unless its queue has unread ticks."""
-        queue = self.app.amqp.router.route({}, entry.task)["queue"]
-        if self._waiting(queue.name) >= MOST_WAITING:
+        queue = self.app.amqp.router.route({}, str(entry.task))["queue"]
+        if self._waiting(queue) >= MOST_WAITING:
             if advance:
                 self.reserve(entry)
             return None
         return super().apply_async(entry, producer=producer, advance=advance, **options)
 
-    def _waiting(self, queue: str) -> int:
+    def _waiting(self, queue: Queue) -> int:
         with self.app.connection_or_acquire(self.connection) as connection:
-            channel = connection.default_channel
-            declared = Queue(queue, channel=channel).queue_declare(passive=False)
+            bound = queue(connection.default_channel)
+            declared: Any = bound.queue_declare(passive=False)
             return int(declared.message_count)
 
 
 app = Celery("mjbridge")
 app.config_from_object("celeryconfig")
-app.conf.task_queues = [Queue(name) for name in app.conf.worker_queues]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -72,23 +73,26 @@ def says(body: object = b"", status: int = 200, **headers: str) -> web.Response:
     return web.Response(body=body, status=status, headers=named)
 
 
-def lists(rows: Iterable[Mapping[str, object]]) -> Script:
+def lists(rows: Iterable[Mapping[str, object]]) -> Callable[[Asked], web.Response]:
     """A gateway as it should be: it lists the rows that it was asked for."""
     known = {str(row["id"]): row for row in rows}
     return lambda asked: says([known[i] for i in asked.ids if i in known])
 
 
 @asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[Gateway]:
+async def scripted(
+    script: Script, *, ssl_context: ssl.SSLContext | None = None
+) -> AsyncIterator[Gateway]:
     """Run a gateway that follows a script."""
     gateway = Gateway(script)
     app = web.Application(client_max_size=2**26)
     app.router.add_route("*", "/{rest:.*}", gateway.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl_context)
     await site.start()
-    gateway.url = "http://{}:{}".format(*runner.addresses[0][:2])
+    scheme = "https" if ssl_context else "http"
+    gateway.url = "{}://{}:{}".format(scheme, *runner.addresses[0][:2])
     try:
         yield gateway
     finally:

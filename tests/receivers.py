@@ -119,7 +119,11 @@ async def receiver(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    listening = socket.socket()
+    # A small window, so that what is not read soon cannot be written either.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listening.bind(("127.0.0.1", 0))
+    server = await asyncio.start_server(accept, sock=listening, ssl=tls)
     this.port = server.sockets[0].getsockname()[1]
     try:
         yield this
@@ -159,6 +163,12 @@ def says(data: bytes, *, then_reset: bool = False) -> Habit:
             connection.reset()
 
     return habit
+
+
+async def speaks_no_tls(connection: Connection) -> None:
+    """Answer whatever comes first, in plain HTTP."""
+    await connection.reader.read(1)
+    await connection.say(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
 
 
 async def is_silent(connection: Connection) -> None:

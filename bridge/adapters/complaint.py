@@ -114,6 +114,7 @@ def redact(words: str, secrets: Collection[str]) -> str:
     Gone are the secrets, parts of them, and what looks like a key at all; line breaks
     and invisible characters; and what goes on for too long.
     """
+    words = words[: 4 * _LONGEST_DETAIL]
     for secret in sorted(secrets, key=len, reverse=True):
         words = _without(words, secret)
     words = " ".join(_KEY_LIKE.sub("[key]", words).split())

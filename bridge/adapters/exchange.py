@@ -14,6 +14,7 @@ import ssl
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
@@ -131,6 +132,7 @@ async def exchange(
     raise AssertionError  # pragma: no cover - the second turn returns
 
 
+@cache
 def _trusted(tls_ca: str | None) -> ssl.SSLContext:
     if tls_ca is None:
         return httpx.create_ssl_context(trust_env=False)

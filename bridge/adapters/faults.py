@@ -52,7 +52,12 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
         "the receiver closed the connection without an answer",
     ),
     (
-        (aiohttp.InvalidURL, httpx.InvalidURL, httpx.UnsupportedProtocol),
+        (
+            aiohttp.InvalidURL,
+            aiohttp.NonHttpUrlClientError,
+            httpx.InvalidURL,
+            httpx.UnsupportedProtocol,
+        ),
         Fault.RENDERING,
         "the URL is not a valid http(s) URL",
     ),

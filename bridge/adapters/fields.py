@@ -26,6 +26,9 @@ _LATEST_MS = 4_102_444_800_000
 #: more than 4300 digits, for the time that takes.
 _LONGEST_INTEGER = 128
 
+#: Characters of a progress that are looked at.
+_LONGEST_PROGRESS = 100
+
 #: JSON can spell halves of a surrogate pair, which no encoding can write, and NUL, which
 #: ends a text in half of the programs that it passes through.
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
@@ -53,7 +56,7 @@ def parse(text: str) -> object:
 def text_of(value: object) -> str | None:
     """Read a text; ``None`` if it is unset, blank, or a list or an object."""
     if isinstance(value, str):
-        return _UNWRITABLE.sub("\ufffd", value) if value.strip() else None
+        return _writable(value) if value.strip() else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value:
         return None
     return str(value) if isfinite(value) else None
@@ -90,7 +93,8 @@ def progress_of(value: object) -> int | None:
     Beside ``"31%"`` there are ``"fast 25%"``, ``"paused"`` and ``"Waiting to start"``:
     the text comes from a chat message.
     """
-    if isinstance(value, str) and (match := _PERCENT.search(value)):
+    # Only the beginning: a search through digits without an end takes their square.
+    if isinstance(value, str) and (match := _PERCENT.search(value[:_LONGEST_PROGRESS])):
         value = match[1]
     number = _number(value)
     return None if number is None else int(min(max(number, 0.0), 100.0))
@@ -127,6 +131,12 @@ def urls_of(*values: object) -> tuple[str, ...]:
             if url is not None:
                 found[url] = None
     return tuple(found)
+
+
+def _writable(text: str) -> str:
+    if text.isascii() and "\x00" not in text:
+        return text
+    return _UNWRITABLE.sub("\ufffd", text)
 
 
 def _items(value: object) -> Iterator[object]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from bridge import __version__
+from bridge.version import __version__
 from bridge.adapters.address import headers_of, root_of, secrets_of
 from bridge.adapters.complaint import complain, redact, wait_in
 from bridge.adapters.exchange import Reply, client, exchange

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
 from typing import Any, TypeAlias
@@ -22,6 +23,7 @@ from bridge.adapters.guard import Guard
 AddressInfo: TypeAlias = tuple[
     socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]
 ]
+LookUp: TypeAlias = Callable[..., Sequence[AddressInfo]]
 
 
 class Resolver(AbstractResolver):
@@ -30,10 +32,15 @@ class Resolver(AbstractResolver):
 
     Args:
         guard: Who decides; ``None`` if every address is allowed.
+
+        getaddrinfo: What looks a name up; it may block.
     """
 
-    def __init__(self, guard: Guard | None) -> None:
+    def __init__(
+        self, guard: Guard | None, *, getaddrinfo: LookUp = socket.getaddrinfo
+    ) -> None:
         self._guard = guard
+        self._getaddrinfo = getaddrinfo
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -46,7 +53,7 @@ class Resolver(AbstractResolver):
 
             ForbiddenAddressError: One of them may not be connected to.
         """
-        infos = await _getaddrinfo(host, port, family)
+        infos = await _in_a_thread(self._getaddrinfo, host, port, family)
         found = [_result(host, port, info) for info in infos]
         if self._guard is not None:
             for result in found:
@@ -72,8 +79,8 @@ def _result(host: str, port: int, info: AddressInfo) -> ResolveResult:
     )
 
 
-async def _getaddrinfo(
-    host: str, port: int, family: socket.AddressFamily
+async def _in_a_thread(
+    getaddrinfo: LookUp, host: str, port: int, family: socket.AddressFamily
 ) -> list[AddressInfo]:
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[AddressInfo]] = loop.create_future()
@@ -90,7 +97,7 @@ async def _getaddrinfo(
         outcome: list[AddressInfo] | Exception
         try:
             outcome = list(
-                socket.getaddrinfo(
+                getaddrinfo(
                     host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
                 )
             )

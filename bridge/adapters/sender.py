@@ -26,7 +26,7 @@ from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 
-#: Seconds after which an endpoint that nothing is sent to has its pool closed.
+#: See `Sender`.
 IDLE_AFTER = 60.0
 
 
@@ -50,10 +50,16 @@ class Sender:
     Args:
         guard: Decides which addresses may be connected to for endpoints whose option
             ``guarded`` is set. All others are the operator's own word.
+
+        idle_after: Seconds after which an endpoint that nothing is sent to has its pool
+            closed.
     """
 
-    def __init__(self, *, guard: Guard | None = None) -> None:
+    def __init__(
+        self, *, guard: Guard | None = None, idle_after: float = IDLE_AFTER
+    ) -> None:
         self._guard = guard or Guard()
+        self._idle_after = idle_after
         self._pools: dict[str, Pool] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._next_sweep = 0.0
@@ -150,7 +156,7 @@ class Sender:
         now = asyncio.get_running_loop().time()
         if now < self._next_sweep:
             return
-        self._next_sweep = now + IDLE_AFTER / 4
+        self._next_sweep = now + self._idle_after / 4
         for name, pool in list(self._pools.items()):
-            if pool.idle_for(now) > IDLE_AFTER:
+            if pool.idle_for(now) > self._idle_after:
                 self._retire(name, pool)

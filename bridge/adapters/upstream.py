@@ -173,7 +173,7 @@ class HttpUpstream:
     async def _test(self, route: str, found: _Round) -> None:
         """Ask for what nobody knows: a gateway that refuses that refuses us."""
         reply = await self._gateway.ask(route, [NOBODYS_ID])
-        found.add(self._gateway.read(reply, [NOBODYS_ID]))
+        found.add(replace(self._gateway.read(reply, [NOBODYS_ID]), tasks={}))
 
     async def _ask_each(self, ids: list[str], found: _Round) -> Reply | None:
         """Ask for each alone; return the reply if it is that there is no such address."""
@@ -193,7 +193,8 @@ class HttpUpstream:
                 return replies[0]
         if self._are_unproven(found):
             reply = await self._gateway.ask_for(NOBODYS_ID)
-            found.add(self._gateway.read(reply, [NOBODYS_ID], alone=True))
+            tested = self._gateway.read(reply, [NOBODYS_ID], alone=True)
+            found.add(replace(tested, tasks={}))
         return None
 
     # --- poison -----------------------------------------------------------------------

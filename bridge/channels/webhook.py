@@ -7,7 +7,7 @@ and what a receiver saw once is what it will see again.
 
 from __future__ import annotations
 
-from bridge import __version__
+from bridge.version import __version__
 from bridge.channels import answer
 from bridge.channels.headers import with_own
 from bridge.channels.request import Request

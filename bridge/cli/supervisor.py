@@ -33,11 +33,11 @@ RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 #: Seconds after which a child that lived so long is no longer one that keeps dying.
 STEADY_S = 60.0
 
-#: Seconds until all has ended after the first signal. Workers drain for up to 5 s.
-END_WITHIN_S = 5.4
+#: Seconds until all has ended after the first signal. Workers drain for up to 5 of them.
+END_WITHIN_S = 5.3
 
 #: The share of it that each group after the first has for itself. A store needs 0.1 s.
-LATER_GROUP_S = 0.5
+LATER_GROUP_S = 0.3
 
 #: Seconds within which a second signal is the echo of the first: wrappers like `uv run`
 #: pass on the Ctrl-C that the terminal has sent us already.
@@ -145,11 +145,7 @@ class Supervisor:
         """
         try:
             with collected(*_END_SIGNALS, signal.SIGCHLD) as (wait, received):
-                while self._runs():
-                    self._reap()
-                    self._look_who_is_ready()
-                    self._start_what_is_due()
-                    self._end_groups()
+                while self._carry_on():
                     wait(self._seconds_to_next())
                     while received:
                         self._on_signal(*received.popleft())
@@ -159,10 +155,15 @@ class Supervisor:
 
     # --- keeping them running ---------------------------------------------------------
 
-    def _runs(self) -> bool:
-        pending = self._stop_since is None
+    def _carry_on(self) -> bool:
+        """Do all that can be done now; say whether there is anything left to wait for."""
+        self._reap()
+        self._look_who_is_ready()
+        self._start_what_is_due()
+        self._end_groups()
+        waiting = self._stop_since is None
         return any(
-            job.process or (pending and job.due is not None) for job in self._jobs
+            job.process or (waiting and job.due is not None) for job in self._jobs
         )
 
     def _start_what_is_due(self) -> None:

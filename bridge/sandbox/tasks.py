@@ -130,7 +130,7 @@ def look(task: Task, now: float) -> Look:
         return ending
     if part >= 1:
         return Look(status="SUCCESS", progress=100, ended_at=begun + task.seconds)
-    if part < SUBMITTED_AT:
+    if part < SUBMITTED_AT and task.resumed_at is None:
         return Look(status="NOT_START")
     if part < STARTED_AT:
         return Look(status="SUBMITTED", progress=0)

@@ -18,7 +18,10 @@ from pydantic import AfterValidator, SecretStr
 
 from bridge.settings.credentials import secretly
 
-_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:.]+")
+_LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
+_HOST_AND_PORT = re.compile(
+    rf"({_LABEL}(\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(:\d{{1,5}})?"
+)
 
 
 def _split(text: str) -> SplitResult:
@@ -33,16 +36,16 @@ def _split(text: str) -> SplitResult:
 
 
 def _check_host(parts: SplitResult) -> None:
-    host = parts.hostname or ""
-    try:
-        port_is_fine = parts.port != 0
-        host.encode("ascii" if host.isascii() else "idna")
-    except ValueError:
-        port_is_fine = False
-    if not host:
+    if not parts.hostname:
         msg = "has no host after ://"
         raise ValueError(msg)
-    if not port_is_fine or (host.isascii() and not _HOST.fullmatch(host)):
+    try:
+        parts.hostname.encode("idna")
+        fine = parts.port != 0
+    except ValueError:
+        fine = False
+    address = parts.netloc.rpartition("@")[2]
+    if not fine or not _HOST_AND_PORT.fullmatch(address):
         msg = "has no valid host and port after ://"
         raise ValueError(msg)
 

@@ -13,7 +13,13 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+)
 
 from bridge.core.endpoint import Rate
 from bridge.core.event import EVENT_TYPES
@@ -124,7 +130,9 @@ Number: TypeAlias = Annotated[
     float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)
 ]
 Seconds: TypeAlias = Annotated[Number, Field(gt=0, le=LONGEST)]
-RateLimit: TypeAlias = Annotated[Rate, PlainValidator(_rate)]
+RateLimit: TypeAlias = Annotated[
+    Rate, PlainValidator(_rate), PlainSerializer(lambda rate: f"{rate.per_second:g}/s")
+]
 Schedule: TypeAlias = Annotated[
     tuple[Seconds, ...], Field(min_length=1, max_length=50), AfterValidator(_schedule)
 ]

@@ -280,7 +280,7 @@ def test_a_sparse_row_is_a_row() -> None:
         ("46", 46),
         ("250%", 100),
         (-3, 0),
-        ("9" * 5000 + "%", 100),
+        ("9" * 5000 + "%", None),
         ("Waiting to start", None),
         ("paused", None),
         ("", None),
@@ -535,3 +535,11 @@ def test_numbers_without_end_and_nan_are_harmless() -> None:
 
 def test_a_number_where_a_text_belongs_is_its_text() -> None:
     assert row(state=77).state == "77"
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "endless", ["9" * 10**6, "1" + " " * 10**6, "1." * 10**6], ids=brief
+)
+def test_a_progress_without_end_takes_no_time(endless: str) -> None:
+    assert row(progress=endless).status is None

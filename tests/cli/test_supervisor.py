@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge.adapters.embedded import EmbeddedStore
 from bridge.cli.supervisor import Child
@@ -179,7 +181,7 @@ def test_what_does_not_end_is_killed_within_the_promised_time(
     took = monotonic() - began
 
     assert code == 0
-    assert 4.5 < took < 5.7  # 5.5 promised, and a process to be gone
+    assert 4.8 < took < 5.5
     assert not [pid for pid in supervised.pids() if runs(pid)]
     assert "not ended in time, killing: worker\n" in supervised.told()
 
@@ -243,13 +245,15 @@ def test_who_was_started_by_nohup_outlives_the_terminal(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = shell("worker") | {"env": {"LOG": str(log), "NAME": "worker"}}
     nohup = subprocess.Popen(["sh", "-c", script, sys.executable, json.dumps([child])])
-    until(lambda: log.exists() and log.read_text().count("pid") == 2)
+    try:
+        until(lambda: log.exists() and log.read_text().count("pid") == 2)
 
-    nohup.send_signal(signal.SIGHUP)
-    with pytest.raises(subprocess.TimeoutExpired):
-        nohup.wait(0.5)
+        nohup.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            nohup.wait(0.5)
+    finally:
+        nohup.terminate()
 
-    nohup.terminate()
     assert nohup.wait(10) == 0
 
 
@@ -370,8 +374,15 @@ def test_the_embedded_store_comes_back_with_its_data_and_goes_last(
         os.kill(client.info("server")["process_id"], signal.SIGKILL)
     until(lambda: "starting it again" in supervised.told())
 
-    with Redis.from_url(f"unix://{data_dir}/store.sock") as client:
-        kept = until(lambda: client.get("kept"))
+    def read() -> object:
+        with (
+            suppress(RedisConnectionError),
+            Redis.from_url(f"unix://{data_dir}/store.sock") as client,
+        ):
+            return client.get("kept")
+        return None
+
+    kept = until(read)
     code = supervised.end()
 
     assert kept == b"x"

@@ -1,0 +1,1 @@
+"""Benchmarks of mjbridge; see `benchmarks.__main__`."""

@@ -1,0 +1,93 @@
+"""
+The benchmarks: `make bench`.
+
+Everything runs on this machine, receiver and store included, so absolute numbers tell
+about the machine; compare the ratios, which are taken in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import delivering, polling
+
+MARKS = (
+    "marks: ours at least 3x the baseline; healthy endpoints beside slow ones at least "
+    "0.8 of ours without; p50 under 10 ms"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the load, for a look"
+    )
+    scale = 0.1 if parser.parse_args().quick else 1.0
+    console = Console()
+    began = time.monotonic()
+    table = Table(
+        title=f"mjbridge on {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    table.add_column("what")
+    table.add_column("measured", justify="right")
+    table.add_column("beside", justify="right")
+
+    console.print("[dim]deliveries, baseline ...")
+    baseline = delivering.theirs(int(2000 * scale), slow=0)
+    console.print("[dim]deliveries, ours ...")
+    rate = delivering.ours(int(12000 * scale), slow=0)
+    table.add_row("deliveries a second, one Celery task each", f"{baseline:,.0f}/s", "")
+    table.add_row(
+        "deliveries a second, mjbridge", f"{rate:,.0f}/s", f"{rate / baseline:.1f}x"
+    )
+
+    console.print("[dim]the same beside slow endpoints ...")
+    hindered = delivering.theirs(int(2000 * scale), slow=delivering.SLOW, window=8)
+    healthy = delivering.ours(int(16000 * scale), slow=delivering.SLOW, window=8)
+    table.add_row(
+        "healthy endpoints beside slow ones, one Celery task each",
+        f"{hindered:,.0f}/s",
+        f"{hindered / baseline:.2f}",
+    )
+    table.add_row(
+        "healthy endpoints beside slow ones, mjbridge",
+        f"{healthy:,.0f}/s",
+        f"{healthy / rate:.2f}",
+    )
+
+    console.print("[dim]latency ...")
+    p50, p99 = delivering.latency(int(200 * max(scale, 0.5)))
+    table.add_row("record to receiver at low load, p50", f"{p50 * 1000:.1f} ms", "")
+    table.add_row("record to receiver at low load, p99", f"{p99 * 1000:.1f} ms", "")
+
+    for tracked in (int(10_000 * scale), int(100_000 * scale)):
+        for share in (0.0, 0.1):
+            console.print(f"[dim]polling {tracked:,} ids, {share:.0%} changed ...")
+            ids = polling.ids_per_second(tracked, share)
+            table.add_row(
+                f"ids a second, {tracked:,} tracked, {share:.0%} changed",
+                f"{ids:,.0f}/s",
+                "",
+            )
+
+    console.print("[dim]memory ...")
+    pending = int(100_000 * scale)
+    memory = polling.memory_of(pending)
+    table.add_row(
+        f"store's memory for {pending:,} pending deliveries",
+        f"{memory / 1e6:,.0f} MB",
+        f"{memory / pending:,.0f} B each",
+    )
+    console.print(table)
+    console.print(MARKS)
+    console.print(f"[dim]took {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

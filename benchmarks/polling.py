@@ -1,0 +1,126 @@
+"""Ids per second through claim, diff and record; memory of what waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from benchmarks import arena
+from benchmarks.recording import LIMITS, PATIENCE, claim_all, ended
+from bridge.core.button import Button
+from bridge.core.task import TaskSnapshot, TaskStatus
+from bridge.poll import Polled, Poller
+from bridge.ports import Answer
+from bridge.wiring import Office, endpoints_of
+
+BUTTONS = tuple(
+    Button.of(
+        f"MJ::JOB::upsample::{n}::3785da15-4f70-4034-9128-f3ff1ac634fa", f"U{n}", None
+    )
+    for n in range(1, 5)
+)
+
+
+class Gateway:
+    """An upstream that answers from memory: what is left is our own work."""
+
+    def __init__(self, share_changed: float) -> None:
+        self._share = share_changed
+        self.asked = 0
+        self.round = 0
+
+    async def fetch(self, ids: list[str]) -> Answer:
+        self.asked += len(ids)
+        return Answer(tasks={task_id: self._snapshot(task_id) for task_id in ids})
+
+    def _snapshot(self, task_id: str) -> TaskSnapshot:
+        changed = self.round and int(task_id) % 1000 < self._share * 1000
+        running = TaskSnapshot(
+            id=task_id,
+            status=TaskStatus.IN_PROGRESS,
+            progress=31,
+            action="IMAGINE",
+            prompt="pig --v 6.1",
+            prompt_en="pig --v 6.1",
+            submit_time=1730621826053,
+            image_url=f"https://gw.example/mj/image/{task_id}?rand={time.monotonic_ns()}",
+        )
+        if not changed:
+            return running
+        return replace(
+            running, status=TaskStatus.SUCCESS, progress=100, buttons=BUTTONS
+        )
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _cycle(tracked: int, share_changed: float) -> float:
+    with arena.store() as url:
+        settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
+        async with Office(settings) as office:
+            ids = [str(1730621826053455 + number) for number in range(tracked)]
+            await office.store.track("default", ids, {})
+            gateway = Gateway(share_changed)
+            patience = replace(PATIENCE, poll_interval=0.001)
+            limits = replace(LIMITS, concurrency=4)
+            poller = Poller(
+                store=office.store,
+                upstreams={
+                    "default": Polled(
+                        upstream=gateway, limits=limits, patience=patience
+                    )
+                },  # type: ignore[arg-type]
+                endpoints=endpoints_of(settings),
+                progress_step=10,
+                now=time.time,
+                wake=_nobody,
+            )
+            await _once_around(poller, gateway, tracked)
+            gateway.round, gateway.asked = 1, 0
+            began = time.monotonic()
+            await _once_around(poller, gateway, tracked)
+            return gateway.asked / (time.monotonic() - began)
+
+
+async def _once_around(poller: Poller, gateway: Gateway, tracked: int) -> None:
+    target = gateway.asked + tracked
+    while gateway.asked < target:
+        limit = asyncio.create_task(poller.poll())
+        while not limit.done() and gateway.asked < target:
+            await asyncio.sleep(0.005)
+        limit.cancel()
+    poller._stopping = True
+    await poller.idle()
+    poller._stopping = False
+
+
+async def _nobody() -> None:
+    pass
+
+
+def ids_per_second(tracked: int, share_changed: float) -> float:
+    return asyncio.run(_cycle(tracked, share_changed))
+
+
+async def _fill(pending: int) -> float:
+    with arena.store() as url:
+        settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
+        async with Office(settings) as office:
+            before = (await office.client.info("memory"))["used_memory"]
+            for first in range(0, pending, 10_000):
+                ids = [str(number) for number in range(first, first + 10_000)]
+                await office.store.track("default", ids, {})
+                claimed = await claim_all(office.store)
+                looks = [
+                    ended(due, arena.event(int(due.key.id)), ["one"]) for due in claimed
+                ]
+                await office.store.record(looks)
+            after = (await office.client.info("memory"))["used_memory"]
+            return float(after - before)
+
+
+def memory_of(pending: int) -> float:
+    """Bytes of the store for so many pending deliveries of 2 kB events, tasks included."""
+    return asyncio.run(_fill(pending))

@@ -1,0 +1,35 @@
+"""Recording events the way the poller does, without an upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.adapters.store import RedisStore
+from bridge.core.cadence import Patience
+from bridge.core.change import ChangeType, Held
+from bridge.core.endpoint import Rate
+from bridge.core.event import Event
+from bridge.core.task import TaskStatus
+from bridge.ports import DueTask, Look, PollLimits, Telling
+
+LIMITS = PollLimits(
+    batch_size=500, concurrency=100, rate=Rate(per_second=1e6, burst=1e6), lease=60.0
+)
+PATIENCE = Patience()
+ENDED = Held(
+    status=TaskStatus.SUCCESS, progress=100, told=100, ended=ChangeType.SUCCEEDED
+)
+
+
+async def claim_all(store: RedisStore, upstream: str = "default") -> list[DueTask]:
+    """Claim every due task."""
+    found: list[DueTask] = []
+    while claim := (await store.claim_tasks(upstream, LIMITS)).tasks:
+        found.extend(claim)
+    return found
+
+
+def ended(due: DueTask, event: Event, endpoints: Sequence[str]) -> Look:
+    """The look that finds a task done."""
+    telling = Telling(event=event, endpoints=tuple(endpoints))
+    return Look(due=due, held=ENDED, next_in=None, telling=telling)

@@ -1,0 +1,48 @@
+"""`bridge.sandbox.demo`: the demonstration shows what the product is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+
+from bridge.sandbox.demo import PROMPTS, seed_demo
+from bridge.sandbox.gateway import create_gateway
+from bridge.sandbox.server import serving
+
+
+async def ends(url: str, ids: list[str]) -> dict[str, str]:
+    """The actions of these tasks and how they ended, once all have."""
+    async with httpx.AsyncClient(
+        base_url=url, headers={"authorization": "key"}
+    ) as client:
+        while True:
+            rows = (await client.post("/mj/task/list-by-ids", json={"ids": ids})).json()
+            states = {row["id"]: (row["action"], row["status"]) for row in rows}
+            if all(status in {"SUCCESS", "FAILURE"} for _, status in states.values()):
+                return {task_id: " ".join(states[task_id]) for task_id in ids}
+
+
+async def test_it_submits_two_pictures_a_failure_an_upscale_and_a_modal() -> None:
+    async with serving(create_gateway(speed=100)) as url:
+        ids = await seed_demo(url, "key", pause=0.01)
+        ended = await ends(url, ids)
+
+    assert list(ended.values()) == [
+        "IMAGINE SUCCESS",
+        "IMAGINE SUCCESS",
+        "IMAGINE FAILURE",
+        "UPSCALE SUCCESS",
+        "CUSTOM_ZOOM SUCCESS",
+    ]
+
+
+async def test_a_second_start_goes_on_with_other_prompts(tmp_path: Path) -> None:
+    for _ in range(2):
+        app = create_gateway(data_dir=tmp_path, speed=1000)
+        async with serving(app) as url:
+            await seed_demo(url, "key", pause=0.01)
+            tasks = app.state.world.book.tasks()
+
+    prompts = [task.prompt for task in tasks if task.action == "IMAGINE"]
+    assert [prompt for prompt in prompts if prompt in PROMPTS] == list(PROMPTS[:4])

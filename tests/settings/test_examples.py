@@ -1,0 +1,101 @@
+"""`.env.example` and `bridge.example.toml`: complete, explained, and right when used."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bridge.settings import EndpointSettings, Settings, UpstreamSettings
+from bridge.settings.kinds import KINDS
+from bridge.settings.schema import names_at
+from tests.settings.loading import Workplace
+
+ROOT = Path(__file__).parents[2]
+TOML = (ROOT / "bridge.example.toml").read_text(encoding="utf-8")
+DOTENV = (ROOT / ".env.example").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+TOP = Settings.model_fields.keys() - {"upstreams", "endpoints"}
+UPSTREAM = UpstreamSettings.model_fields.keys()
+ENDPOINT = EndpointSettings.model_fields.keys()
+
+
+def uncommented(example: str) -> str:
+    """Make settings of the lines that begin with "#" and no space."""
+    return re.sub(r"(?m)^#(?=[A-Za-z\[])", "", example)
+
+
+def test_the_examples_as_they_are_change_nothing(place: Workplace) -> None:
+    assert place.load(toml=TOML, dotenv=DOTENV) == place.load(toml="", dotenv="")
+
+
+def test_the_toml_example_is_right_when_it_is_uncommented(place: Workplace) -> None:
+    place.write("ca.pem", "")
+
+    settings = place.load(toml=uncommented(TOML))
+
+    assert settings.has_api_key
+    assert len(settings.endpoints) > 5
+
+
+def test_the_dotenv_example_is_right_when_it_is_uncommented(place: Workplace) -> None:
+    place.write("ca.pem", "")
+
+    settings = place.load(dotenv=uncommented(DOTENV))
+
+    assert settings.has_api_key
+    assert len(settings.endpoints) > 5
+
+
+def test_the_toml_example_shows_every_setting() -> None:
+    shown = tomllib.loads(uncommented(TOML))
+
+    assert shown.keys() >= TOP
+    assert set().union(*shown["upstreams"].values()) == UPSTREAM
+    assert set().union(*shown["endpoints"].values()) == ENDPOINT
+
+
+def test_the_dotenv_example_shows_every_setting() -> None:
+    shown = {
+        tuple(name.lower().split("__"))
+        for name in re.findall(r"(?m)^#?BRIDGE_(\w+)=", uncommented(DOTENV))
+    }
+
+    assert {path[0] for path in shown if len(path) == 1} == TOP
+    assert {path[2] for path in shown if path[0] == "upstreams"} == UPSTREAM
+    assert {path[2] for path in shown if path[0] == "endpoints"} == ENDPOINT
+
+
+def test_defaults_are_shown_as_they_are(place: Workplace) -> None:
+    place.write("ca.pem", "")
+    shown = place.load(toml=uncommented(TOML))
+    plain = Settings.model_validate(
+        {
+            "upstreams": {"default": {}},
+            "endpoints": {"pipeline": {"url": "https://x.example"}},
+        }
+    )
+
+    for name in ("namespace", "retention", "progress_step", "log_level", "log_format"):
+        assert getattr(shown, name) == getattr(plain, name)
+    for name in UPSTREAM - {"api_key", "proxy", "tls_ca"}:
+        theirs = getattr(shown.upstreams["default"], name)
+        assert theirs == getattr(plain.upstreams["default"], name)
+    for name in ("timeout", "concurrency", "retry", "kind"):
+        theirs = getattr(shown.endpoints["pipeline"], name)
+        assert theirs == getattr(plain.endpoints["pipeline"], name)
+
+
+def test_every_secret_s_file_is_mentioned_in_the_toml_example() -> None:
+    for path in ((), ("upstreams", "x"), ("endpoints", "x")):
+        for name in names_at(path):
+            if name.endswith("_file"):
+                assert re.search(rf"\b{name}\b", TOML), name
+
+
+@pytest.mark.parametrize("name", sorted(TOP | UPSTREAM | ENDPOINT | set(KINDS)))
+def test_the_documentation_mentions_everything(name: str) -> None:
+    assert f"`{name}`" in DOCS

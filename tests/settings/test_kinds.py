@@ -1,0 +1,264 @@
+"""`bridge.settings.kinds`: an endpoint's kind, and what belongs to it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bridge.core.endpoint import DEFAULT_EVENTS, Rate
+from bridge.settings import (
+    CHAT_EVENTS,
+    CHAT_KINDS,
+    KINDS,
+    EndpointSettings,
+    default_events,
+    infer,
+)
+from bridge.settings.kinds import BELONGS_TO
+from tests.settings.loading import Workplace
+
+#: An endpoint of each kind with nothing but what it needs.
+LEAST: dict[str, dict[str, object]] = {kind: {} for kind in KINDS} | {
+    "telegram": {"chat_id": -100},
+    "template": {"body": "{}"},
+}
+#: A right value of each setting that belongs to some kinds only.
+VALUES: dict[str, object] = {
+    "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    "token": "t0ken",
+    "channel": "C01",
+    "thread_id": 5,
+    "thread_name": "Art",
+    "username": "Midjourney",
+    "avatar_url": "https://example.com/a.png",
+    "secret": "SECabc",
+    "keyword": "Art",
+    "chat_id": "@art",
+    "method": "put",
+    "preset": "generic",
+    "body": "{{ event.data.id }}",
+    "content_type": "text/plain; charset=utf-8",
+    "success": ["2??", 409],
+    "progress": "edit",
+    "min_interval": 3,
+    "final": "reply",
+    "silent": True,
+    "images": "upload",
+    "prompt_max": 200,
+    "language": "zh",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://hooks.slack.com/services/T/B/x", "slack"),
+        ("https://hooks.slack-gov.com/services/T/B/x", "slack"),
+        ("https://slack.com/api", "slack"),
+        ("https://discord.com/api/webhooks/1/x", "discord"),
+        ("https://discordapp.com/api/webhooks/1/x", "discord"),
+        ("https://ptb.discord.com/api/webhooks/1/x", "discord"),
+        ("https://canary.discord.com/api/v9/webhooks/1/x", "discord"),
+        ("https://open.feishu.cn/open-apis/bot/v2/hook/x", "feishu"),
+        ("https://open.larksuite.com/open-apis/bot/v2/hook/x", "feishu"),
+        ("https://oapi.dingtalk.com/robot/send?access_token=x", "dingtalk"),
+        ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", "wecom"),
+        ("https://api.telegram.org/bot1:x", "telegram"),
+        ("https://prod-1.westus.logic.azure.com:443/workflows/x", "teams"),
+        ("https://a.b.environment.api.powerplatform.com/x", "teams"),
+        ("https://ntfy.sh/topic", "ntfy"),
+        ("mailto://user:pw@example.com", "apprise"),
+        ("tgram://token/chat", "apprise"),
+        ("HTTPS://HOOKS.SLACK.COM./services/T/B/x", "slack"),
+        ("https://example.com/hooks.slack.com", "webhook"),
+        ("https://hooks.slack.com.evil.example/", "webhook"),
+        ("https://notdiscord.com/", "webhook"),
+        ("https://[", "webhook"),
+        ("", "webhook"),
+    ],
+)
+def test_the_kind_is_inferred_from_the_platforms_own_hosts(url: str, kind: str) -> None:
+    assert infer(url) == kind
+
+
+def test_a_kind_given_outright_takes_any_host(place: Workplace) -> None:
+    settings = place.load(
+        {
+            "BRIDGE_ENDPOINTS__A__URL": "http://127.0.0.1:9/services/x",
+            "BRIDGE_ENDPOINTS__A__KIND": "Slack",
+            "BRIDGE_ENDPOINTS__B__URL": "https://hooks.slack.com/services/x",
+            "BRIDGE_ENDPOINTS__B__KIND": "webhook",
+            "BRIDGE_ENDPOINTS__C__URL": "https://proxy.example/hook",
+            "BRIDGE_ENDPOINTS__C__KIND": "lark",
+            "BRIDGE_ENDPOINTS__D__URL": "https://discord.com/api/webhooks/1/x",
+        }
+    )
+
+    kinds = {name: each.kind for name, each in settings.endpoints.items()}
+    assert kinds == {"a": "slack", "b": "webhook", "c": "feishu", "d": "discord"}
+
+
+def test_apprise_takes_any_scheme_and_the_others_take_http(place: Workplace) -> None:
+    odd = {"BRIDGE_ENDPOINTS__A__URL": "odd://user:pw@host/x?y"}
+
+    settings = place.load(odd | {"BRIDGE_ENDPOINTS__A__KIND": "apprise"})
+
+    assert settings.endpoints["a"].kind == "apprise"
+    assert "must begin with http:// or https://" in place.refused(odd)
+    assert "must begin with a scheme" in place.refused(
+        {"BRIDGE_ENDPOINTS__A__URL": "odd", "BRIDGE_ENDPOINTS__A__KIND": "apprise"}
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_of_a_kind_is_accepted_there_and_refused_elsewhere(
+    place: Workplace, kind: str
+) -> None:
+    for setting, kinds in BELONGS_TO.items():
+        given = LEAST[kind] | {setting: VALUES[setting]}
+        if kind == "slack" and setting in {"token", "channel"}:
+            given |= {"token": "t", "channel": "C"}
+        if setting == "preset":
+            given.pop("body", None)
+        table = {"url": "https://x.example", "kind": kind} | given
+        env = {"BRIDGE_ENDPOINTS__ME": json.dumps(table)}
+
+        if kind in kinds:
+            assert place.load(env).endpoints["me"].kind == kind
+        else:
+            said = place.refused(env)
+            assert f"endpoints.me.{setting}: is a setting of " in said
+            assert f"and this endpoint is of kind {kind} (from" in said
+
+
+def test_every_setting_that_not_all_kinds_have_is_tried() -> None:
+    assert VALUES.keys() == BELONGS_TO.keys()
+    assert BELONGS_TO.keys() <= EndpointSettings.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        pytest.param(
+            {"kind": "telegram"}, ["chat_id: is required for telegram"], id="telegram"
+        ),
+        pytest.param(
+            {"kind": "slack", "token": "t"},
+            ["channel: is required to post as a bot, together with token"],
+            id="a bot without a channel",
+        ),
+        pytest.param(
+            {"kind": "slack", "channel": "C"},
+            ["token: is required to post as a bot, together with channel"],
+            id="a bot without a token",
+        ),
+        pytest.param(
+            {"url": "https://slack.com/api"},
+            ["token: is required to post", "channel: is required to post"],
+            id="Slack's API without either",
+        ),
+        pytest.param(
+            {"kind": "discord", "thread_id": "1", "thread_name": "x"},
+            ["thread_name: set this or thread_id, not both"],
+            id="two threads",
+        ),
+        pytest.param(
+            {"kind": "template"},
+            ["body: is required, unless preset is set"],
+            id="no body",
+        ),
+        pytest.param(
+            {"kind": "template", "body": "{}", "preset": "x"},
+            ["body: set this or preset, not both"],
+            id="two bodies",
+        ),
+        pytest.param(
+            {"kind": "template", "body": "{}", "success": ["ok"], "method": "SEND"},
+            [
+                'success[0]: must be a pattern over status codes, for example "2??"',
+                "method: must be 'POST', 'PUT', 'PATCH', 'GET' or 'DELETE'",
+            ],
+            id="no such status or method",
+        ),
+        pytest.param(
+            {"kind": "template", "body": "{}", "content_type": "json"},
+            ["content_type: is malformed"],
+            id="no such content type",
+        ),
+        pytest.param(
+            {"kind": "discord", "username": "x" * 81},
+            ["username: must have at most 80 characters"],
+            id="a long name",
+        ),
+        pytest.param(
+            {"kind": "discord", "avatar_url": "a.png"},
+            ["avatar_url: must begin with http://"],
+            id="no URL",
+        ),
+        pytest.param(
+            {"kind": "ntfy", "silent": "perhaps", "language": "fr"},
+            ["silent: must be true or false", "language: must be 'en' or 'zh'"],
+            id="neither yes nor no",
+        ),
+    ],
+)
+def test_what_a_kind_needs_or_cannot_have_is_told(
+    place: Workplace, table: dict[str, object], said: list[str]
+) -> None:
+    env = {"BRIDGE_ENDPOINTS__ME": json.dumps({"url": "https://x.example"} | table)}
+
+    message = place.refused(env)
+
+    for part in said:
+        assert f"endpoints.me.{part}" in message
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chats_are_told_of_ends_and_programs_of_all_but_progress(kind: str) -> None:
+    expected = CHAT_EVENTS if kind in CHAT_KINDS else DEFAULT_EVENTS
+
+    assert default_events(kind) == expected
+    assert "task.progress" not in expected
+
+
+def test_an_endpoint_is_said_in_the_words_of_the_core(place: Workplace) -> None:
+    place.write("ca.pem", "")
+    settings = place.load(
+        toml="""
+        [endpoints.me]
+        url = "https://x.example"
+        secrets = ["first-secret", "second-secret"]
+        events = ["*"]
+        upstreams = ["default"]
+        headers = { X-Team = "art" }
+        timeout = 3
+        rate_limit = "20/m"
+        concurrency = 2
+        retry = [1, 2]
+        proxy = "http://u:p@proxy.example:3128"
+        tls_ca = "ca.pem"
+        [endpoints.chat]
+        url = "https://discord.com/api/webhooks/1/x"
+        thread_id = 5
+        """
+    )
+
+    me = settings.endpoints["me"].to_endpoint("me")
+    chat = settings.endpoints["chat"].to_endpoint("chat")
+
+    assert (me.name, me.kind, me.url) == ("me", "webhook", "https://x.example")
+    assert me.secrets == ("first-secret", "second-secret")
+    assert (me.events, me.upstreams) == (("*",), ("default",))
+    assert me.headers == {"X-Team": "art"}
+    assert me.rate == Rate(per_second=20 / 60, burst=1)
+    assert (me.timeout, me.concurrency, me.delays) == (3, 2, (1, 2))
+    assert (me.proxy, me.tls_ca) == (
+        "http://u:p@proxy.example:3128",
+        str(place.path / "ca.pem"),
+    )
+    assert me.options == {}
+    assert chat.events == CHAT_EVENTS
+    assert chat.options["thread_id"] == "5"
+    assert chat.options["final"] == "replace"
+    assert "token" not in chat.options
