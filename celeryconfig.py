@@ -8,12 +8,29 @@ work from any directory.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from kombu import Exchange, Queue
 
+from bridge.adapters.broker import Broker
+from bridge.errors import BridgeError
 from bridge.settings import load_settings
 from bridge.wiring import broker
 
-_broker = broker(load_settings())
+
+def _configured() -> Broker:
+    """Read the settings; the ``celery`` command says in one line what is wrong with them."""
+    try:
+        return broker(load_settings())
+    except BridgeError as error:
+        if Path(sys.argv[0]).name != "celery":
+            raise
+        sys.stderr.write(f"mjbridge: {error}\n")
+        sys.exit(error.exit_code)
+
+
+_broker = _configured()
 
 broker_url = _broker.url
 broker_transport_options = _broker.options

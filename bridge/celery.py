@@ -23,10 +23,10 @@ class TickScheduler(Scheduler):
     def apply_async(
         self,
         entry: ScheduleEntry,
-        producer: Any = None,  # noqa: ANN401
+        producer: Any = None,
         advance: bool = True,  # noqa: FBT001, FBT002 - the signature is Celery's
-        **options: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        **options: Any,
+    ) -> Any:
         """Send an entry's task, unless its queue has unread ticks."""
         queue = self.app.amqp.router.route({}, str(entry.task))["queue"]
         if self._waiting(queue) >= MOST_WAITING:

@@ -57,7 +57,7 @@ class Receiver:
 class Pump:
     """Delivers to every endpoint, in one process's event loop."""
 
-    def __init__(  # noqa: PLR0913 - what it works with
+    def __init__(
         self,
         *,
         store: DeliveryStore,

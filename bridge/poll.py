@@ -57,7 +57,7 @@ class Polled:
 class Poller:
     """Polls every upstream, in one process's event loop."""
 
-    def __init__(  # noqa: PLR0913 - what it works with
+    def __init__(
         self,
         *,
         store: TaskStore,

@@ -89,35 +89,37 @@ def track(
 
 
 @signals.setup_logging.connect
-def _set_up_logging(**_: Any) -> None:  # noqa: ANN401
+def _set_up_logging(**_: Any) -> None:
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
 
 
 @signals.worker_init.connect
 @signals.beat_init.connect
-def _wait_for_the_store(**_: Any) -> None:  # noqa: ANN401
+def _wait_for_the_store(**_: Any) -> None:
     async def ready() -> None:
         async with Office(load_settings()) as office:
-            await office.ready(
-                tries=None, say=lambda line: print(line, file=sys.stderr)
-            )  # noqa: T201
+            await office.ready(tries=None, say=_say)
 
     try:
         asyncio.run(ready())
     except BridgeError as error:
-        print(f"mjbridge: {error}", file=sys.stderr)  # noqa: T201
+        _say(str(error))
         sys.exit(error.exit_code)
 
 
+def _say(line: str) -> None:
+    print(f"mjbridge: {line}", file=sys.stderr)  # noqa: T201 - logs may be off
+
+
 @signals.worker_process_init.connect
-def _begin(**_: Any) -> None:  # noqa: ANN401
+def _begin(**_: Any) -> None:
     engine().deliver()
 
 
 @signals.worker_process_shutdown.connect
 @signals.worker_shutdown.connect
-def _end(**_: Any) -> None:  # noqa: ANN401
+def _end(**_: Any) -> None:
     ours = _engines.pop(os.getpid(), None)
     if ours is not None:
         ours.stop()

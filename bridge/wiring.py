@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 import uvloop
@@ -142,7 +142,7 @@ class Office:
         self.desk = Desk(self.client, **names)  # type: ignore[arg-type]
         self.ledger = Ledger(self.client, namespace=settings.namespace)
 
-    async def __aenter__(self) -> Office:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -12,13 +12,43 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], *, within_s: float = 10.0) -> T:
-    """Ask *condition* until its answer is true, and return that; fail after *within_s*."""
+def until(
+    condition: Callable[[], T],
+    *,
+    within_s: float = 10.0,
+    what: str | Callable[[], str] = "",
+) -> T:
+    """
+    Ask *condition* until its answer is true, and return that; fail after *within_s*.
+
+    Args:
+        condition: What to ask.
+
+        within_s: Seconds until the test fails.
+
+        what: What was waited for, for whoever reads the failure.
+    """
     deadline = monotonic() + within_s
     while not (answer := condition()):
-        assert monotonic() < deadline, f"not within {within_s} s"
+        if monotonic() >= deadline:
+            waited_for = what() if callable(what) else what
+            msg = f"not within {within_s} s: {waited_for or 'what was waited for'}"
+            raise AssertionError(msg)
         Event().wait(0.01)
     return answer
+
+
+def never(condition: Callable[[], object], *, for_s: float, what: str = "it") -> None:
+    """
+    Fail if *condition* comes true within *for_s* seconds.
+
+    For what must not happen. That takes its time; keep it short, and prefer a ledger that
+    tells afterwards that it did not.
+    """
+    deadline = monotonic() + for_s
+    while monotonic() < deadline:
+        assert not condition(), f"{what} happened within {for_s} s"
+        Event().wait(0.01)
 
 
 def runs(pid: int) -> bool:

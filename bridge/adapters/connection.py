@@ -13,13 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.asyncio.retry import Retry
-from redis.exceptions import AuthenticationError
-from redis.exceptions import BusyLoadingError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    OutOfMemoryError,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bridge.errors import StoreRefused, StoreUnavailable
@@ -116,7 +119,7 @@ async def inspect(client: Redis, namespace: str) -> list[str]:
         await client.set(schema_key, SCHEMA, nx=True)
         schema = await client.get(schema_key)
     version = str(facts.get("redis_version", "0"))
-    if int(version.split(".")[0]) < 7:
+    if int(version.split(".", maxsplit=1)[0]) < 7:
         msg = f"the store is Redis {version}; mjbridge needs Redis 7.0 or Valkey 8 or newer"
         raise StoreRefused(msg)
     policy = facts.get("maxmemory_policy", "noeviction")
@@ -168,7 +171,8 @@ async def wait_for(
             if tries is not None and tried > tries:
                 raise
             if tries is None and tried % 10 == 1:
-                say(f"waiting for the store: {error}")
+                what = str(error).partition(";")[0].rstrip(".")
+                say(f"{what}; waiting for it")
             await sleep(0.5)
             continue
         if tries is None and tried:

@@ -10,18 +10,17 @@ There is no limit of time in here; the caller sets one around everything that it
 
 from __future__ import annotations
 
-import ssl
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from bridge.errors import Misconfigured
+from bridge.adapters.lenient import NoReason
+from bridge.adapters.tls import tls_context
 
 #: Bytes of an answer that are read at most. A row of trueai's proxy has some 10 KB, and
 #: rows with a mask in them have several hundred.
@@ -30,6 +29,11 @@ LARGEST_BODY = 16 * 1024 * 1024
 #: Bytes of one header that are accepted. aiohttp's own limit of 8 KB is below what some
 #: sites send as their content security policy.
 _LARGEST_HEADER = 64 * 1024
+
+
+#: Seconds that an unused connection is kept: a little longer than the usual time between
+#: two polls, so that a busy upstream is not greeted anew each time.
+_KEEPALIVE = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +90,17 @@ def client(
     Raises:
         Misconfigured: `tls_ca` cannot be used.
     """
-    trusted = _trusted(tls_ca)
+    trusted = tls_context(tls_ca)
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trusted, limit=connections),
+            connector=aiohttp.TCPConnector(
+                ssl=trusted, limit=connections, keepalive_timeout=_KEEPALIVE
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
+            # The transport's own way of passing a proxy's credentials is deprecated below.
+            proxy=proxy,
+            response_class=NoReason,
             max_line_size=_LARGEST_HEADER,
             max_field_size=_LARGEST_HEADER,
         )
@@ -99,7 +108,6 @@ def client(
     transport = AiohttpTransport(
         verify=trusted,
         trust_env=False,
-        proxy=httpx.Proxy(proxy) if proxy else None,
         client=session,
     )
     return httpx.AsyncClient(
@@ -130,17 +138,6 @@ async def exchange(
             if last or not _was_idle(cause):
                 return Reply(fault=_why(cause))
     raise AssertionError  # pragma: no cover - the second turn returns
-
-
-@cache
-def _trusted(tls_ca: str | None) -> ssl.SSLContext:
-    if tls_ca is None:
-        return httpx.create_ssl_context(trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=tls_ca)
-    except OSError:  # which ssl.SSLError is, too
-        msg = "tls_ca is no file of certificates that can be read"
-        raise Misconfigured(msg) from None
 
 
 def _was_idle(cause: BaseException) -> bool:

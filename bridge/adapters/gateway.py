@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from bridge.version import __version__
 from bridge.adapters.address import headers_of, root_of, secrets_of
 from bridge.adapters.complaint import complain, redact, wait_in
 from bridge.adapters.exchange import Reply, client, exchange
 from bridge.adapters.wire import read_answer, text_in
 from bridge.ports import Answer, Complaint
+from bridge.version import __version__
 
 #: Answers that refuse what was asked for, not who asks.
 _REFUSALS = frozenset({400, 413, 414, 422})

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiohttp
 import httpx
-from aiohttp.client_proto import ResponseHandler
 from httpx_aiohttp import AiohttpTransport
 
 from bridge.adapters.guard import Guard
+from bridge.adapters.lenient import HeadFirst, NoReason
 from bridge.adapters.resolver import Resolver
 from bridge.adapters.tls import tls_context
 from bridge.channels.request import Request, Response
@@ -65,39 +65,6 @@ class Answer:
         )
 
 
-class _HeadFirst(ResponseHandler):
-    """
-    A connection on which a good head is not lost to a bad body in the same packet.
-
-    The parser forgets all that came in one call when any of it is wrong. But a 204 with
-    a body, or a 200 longer than its Content-Length, was a yes.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        end = data.find(b"\r\n\r\n") + 4
-        if 4 <= end < len(data):
-            super().data_received(data[:end])
-            data = data[end:]
-        super().data_received(data)
-        if self.exception() is not None and self._payload is not None:
-            # The parser gave up inside a body; whoever reads it waits for more in vain.
-            self._payload.set_exception(aiohttp.ClientPayloadError())
-
-
-class _NoReason(aiohttp.ClientResponse):
-    """
-    An answer without its reason phrase.
-
-    Nobody reads it, and the transport fails on one that is not UTF-8, such as the
-    Chinese that some servers put there in their own encoding.
-    """
-
-    async def start(self, connection: aiohttp.connector.Connection) -> _NoReason:
-        await super().start(connection)
-        self.reason = ""
-        return self
-
-
 class Pool:
     """
     The connections to one endpoint, as it is configured now.
@@ -130,14 +97,14 @@ class Pool:
         )
         loop = asyncio.get_running_loop()
         # The only way in; should it go away, a test of bad bodies says so.
-        setattr(connector, "_factory", partial(_HeadFirst, loop=loop))  # noqa: B010
+        setattr(connector, "_factory", partial(HeadFirst, loop=loop))  # noqa: B010
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             # The transport's own way of passing a proxy's credentials is deprecated below.
             proxy=endpoint.proxy or None,
             read_bufsize=MAX_BODY,
-            response_class=_NoReason,
+            response_class=NoReason,
             trust_env=False,
         )
         self._transport = AiohttpTransport(

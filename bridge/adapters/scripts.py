@@ -56,7 +56,7 @@ class Scripts:
             name: client.register_script(source(name)) for name in NAMES
         }
 
-    async def run(self, name: Name, args: Sequence[str | float]) -> Any:  # noqa: ANN401
+    async def run(self, name: Name, args: Sequence[str | float]) -> Any:
         """
         Run a script; a server that has forgotten it is taught it again.
 

@@ -7,9 +7,10 @@ answer. An answer is read as it is on the wire (an unpacked "gzip bomb" would ta
 memory) and only its beginning.
 
 What is spoken is httpx's transport interface over aiohttp's connections. An
-``httpx.AsyncClient`` above it would add what must not happen here (cookies, redirects, a
-log line with the URL) for as much processor time as everything else together: measured
-on one core, 0.46 ms a request with it and 0.19 ms without; aiohttp alone takes 0.14 ms.
+``httpx.AsyncClient`` above it would add what must not happen here: cookies, redirects, a
+log line with the URL. Measured, processor time of a bare 2 kB request on loopback, 50 at
+once: 0.46 ms with the client, 0.28 ms without, 0.19 ms with the URL kept parsed; aiohttp
+alone 0.14 ms.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class RedisStore:
             token=token,
         )
 
-    async def answered(  # noqa: PLR0913 - each is a fact about the answer
+    async def answered(
         self,
         upstream: str,
         claim: PollClaim,

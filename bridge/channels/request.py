@@ -32,7 +32,8 @@ class Response:
 
         headers: Names in lower case.
 
-        body: At most the first 16 KiB, as received.
+        body: At most the first 16 KiB, as received, but for the endpoint's own secrets:
+            where the receiver repeats its URL or our headers, they are blotted out.
 
         detail: What went wrong, for a person, without the URL.
     """

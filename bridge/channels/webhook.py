@@ -7,13 +7,13 @@ and what a receiver saw once is what it will see again.
 
 from __future__ import annotations
 
-from bridge.version import __version__
 from bridge.channels import answer
 from bridge.channels.headers import with_own
 from bridge.channels.request import Request
 from bridge.channels.signing import signatures
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.version import __version__
 
 __all__ = ["read", "render"]
 

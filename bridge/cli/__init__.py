@@ -1,0 +1,21 @@
+"""
+The command line. `main` is the console command `mjbridge`.
+
+Rule 1: results go to stdout, everything else to stderr.
+Rule 2: whatever goes wrong is one clear line and an exit code: 1 not done, 2 wrong usage
+or configuration. No traceback ever.
+Rule 3: a command imports what it needs when it runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command that the process was started with, and exit with its code."""
+    from bridge.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))

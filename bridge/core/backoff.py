@@ -77,5 +77,5 @@ def poll_backoff(failures: int, *, interval: float, refused: bool) -> float:
         refused: Whether it refused the key. Insisting does not help then, and
             trueai's proxy blocks an address that insists.
     """
-    longest = 300.0 if refused else 60.0
+    longest = max(300.0 if refused else 60.0, interval)
     return min(longest, max(interval, 1.0) * 2.0 ** min(failures - 1, 10))

@@ -36,8 +36,8 @@ class Button:
     A button that can be pressed by submitting its `custom_id`.
 
     Attributes:
-        label: What to print on it, from the upstream or, where that gave none, from
-            `BUTTONS`; ``None`` only if neither knows.
+        label: What to print on it, from the upstream or, where that gave neither it
+            nor an emoji, from `BUTTONS`; ``None`` if the emoji has to do.
 
         emoji: As the upstream gave it: a character, or the name of a custom emoji.
 
@@ -58,22 +58,31 @@ class Button:
     @classmethod
     def of(cls, custom_id: str, label: str | None, emoji: str | None) -> Button:
         """Classify a button by its id. Total: any text has an answer."""
-        for pattern, kind, default_label, needs_modal in BUTTONS:
-            if match := pattern.match(custom_id):
+        for rule in BUTTONS:
+            if match := rule[0].match(custom_id):
+                _, kind, default_label, needs_modal = rule
                 number = match.groupdict().get("n")
-                index = int(number) if number else None
-                known = default_label.format(n=index) if default_label else None
-                break
-        else:
-            kind, index, known, needs_modal = "other", None, None, False
+                return cls(
+                    custom_id=custom_id,
+                    label=label or _default(default_label, number, emoji),
+                    emoji=emoji,
+                    kind=kind,
+                    index=int(number) if number else None,
+                    needs_modal=needs_modal,
+                )
         return cls(
             custom_id=custom_id,
-            label=label or (None if emoji else known),
+            label=label,
             emoji=emoji,
-            kind=kind,
-            index=index,
-            needs_modal=needs_modal,
+            kind="other",
+            index=None,
+            needs_modal=False,
         )
+
+
+def _default(label: str | None, number: str | None, emoji: str | None) -> str | None:
+    """Name a button that came without a label. One with an emoji needs none."""
+    return label.format(n=number) if label and not emoji else None
 
 
 def _rule(

@@ -99,13 +99,13 @@ class Change:
     Attributes:
         before: The status told or held before; ``None`` at first sight.
 
-        after: What the event tells; ``None`` only for a task that was lost before it
-            was ever seen.
+        after: What the event tells. For a task that was lost before it was ever seen,
+            that is the reason and nothing else: not even the id is set.
     """
 
     type: ChangeType
     before: TaskStatus | None
-    after: TaskSnapshot | None
+    after: TaskSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +172,8 @@ def lose(held: Held, kept: TaskSnapshot | None, reason: str) -> Observation:
 
         reason: Why, for a person; it becomes the event's ``failReason``.
     """
-    after = None if kept is None else replace(kept, fail_reason=reason)
+    known = TaskSnapshot(id="", status=None) if kept is None else kept
+    after = replace(known, fail_reason=reason)
     change = Change(type=ChangeType.LOST, before=held.status, after=after)
     if held.ended is not None:
         return Observation(held=held, snapshot=None, change=None, over=True)

@@ -8,7 +8,7 @@ verdict says and decides nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bridge.core.backoff import MAX_RETRY_AFTER, next_attempt_at
@@ -167,6 +167,12 @@ def judge(
         )
     if attempt.retry_after:
         hold = min(attempt.retry_after, MAX_RETRY_AFTER)
+        if attempt.started > first + sum(delays):
+            # It uses up no attempt, but a receiver that always asks for a little more
+            # time must not hold up a task for ever.
+            reason = f"still asked to wait after the last retry ({_words(attempt)})"
+            dead = _dead(reason, tried.failures + 1, tried.refusals)
+            return replace(dead, hold=hold)
         return Verdict(
             fate=Fate.RETRY,
             due=max(tried.due, ended + hold),

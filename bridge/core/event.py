@@ -22,9 +22,9 @@ from typing import TypeAlias
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.image import expires_at, stable
-from bridge.core.task import TaskKey, TaskSnapshot
+from bridge.core.task import TaskKey
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 class NoticeType(StrEnum):
@@ -115,7 +115,7 @@ def task_event(
     )
 
 
-def notice(  # noqa: PLR0913 - each is a field of the event
+def notice(
     kind: NoticeType,
     *,
     name: str,
@@ -170,7 +170,7 @@ def _body(kind: str, at: float, data: dict[str, Json]) -> str:
 
 
 def _told(change: Change) -> dict[str, Json]:
-    after = change.after or TaskSnapshot(id="", status=None)
+    after = change.after
     expiry = expires_at(after.image_url)
     return {
         "action": after.action,
@@ -216,8 +216,6 @@ def _what_changed(change: Change) -> Iterable[str]:
     yield change.type
     yield str(change.before)
     after = change.after
-    if after is None:
-        return
     yield str(after.status)
     if change.type == ChangeType.PROGRESS:
         yield str(after.progress)

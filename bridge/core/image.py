@@ -63,9 +63,8 @@ def _read(query: dict[str, str]) -> datetime | None:
     if "expires" in query:
         return datetime.fromtimestamp(int(query["expires"]), UTC)
     if "x-amz-date" in query and "x-amz-expires" in query:
-        signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ")
-        lasts = timedelta(seconds=int(query["x-amz-expires"]))
-        return signed.replace(tzinfo=UTC) + lasts
+        signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%S%z")
+        return signed + timedelta(seconds=int(query["x-amz-expires"]))
     if "q-sign-time" in query:
         return datetime.fromtimestamp(int(query["q-sign-time"].split(";")[1]), UTC)
     return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -24,14 +26,14 @@ FORBIDDEN = """
 100::1 100:0:0:1::1 2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2 2001:10::1 2001:20::1
 2001:2::1 2001:db8::1 2002:7f00:1:: 2002:808:808:: 3fff::1 5f00::1 fc00::1 fd00:ec2::254
 fdff::1 fe80::1 fe80::1%1 febf::1 fec0::1 ff02::1 ff0e::1 4000::1 e000::1
-""".split()
+""".split()  # noqa: SIM905 - a corpus is read as text
 
 ALLOWED = """
 1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.1
 168.63.129.15 168.63.129.17 169.253.255.255 172.15.255.255 172.32.0.0 192.0.1.1 192.167.1.1
 198.17.255.255 198.20.0.0 223.255.255.255 ::ffff:8.8.8.8 64:ff9b::8.8.8.8
 2001:200::1 2001:4860:4860::8888 2606:4700::1111 2a00:1450:4001::1 2003::1
-""".split()
+""".split()  # noqa: SIM905 - a corpus is read as text
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
@@ -157,6 +159,27 @@ async def test_a_link_local_address_keeps_its_interface() -> None:
     found = await Resolver(None, getaddrinfo=getaddrinfo).resolve("printer.local", 80)
 
     assert found[0]["host"] == "fe80::1%3"
+
+
+async def test_a_name_server_that_hangs_holds_up_no_other_name() -> None:
+    answered = threading.Event()
+
+    def hangs(*_: object, **__: object) -> Sequence[AddressInfo]:
+        answered.wait(30)
+        return []
+
+    resolver = Resolver(None, getaddrinfo=hangs)
+    stuck = [asyncio.ensure_future(resolver.resolve(f"{n}.example")) for n in range(50)]
+    await asyncio.sleep(0)  # they begin
+    try:
+        async with asyncio.timeout(5):
+            assert await Resolver(None, getaddrinfo=knows("8.8.8.8")).resolve(
+                "b.example"
+            )
+            assert not any(task.done() for task in stuck)
+    finally:
+        answered.set()
+        await asyncio.gather(*stuck)
 
 
 async def test_a_name_that_nobody_knows_is_an_error() -> None:

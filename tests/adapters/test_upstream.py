@@ -868,3 +868,20 @@ async def test_a_detail_is_one_short_line() -> None:
 
     assert answer.detail.isprintable()
     assert len(answer.detail) <= 300
+
+
+async def test_a_reason_phrase_in_another_encoding_is_no_fault() -> None:
+    head = b"HTTP/1.1 200 \xb3\xc9\xb9\xa6\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    async with raw(head + BODY) as url, polled(url) as upstream:
+        answer = await upstream.fetch(["1"])
+
+    assert set(answer.tasks) == {"1"}
+
+
+async def test_a_proxy_is_shown_its_password() -> None:
+    async with scripted(lists(rows("1"))) as proxy:
+        address = proxy.url.replace("://", "://me:pass@")
+        async with polled("http://gateway.invalid", proxy=address) as upstream:
+            await upstream.fetch(["1"])
+
+    assert proxy.asked[0].headers["proxy-authorization"] == "Basic bWU6cGFzcw=="

@@ -23,13 +23,18 @@ from bridge.errors import Misconfigured
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-NOW = datetime.now(UTC).timestamp()
+NOW = 1767268800.25
 
 
-def rendered(*, redelivery: bool = False, **settings: Any) -> Request:
+def rendered(*, at: float = NOW, redelivery: bool = False, **settings: Any) -> Request:
     endpoint = Endpoint(name="pipeline", url="https://example.com/hooks", **settings)
     event = sample_event("task.succeeded", NOW)
-    return webhook.render(event, endpoint, at=NOW, redelivery=redelivery)
+    return webhook.render(event, endpoint, at=at, redelivery=redelivery)
+
+
+def fresh(**settings: Any) -> Request:
+    """Render as of now: the libraries refuse what is older than 5 minutes."""
+    return rendered(at=datetime.now(UTC).timestamp(), **settings)
 
 
 # --- signatures -----------------------------------------------------------------------
@@ -51,15 +56,12 @@ def test_the_public_vector_of_standard_webhooks() -> None:
 def test_the_public_libraries_verify_with_either_secret_while_rotating(
     secret: str, redelivery: bool
 ) -> None:
-    request = rendered(secrets=(NEW, OLD), redelivery=redelivery)
+    request = fresh(secrets=(NEW, OLD), redelivery=redelivery)
     headers = dict(request.headers)
 
-    expected = json.loads(request.body)
-    assert (
-        standardwebhooks.Webhook(secret).verify(request.body.decode(), headers)
-        == expected
-    )
-    assert svix.webhooks.Webhook(secret).verify(request.body, headers) == expected
+    read = standardwebhooks.Webhook(secret).verify(request.body.decode(), headers)
+    assert read == json.loads(request.body)
+    svix.webhooks.Webhook(secret).verify(request.body, headers)
 
 
 def test_the_first_secret_signs_first() -> None:
@@ -70,16 +72,18 @@ def test_the_first_secret_signs_first() -> None:
 
 
 def test_a_changed_body_is_not_verified() -> None:
-    request = rendered(secrets=(OLD,))
+    request = fresh(secrets=(OLD,))
     forged = request.body.decode().replace("SUCCESS", "FAILURE")
 
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         standardwebhooks.Webhook(OLD).verify(forged, dict(request.headers))
+    with pytest.raises(svix.webhooks.WebhookVerificationError):
+        svix.webhooks.Webhook(OLD).verify(forged, dict(request.headers))
 
 
 def test_a_secret_in_plain_text_stands_for_its_bytes() -> None:
     secret = "correct-horse-battery-staple-ü"
-    request = rendered(secrets=(secret,))
+    request = fresh(secrets=(secret,))
 
     library = standardwebhooks.Webhook(base64.b64encode(secret.encode()).decode())
     assert library.verify(request.body.decode(), dict(request.headers))

@@ -343,15 +343,6 @@ def test_words_are_accepted_in_any_case() -> None:
     assert (settings.log_level, settings.log_format) == ("warning", "json")
 
 
-def test_settings_made_by_hand_read_nothing_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # What is changed is the process's environment, which is what the test is about.
-    monkeypatch.setenv("NAMESPACE", "from-the-environment")
-
-    assert Settings().namespace == "mjb"
-
-
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Settings().namespace = "other"

@@ -1,0 +1,158 @@
+"""
+Output: tables for people, lines for programs.
+
+On a terminal, colours mean something and lines fit; in a pipe, text is plain and whole.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+#: Cells that a column which gives way keeps at least.
+NARROWEST = 10
+
+STATUS_STYLES = {
+    "NOT_START": "blue",
+    "SUBMITTED": "blue",
+    "MODAL": "bold yellow",
+    "IN_PROGRESS": "cyan",
+    "SUCCESS": "green",
+    "FAILURE": "red",
+    "CANCEL": "magenta",
+    "LOST": "red",
+}
+STATE_STYLES = {
+    "pending": "yellow",
+    "held": "magenta",
+    "delivered": "green",
+    "superseded": "dim",
+    "dead": "red",
+    "ok": "green",
+    "idle": "dim",
+    "failing": "yellow",
+    "open": "red",
+    "throttled": "yellow",
+    "paused": "magenta",
+    "disabled": "red",
+}
+
+
+@cache
+def stdout() -> Console:
+    """Return where results go."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@cache
+def stderr() -> Console:
+    """Return where messages go."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def say(line: str) -> None:
+    """Tell a person something that is not a result."""
+    print(f"mjbridge: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """Write one object on one line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def text(value: object, style: str = "") -> Text:
+    """Make a cell; nothing in it can steer a terminal."""
+    from rich.text import Text
+
+    from bridge.sandbox.console import plain
+
+    return Text("" if value is None else plain(value), style=style)
+
+
+def line(content: Text) -> None:
+    """Print one line, cut to the terminal if it is one."""
+    console = stdout()
+    if console.is_terminal:
+        content.truncate(console.width, overflow="ellipsis")
+        console.print(content, soft_wrap=True)
+    else:
+        write(content.plain.rstrip())
+
+
+def write(plain: str) -> None:
+    """Write one line as it is, at once: who reads a pipe may be waiting for it."""
+    sys.stdout.write(plain + "\n")
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A table's column; one that `gives_way` is cut where a terminal is too narrow."""
+
+    title: str
+    gives_way: bool = False
+    right: bool = False
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
+    """Print a table: as wide as what is in it, or as the terminal."""
+    from rich.text import Text
+
+    console = stdout()
+    widths = [
+        max([len(column.title), *(row[place].cell_len for row in rows)])
+        for place, column in enumerate(columns)
+    ]
+    if console.is_terminal:
+        _narrow(widths, columns, console.width)
+    head = [Text(column.title, style="dim") for column in columns]
+    out: list[str] = []
+    for row in (head, *rows):
+        cells = [
+            _fitted(cell, width, column, cut=console.is_terminal)
+            for cell, width, column in zip(row, widths, columns, strict=True)
+        ]
+        joined = Text("  ").join(cells)
+        joined.rstrip()
+        if console.is_terminal:
+            console.print(joined, soft_wrap=True)
+        else:
+            out.append(joined.plain)
+    if out:
+        sys.stdout.write("\n".join(out) + "\n")
+
+
+def _narrow(widths: list[int], columns: Sequence[Column], room: int) -> None:
+    """Take what is too much from the columns that give way, from the widest first."""
+    excess = sum(widths) + 2 * (len(widths) - 1) - room
+    while excess > 0:
+        yielding = [
+            (widths[place], place)
+            for place, column in enumerate(columns)
+            if column.gives_way and widths[place] > NARROWEST
+        ]
+        if not yielding:
+            return
+        widths[max(yielding)[1]] -= 1
+        excess -= 1
+
+
+def _fitted(cell: Text, width: int, column: Column, *, cut: bool) -> Text:
+    fitted = cell.copy()
+    if cut and fitted.cell_len > width:
+        fitted.truncate(width, overflow="ellipsis")
+    missing = max(0, width - fitted.cell_len)
+    fitted.pad_left(missing) if column.right else fitted.pad_right(missing)
+    return fitted

@@ -1,0 +1,67 @@
+"""What every webhook must be, whatever it tells."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from standardwebhooks.webhooks import Webhook
+from svix.webhooks import Webhook as SvixWebhook
+
+from bridge.sandbox.received import Received
+
+_SCHEMA = Path(__file__).parents[2] / "docs" / "events.schema.json"
+
+
+def verified(one: Received, *secrets: str) -> dict[str, Any]:
+    """Check a request as receivers do, with either library; returns the event."""
+    body = one.body.decode()
+    for secret in secrets:
+        assert Webhook(secret).verify(body, one.headers) == one.event
+        assert SvixWebhook(secret).verify(body, one.headers) == one.event
+    return one.event
+
+
+def conforms(event: dict[str, Any]) -> None:
+    """Check an event against the published schema."""
+    if _SCHEMA.exists():
+        schema = json.loads(_SCHEMA.read_text())
+        checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+        jsonschema.validate(
+            event, schema, jsonschema.Draft202012Validator, format_checker=checker
+        )
+
+
+def in_order(received: Iterable[Received]) -> None:
+    """
+    Check that each task's events came in order, and each only after those before it.
+
+    An event that comes again is told by its id; it may not come again once a later one of
+    its task was taken, unless somebody asked for it.
+    """
+    furthest: dict[str, int] = defaultdict(int)
+    taken: dict[str, int] = defaultdict(int)
+    for one in received:
+        if not one.task or one.redelivery:
+            continue
+        number = one.sequence or 0
+        assert number >= furthest[one.task], f"{one.type} came after a later event"
+        furthest[one.task] = number
+        if one.taken:
+            taken[one.task] = number
+    assert furthest == {task: furthest[task] for task in furthest}
+
+
+def same_on_every_attempt(received: Iterable[Received]) -> None:
+    """Check that an id stands for one body, and a body's place in its task for one id."""
+    bodies: dict[str, bytes] = {}
+    ids: dict[tuple[str, int | None], str] = {}
+    for one in received:
+        assert bodies.setdefault(one.id, one.body) == one.body
+        if one.task:
+            place = f"{one.data['upstream']}:{one.task}", one.sequence
+            assert ids.setdefault(place, one.id) == one.id

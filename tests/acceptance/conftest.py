@@ -1,0 +1,41 @@
+"""What every acceptance test can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.acceptance.harness import Deployment
+from tests.acceptance.scenery import Everyday, everyday_deployment
+from tests.acceptance.stage import Stage
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """Servers around the deployments."""
+    with Stage() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def everyday(
+    stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Everyday]:
+    """One worker and one beat for all tests in which nothing is killed."""
+    with everyday_deployment(stage, tmp_path_factory.mktemp("everyday")) as running:
+        yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the processes of a failed test's deployment wrote."""
+    report = yield
+    if report.failed:
+        for given in getattr(item, "funcargs", {}).values():
+            deployment = given.deployment if isinstance(given, Everyday) else given
+            if isinstance(deployment, Deployment):
+                report.sections.extend(deployment.logs())
+    return report

@@ -1,0 +1,262 @@
+"""
+The harness: a deployment as an operator runs it, and what can happen to one.
+
+A store of its own, ``celery -A bridge worker`` and ``celery -A bridge beat`` as processes
+in sessions of their own, all in one directory; configured by the environment alone. What
+they write goes to files there, and is shown when a test fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self, TypeVar
+
+from bridge.adapters.embedded import EmbeddedStore
+from bridge.adapters.ledger import DeliveryRow, EventRow
+from bridge.adapters.subprocesses import kill_group
+from bridge.ports import Tracked
+from bridge.settings import load_settings
+from bridge.wiring import Office
+from tests.waiting import runs, until
+
+T = TypeVar("T")
+
+NAMESPACE = "acc"
+#: Seconds that a worker may take until it says that it is ready.
+STARTS_WITHIN_S = 30.0
+#: Lines of each log that a failed test shows.
+LINES_SHOWN = 60
+
+#: What deployments share: quick looks, and limits that are in nobody's way.
+QUICK_UPSTREAM = {
+    "api_key": "sk-test",
+    "poll_interval": 0.2,
+    "rate_limit": "200/s",
+    "timeout": 5,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Process:
+    """A process of the deployment, and all that it started."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def says(self, words: str) -> bool:
+        return words in self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Kill -9 it with everything it started, at once."""
+        kill_group(self.popen)
+        self.popen.wait(10)
+
+    def terminate(self) -> float:
+        """Ask it to end; returns the seconds until it had."""
+        began = monotonic()
+        self.popen.terminate()
+        try:
+            self.popen.wait(15)
+        finally:
+            kill_group(self.popen)
+        return monotonic() - began
+
+    def children(self) -> list[int]:
+        """The processes that it has forked, in a worker its pool."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == self.pid:
+                    found.append(int(stat.parent.name))
+        return found
+
+
+class Deployment:
+    """A store, and the processes that a test starts and ends around it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        upstreams: Mapping[str, Mapping[str, Any]],
+        endpoints: Mapping[str, Mapping[str, Any]],
+        **settings: object,
+    ) -> None:
+        """
+        Set a deployment up; nothing runs yet.
+
+        Args:
+            folder: Where everything of it is written.
+
+            upstreams: By name, as in the configuration.
+
+            endpoints: By name, as in the configuration.
+
+            settings: Those of the top level, as the environment spells them.
+        """
+        self._folder = folder
+        self._logs: list[Path] = []
+        self._processes: list[Process] = []
+        self.store = EmbeddedStore(folder / "store")
+        self._env = {
+            "BRIDGE_NAMESPACE": NAMESPACE,
+            "BRIDGE_LOG_FORMAT": "text",
+            "BRIDGE_UPSTREAMS": json.dumps(upstreams),
+            "BRIDGE_ENDPOINTS": json.dumps(endpoints),
+            **{f"BRIDGE_{name.upper()}": str(told) for name, told in settings.items()},
+        }
+
+    def __enter__(self) -> Self:
+        self.store.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for process in self._processes:
+            kill_group(process.popen)
+            process.popen.wait(10)
+        self.store.stop()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of a process or a program of this deployment."""
+        inherited = {k: v for k, v in os.environ.items() if k[:7].upper() != "BRIDGE_"}
+        url = {"BRIDGE_REDIS_URL": self.store.url}
+        return inherited | url | self._env
+
+    # --- processes --------------------------------------------------------------------
+
+    def start(self, name: str, *arguments: str) -> Process:
+        """Start a process of Celery's; its name is the log's."""
+        log = self._folder / f"{name}-{len(self._logs)}.log"
+        self._logs.append(log)
+        celery = str(Path(sys.executable).with_name("celery"))
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                [celery, "-A", "bridge", *arguments],
+                cwd=self._folder,  # where no .env and no bridge.toml is
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        process = Process(name=name, popen=popen, log=log)
+        self._processes.append(process)
+        return process
+
+    def start_worker(self, *arguments: str, wait: bool = True) -> Process:
+        """Start a worker, with both queues and two children unless told otherwise."""
+        alone = ["--without-gossip", "--without-mingle", "-n", f"w{len(self._logs)}@%h"]
+        worker = self.start("worker", "worker", "-c", "2", *alone, *arguments)
+        if wait:
+            self.is_up(worker)
+        return worker
+
+    def is_up(self, worker: Process) -> None:
+        """Wait until a worker takes work."""
+
+        def up() -> bool:
+            assert worker.popen.poll() is None, worker.log.read_text()
+            return worker.says(" ready.")
+
+        until(up, within_s=STARTS_WITHIN_S, what=lambda: worker.log.read_text())
+
+    def start_beat(self) -> Process:
+        return self.start("beat", "beat")
+
+    def logs(self) -> Iterator[tuple[str, str]]:
+        """What the processes wrote last, the newest process first."""
+        for log in reversed(self._logs):
+            lines = log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
+            yield log.name, "\n".join(lines)
+
+    # --- the store --------------------------------------------------------------------
+
+    def kill_store(self) -> None:
+        """Kill -9 the store."""
+        process = self.store.process
+        assert process is not None
+        kill_group(process)
+        process.wait(10)
+
+    def restart_store(self) -> None:
+        """Start the store again, on what is in its append-only file."""
+        self.store.launch()
+        until(self.store.is_ready, what="the store is back")
+
+    def freeze_store(self) -> None:
+        """Let the store hang: connections stay, nothing is answered."""
+        assert self.store.pid is not None
+        os.kill(self.store.pid, signal.SIGSTOP)
+
+    def thaw_store(self) -> None:
+        assert self.store.pid is not None
+        os.kill(self.store.pid, signal.SIGCONT)
+
+    # --- what an operator or a program does -------------------------------------------
+
+    def office(self, work: Callable[[Office], Awaitable[T]]) -> T:
+        """Do something at the deployment's desk."""
+
+        async def done() -> T:
+            settings = load_settings(environ=self.env, cwd=self._folder)
+            async with Office(settings) as office:
+                return await work(office)
+
+        return asyncio.run(done())
+
+    def track(self, *ids: str, upstream: str = "default", **metadata: Any) -> Tracked:
+        return self.office(
+            lambda office: office.track(ids, upstream=upstream, metadata=metadata)
+        )
+
+    def untrack(self, task_id: str, *, upstream: str = "default") -> None:
+        from bridge.core.task import TaskKey
+
+        self.office(lambda office: office.desk.untrack(TaskKey(upstream, task_id)))
+
+    def pause(self, endpoint: str) -> None:
+        self.office(lambda office: office.desk.switch(endpoint, "pause"))
+
+    def resume(self, endpoint: str) -> None:
+        self.office(lambda office: office.desk.switch(endpoint, "resume"))
+
+    def redeliver(self, event_id: str, endpoint: str) -> str:
+        outcome, _ = self.office(
+            lambda office: office.desk.redeliver(event_id, endpoint)
+        )
+        return outcome
+
+    def story(self, task_id: str, *, upstream: str = "default") -> Sequence[EventRow]:
+        """The events that the store holds of a task, oldest first."""
+        return self.office(lambda office: office.ledger.story(f"{upstream}:{task_id}"))
+
+    def deliveries(self, endpoint: str) -> list[DeliveryRow]:
+        """The deliveries that the store holds of an endpoint, oldest first."""
+
+        async def listed(office: Office) -> list[DeliveryRow]:
+            rows = [one async for one in office.ledger.deliveries(endpoint=endpoint)]
+            return rows[::-1]
+
+        return self.office(listed)
+
+
+def gone(pids: Sequence[int]) -> bool:
+    """Say whether none of these processes runs any more."""
+    return not any(runs(pid) for pid in pids)
