@@ -19,10 +19,17 @@ from bridge.settings import load_settings
 from bridge.wiring import broker
 
 
-def _configured() -> Broker:
-    """Read the settings; the ``celery`` command says in one line what is wrong with them."""
+def _configured() -> tuple[Broker, float]:
+    """
+    Read the settings; the ``celery`` command says in one line what is wrong with them.
+
+    Returns:
+        The broker, and the shortest time between two looks at a task, in seconds.
+    """
     try:
-        return broker(load_settings())
+        settings = load_settings()
+        looks = (one.poll_interval for one in settings.upstreams.values())
+        return broker(settings), min(looks, default=1.0)
     except BridgeError as error:
         if Path(sys.argv[0]).name != "celery":
             raise
@@ -30,7 +37,7 @@ def _configured() -> Broker:
         sys.exit(error.exit_code)
 
 
-_broker = _configured()
+_broker, _look_every = _configured()
 
 broker_url = _broker.url
 broker_transport_options = _broker.options
@@ -70,8 +77,14 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 timezone = "UTC"
 beat_scheduler = "bridge.celery:TickScheduler"
 beat_max_loop_interval = 1
+# Who wants to look more often than once a second gets ticks for it.
+_poll_every = min(1.0, max(0.1, _look_every))
 beat_schedule = {
-    "poll": {"task": "mjbridge.poll", "schedule": 1.0, "options": {"expires": 2.0}},
+    "poll": {
+        "task": "mjbridge.poll",
+        "schedule": _poll_every,
+        "options": {"expires": 2.0},
+    },
     "deliver": {
         "task": "mjbridge.deliver",
         "schedule": 1.0,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from traceback import extract_tb
 
 import structlog
 
@@ -29,7 +30,14 @@ from bridge.core.delivery import (
 from bridge.core.endpoint import Endpoint, receivers
 from bridge.core.event import Event, NoticeType, notice
 from bridge.errors import BridgeError
-from bridge.ports import Delivery, DeliveryStore, Sender, Settlement, Telling
+from bridge.ports import (
+    Delivery,
+    DeliveryClaim,
+    DeliveryStore,
+    Sender,
+    Settlement,
+    Telling,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +48,11 @@ AT_ONCE = 100
 #: Seconds within which the pump itself waits for the next due delivery. Beat ticks
 #: every second, so waiting longer would gain nothing.
 NEAR = 1.0
-#: Seconds that everything else may go on between two suspects, which are claimed alone.
-BETWEEN_SUSPECTS = 0.05
+#: Seconds that suspects may have for themselves, before everything else goes on for at
+#: least as long as they took.
+FOR_SUSPECTS = 1.0
+#: Seconds between two looks at the store, at least.
+SHORTEST = 0.005
 #: Seconds between two tries to settle with a store that is away.
 SETTLE_AGAIN = 0.5
 
@@ -99,7 +110,9 @@ class Pump:
         self._work: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._kicked = False
+        self._suspects_at = 0.0
         self._stopping = False
+        self._settle_until = 0.0
 
     def kick(self) -> None:
         """Say that something may be due. Cheap, and harmless if nothing is."""
@@ -119,6 +132,7 @@ class Pump:
         their claims given back, so that somebody else attempts them at once.
         """
         self._stopping = True
+        self._settle_until = self._elapsed() + grace
         self._news.set()
         if self._flight:
             _, late = await asyncio.wait(self._flight, timeout=grace)
@@ -175,42 +189,64 @@ class Pump:
             )
             for delivery in claim.deliveries:
                 self._launch(delivery)
-            if claim.suspects:
-                await self._try_suspect()
-                return BETWEEN_SUSPECTS
-            if not claim.deliveries:
-                soon = claim.next_in is not None and claim.next_in < NEAR
-                return max(claim.next_in or 0.0, 0.005) if soon else None
+            if claim.suspects and self._elapsed() >= self._suspects_at:
+                await self._try_suspects()
+            elif not claim.deliveries:
+                return self._pause(claim)
         return NEAR
 
-    async def _try_suspect(self) -> None:
-        """Attempt one delivery that its workers did not survive, and nothing beside it."""
-        while self._flight:
-            await asyncio.wait(self._flight)
-        claim = await self._store.claim_deliveries(limit=1, slow_limit=1, alone=True)
-        for delivery in claim.deliveries:
-            self._launch(delivery)
+    def _pause(self, claim: DeliveryClaim) -> float | None:
+        waits = [] if claim.next_in is None else [claim.next_in]
+        if claim.suspects:
+            waits.append(self._suspects_at - self._elapsed())
+        pause = min(waits, default=NEAR)
+        return max(pause, SHORTEST) if pause < NEAR else None
+
+    async def _try_suspects(self) -> None:
+        """
+        Attempt deliveries that their workers did not survive: one at a time, and nothing
+        beside it. A crash leaves as many as were in flight, and most are innocent.
+        """
+        began = self._elapsed()
+        await self._landed()
+        while not self._stopping and self._elapsed() - began < FOR_SUSPECTS:
+            claim = await self._store.claim_deliveries(
+                limit=1, slow_limit=1, alone=True
+            )
+            if not claim.deliveries:
+                break
+            self._launch(claim.deliveries[0])
+            await self._landed()
+            await self._settled()
+        ended = self._elapsed()
+        self._suspects_at = ended + max(ended - began, SHORTEST)
+
+    async def _landed(self) -> None:
         while self._flight:
             await asyncio.wait(self._flight)
 
+    async def _settled(self) -> None:
+        if self._settler is not None:
+            await asyncio.wait([self._settler])
+
     def _launch(self, delivery: Delivery) -> None:
+        if self._stopping:
+            self._settle(Settlement(delivery=delivery))
+            return
         task = asyncio.get_running_loop().create_task(self._deliver(delivery))
         self._flight[task] = delivery
         task.add_done_callback(self._land)
 
     def _land(self, task: asyncio.Task[None]) -> None:
-        self._flight.pop(task, None)
+        delivery = self._flight.pop(task)
+        if task.cancelled():
+            self._settle(Settlement(delivery=delivery))
         self._news.set()
 
     # --- one delivery -----------------------------------------------------------------
 
     async def _deliver(self, delivery: Delivery) -> None:
-        try:
-            settlement = await self._attempt(delivery)
-        except asyncio.CancelledError:
-            self._settle(Settlement(delivery=delivery))
-            raise
-        self._settle(settlement)
+        self._settle(await self._attempt(delivery))
 
     async def _attempt(self, delivery: Delivery) -> Settlement:
         receiver = self._receivers.get(delivery.endpoint)
@@ -241,16 +277,24 @@ class Pump:
                 at=self._now(),
                 redelivery=delivery.redelivery,
             )
-        except Exception as error:
-            log.exception("delivery.not_rendered", endpoint=endpoint.name)
+            response = await self._sender.send(endpoint, request)
+            return channel.read(response, started=delivery.now, now=self._now())
+        except Exception as error:  # noqa: BLE001 - it costs this attempt and nothing else
+            # Where, but not what: an exception's text may hold a URL, which is a secret.
+            *_, place = extract_tb(error.__traceback__)
+            log.error(  # noqa: TRY400
+                "delivery.not_rendered",
+                endpoint=endpoint.name,
+                event_id=delivery.event.id,
+                error=type(error).__name__,
+                where=f"{place.name} ({place.filename}:{place.lineno})",
+            )
             return Attempt(
                 started=delivery.now,
                 took=self._elapsed() - began,
                 fault=Fault.RENDERING,
                 detail=type(error).__name__,
             )
-        response = await self._sender.send(endpoint, request)
-        return channel.read(response, started=delivery.now, now=self._now())
 
     def _settlement(
         self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict
@@ -303,7 +347,7 @@ class Pump:
                     # What was delivered must not be forgotten: the store is asked
                     # until it is back. Repeating a settle changes nothing.
                     log.warning("settle.store_away", error=str(error))
-                    if self._stopping:
+                    if self._stopping and self._elapsed() >= self._settle_until:
                         return
                     await asyncio.sleep(SETTLE_AGAIN)
                     continue

@@ -78,13 +78,16 @@ class Poller:
 
     async def poll(self) -> None:
         """Start to ask about everything that is due, within the upstreams' limits."""
-        await asyncio.gather(*(self._start(name) for name in self._upstreams))
+        await asyncio.gather(*(self._begin(name) for name in self._upstreams))
 
     async def stop(self, grace: float) -> None:
         """Claim no more; wait for what is under way, for `grace` seconds at most."""
         self._stopping = True
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=grace)
+        try:
+            async with asyncio.timeout(grace):
+                await self.idle()
+        except TimeoutError:
+            late = list(self._running)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -93,6 +96,12 @@ class Poller:
         """Wait until nothing is under way."""
         while self._running:
             await asyncio.wait(self._running)
+
+    async def _begin(self, name: str) -> None:
+        try:
+            await self._start(name)
+        except BridgeError as error:
+            log.warning("poll.store_away", upstream=name, error=str(error))
 
     async def _start(self, name: str) -> None:
         limits = self._upstreams[name].limits
@@ -136,6 +145,7 @@ class Poller:
     ) -> bool:
         """Leave the upstream alone for a while, longer each time."""
         failures = claim.failures + 1
+        since = claim.unhealthy_since if claim.failures else claim.now
         refused = complaint is Complaint.REFUSED
         interval = self._upstreams[name].patience.poll_interval
         hold = poll_backoff(failures, interval=interval, refused=refused)
@@ -151,7 +161,7 @@ class Poller:
         telling = None
         if not claim.unhealthy and (refused or failures >= FAILURES_TO_TELL):
             telling = self._notice(
-                NoticeType.UPSTREAM_UNHEALTHY, name, answer.detail, claim.now
+                NoticeType.UPSTREAM_UNHEALTHY, name, answer.detail, since
             )
         return await self._store.answered(
             name,
@@ -159,7 +169,7 @@ class Poller:
             hold=hold,
             outcome=complaint,
             reason=answer.detail,
-            since=claim.now,
+            since=since,
             notice=telling,
         )
 
@@ -177,10 +187,17 @@ class Poller:
         return Telling(event=event, endpoints=receivers(event, self._endpoints))
 
     async def _record(self, name: str, claim: PollClaim, answer: Answer) -> None:
-        looks = [
-            await self._look(name, claim, due, answer.tasks.get(due.key.id))
-            for due in claim.tasks
-        ]
+        looks = []
+        for due in claim.tasks:
+            try:
+                seen = answer.tasks.get(due.key.id)
+                looks.append(await self._look(name, claim, due, seen))
+            except BridgeError:
+                raise
+            except Exception:
+                # One bad item never costs the others; this one is due again when its
+                # lease ends.
+                log.exception("poll.not_understood", task=str(due.key))
         recorded = await self._store.record(looks)
         for look, applied in zip(looks, recorded.applied, strict=True):
             if applied and look.telling is not None:

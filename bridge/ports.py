@@ -237,7 +237,7 @@ class Delivery:
 
         was_disabled: Whether the endpoint was disabled and has not succeeded since.
 
-        slow: Whether the endpoint was lately slow or failing.
+        slow: Whether the endpoint was lately slow or failing, or was never tried.
 
         now: The store's clock when it was claimed.
     """
@@ -378,7 +378,8 @@ class DeliveryStore(Protocol):
         Args:
             limit: At most so many.
 
-            slow_limit: At most so many of endpoints that were lately slow or failing.
+            slow_limit: At most so many of endpoints that were lately slow or failing, or
+                have not shown yet that they are neither.
 
             alone: Claim one suspect and nothing else.
 
@@ -389,6 +390,6 @@ class DeliveryStore(Protocol):
         """
         Record what came of claimed deliveries.
 
-        A settlement whose claim was lost in the meantime changes nothing, unless it
-        says that a delivery still waiting has succeeded.
+        A settlement whose delivery somebody else has claimed in the meantime changes
+        nothing, unless it says that a delivery still waiting has succeeded.
         """

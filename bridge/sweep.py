@@ -20,8 +20,10 @@ from bridge.ports import Telling, Waiting
 
 log = structlog.get_logger(__name__)
 
-#: Deliveries that one sweep gives up at most, and kinds of things that it forgets.
+#: Deliveries that one sweep gives up at most, and things that are forgotten in one step.
 AT_ONCE = 200
+#: Steps in which one sweep forgets: as many as a busy deployment can need.
+STEPS = 100
 #: Seconds without a worker that has an endpoint configured, after which it is gone.
 GONE_AFTER = 3600.0
 
@@ -81,7 +83,9 @@ async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) 
         await _bury(desk, waiting[:AT_ONCE], "endpoint removed", endpoints, now)
         if not waiting:
             await desk.forget_endpoint(name)
-    await desk.tidy(AT_ONCE)
+    for _ in range(STEPS):
+        if await desk.tidy(AT_ONCE) < AT_ONCE:
+            break
 
 
 async def _bury(

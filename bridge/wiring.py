@@ -18,7 +18,6 @@ from typing import Any, Self, TypeVar
 
 import structlog
 import uvloop
-from redis.asyncio import Redis
 
 from bridge.adapters.broker import Broker, broker_of
 from bridge.adapters.connection import connect, inspect, wait_for
@@ -136,7 +135,7 @@ class Office:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.client: Redis = connect(store_url(settings))
+        self.client = connect(store_url(settings))
         names = {"namespace": settings.namespace, "retention": settings.retention}
         self.store = RedisStore(self.client, **names)  # type: ignore[arg-type]
         self.desk = Desk(self.client, **names)  # type: ignore[arg-type]
@@ -295,6 +294,11 @@ class Engine:
     async def _make(self) -> None:
         settings = self._settings
         self._office = Office(settings)
+        try:
+            # Limits hold from the first delivery on, not from the first sweep.
+            await self._office.desk.configure(self._endpoints)
+        except StoreUnavailable as error:
+            log.warning("engine.store_away", error=str(error))
         self._sender = Sender(guard=Guard(settings.allow_networks))
         await self._sender.warm(self._endpoints)
         upstreams = {

@@ -7,9 +7,9 @@ A `redis_url` is ``redis://``, ``rediss://`` (TLS), ``unix:///path``, or
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, Protocol, cast, overload
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -33,7 +33,119 @@ SCHEMA = "1"
 COMMAND_TIMEOUT = 5.0
 
 
-def connect(url: str) -> Redis:
+class Script(Protocol):
+    """A Lua script that the client knows; a server that does not is taught it."""
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[str | float]) -> Any:
+        """Run it."""
+        ...
+
+
+class Pipeline(Protocol):
+    """Commands to be sent together."""
+
+    def hgetall(self, name: str) -> object:
+        """Queue reading a hash."""
+
+    def zscore(self, name: str, value: str) -> object:
+        """Queue reading a member's score."""
+
+    async def execute(self) -> list[Any]:
+        """Send them; the answers come in their order."""
+        ...
+
+
+class Client(Protocol):
+    """
+    What is used of redis-py, as it answers when it decodes.
+
+    Its own types say ``bytes | str`` everywhere, and more than that in places, because
+    they do not know how the client was made; this is the place where we do.
+    """
+
+    async def get(self, name: str) -> str | None:
+        """Read a string."""
+        ...
+
+    async def set(self, name: str, value: str | float, *, nx: bool = False) -> object:
+        """Write a string; with `nx` only if there is none."""
+
+    async def delete(self, *names: str) -> int:
+        """Remove keys."""
+        ...
+
+    async def exists(self, *names: str) -> int:
+        """Count how many of the keys there are."""
+        ...
+
+    async def hget(self, name: str, key: str) -> str | None:
+        """Read a field of a hash."""
+        ...
+
+    async def hgetall(self, name: str) -> dict[str, str]:
+        """Read a hash; an empty one for a key that is not there."""
+        ...
+
+    async def hmget(self, name: str, keys: Sequence[str]) -> list[str | None]:
+        """Read fields of a hash."""
+        ...
+
+    async def lrange(self, name: str, start: int, end: int) -> list[str]:
+        """Read a part of a list."""
+        ...
+
+    @overload
+    async def zrange(
+        self,
+        name: str,
+        start: float | str,
+        end: float | str,
+        *,
+        desc: bool = False,
+        byscore: bool = False,
+        offset: int | None = None,
+        num: int | None = None,
+    ) -> list[str]: ...
+
+    @overload
+    async def zrange(
+        self,
+        name: str,
+        start: float | str,
+        end: float | str,
+        *,
+        withscores: Literal[True],
+    ) -> list[tuple[str, float]]: ...
+
+    async def zrem(self, name: str, *values: str) -> int:
+        """Remove members of a sorted set."""
+        ...
+
+    async def zcard(self, name: str) -> int:
+        """Count the members of a sorted set."""
+        ...
+
+    async def info(self, section: str | None = None) -> Mapping[str, Any]:
+        """Ask the server about itself."""
+        ...
+
+    async def time(self) -> tuple[int, int]:
+        """Read the server's clock: seconds and microseconds."""
+        ...
+
+    def pipeline(self, *, transaction: bool) -> Pipeline:
+        """Begin to collect commands."""
+        ...
+
+    def register_script(self, script: str) -> Script:
+        """Make a script callable; nothing is sent yet."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+def connect(url: str) -> Client:
     """
     Return a client for a store; nothing is sent yet.
 
@@ -48,22 +160,21 @@ def connect(url: str) -> Redis:
     }
     parts = urlsplit(url)
     if parts.scheme != "sentinel":
-        client: Redis = Redis.from_url(url, **options)
-        return client
+        return cast("Client", Redis.from_url(url, **options))
     hosts, _, rest = url.removeprefix("sentinel://").partition("/")
     service, _, database = rest.partition("/")
     credentials, _, addresses = hosts.rpartition("@")
     username, _, password = credentials.partition(":")
     watchers = [_address(address) for address in addresses.split(",")]
-    sentinel = Sentinel(watchers, socket_timeout=3.0)
-    master: Redis = sentinel.master_for(
+    sentinel: Any = Sentinel(watchers, socket_timeout=3.0)  # type: ignore[no-untyped-call]
+    master = sentinel.master_for(
         service or "mymaster",
         db=int(database or 0),
         username=username or None,
         password=password or None,
         **options,
     )
-    return master
+    return cast("Client", master)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -101,7 +212,7 @@ def store_errors() -> Iterator[None]:
         raise
 
 
-async def inspect(client: Redis, namespace: str) -> list[str]:
+async def inspect(client: Client, namespace: str) -> list[str]:
     """
     Check that a store may be used, and note the layout's version in it.
 
@@ -116,8 +227,10 @@ async def inspect(client: Redis, namespace: str) -> list[str]:
     with store_errors():
         facts = await client.info()
         schema_key = f"{{{namespace}}}:schema"
-        await client.set(schema_key, SCHEMA, nx=True)
         schema = await client.get(schema_key)
+        if schema is None:  # a write would be refused where memory is full
+            await client.set(schema_key, SCHEMA, nx=True)
+            schema = await client.get(schema_key)
     version = str(facts.get("redis_version", "0"))
     if int(version.split(".", maxsplit=1)[0]) < 7:
         msg = f"the store is Redis {version}; mjbridge needs Redis 7.0 or Valkey 8 or newer"

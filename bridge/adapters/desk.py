@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from secrets import token_hex
 from typing import Literal
 
-from redis.asyncio import Redis
-
 from bridge.adapters import codec
-from bridge.adapters.connection import store_errors
+from bridge.adapters.connection import Client, store_errors
 from bridge.adapters.scripts import Scripts
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
@@ -25,7 +23,7 @@ NEARLY_FULL = 0.8
 class Desk:
     """Changes to a deployment that are not part of polling or delivering."""
 
-    def __init__(self, client: Redis, *, namespace: str, retention: float) -> None:
+    def __init__(self, client: Client, *, namespace: str, retention: float) -> None:
         self._client = client
         self._scripts = Scripts(client, namespace)
         self._prefix = self._scripts.prefix
@@ -115,28 +113,38 @@ class Desk:
     async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
         """List open deliveries of events older than a time, the oldest first."""
         with store_errors():
-            ids: list[str] = await self._client.zrange(
+            ids = await self._client.zrange(
                 f"{self._prefix}open", "-inf", cutoff, byscore=True, offset=0, num=most
             )
             return [one for event_id in ids for one in await self._open(event_id)]
 
     async def open_at(self, endpoint: str, most: int) -> Sequence[Waiting]:
-        """List deliveries that wait at an endpoint: the first of each of some lanes."""
+        """List `most` deliveries that are open at an endpoint, or all if there are fewer."""
         found: list[Waiting] = []
         with store_errors():
-            for where in ("fresh", "retry", "woken"):
-                lanes: list[str] = await self._client.zrange(
-                    f"{self._prefix}{where}:{endpoint}", 0, most - 1
-                )
-                for lane in lanes:
-                    key = f"{self._prefix}lane:{endpoint}:{lane}"
-                    for event_id in await self._client.lrange(key, 0, most - 1):
-                        row = await self._client.hgetall(
-                            f"{self._prefix}event:{event_id}"
-                        )
-                        event = codec.read_event(event_id, row)
-                        found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
+            async for lane in self._lanes(endpoint, most):
+                key = f"{self._prefix}lane:{endpoint}:{lane}"
+                ids = await self._client.lrange(key, 0, most - len(found) - 1)
+                pipe = self._client.pipeline(transaction=False)
+                for event_id in ids:
+                    pipe.hgetall(f"{self._prefix}event:{event_id}")
+                for event_id, row in zip(ids, await pipe.execute(), strict=True):
+                    event = codec.read_event(event_id, row)
+                    found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
+                if len(found) >= most:
+                    break
         return found
+
+    async def _lanes(self, endpoint: str, most: int) -> AsyncIterator[str]:
+        """Name lanes of an endpoint that are not empty, wherever their heads wait."""
+        for where in ("fresh", "retry", "woken", "flight"):
+            key = f"{self._prefix}{where}:{endpoint}"
+            for lane in await self._client.zrange(key, 0, most - 1):
+                yield lane
+        for member in await self._client.zrange(f"{self._prefix}suspects", 0, -1):
+            name, _, lane = member.partition("|")
+            if name == endpoint:
+                yield lane
 
     async def _open(self, event_id: str) -> Sequence[Waiting]:
         row = await self._client.hgetall(f"{self._prefix}event:{event_id}")
@@ -159,10 +167,9 @@ class Desk:
     async def unconfigured(self, since: float) -> Sequence[str]:
         """Name the endpoints that no worker has had configured since a time."""
         with store_errors():
-            names: list[str] = await self._client.zrange(
+            return await self._client.zrange(
                 f"{self._prefix}endpoints", "-inf", since, byscore=True
             )
-        return names
 
     async def forget_endpoint(self, name: str) -> None:
         """Remove what is left of an endpoint that is gone and has nothing waiting."""
@@ -188,13 +195,11 @@ class Desk:
             limit = int(facts.get("maxmemory", 0))
             if not limit:
                 return None
-            share = int(facts["used_memory"]) / limit
-            full = f"{self._prefix}full"
-            if share < NEARLY_FULL:
-                await self._client.delete(full)
-            elif share < 1:
-                await self._client.set(full, 1, ex=15)
-            return share
+        share = int(facts["used_memory"]) / limit
+        await self._scripts.run(
+            "note", ["full", "1" if share >= NEARLY_FULL else "", 15]
+        )
+        return share
 
     async def clock(self) -> float:
         """Return the store's clock, in seconds since the epoch."""
@@ -204,5 +209,4 @@ class Desk:
 
     async def beat(self, now: float) -> None:
         """Leave the heartbeat that proves beat, broker and a worker at once."""
-        with store_errors():
-            await self._client.set(f"{self._prefix}heartbeat", now)
+        await self._scripts.run("note", ["heartbeat", f"{now:.3f}", 0])

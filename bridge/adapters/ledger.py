@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from redis.asyncio import Redis
-
 from bridge.adapters import codec
-from bridge.adapters.connection import store_errors
+from bridge.adapters.connection import Client, store_errors
 from bridge.core.event import Event, Json
 from bridge.core.task import TaskKey, TaskSnapshot
 
@@ -81,7 +79,7 @@ class EndpointRow:
 class Ledger:
     """Reads a deployment; changes nothing."""
 
-    def __init__(self, client: Redis, *, namespace: str) -> None:
+    def __init__(self, client: Client, *, namespace: str) -> None:
         self._client = client
         self._prefix = f"{{{namespace}}}:"
 
@@ -106,7 +104,22 @@ class Ledger:
 
     async def find(self, task_id: str, upstreams: Sequence[str]) -> Sequence[TaskRow]:
         """Find an id at some upstreams."""
-        return await self._task_rows([TaskKey(name, task_id) for name in upstreams])
+        return await self.rows([TaskKey(name, task_id) for name in upstreams])
+
+    async def rows(self, keys: Sequence[TaskKey]) -> Sequence[TaskRow]:
+        """Return tasks by their keys, in that order; those that are not kept are left out."""
+        found: list[TaskRow] = []
+        for start in range(0, len(keys), PAGE):
+            found += await self._task_rows(keys[start : start + PAGE])
+        return found
+
+    async def active(self, upstream: str, most: int) -> Sequence[TaskKey]:
+        """Name tasks of an upstream that are looked at, the next due first."""
+        with store_errors():
+            names: list[str] = await self._client.zrange(
+                f"{self._prefix}poll:{upstream}", 0, most - 1
+            )
+        return [TaskKey.read(name) for name in names]
 
     async def upstreams(self) -> Sequence[str]:
         """Name the upstreams that tasks were ever tracked at, as far as they are kept."""

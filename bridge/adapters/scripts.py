@@ -7,10 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
-
-from bridge.adapters.connection import store_errors
+from bridge.adapters.connection import Client, Script, store_errors
 
 Name = Literal[
     "answered",
@@ -18,6 +15,7 @@ Name = Literal[
     "claim_deliveries",
     "claim_tasks",
     "configure",
+    "note",
     "record",
     "redeliver",
     "settle",
@@ -50,9 +48,9 @@ def source(name: str) -> str:
 class Scripts:
     """All scripts of one deployment's store."""
 
-    def __init__(self, client: Redis, namespace: str) -> None:
+    def __init__(self, client: Client, namespace: str) -> None:
         self.prefix = f"{{{namespace}}}:"
-        self._scripts: dict[str, AsyncScript] = {
+        self._scripts: dict[str, Script] = {
             name: client.register_script(source(name)) for name in NAMES
         }
 

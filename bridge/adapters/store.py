@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
-
 from bridge.adapters import codec
+from bridge.adapters.connection import Client, store_errors
 from bridge.adapters.scripts import Scripts
 from bridge.core.delivery import Tried
 from bridge.core.event import Event, Json
@@ -38,16 +37,15 @@ Item = TypeVar("Item")
 
 #: Ids in one call of the track script, so that none blocks the store for long.
 TRACKED_AT_ONCE = 500
-#: Events in one call of the record script, for the same reason.
-EVENTS_AT_ONCE = 100
-#: Looks without an event in one call of the record script.
-LOOKS_AT_ONCE = 500
+#: What one call of the record script may cost, for the same reason: a look counts for
+#: one, and so does each delivery that it leads to.
+RECORDED_AT_ONCE = 500
 
 
 class RedisStore:
     """The tasks and deliveries of one deployment, in Redis or Valkey."""
 
-    def __init__(self, client: Redis, *, namespace: str, retention: float) -> None:
+    def __init__(self, client: Client, *, namespace: str, retention: float) -> None:
         """
         Use a client that decodes answers and does not repeat calls.
 
@@ -93,7 +91,7 @@ class RedisStore:
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
         token = token_hex(8)
-        now, clock, failures, since, rows = await self._scripts.run(
+        now, clock, failures, unhealthy, since, rows = await self._scripts.run(
             "claim_tasks",
             [
                 upstream,
@@ -110,8 +108,8 @@ class RedisStore:
             now=float(now),
             clock=float(clock),
             failures=int(failures),
-            unhealthy=bool(since),
-            unhealthy_since=float(since or 0),
+            unhealthy=bool(unhealthy),
+            unhealthy_since=float(since),
             token=token,
         )
 
@@ -145,24 +143,22 @@ class RedisStore:
 
     async def record(self, looks: Sequence[Look]) -> Recorded:
         """Record looks, each as a whole or not at all."""
-        quiet = [place for place, look in enumerate(looks) if look.telling is None]
-        loud = [place for place, look in enumerate(looks) if look.telling is not None]
-        applied = [False] * len(looks)
+        applied: list[bool] = []
         wake = False
-        for places in (*_chunks(quiet, LOOKS_AT_ONCE), *_chunks(loud, EVENTS_AT_ONCE)):
+        for some in _portions(looks):
             given = {
                 "retention": self._retention,
-                "looks": [_look(looks[place]) for place in places],
+                "looks": [_look(look) for look in some],
             }
             woke, done = await self._scripts.run("record", [codec.dumps(given)])
             wake = wake or bool(woke)
-            for place, one in zip(places, done, strict=True):
-                applied[place] = bool(one)
+            applied += [bool(one) for one in done]
         return Recorded(applied=applied, wake=wake)
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
         """Return the snapshot kept of a task, if it was ever seen."""
-        text = await self._client.hget(f"{self._prefix}task:{key}", "snapshot")
+        with store_errors():
+            text = await self._client.hget(f"{self._prefix}task:{key}", "snapshot")
         return codec.read_snapshot(text)
 
     async def claim_deliveries(
@@ -171,7 +167,14 @@ class RedisStore:
         """Claim the heads of due lanes, fairly over the endpoints."""
         now, suspects, next_in, rows = await self._scripts.run(
             "claim_deliveries",
-            [token_hex(8), limit, slow_limit, int(alone), int(woken)],
+            [
+                token_hex(8),
+                limit,
+                slow_limit,
+                int(alone),
+                int(woken),
+                self._retention,
+            ],
         )
         return DeliveryClaim(
             deliveries=[_delivery(row, float(now)) for row in rows],
@@ -191,6 +194,20 @@ class RedisStore:
 
 def _chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _portions(looks: Sequence[Look]) -> list[list[Look]]:
+    """Cut looks into calls that cost the store about the same, at most."""
+    portions: list[list[Look]] = []
+    room = 0
+    for look in looks:
+        cost = 1 + (len(look.telling.endpoints) if look.telling is not None else 0)
+        if cost > room:
+            portions.append([])
+            room = RECORDED_AT_ONCE
+        portions[-1].append(look)
+        room -= cost
+    return portions
 
 
 def _due_task(row: list[Any]) -> DueTask:
@@ -280,7 +297,7 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
         "lane": delivery.lane,
         "id": delivery.event.id,
         "token": delivery.token,
-        "crashes": delivery.crashes,
+        "was_disabled": delivery.was_disabled,
         "fate": "returned",
         "away": settlement.away,
     }

@@ -10,12 +10,25 @@ from bridge.core.delivery import Fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An HTTP request, ready to be sent. Its URL is a secret."""
+    """
+    An HTTP request, ready to be sent. Its URL is a secret.
+
+    Attributes:
+        most: Bytes of the answer's body that are read; the rest is dropped.
+
+        within: Seconds that it may take; ``None`` for as long as the whole attempt may.
+
+        guarded: Whether it goes to an address that a stranger has chosen (a picture's
+            URL), which must then not be one of our own network.
+    """
 
     url: str = field(repr=False)
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False, default=b"")
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     method: str = "POST"
+    most: int = 16 * 1024
+    within: float | None = None
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +45,12 @@ class Response:
 
         headers: Names in lower case.
 
-        body: At most the first 16 KiB, as received, but for the endpoint's own secrets:
+        body: At most as much as the request asked for, as received, but for the endpoint's own secrets:
             where the receiver repeats its URL or our headers, they are blotted out.
 
         detail: What went wrong, for a person, without the URL.
+
+        at: When it came, in seconds since the epoch.
     """
 
     took: float
@@ -44,3 +59,4 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     detail: str = ""
+    at: float = 0.0

@@ -129,7 +129,9 @@ async def find_task(office: Office, task_id: str, upstream: str | None) -> TaskR
         rows = await ledger.find(task_id, await ledger.upstreams())
     if not rows:
         where = f" at upstream {upstream}" if upstream else ""
-        msg = f"no task {task_id[:128]!r} is known{where}; `mjbridge tasks` lists what is"
+        msg = (
+            f"no task {task_id[:128]!r} is known{where}; `mjbridge tasks` lists what is"
+        )
         raise NotFound(msg)
     if len(rows) > 1:
         known = ", ".join(row.key.upstream for row in rows)
@@ -152,5 +154,3 @@ async def check_endpoint(office: Office, name: str) -> None:
         known = ", ".join([*office.settings.endpoints, *heard_of]) or "none"
         msg = f"there is no endpoint {name!r}; there are: {known}"
         raise NotFound(msg)
-
-

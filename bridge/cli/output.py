@@ -82,11 +82,9 @@ def text(value: object, style: str = "") -> Text:
 
 
 def line(content: Text) -> None:
-    """Print one line, cut to the terminal if it is one."""
-    console = stdout()
-    if console.is_terminal:
-        content.truncate(console.width, overflow="ellipsis")
-        console.print(content, soft_wrap=True)
+    """Print one line, with its colours if there is a terminal to see them."""
+    if stdout().is_terminal:
+        stdout().print(content, soft_wrap=True)
     else:
         write(content.plain.rstrip())
 

@@ -19,7 +19,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.ASCII)
 _PLAIN_PART = re.compile(r"[A-Za-z_-]{1,20}")
 
 #: Names of headers whose values let somebody in.
-_CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass|credential|session", re.I)
+_CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass|credential|session", re.IGNORECASE)
 
 
 def span(seconds: float) -> str:
@@ -102,9 +102,10 @@ def host_of(url: str) -> str:
     """Return a URL's host, with its port if it has one."""
     try:
         parts = urlsplit(url)
-        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
+    return f"{host}:{port}" if port else host
 
 
 def is_credential(header: str) -> bool:

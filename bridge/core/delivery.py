@@ -32,10 +32,20 @@ class Fault(StrEnum):
     RENDERING = "rendering"  #: The request could not be made.
 
 
+class Meaning(StrEnum):
+    """What an answer says, in the words of the receiver's platform."""
+
+    DELIVERED = "delivered"  #: It arrived.
+    FAILED = "failed"  #: It did not; later it may.
+    REFUSED = "refused"  #: This event is refused; a few more tries, then it is dead.
+    HOPELESS = "hopeless"  #: This event will never be accepted.
+    GONE = "gone"  #: There is nobody there any more: nothing more is to be sent.
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
-    One HTTP request made for a delivery.
+    One attempt to deliver: for a webhook one HTTP request, for a chat a few.
 
     Attributes:
         started: When, in seconds since the epoch by the store's clock.
@@ -49,6 +59,10 @@ class Attempt:
         detail: The beginning of the answer, or what went wrong, for a person.
 
         retry_after: Seconds that the receiver asked us to wait; ``None`` if it did not.
+            After a success it holds the endpoint all the same: its budget is used up.
+
+        said: What the answer means where the platform has its own words for it;
+            ``None`` to go by the status.
     """
 
     started: float
@@ -57,11 +71,25 @@ class Attempt:
     fault: Fault | None = None
     detail: str = ""
     retry_after: float | None = None
+    said: Meaning | None = None
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the attempt came to. Without words of the platform, any 2xx is a success."""
+        if self.said is not None:
+            return self.said
+        if self.status is None:
+            return Meaning.FAILED
+        if 200 <= self.status < 300:
+            return Meaning.DELIVERED
+        if self.status == 410:
+            return Meaning.GONE
+        return Meaning.REFUSED if self.status in REFUSALS else Meaning.FAILED
 
     @property
     def succeeded(self) -> bool:
-        """Any 2xx is a success, and nothing else is: redirects are not followed."""
-        return self.status is not None and 200 <= self.status < 300
+        """Whether it arrived. Redirects are not followed, so a 3xx is a failure."""
+        return self.meaning is Meaning.DELIVERED
 
     @property
     def blames_endpoint(self) -> bool:
@@ -75,7 +103,9 @@ class Attempt:
         """One word for logs and metrics."""
         if self.succeeded:
             return "delivered"
-        return str(self.fault) if self.status is None else f"{self.status // 100}xx"
+        if self.status is None:
+            return str(self.fault)
+        return str(self.meaning) if self.status < 300 else f"{self.status // 100}xx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,60 +182,54 @@ def judge(
 
         roll: A fresh random number in ``[0, 1)``.
     """
-    if attempt.succeeded:
-        return Verdict(fate=Fate.DELIVERED)
+    meaning = attempt.meaning
+    wait = min(attempt.retry_after or 0.0, MAX_RETRY_AFTER)
+    if meaning is Meaning.DELIVERED:
+        return Verdict(fate=Fate.DELIVERED, hold=wait)
     first = attempt.started if tried.first is None else tried.first
     ended = attempt.started + attempt.took
-    if attempt.status == 410:
-        return Verdict(
-            fate=Fate.RETRY,
-            due=ended,
-            failures=tried.failures,
-            refusals=tried.refusals,
-            reason="the receiver answered 410 Gone",
-            disable=True,
-        )
-    if attempt.retry_after:
-        hold = min(attempt.retry_after, MAX_RETRY_AFTER)
-        if attempt.started > first + sum(delays):
-            # It uses up no attempt, but a receiver that always asks for a little more
-            # time must not hold up a task for ever.
-            reason = f"still asked to wait after the last retry ({_words(attempt)})"
-            dead = _dead(reason, tried.failures + 1, tried.refusals)
-            return replace(dead, hold=hold)
-        return Verdict(
-            fate=Fate.RETRY,
-            due=max(tried.due, ended + hold),
-            failures=tried.failures,
-            refusals=tried.refusals,
-            reason=_words(attempt),
-            hold=hold,
-        )
-    failures = tried.failures + 1
-    refusals = tried.refusals + (attempt.status in REFUSALS)
-    if refusals >= MAX_REFUSALS:
-        return _dead(
-            f"refused {refusals} times ({_words(attempt)})", failures, refusals
-        )
+    again = Verdict(
+        fate=Fate.RETRY,
+        due=max(tried.due, ended + wait),
+        failures=tried.failures,
+        refusals=tried.refusals,
+        reason=_words(attempt),
+        hold=wait,
+    )
+    if meaning is Meaning.GONE:
+        return replace(again, due=ended, hold=0.0, disable=True)
+    if meaning is Meaning.HOPELESS:
+        return _dead(_words(attempt), tried)
+    over = attempt.started > first + sum(delays)
+    if wait and not (over and tried.failures):
+        return again
+    failed = replace(
+        tried,
+        failures=tried.failures + 1,
+        refusals=tried.refusals + (meaning is Meaning.REFUSED),
+    )
+    if failed.refusals >= MAX_REFUSALS:
+        return _dead(f"refused {failed.refusals} times ({_words(attempt)})", failed)
     due = next_attempt_at(
         delays, first=first, started=attempt.started, due=tried.due, roll=roll
     )
     if due is None:
-        return _dead(f"every attempt failed ({_words(attempt)})", failures, refusals)
+        why = f"every attempt failed ({_words(attempt)})"
+        return replace(_dead(why, failed), hold=wait)
+    return replace(again, due=due, failures=failed.failures, refusals=failed.refusals)
+
+
+def _dead(reason: str, tried: Tried) -> Verdict:
     return Verdict(
-        fate=Fate.RETRY,
-        due=due,
-        failures=failures,
-        refusals=refusals,
-        reason=_words(attempt),
+        fate=Fate.DEAD, reason=reason, failures=tried.failures, refusals=tried.refusals
     )
-
-
-def _dead(reason: str, failures: int, refusals: int) -> Verdict:
-    return Verdict(fate=Fate.DEAD, reason=reason, failures=failures, refusals=refusals)
 
 
 def _words(attempt: Attempt) -> str:
-    return (
-        f"HTTP {attempt.status}" if attempt.status is not None else str(attempt.fault)
-    )
+    if attempt.status == 410:
+        return "the receiver answered 410 Gone"
+    if attempt.said is not None and attempt.detail:
+        return attempt.detail
+    if attempt.status is not None:
+        return f"HTTP {attempt.status}"
+    return str(attempt.fault)

@@ -66,5 +66,5 @@ def _read(query: dict[str, str]) -> datetime | None:
         signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%S%z")
         return signed + timedelta(seconds=int(query["x-amz-expires"]))
     if "q-sign-time" in query:
-        return datetime.fromtimestamp(int(query["q-sign-time"].split(";")[1]), UTC)
+        return datetime.fromtimestamp(int(query["q-sign-time"].partition(";")[2]), UTC)
     return None

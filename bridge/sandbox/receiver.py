@@ -145,7 +145,8 @@ class Receiver:
         return await answer.response()
 
     def _next(self, path: str) -> Answer:
-        script = self._scripts.get(path) or self._scripts.get("*")
+        # Not `or`: a script whose answers are used up is as long as nothing, and says `then`.
+        script = self._scripts.get(path, self._scripts.get("*"))
         return (script.next() if script is not None else None) or Answer()
 
     def _count(

@@ -22,7 +22,7 @@ def verified(one: Received, *secrets: str) -> dict[str, Any]:
     body = one.body.decode()
     for secret in secrets:
         assert Webhook(secret).verify(body, one.headers) == one.event
-        assert SvixWebhook(secret).verify(body, one.headers) == one.event
+        SvixWebhook(secret).verify(body, one.headers)  # raises if it is not
     return one.event
 
 

@@ -109,4 +109,3 @@ def everyday_deployment(stage: Stage, folder: Path) -> Iterator[Everyday]:
         deployment.start_beat()
         deployment.is_up(worker)
         yield Everyday(deployment=deployment, gateway=gateway, habits=bad, hooks=hooks)
-

@@ -41,14 +41,14 @@ class Stage:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stage")
-        self._servers = AsyncExitStack()
+        self._servers: list[AsyncExitStack] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.run(self._servers.aclose())
+        self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -67,7 +67,12 @@ class Stage:
 
     def serve(self, app: ASGIApp) -> str:
         """Put an application on a port for as long as the stage lasts."""
-        return self.run(self._servers.enter_async_context(serving(app)))
+        server = AsyncExitStack()
+        self._servers.append(server)
+        return self.run(server.enter_async_context(serving(app)))
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(server.aclose() for server in self._servers))
 
     def gateway(self, **options: Any) -> Gateway:
         """Open a gateway; see `bridge.sandbox.gateway.create_gateway`."""

@@ -1,29 +1,36 @@
 -- Note how a claim's request ended, and free its place.
 --
 -- Reads and writes  upstream:<upstream>, polling:<upstream>, poll:<upstream>, and what `tell` does
--- ARGV[1]           JSON {upstream, token, claimed_at, retention, tasks, hold?, reason?,
---                   announce?, event?, endpoints?}
+-- ARGV[1]           JSON {upstream, token, claimed_at, retention, tasks, outcome, hold?, reason?,
+--                   since?, announce?, event?, endpoints?}
 -- Returns           {wake a deliverer?, told?}
 --
--- hold: the answer was not valid; leave the upstream alone for so long. Failures of
--- requests that were under way side by side count as one. announce: this failure, or
--- recovery, is to be told by the event, unless it was.
+-- hold: the answer was not valid; leave the upstream alone for so long. announce: this
+-- failure is to be told by the event, unless it was.
+--
+-- Requests that were under way side by side say one thing together: once one of them has
+-- failed, the others neither count as failures nor as a recovery. An answer that comes
+-- after its claim's lease, or again, says nothing at all.
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
 local key = P .. 'upstream:' .. given.upstream
-local held = fields(key, 'failures', 'failed_at', 'hold_until', 'unhealthy_since', 'clock', 'answered_at')
+if redis.call('ZREM', P .. 'polling:' .. given.upstream, given.token) == 0 then return {0, 0} end
+
+local held = fields(key, 'failures', 'failed_at', 'hold_until', 'unhealthy_since', 'answered_at')
+local outrun = held.failed_at and given.claimed_at < number(held.failed_at)
 local told = false
-local placed = redis.call('ZREM', P .. 'polling:' .. given.upstream, given.token) == 1
+count('polls:' .. given.upstream .. ':' .. given.outcome)
 
 if given.hold then
-  count('polls:' .. given.upstream .. ':' .. (given.outcome or 'failed'))
-  if placed and given.claimed_at >= number(held.failed_at) then
+  if not outrun then
     redis.call('HINCRBY', key, 'failures', 1)
-    if number(held.failures) == 0 then redis.call('HSET', key, 'failing_since', now) end
+    redis.call('HSETNX', key, 'failing_since', given.claimed_at)
   end
-  redis.call('HSET', key, 'failed_at', now, 'reason', given.reason or '', 'answered_at', now,
+  redis.call('HSET', key, 'failed_at', now, 'reason', given.reason,
     'hold_until', math.max(number(held.hold_until), now + given.hold))
+  -- The answering clock moves from one valid answer to the next, and over nothing else.
+  redis.call('HDEL', key, 'answered_at')
   local due = {}
   for _, task in ipairs(given.tasks) do
     due[#due + 1] = now + given.hold
@@ -34,18 +41,14 @@ if given.hold then
     redis.call('HSET', key, 'unhealthy_since', given.since)
     told = true
   end
-else
-  count('polls:' .. given.upstream .. ':ok')
-  if not held.unhealthy_since and held.answered_at then
-    local elapsed = math.max(0, now - number(held.answered_at))
-    redis.call('HINCRBYFLOAT', key, 'clock', string.format('%.6f', math.min(elapsed, 120)))
+elseif not outrun then
+  if held.answered_at then
+    local elapsed = math.min(math.max(0, now - number(held.answered_at)), LONGEST_STEP)
+    redis.call('HINCRBYFLOAT', key, 'clock', string.format('%.6f', elapsed))
   end
-  redis.call('HSET', key, 'failures', 0, 'answered_at', now, 'hold_until', 0)
-  redis.call('HDEL', key, 'reason', 'failing_since')
-  if held.unhealthy_since then
-    redis.call('HDEL', key, 'unhealthy_since')
-    told = true
-  end
+  redis.call('HSET', key, 'failures', 0, 'answered_at', now)
+  redis.call('HDEL', key, 'reason', 'failing_since', 'hold_until', 'unhealthy_since')
+  told = held.unhealthy_since
 end
 
 if told and given.event then

@@ -3,7 +3,8 @@
 -- Reads and writes  poll:<upstream>, polling:<upstream>, upstream:<upstream>
 -- Reads             task:<task>, full
 -- ARGV              upstream, token, batch size, concurrency, tokens a second, burst, lease
--- Returns           {now, clock, failures, unhealthy since or '', {{task, field, ...}, ...}}
+-- Returns           {now, clock, failures, told that it is unhealthy?, failing since or 0,
+--                   {{task, field, ...}, ...}}
 --
 -- The lease is the task's score in poll:<upstream>: if it is never recorded, the task
 -- comes due again when the lease ends. Not to be repeated by a client that lost the
@@ -14,33 +15,42 @@ local size, concurrency = tonumber(ARGV[3]), tonumber(ARGV[4])
 local rate, burst, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local now = clock()
 local key, due, polling = P .. 'upstream:' .. upstream, P .. 'poll:' .. upstream, P .. 'polling:' .. upstream
-local held = fields(key, 'failures', 'hold_until', 'unhealthy_since', 'clock', 'tokens', 'tokens_at')
-local nothing = {tostring(now), held.clock or '0', held.failures or '0', held.unhealthy_since or '', {}}
+local held = fields(key, 'failures', 'failing_since', 'hold_until', 'unhealthy_since', 'clock', 'tokens',
+  'tokens_at', 'longest')
+local answer = {string.format('%.6f', now), held.clock or '0', held.failures or '0',
+  held.unhealthy_since and 1 or 0, held.failing_since or '0', {}}
 
 redis.call('ZREMRANGEBYSCORE', polling, '-inf', now)
-redis.call('ZREMRANGEBYSCORE', polling, now + LONGEST_LEASE, '+inf')
+redis.call('ZREMRANGEBYSCORE', polling, now + LONGEST_POLL, '+inf')
 if number(held.failures) > 0 then concurrency = 1 end
 local tokens = tokens_now(held, rate, burst, now)
-if redis.call('EXISTS', P .. 'full') == 1 then return nothing end
-if number(held.hold_until) > now or tokens < 1 then return nothing end
-if redis.call('ZCARD', polling) >= concurrency then return nothing end
+if redis.call('EXISTS', P .. 'full') == 1 then return answer end
+if wait_end(held.hold_until, LONGEST_HOLD, now) > now or tokens < 1 then return answer end
+if redis.call('ZCARD', polling) >= concurrency then return answer end
 
 local tasks = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, size)
 if #tasks == 0 then
   -- Left over from a clock that was set back: nothing else is due so far away.
-  tasks = redis.call('ZRANGEBYSCORE', due, now + 86400, '+inf', 'LIMIT', 0, size)
+  local furthest = now + 2 * math.max(LONGEST_WAIT, number(held.longest))
+  tasks = redis.call('ZRANGEBYSCORE', due, furthest, '+inf', 'LIMIT', 0, size)
 end
-if #tasks == 0 then return nothing end
 
-redis.call('ZADD', polling, now + lease, token)
-redis.call('HSET', key, 'tokens', tokens - 1, 'tokens_at', now)
 local found, leases = {}, {}
 for _, task in ipairs(tasks) do
-  found[#found + 1] = {task, unpack(redis.call('HMGET', P .. 'task:' .. task, 'incarnation', 'version',
-    'sequence', 'held', 'metadata', 'tracked_at', 'tracked_clock', 'misses', 'missed_clock'))}
-  leases[#leases + 1] = now + lease
-  leases[#leases + 1] = task
+  local row = redis.call('HMGET', P .. 'task:' .. task, 'incarnation', 'version', 'sequence', 'held',
+    'metadata', 'tracked_at', 'tracked_clock', 'misses', 'missed_clock')
+  if row[1] then
+    found[#found + 1] = {task, unpack(row)}
+    leases[#leases + 1] = now + lease
+    leases[#leases + 1] = task
+  else
+    redis.call('ZREM', due, task)
+  end
 end
+if #found == 0 then return answer end
+
 redis.call('ZADD', due, unpack(leases))
-nothing[5] = found
-return nothing
+redis.call('ZADD', polling, now + lease, token)
+redis.call('HSET', key, 'tokens', tokens - 1, 'tokens_at', now)
+answer[6] = found
+return answer

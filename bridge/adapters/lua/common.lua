@@ -13,15 +13,18 @@
 -- poll:<upstream>            zset    task -> when to look next; while it is being looked at,
 --                                    when its lease ends
 -- polling:<upstream>         zset    claim's token -> when its lease ends
--- upstream:<upstream>        hash    failures, failed_at, hold_until, unhealthy_since, reason,
---                                    clock, answered_at, tokens, tokens_at
+-- upstream:<upstream>        hash    failures, failing_since, failed_at, hold_until,
+--                                    unhealthy_since, reason, clock, answered_at (of the last
+--                                    answer if that was valid), tokens, tokens_at, longest (wait
+--                                    between two looks, where it is more than an hour)
 -- event:<id>                 hash    type, subject, upstream, sequence, at, body,
---                                    open (count of its open deliveries), tried (1 once any
---                                    was attempted), to:<endpoint> = pending | delivered |
---                                    superseded | dead, why:<endpoint> if it is dead
+--                                    open (count of its open deliveries), to:<endpoint> =
+--                                    pending | delivered | superseded | dead,
+--                                    why:<endpoint> if it is dead
 -- events                     zset    event id -> when it was seen: all that are kept
 -- told:<subject>             list    of the ids of its newest TOLD_KEPT events, oldest first
--- open                       zset    event id -> when it was seen: those with open deliveries
+-- open                       zset    event id -> when it was seen, or was last to be sent
+--                                    again: those with open deliveries
 -- closed                     zset    event id -> when it may be forgotten
 -- attempts:<id>              list    of JSON, the newest ATTEMPTS_KEPT attempts of an event
 -- lane:<endpoint>:<lane>     list    of event ids, oldest first. A lane is named after the
@@ -34,25 +37,36 @@
 -- flight:<endpoint>          zset    lane -> when the lease of its claimed head ends
 -- suspects                   zset    "<endpoint>|<lane>" -> since when; a head that its
 --                                    worker did not survive. In none of the four above
--- trial                      string  set while a suspect is attempted: one at a time
+-- trial                      string  the token of the suspect that is attempted: one at a time
 -- ready                      zset    endpoint -> when something may be claimed there; paused,
 --                                    disabled and full ones are not in it
 -- health:<endpoint>          hash    kind, fingerprint, concurrency, rate, burst, lease: from
 --                                    the configuration; pending (count), failures, faults,
---                                    failing_since, reason, opens, open_until, trial_until,
---                                    hold_until, paused, disabled, disabled_at, told_disabled,
---                                    away (a worker did not have it configured), tokens, tokens_at, latency, turn, succeeded_at
+--                                    failing_since, reason, opens, open_until, trial (token) and
+--                                    trial_until while it is half-open, hold_until, paused,
+--                                    disabled, disabled_at, told_disabled, away (a worker did
+--                                    not have it configured), tokens, tokens_at, latency, turn,
+--                                    succeeded_at
 -- endpoints                  zset    endpoint -> when a worker last had it configured
 -- dead:<endpoint>            zset    event id -> when its delivery was given up, newest
 --                                    DEAD_KEPT
 -- stats                      hash    counters for metrics
 -- wake:deliver, wake:poll    string  set while a wake-up is on its way
 -- full                       string  set while the store's memory is nearly used up
+-- heartbeat                  string  when the sweep last ran
 
 local P = KEYS[1]
 
--- Longest lease there is. One that ends later was made by a clock that was set back.
+-- Longest lease of a delivery, longest time that an endpoint can be held. What ends later
+-- was written before the clock was set back, and is treated as over.
 local LONGEST_LEASE = 180
+local LONGEST_HOLD = 86401
+-- Longest lease of a request to an upstream.
+local LONGEST_POLL = 900
+-- Longest wait between two looks at a task, unless its upstream is looked at more rarely.
+local LONGEST_WAIT = 3600
+-- The answering clock's longest step: while nobody asks, nobody answers either.
+local LONGEST_STEP = 120
 -- An event is served before the backlog for so long.
 local FRESH_FOR = 60
 -- A lane is woken early at most once in so long.
@@ -92,11 +106,28 @@ local function first_score(key)
   return first[2] and tonumber(first[2])
 end
 
+local function last_score(key)
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+  return last[2] and tonumber(last[2])
+end
+
+-- A time at which a wait ends; 0 if it is further away than that wait can be.
+local function wait_end(at, longest, now)
+  at = number(at)
+  return at <= now + longest and at or 0
+end
+
+-- Whether something was less than some seconds ago.
+local function lately(at, seconds, now)
+  return at and now - tonumber(at) < seconds and now >= tonumber(at)
+end
+
 -- A bucket's tokens now. A clock that was set back adds none.
 local function tokens_now(held, rate, burst, now)
   if not held.tokens then return burst end
   local elapsed = math.max(0, now - number(held.tokens_at))
-  return math.min(burst, number(held.tokens) + elapsed * rate)
+  -- What is a whole token but for rounding is one: it is waited for to the microsecond.
+  return math.min(burst, number(held.tokens) + elapsed * rate + 0.000001)
 end
 
 local function wake(queue)
@@ -107,30 +138,40 @@ local function count(name, by)
   redis.call('HINCRBY', P .. 'stats', name, by or 1)
 end
 
+-- What the limits of an endpoint depend on.
+local LIMITS = {'paused', 'disabled', 'away', 'hold_until', 'opens', 'open_until', 'trial_until', 'concurrency',
+  'rate', 'burst', 'tokens', 'tokens_at', 'lease', 'latency', 'failures', 'told_disabled', 'turn'}
+
+local function health_of(endpoint)
+  return fields(P .. 'health:' .. endpoint, unpack(LIMITS))
+end
+
+-- When an endpoint's limits let one more attempt begin; nil if its own time does not do it.
+local function admissible(endpoint, health, now)
+  if health.paused or health.disabled or health.away then return nil end
+  if redis.call('ZCARD', P .. 'flight:' .. endpoint) >= number(health.concurrency or 1) then return nil end
+  local at = math.max(wait_end(health.hold_until, LONGEST_HOLD, now), wait_end(health.open_until, OPEN_AT_MOST, now))
+  if number(health.opens) > 0 then at = math.max(at, wait_end(health.trial_until, LONGEST_LEASE, now)) end
+  local rate = number(health.rate)
+  if rate > 0 then
+    local tokens = tokens_now(health, rate, number(health.burst), now)
+    if tokens < 1 then at = math.max(at, now + (1 - tokens) / rate) end
+  end
+  return at
+end
+
 -- When something may next be claimed at an endpoint; nil if nothing may.
 local function next_time(endpoint, now)
-  local health = fields(P .. 'health:' .. endpoint, 'paused', 'disabled', 'away',
-    'hold_until', 'opens', 'open_until', 'trial_until', 'concurrency', 'rate', 'burst', 'tokens', 'tokens_at')
+  local health = health_of(endpoint)
   if health.paused or health.disabled or health.away then return nil end
   local flight = P .. 'flight:' .. endpoint
-  local lease = first_score(flight)
-  local due = redis.call('EXISTS', P .. 'woken:' .. endpoint) == 1 and 0
-  local fresh, retry = first_score(P .. 'fresh:' .. endpoint), first_score(P .. 'retry:' .. endpoint)
-  if fresh then due = math.min(due or fresh, fresh) end
-  if retry then due = math.min(due or retry, retry) end
-  if due and redis.call('ZCARD', flight) < number(health.concurrency or 1) then
-    due = math.max(due, number(health.hold_until), number(health.open_until))
-    if number(health.opens) > 0 then due = math.max(due, number(health.trial_until)) end
-    local rate = number(health.rate)
-    if rate > 0 then
-      local tokens = tokens_now(health, rate, number(health.burst), now)
-      if tokens < 1 then due = math.max(due, now + (1 - tokens) / rate) end
-    end
-  else
-    due = nil
-  end
-  if due and lease then return math.min(due, lease) end
-  return due or lease
+  local lease, last = first_score(flight), last_score(flight)
+  if last and last > now + LONGEST_LEASE then return now end
+  local due = redis.call('EXISTS', P .. 'fresh:' .. endpoint, P .. 'woken:' .. endpoint) > 0 and 0
+    or first_score(P .. 'retry:' .. endpoint)
+  local free = due and admissible(endpoint, health, now)
+  if not free then return lease end
+  return math.min(math.max(due, free), lease or math.huge)
 end
 
 -- Note when an endpoint is to be looked at again. To be called after every change of it.
@@ -146,14 +187,16 @@ end
 -- One delivery of an event is over.
 local function close(id, endpoint, state, retention, now)
   local key = P .. 'event:' .. id
-  redis.call('HSET', key, 'to:' .. endpoint, state)
   redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', -1)
+  if redis.call('EXISTS', key) == 0 then return end
+  redis.call('HSET', key, 'to:' .. endpoint, state)
   count('deliveries:' .. endpoint .. ':' .. state)
   if state == 'dead' then
     local dead = P .. 'dead:' .. endpoint
     redis.call('ZADD', dead, now, id)
     redis.call('ZREMRANGEBYRANK', dead, 0, -DEAD_KEPT - 1)
     redis.call('ZREMRANGEBYSCORE', dead, '-inf', now - retention)
+    redis.call('EXPIRE', dead, math.ceil(retention))
   end
   if redis.call('HINCRBY', key, 'open', -1) <= 0 then
     redis.call('ZREM', P .. 'open', id)
@@ -175,8 +218,10 @@ end
 -- Put a lane where its head belongs: by now it waits, if there is one.
 local function place(endpoint, lane, now)
   if redis.call('EXISTS', P .. 'lane:' .. endpoint .. ':' .. lane) == 0 then return end
-  local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'first', 'due')
-  if head.first then
+  local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'due', 'claims', 'attempts')
+  if number(head.claims) > number(head.attempts) then
+    redis.call('ZADD', P .. 'suspects', now, endpoint .. '|' .. lane)
+  elseif head.due then
     redis.call('ZADD', P .. 'retry:' .. endpoint, number(head.due), lane)
   else
     redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
@@ -185,8 +230,14 @@ end
 
 -- Remove a lane's head, whose delivery ended in a state, and let the next one come up.
 local function pop(endpoint, lane, state, retention, now)
-  local id = redis.call('LPOP', P .. 'lane:' .. endpoint .. ':' .. lane)
-  redis.call('DEL', P .. 'head:' .. endpoint .. ':' .. lane)
+  local list, key = P .. 'lane:' .. endpoint .. ':' .. lane, P .. 'head:' .. endpoint .. ':' .. lane
+  local id = redis.call('LPOP', list)
+  local woken_at = redis.call('HGET', key, 'woken_at')
+  redis.call('DEL', key)
+  -- A lane is woken once in a while, whichever event is its head.
+  if lately(woken_at, WAKE_EVERY, now) and redis.call('EXISTS', list) == 1 then
+    redis.call('HSET', key, 'woken_at', woken_at)
+  end
   unplace(endpoint, lane)
   close(id, endpoint, state, retention, now)
   place(endpoint, lane, now)
@@ -196,14 +247,41 @@ local function is_progress(id)
   return redis.call('HGET', P .. 'event:' .. id, 'type') == 'task.progress'
 end
 
+-- A head that is not in flight any more, and was not delivered: progress gives way to
+-- news, anything else waits where it belongs.
+local function put_back(endpoint, lane, retention, now)
+  local list = P .. 'lane:' .. endpoint .. ':' .. lane
+  if redis.call('LLEN', list) > 1 and is_progress(redis.call('LINDEX', list, 0)) then
+    pop(endpoint, lane, 'superseded', retention, now)
+  else
+    unplace(endpoint, lane)
+    place(endpoint, lane, now)
+  end
+end
+
 -- Let a lane that waits for its next attempt try at once, if it was not woken lately.
 local function rouse(endpoint, lane, now)
   local due = redis.call('ZSCORE', P .. 'retry:' .. endpoint, lane)
   if not due then return end
-  local woken_at = redis.call('HGET', P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at')
-  if woken_at and now - number(woken_at) < WAKE_EVERY then return end
+  if lately(redis.call('HGET', P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at'), WAKE_EVERY, now) then return end
   redis.call('ZREM', P .. 'retry:' .. endpoint, lane)
   redis.call('ZADD', P .. 'woken:' .. endpoint, due, lane)
+end
+
+-- Remove the progress that is all there is in a lane, and is not in flight. If it was
+-- tried, the news that takes its place wakes the lane, which it may do once in a while.
+local function give_way(endpoint, lane, retention, now)
+  local key = P .. 'head:' .. endpoint .. ':' .. lane
+  local head = fields(key, 'due', 'woken_at')
+  local id = redis.call('LPOP', P .. 'lane:' .. endpoint .. ':' .. lane)
+  redis.call('DEL', key)
+  unplace(endpoint, lane)
+  close(id, endpoint, 'superseded', retention, now)
+  if lately(head.woken_at, WAKE_EVERY, now) then
+    redis.call('HSET', key, 'woken_at', head.woken_at, 'due', tonumber(head.woken_at) + WAKE_EVERY)
+  elseif head.due then
+    redis.call('HSET', key, 'woken_at', now)
+  end
 end
 
 -- Append an event to a lane. Progress that waits there has been overtaken.
@@ -211,19 +289,19 @@ local function append(endpoint, lane, id, retention, now)
   local key = P .. 'lane:' .. endpoint .. ':' .. lane
   local tail = redis.call('LINDEX', key, -1)
   if tail and is_progress(tail) then
-    local is_head = redis.call('LLEN', key) == 1
-    if not (is_head and redis.call('ZSCORE', P .. 'flight:' .. endpoint, lane)) then
+    if redis.call('LLEN', key) > 1 then
       redis.call('RPOP', key)
-      if is_head then
-        redis.call('DEL', P .. 'head:' .. endpoint .. ':' .. lane)
-        unplace(endpoint, lane)
-      end
       close(tail, endpoint, 'superseded', retention, now)
+    elseif not redis.call('ZSCORE', P .. 'flight:' .. endpoint, lane) then
+      give_way(endpoint, lane, retention, now)
     end
   end
-  redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', 1)
+  if redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', 1) == 1 then
+    -- It may never have been configured where deliveries are made: the sweep has to know.
+    redis.call('ZADD', P .. 'endpoints', 'NX', now, endpoint)
+  end
   if redis.call('RPUSH', key, id) == 1 then
-    redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
+    place(endpoint, lane, now)
   else
     rouse(endpoint, lane, now)
   end

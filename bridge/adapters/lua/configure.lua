@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tell the store what workers have configured of the endpoints.
 --
 -- Reads and writes  health:<endpoint>, endpoints, ready
@@ -15,7 +16,8 @@ for _, endpoint in ipairs(cjson.decode(ARGV[1])) do
   redis.call('HSET', key, 'kind', endpoint.kind, 'concurrency', endpoint.concurrency, 'rate', endpoint.rate,
     'burst', endpoint.burst, 'lease', endpoint.lease, 'fingerprint', endpoint.fingerprint)
   if before and before ~= endpoint.fingerprint then
-    redis.call('HDEL', key, 'disabled', 'disabled_at', 'reason', 'faults', 'opens', 'open_until', 'trial_until', 'hold_until')
+    redis.call('HDEL', key, 'disabled', 'disabled_at', 'reason', 'faults', 'opens', 'open_until', 'trial',
+      'trial_until', 'hold_until')
     changed[#changed + 1] = endpoint.name
   end
   redis.call('HDEL', key, 'away')

@@ -1,6 +1,6 @@
 -- Record looks at tasks: snapshot, event, the event's deliveries and the next look.
 --
--- Reads and writes  task:<task>, poll:<upstream>, ended, and what `tell` does
+-- Reads and writes  task:<task>, poll:<upstream>, upstream:<upstream>, ended, and what `tell` does
 -- ARGV[1]           JSON {retention, looks: [{task, upstream, incarnation, version, next_in?,
 --                   held?, snapshot?, status?, misses, missed_clock, event?, endpoints?}]}
 -- Returns           {wake a deliverer?, 1 or 0 for each look: recorded or overtaken}
@@ -10,7 +10,7 @@
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
-local applied, told = {}, false
+local applied, told, longest = {}, false, {}
 
 for place, look in ipairs(given.looks) do
   local task = fields(P .. 'task:' .. look.task, 'incarnation', 'version', 'active')
@@ -23,6 +23,7 @@ for place, look in ipairs(given.looks) do
     local key = P .. 'task:' .. look.task
     if look.next_in then
       redis.call('ZADD', P .. 'poll:' .. look.upstream, now + look.next_in, look.task)
+      longest[look.upstream] = math.max(longest[look.upstream] or 0, look.next_in)
     else
       redis.call('ZREM', P .. 'poll:' .. look.upstream, look.task)
       redis.call('HSET', key, 'active', '0')
@@ -39,6 +40,13 @@ for place, look in ipairs(given.looks) do
       tell(look.event, look.endpoints, given.retention, now)
       told = told or #look.endpoints > 0
     end
+  end
+end
+
+for upstream, wait in pairs(longest) do
+  local key = P .. 'upstream:' .. upstream
+  if wait > LONGEST_WAIT and wait > number(redis.call('HGET', key, 'longest')) then
+    redis.call('HSET', key, 'longest', wait)
   end
 end
 

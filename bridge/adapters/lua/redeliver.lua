@@ -1,7 +1,7 @@
 -- Send an event to an endpoint again, out of order, in a lane of its own.
 --
 -- Reads and writes  event:<id>, lane:<endpoint>:~<id>, fresh:<endpoint>, health:<endpoint>,
---                   open, closed, ready, wake:deliver
+--                   open, closed, endpoints, ready, wake:deliver
 -- ARGV              event id, endpoint, at ('1' only if it is dead there)
 -- Returns           {wake a deliverer?, queued | open | unknown | skipped}
 --
@@ -24,6 +24,7 @@ redis.call('ZREM', P .. 'closed', id)
 redis.call('ZREM', P .. 'dead:' .. endpoint, id)
 redis.call('ZADD', P .. 'open', now, id)
 redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', 1)
+redis.call('ZADD', P .. 'endpoints', 'NX', now, endpoint)
 redis.call('RPUSH', P .. 'lane:' .. endpoint .. ':~' .. id, id)
 redis.call('ZADD', P .. 'fresh:' .. endpoint, now, '~' .. id)
 arm(endpoint, now)

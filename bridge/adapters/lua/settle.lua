@@ -3,13 +3,16 @@
 --
 -- Reads and writes  lane: head:<endpoint>:<lane>, fresh: retry: woken: flight: dead:<endpoint>,
 --                   health:<endpoint>, event:<id>, attempts:<id>, open, closed, ready, suspects,
---                   and for notices what `tell` does
--- ARGV[1]           JSON {retention, items: [{endpoint, lane, id, token, crashes, fate, ...}]}
+--                   trial, and for notices what `tell` does
+-- ARGV[1]           JSON {retention, items: [{endpoint, lane, id, token, fate, away, ...}]}
 --                   fate is delivered | retry | dead | returned. All but returned have
 --                   attempt (JSON text; not if it died untried), outcome, took, blames,
---                   answered, first, due, failures, refusals, reason, disable, hold, notices
+--                   answered, first, due, failures, refusals, reason, disable, hold, notices,
+--                   was_disabled (as the claim said)
 -- Returns           {1 if more can be claimed at once, 1 or 0 for each item: took effect?}
 --
+-- A claim stands until somebody else makes another, even if its lease is over: what its
+-- worker says is better than the suspicion that it died. After that only a success counts.
 -- allow-oom: this is the way out when memory is full. Repeating it changes nothing: the
 -- head is gone, or its token is.
 
@@ -26,7 +29,6 @@ local function judge_breaker(key, item)
     if half_open or (faults >= FAULTS_TO_OPEN and number(health.opens) == 0) then
       local opens = redis.call('HINCRBY', key, 'opens', 1)
       redis.call('HSET', key, 'open_until', now + math.min(OPEN_AT_MOST, OPEN_FOR * 2 ^ (opens - 1)))
-      redis.call('HDEL', key, 'trial_until')
     end
   elseif item.answered then
     redis.call('HSET', key, 'faults', 0, 'opens', 0, 'open_until', 0)
@@ -34,16 +36,17 @@ local function judge_breaker(key, item)
 end
 
 -- Let everything that waits for another attempt try at once. Renaming costs the same for
--- one lane and for a hundred thousand; those woken before are served first.
+-- one lane and for a hundred thousand; if some are awake already, the fewer join the more.
 local function wake_all(endpoint)
   local retry, woken = P .. 'retry:' .. endpoint, P .. 'woken:' .. endpoint
   if redis.call('EXISTS', retry) == 0 then return end
-  if redis.call('EXISTS', woken) == 0 then
-    redis.call('RENAME', retry, woken)
-  elseif redis.call('ZCARD', retry) + redis.call('ZCARD', woken) <= 2000 then
-    redis.call('ZUNIONSTORE', woken, 2, woken, retry, 'AGGREGATE', 'MIN')
-    redis.call('DEL', retry)
-  end
+  local asleep, awake = redis.call('ZCARD', retry), redis.call('ZCARD', woken)
+  local from, to = retry, woken
+  if awake < asleep and awake <= 1000 then from, to = woken, retry end
+  local moved = redis.call('ZRANGE', from, 0, 999, 'WITHSCORES')
+  for place = 1, #moved, 2 do redis.call('ZADD', to, moved[place + 1], moved[place]) end
+  redis.call('ZREMRANGEBYRANK', from, 0, 999)
+  if to == retry and redis.call('EXISTS', woken) == 0 then redis.call('RENAME', retry, woken) end
 end
 
 -- Returns what became of the endpoint: which of the notices are to be told.
@@ -56,11 +59,15 @@ local function note_health(endpoint, item)
     redis.call('HSET', key, 'latency', before * 0.8 + item.took * 0.2)
     count('attempts:' .. endpoint .. ':' .. item.outcome)
   end
+  if item.hold and item.hold > 0 then
+    local held = number(redis.call('HGET', key, 'hold_until'))
+    redis.call('HSET', key, 'hold_until', math.max(held, now + item.hold))
+  end
   if item.fate == 'delivered' then
     redis.call('HSET', key, 'failures', 0, 'faults', 0, 'opens', 0, 'open_until', 0, 'succeeded_at', now)
-    redis.call('HDEL', key, 'failing_since', 'trial_until')
+    redis.call('HDEL', key, 'failing_since')
     if number(health.failures) > 0 or health.told_disabled then wake_all(endpoint) end
-    if health.told_disabled and not health.disabled then
+    if health.told_disabled and item.was_disabled and not health.disabled then
       redis.call('HDEL', key, 'told_disabled', 'reason')
       became['endpoint.recovered'] = true
     elseif not health.disabled then
@@ -73,10 +80,6 @@ local function note_health(endpoint, item)
     redis.call('HSETNX', key, 'failing_since', now)
     if not health.disabled then redis.call('HSET', key, 'reason', item.reason) end
     judge_breaker(key, item)
-  end
-  if item.hold and item.hold > 0 then
-    local held = number(redis.call('HGET', key, 'hold_until'))
-    redis.call('HSET', key, 'hold_until', math.max(held, now + item.hold))
   end
   if item.disable and not health.disabled then
     redis.call('HSET', key, 'disabled', 1, 'disabled_at', now, 'reason', item.reason, 'told_disabled', 1)
@@ -92,13 +95,17 @@ local function settle(item)
   local mine = redis.call('HGET', key, 'token') == item.token
   if not mine and item.fate ~= 'delivered' then return false end
 
+  local health = P .. 'health:' .. endpoint
+  if redis.call('HGET', health, 'trial') == item.token then redis.call('HDEL', health, 'trial', 'trial_until') end
+  if redis.call('GET', P .. 'trial') == item.token then redis.call('DEL', P .. 'trial') end
+
   if item.fate == 'returned' then
     redis.call('HINCRBY', key, 'claims', -1)
-    redis.call('HDEL', key, 'token')
-    redis.call('HDEL', P .. 'health:' .. endpoint, 'trial_until')
-    if item.away then redis.call('HSET', P .. 'health:' .. endpoint, 'away', 1) end
-    unplace(endpoint, lane)
-    place(endpoint, lane, now)
+    redis.call('HDEL', key, 'token', 'woken_at')
+    if item.away then redis.call('HSET', health, 'away', 1) end
+    put_back(endpoint, lane, given.retention, now)
+    -- It may have been woken, and still is: nothing was sent.
+    rouse(endpoint, lane, now)
     return true
   end
 
@@ -106,7 +113,6 @@ local function settle(item)
     local attempts = P .. 'attempts:' .. item.id
     redis.call('RPUSH', attempts, item.attempt)
     redis.call('LTRIM', attempts, -ATTEMPTS_KEPT, -1)
-    redis.call('HSET', P .. 'event:' .. item.id, 'tried', 1)
   end
   local became = note_health(endpoint, item)
   if item.fate == 'retry' then
@@ -114,12 +120,7 @@ local function settle(item)
     redis.call('HSET', key, 'claims', attempts, 'first', item.first, 'due', item.due,
       'failures', item.failures, 'refusals', item.refusals)
     redis.call('HDEL', key, 'token')
-    if redis.call('LLEN', list) > 1 and is_progress(item.id) then
-      pop(endpoint, lane, 'superseded', given.retention, now)
-    else
-      unplace(endpoint, lane)
-      place(endpoint, lane, now)
-    end
+    put_back(endpoint, lane, given.retention, now)
   else
     pop(endpoint, lane, item.fate, given.retention, now)
     if item.fate == 'dead' then
@@ -135,7 +136,6 @@ end
 
 for position, item in ipairs(given.items) do
   applied[position] = settle(item) and 1 or 0
-  if item.crashes > 0 then redis.call('DEL', P .. 'trial') end
   touched[item.endpoint] = true
 end
 for endpoint in pairs(touched) do arm(endpoint, now) end

@@ -1,7 +1,8 @@
+#!lua flags=allow-oom
 -- Stop to look at a task. What is queued for it is still delivered.
 --
 -- Reads and writes  task:<task>, ended, poll:<upstream>
--- ARGV              upstream, id
+-- ARGV              upstream, id, a new incarnation
 -- Returns           1 if it was being looked at, 0 if not, -1 if it is not known
 --
 -- The new incarnation makes a look that is under way come to nothing.

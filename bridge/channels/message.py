@@ -1,0 +1,227 @@
+"""
+A message: what there is to say about an event, before any platform's form.
+
+Every channel makes its payload from this, so that what is worth telling is decided once.
+Texts are cleaned and on no platform escaped yet: whoever puts one into a payload escapes
+it. `headline` holds only our own words and names from the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.channels.text import clean, cut, line
+from bridge.channels.words import WORDS, Words
+from bridge.core.event import Event
+
+#: Seen at a glance, in this order of preference: the colour, the emoji, the words.
+_LOOKS = {
+    "task.submitted": ("🕓", 0x95A5A6),
+    "task.started": ("🎨", 0x3498DB),
+    "task.progress": ("🎨", 0x3498DB),
+    "task.action_required": ("✋", 0xF1C40F),
+    "task.succeeded": ("✅", 0x2ECC71),
+    "task.failed": ("❌", 0xE74C3C),
+    "task.cancelled": ("🚫", 0x7F8C8D),
+    "task.lost": ("❓", 0xE67E22),
+    "task.corrected": ("📝", 0x9B59B6),
+    "endpoint.disabled": ("🔕", 0xE74C3C),
+    "endpoint.recovered": ("💚", 0x2ECC71),
+    "upstream.unhealthy": ("🔌", 0xE74C3C),
+    "upstream.recovered": ("💚", 0x2ECC71),
+    "delivery.dead": ("💀", 0xE74C3C),
+}
+#: Results of these are texts, which gateways put into ``promptEn``.
+_TEXT_RESULTS = frozenset({"DESCRIBE", "SHORTEN"})
+#: Buttons that people know by these labels need no explanation.
+_MOST_STEPS = 10
+_LABEL = 30
+_FINAL = frozenset(
+    f"task.{end}" for end in ("succeeded", "failed", "cancelled", "lost", "corrected")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """
+    What to say.
+
+    Attributes:
+        type: The event's.
+
+        emoji: One that tells the status.
+
+        color: The same, as 0xRRGGBB.
+
+        headline: What happened, in a few words, without the emoji.
+
+        took: How long the task took, in words; ``None`` if it is not over or unknown.
+
+        prompt: At most ``prompt_max`` UTF-16 units; empty for an operator's event.
+
+        result: A result that is a text.
+
+        reason: Why it failed, was lost, or what is wrong.
+
+        progress: 0 to 100, while the task runs.
+
+        picture: The picture's URL, as the upstream gave it; http or https.
+
+        videos: URLs of videos, http or https.
+
+        steps: What can be done next, as the labels of the buttons.
+
+        task_id: Empty for an operator's event.
+
+        upstream: The upstream's name; empty if the event concerns none.
+
+        at: When it happened, in seconds since the epoch.
+
+        started: When the task was started, in seconds since the epoch.
+
+        expires: When the picture's URL ends to work, in seconds since the epoch.
+
+        final: Whether nothing more will come of the task.
+
+        sample: Whether somebody only tries how it looks.
+
+        words: Of the language.
+    """
+
+    type: str
+    emoji: str
+    color: int
+    headline: str
+    took: str | None
+    prompt: str
+    result: str | None
+    reason: str | None
+    progress: int | None
+    picture: str | None
+    videos: tuple[str, ...]
+    steps: tuple[str, ...]
+    task_id: str
+    upstream: str
+    at: float
+    started: float | None
+    expires: float | None
+    final: bool
+    sample: bool
+    words: Words
+
+    @property
+    def title(self) -> str:
+        """Emoji and headline, with how long it took."""
+        took = f" · {self.took}" if self.took else ""
+        return f"{self.emoji} {self.headline}{took}"
+
+
+def message_of(
+    event: Event, *, language: str = "en", prompt_max: int = 1000
+) -> Message:
+    """
+    Say what there is to say about an event.
+
+    Args:
+        event: Any event; its body is ours, so it has every field.
+
+        language: One of `WORDS`.
+
+        prompt_max: UTF-16 units of the prompt that are shown.
+    """
+    words = WORDS[language]
+    data: Mapping[str, Any] = json.loads(event.body)["data"]
+    emoji, color = _LOOKS[event.type]
+    told = data.get("event", {}).get("data", {}) if "event" in data else data
+    action = str(told.get("action") or "").upper()
+    failed = (
+        data.get("failReason") if event.type.startswith("task.") else data["reason"]
+    )
+    prompt = cut(clean(told.get("prompt")), prompt_max)
+    running = event.type in {"task.started", "task.progress"}
+    return Message(
+        type=event.type,
+        emoji=emoji,
+        color=color,
+        headline=_headline(event.type, action, data, words),
+        took=_took(told, words) if event.type in _FINAL else None,
+        prompt=prompt or (words.no_prompt if told.get("id") else ""),
+        result=_result(action, told, prompt_max) if event.type in _FINAL else None,
+        reason=clean(failed) or None,
+        progress=told.get("progress") if running else None,
+        picture=_url(told.get("imageUrl")),
+        videos=tuple(url for one in told.get("videoUrls", ()) if (url := _url(one))),
+        steps=_steps(told)
+        if event.type in {"task.succeeded", "task.corrected"}
+        else (),
+        task_id=line(told.get("id")),
+        upstream=event.upstream or "",
+        at=event.at,
+        started=_seconds(told.get("startTime")),
+        expires=_seconds(told.get("imageExpiresAt")),
+        final=event.type in _FINAL,
+        sample=bool(
+            isinstance(meta := told.get("metadata"), dict) and meta.get("sample")
+        ),
+        words=words,
+    )
+
+
+def _headline(kind: str, action: str, data: Mapping[str, Any], words: Words) -> str:
+    known = words.actions.get(action)
+    if known is None and re.fullmatch(r"[A-Z][A-Z_]{1,30}", action):
+        known = action.replace("_", " ").capitalize()
+    name = data.get("endpoint") or data.get("upstream") or ""
+    return words.headlines[kind].format(what=known or words.task, name=name)
+
+
+def _took(data: Mapping[str, Any], words: Words) -> str | None:
+    began = _seconds(data.get("startTime")) or _seconds(data.get("submitTime"))
+    ended = _seconds(data.get("finishTime"))
+    if began is None or ended is None or not 0 <= ended - began < 86400:
+        return None
+    minutes, seconds = divmod(round(ended - began), 60)
+    if minutes:
+        return words.minutes.format(minutes=minutes, seconds=seconds)
+    return words.seconds.format(seconds=seconds)
+
+
+def _result(action: str, data: Mapping[str, Any], most: int) -> str | None:
+    if action not in _TEXT_RESULTS:
+        return None
+    return cut(clean(data.get("promptEn") or data.get("finalPrompt")), most) or None
+
+
+def _steps(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Label the buttons as people know them; custom emoji names are nothing to show."""
+    labels = []
+    for button in data.get("buttons", ()):
+        if button["kind"] == "other":
+            continue
+        emoji = button["emoji"]
+        drawn = emoji if emoji and not re.fullmatch(r"[\w:~-]+", emoji) else None
+        label = cut(line(button["label"] or drawn), _LABEL)
+        if label and label not in labels:
+            labels.append(label)
+    return tuple(labels[:_MOST_STEPS])
+
+
+def _url(url: Any) -> str | None:
+    """Return a URL that could be fetched; gateways also send relative ones."""
+    if not isinstance(url, str):
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def _seconds(moment: Any) -> float | None:
+    return datetime.fromisoformat(moment).timestamp() if moment else None

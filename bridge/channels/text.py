@@ -1,0 +1,126 @@
+"""
+Text for people: made harmless, cut to a limit, without breaking what a reader sees.
+
+Order matters, and is always the same: clean, cut, escape, measure. Escaping makes text up
+to five times longer, so what must fit is the escaped text, and what is cut is the raw one:
+cutting an escaped text would cut through an escape.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+#: Control characters but the line feed; invisible marks that turn the reading direction
+#: around, which is how a prompt makes ``gnp.exe`` look like ``exe.png``; and others that
+#: show nothing and are only good for smuggling.
+_UNSEEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LINES = re.compile(r"\n{3,}")
+_ELLIPSIS = "…"
+_JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
+
+
+def clean(text: str | None) -> str:
+    """Remove what a reader does not see, and empty lines beyond one; never fails."""
+    if not text:
+        return ""
+    text = text.replace("\r\n", "\n").replace("\t", " ")
+    text = _UNSEEN.sub("", _SURROGATE.sub("\ufffd", text))
+    return _LINES.sub("\n\n", text).strip()
+
+
+def line(text: str | None) -> str:
+    """Clean a text and put it on one line."""
+    return " ".join(clean(text).split())
+
+
+def utf16(text: str) -> int:
+    """Measure as Discord, Slack and Telegram do: in UTF-16 units."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def utf8(text: str) -> int:
+    """Measure as WeCom, DingTalk and Feishu do: in bytes."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def cut(text: str, most: int, measure: Callable[[str], int] = utf16) -> str:
+    """
+    Shorten a text to a limit, and say so with an ellipsis.
+
+    Never cuts between a letter and its accent, or through an emoji made of several.
+
+    Args:
+        text: Cleaned.
+
+        most: What it may measure, the ellipsis included; at least 3.
+
+        measure: How the platform counts.
+    """
+    if measure(text) <= most:
+        return text
+    low, high = 0, len(text)
+    while low < high:  # the longest beginning that fits; every measure grows with it
+        middle = (low + high + 1) // 2
+        fits = measure(text[:middle]) + measure(_ELLIPSIS) <= most
+        low, high = (middle, high) if fits else (low, middle - 1)
+    while low > 0 and _continues(text, low):
+        low -= 1
+    return text[:low].rstrip() + _ELLIPSIS
+
+
+def _continues(text: str, place: int) -> bool:
+    """Whether the character at a place belongs to the one before it."""
+    if place >= len(text):
+        return False
+    char = text[place]
+    return (
+        char in _JOINERS
+        or text[place - 1] == "\u200d"
+        or unicodedata.combining(char) != 0
+        or "\U0001f3fb" <= char <= "\U0001f3ff"
+        or (_is_flag(char) and _is_flag(text[place - 1]))
+    )
+
+
+def _is_flag(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def fit(
+    text: str,
+    most: int,
+    escape: Callable[[str], str] = str,
+    measure: Callable[[str], int] = utf16,
+) -> str:
+    """
+    Escape a text, shortened so that the result measures at most `most`.
+
+    Args:
+        text: Cleaned, not escaped.
+
+        most: What the result may measure.
+
+        escape: Makes it harmless; may only make it longer.
+
+        measure: How the platform counts.
+    """
+    allowed = most
+    while True:
+        shown = escape(cut(text, max(allowed, 3), measure))
+        excess = measure(shown) - most
+        if excess <= 0 or allowed <= 3:
+            return shown
+        # Escaping made it this much longer than it may be; what is cut is raw text.
+        allowed = min(allowed - 1, allowed * most // measure(shown))
+
+
+def bar(progress: int) -> str:
+    """Draw a progress of 0 to 100 with ten marks."""
+    full = max(0, min(10, progress // 10))
+    return "▰" * full + "▱" * (10 - full)

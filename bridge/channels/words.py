@@ -1,0 +1,164 @@
+"""The words of messages, in each language. Tables only, so that a reader sees all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What messages are made of; ``{what}`` is the action, ``{name}`` an endpoint's."""
+
+    actions: dict[str, str]
+    task: str
+    headlines: dict[str, str]  #: By event type.
+    took: str
+    progress: str
+    reason: str
+    result: str
+    next: str
+    task_id: str
+    upstream: str
+    order: str
+    open: str
+    watch: str
+    picture_of: str
+    no_prompt: str
+    not_shown: str  #: In place of a picture that cannot be shown.
+    expired: str
+    sample: str
+    minutes: str
+    seconds: str
+    since: str
+
+
+_EN = Words(
+    actions={
+        "IMAGINE": "Imagine",
+        "UPSCALE": "Upscale",
+        "UPSCALE_HD": "Upscale",
+        "VARIATION": "Variation",
+        "HIGH_VARIATION": "Strong variation",
+        "LOW_VARIATION": "Subtle variation",
+        "REROLL": "Reroll",
+        "DESCRIBE": "Describe",
+        "BLEND": "Blend",
+        "SHORTEN": "Shorten",
+        "ZOOM": "Zoom out",
+        "CUSTOM_ZOOM": "Custom zoom",
+        "OUTPAINT": "Zoom out",
+        "PAN": "Pan",
+        "INPAINT": "Vary region",
+        "MODAL": "Imagine",
+        "SWAP_FACE": "Face swap",
+        "UPLOAD": "Upload",
+        "VIDEO": "Video",
+        "VIDEO_EXTEND": "Video extension",
+        "EDIT": "Edit",
+        "EDITS": "Edit",
+        "RETEXTURE": "Retexture",
+    },
+    task="Task",
+    headlines={
+        "task.submitted": "{what} queued",
+        "task.started": "{what} in progress",
+        "task.progress": "{what} in progress",
+        "task.action_required": "{what} waits for you",
+        "task.succeeded": "{what} finished",
+        "task.failed": "{what} failed",
+        "task.cancelled": "{what} cancelled",
+        "task.lost": "{what} lost",
+        "task.corrected": "{what}: the outcome was corrected",
+        "endpoint.disabled": "Endpoint {name} was disabled",
+        "endpoint.recovered": "Endpoint {name} works again",
+        "upstream.unhealthy": "Upstream {name} does not answer",
+        "upstream.recovered": "Upstream {name} answers again",
+        "delivery.dead": "A delivery to {name} was given up",
+    },
+    took="Took",
+    progress="Progress",
+    reason="Reason",
+    result="Result",
+    next="Next",
+    task_id="task",
+    upstream="upstream",
+    order="Metadata",
+    open="Open full size",
+    watch="Watch",
+    picture_of="Midjourney picture for: {prompt}",
+    no_prompt="(no prompt)",
+    not_shown="The picture cannot be shown here",
+    expired="The picture's link has expired",
+    sample="This is a sample. No task was harmed.",
+    minutes="{minutes} min {seconds} s",
+    seconds="{seconds} s",
+    since="Since",
+)
+
+_ZH = Words(
+    actions={
+        "IMAGINE": "绘图",
+        "UPSCALE": "放大",
+        "UPSCALE_HD": "高清放大",
+        "VARIATION": "变体",
+        "HIGH_VARIATION": "强变体",
+        "LOW_VARIATION": "弱变体",
+        "REROLL": "重绘",
+        "DESCRIBE": "图生文",
+        "BLEND": "混图",
+        "SHORTEN": "提示词精简",
+        "ZOOM": "变焦",
+        "CUSTOM_ZOOM": "自定义变焦",
+        "OUTPAINT": "扩图",
+        "PAN": "平移",
+        "INPAINT": "局部重绘",
+        "MODAL": "绘图",
+        "SWAP_FACE": "换脸",
+        "UPLOAD": "上传",
+        "VIDEO": "视频",
+        "VIDEO_EXTEND": "视频延长",
+        "EDIT": "编辑",
+        "EDITS": "编辑",
+        "RETEXTURE": "重绘纹理",
+    },
+    task="任务",
+    headlines={
+        "task.submitted": "{what}排队中",
+        "task.started": "{what}进行中",
+        "task.progress": "{what}进行中",
+        "task.action_required": "{what}等待确认",
+        "task.succeeded": "{what}完成",
+        "task.failed": "{what}失败",
+        "task.cancelled": "{what}已取消",
+        "task.lost": "{what}丢失",
+        "task.corrected": "{what}：结果已更正",
+        "endpoint.disabled": "端点 {name} 已停用",
+        "endpoint.recovered": "端点 {name} 已恢复",
+        "upstream.unhealthy": "上游 {name} 无响应",
+        "upstream.recovered": "上游 {name} 已恢复",
+        "delivery.dead": "发往 {name} 的一条通知已放弃",
+    },
+    took="耗时",
+    progress="进度",
+    reason="原因",
+    result="结果",
+    next="可继续",
+    task_id="任务",
+    upstream="上游",
+    order="元数据",
+    open="查看原图",
+    watch="观看视频",
+    picture_of="Midjourney 图片：{prompt}",
+    no_prompt="（无提示词）",
+    not_shown="图片无法在此显示",
+    expired="图片链接已过期",
+    sample="这是一条测试消息，并非真实任务。",
+    minutes="{minutes} 分 {seconds} 秒",
+    seconds="{seconds} 秒",
+    since="开始于",
+)
+
+WORDS: dict[str, Words] = {"en": _EN, "zh": _ZH}

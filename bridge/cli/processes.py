@@ -1,0 +1,95 @@
+"""``worker`` and ``beat``: Celery's own, for this deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.cli.output import say
+
+if TYPE_CHECKING:
+    from bridge.settings import Settings
+
+ALL_QUEUES = "poll,deliver,celery"
+
+
+def worker(
+    *,
+    queues: Annotated[
+        str | None,
+        typer.Option(
+            "--queues", "-Q", help="poll, deliver; by default both.", show_default=False
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="Processes in the pool.")
+    ] = 2,
+) -> None:
+    """Poll and deliver: run a Celery worker. Start as many as you like, anywhere."""
+    _prepare()
+    from bridge.celery import app
+
+    wanted = [name.strip() for name in (queues or "").split(",") if name.strip()]
+    # Celery announces its end on the terminal; results belong there, and nothing else.
+    sys.__stdout__ = None  # type: ignore[misc]
+    app.worker_main(
+        [
+            "--quiet",
+            "worker",
+            "--pool=prefork",
+            f"--concurrency={concurrency}",
+            *([f"--queues={','.join(wanted)}"] if wanted else []),
+            # A name of its own: two of the same name confuse whoever watches them.
+            f"--hostname={'-'.join(wanted) or 'mjbridge'}-{os.getpid()}@%h",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
+
+
+def beat() -> None:
+    """Give the ticks: run Celery's beat. One is enough; two do no harm."""
+    _prepare()
+    from bridge.celery import app
+
+    app.Beat(quiet=True).run()
+
+
+def _prepare() -> None:
+    """
+    Read the settings, and wait for the store.
+
+    Celery's configuration is a module that needs both, and what is raised while it is
+    imported would reach a person as a traceback.
+    """
+    from bridge import logs
+    from bridge.settings import load_settings
+    from bridge.wiring import endpoints_of, receivers_of
+
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    receivers_of(endpoints_of(settings))
+    asyncio.run(await_store(settings))
+    warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")
+
+
+async def await_store(settings: Settings) -> None:
+    """
+    Wait until the store is there, and say so every few seconds.
+
+    Raises:
+        StoreRefused: It must not be used.
+    """
+    from bridge.adapters.connection import inspect, wait_for
+    from bridge.wiring import Office
+
+    async def look() -> list[str]:
+        async with Office(settings) as office:
+            return await inspect(office.client, settings.namespace)
+
+    await wait_for(look, say=say, sleep=asyncio.sleep, tries=None)

@@ -1,0 +1,217 @@
+"""``up``: everything in one command, and nothing left of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.cli.output import say, stderr
+from bridge.cli.words import host_of
+from bridge.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from bridge.cli.sandboxed import Sandbox
+    from bridge.cli.supervisor import Child
+    from bridge.settings import Settings
+
+#: The order in which children end; they start in the opposite one.
+WORKERS, SERVERS, STORE = 0, 1, 2
+
+#: Processes of each pool. Polling waits for answers, and one does that for thousands of
+#: tasks; delivering signs and encrypts, so it may use two processors.
+POLLERS, DELIVERERS = 1, 2
+
+HINT = (
+    "no API key is configured: set BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-..., "
+    "or try everything without one: mjbridge up --sandbox"
+)
+
+
+def up(
+    *,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="Against the built-in gateway; needs no key."),
+    ] = False,
+    auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
+) -> None:
+    """Run everything: store, workers and beat. Ctrl-C ends it all."""
+    from bridge.cli.office import can_poll
+    from bridge.settings import load_settings
+
+    settings = load_settings(need_keys=False)
+    try:
+        if sandbox or (auto and not can_poll(settings)):
+            code = _run_sandbox(settings, asked_for=sandbox)
+        elif can_poll(settings):
+            code = _run_real(load_settings())
+        else:
+            raise Misconfigured(HINT)
+    except KeyboardInterrupt:
+        code = 0
+    raise typer.Exit(code)
+
+
+def _run_real(settings: Settings) -> int:
+    from bridge.cli.processes import await_store
+    from bridge.wiring import endpoints_of, receivers_of
+
+    receivers_of(endpoints_of(settings))
+    if settings.redis_url is not None:
+        asyncio.run(await_store(settings))
+        _summary(settings, "the one that is configured")
+        return _supervise(_processes(settings, {}))
+    with _embedded(settings) as (store, env):
+        asyncio.run(await_store(settings))
+        _summary(settings, f"built in, its data in {settings.data_dir}")
+        return _supervise([store, *_processes(settings, env)])
+
+
+def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
+    from bridge.cli import sandboxed
+
+    prepared = sandboxed.prepare(settings)
+    with _embedded(prepared.settings) as (store, env):
+        sandboxed.banner(prepared, asked_for=asked_for)
+        sandboxed.enter(prepared, settings)
+        children = [store, *_servers(prepared), *_processes(prepared.settings, env)]
+        demo = _command("demo", "demo", env=env, restart=False)
+        return _supervise([*children, demo])
+
+
+def _supervise(children: list[Child]) -> int:
+    from bridge.cli.supervisor import Supervisor
+
+    code = Supervisor(children, say=say).run()
+    if stderr().is_terminal:
+        stderr().print()  # below the ^C that the terminal has written
+    return code
+
+
+@contextmanager
+def _embedded(settings: Settings) -> Iterator[tuple[Child, dict[str, str]]]:
+    """Run the embedded store, and leave a note for other commands where it is."""
+    from bridge.adapters.embedded import EmbeddedStore
+    from bridge.adapters.runfile import remove_run_file, write_run_file
+    from bridge.cli.supervisor import Child
+
+    with EmbeddedStore(settings.data_dir) as store:
+        write_run_file(settings.data_dir, redis_url=store.url, started_at=time.time())
+        try:
+            child = Child(
+                name="the store",
+                launch=store.launch,
+                ready=store.is_ready,
+                stop_order=STORE,
+            )
+            yield child, {"BRIDGE_REDIS_URL": store.url}
+        finally:
+            remove_run_file(settings.data_dir)
+
+
+def _command(
+    name: str,
+    *argv: str,
+    env: dict[str, str],
+    order: int = WORKERS,
+    restart: bool = True,
+    port: int | None = None,
+) -> Child:
+    """Describe a child that is a command of ours."""
+    from bridge.cli.supervisor import Child
+
+    return Child(
+        name=name,
+        argv=[sys.executable, "-m", "bridge.cli", *argv],
+        env=env,
+        restart=restart,
+        stop_order=order,
+        ready=None if port is None else lambda: _answers(port),
+    )
+
+
+def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
+    from bridge.wiring import broker
+
+    # Where every key is ours, so is the queue that producers use who name none.
+    ours = broker(settings).prefixed
+    poll = "poll,celery" if ours else "poll"
+    return [
+        _command(
+            "the deliverer", "worker", "-Q", "deliver", "-c", str(DELIVERERS), env=env
+        ),
+        _command("the poller", "worker", "-Q", poll, "-c", str(POLLERS), env=env),
+        _command("beat", "beat", env=env),
+    ]
+
+
+def _servers(sandbox: Sandbox) -> list[Child]:
+    from bridge.cli.sandboxed import SECRET_VARIABLE
+
+    gateway, receiver = sandbox.gateway_port, sandbox.receiver_port
+    return [
+        _command(
+            "the gateway",
+            "sandbox",
+            "--port",
+            str(gateway),
+            "--quiet",
+            env={},
+            order=SERVERS,
+            port=gateway,
+        ),
+        _command(
+            "the receiver",
+            "listen",
+            "--port",
+            str(receiver),
+            "--quiet",
+            env={SECRET_VARIABLE: sandbox.secret},
+            order=SERVERS,
+            port=receiver,
+        ),
+    ]
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
+        return True
+    return False
+
+
+def _summary(settings: Settings, store: str) -> None:
+    """Say what runs, in a few lines."""
+    from rich.table import Table
+
+    from bridge import __version__
+
+    console = stderr()
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, upstream in settings.upstreams.items():
+        looks = f"every {upstream.poll_interval:g} s"
+        facts.add_row(
+            "polls", f"[bold]{name}[/]  {host_of(upstream.base_url)}, {looks}"
+        )
+    for name, endpoint in settings.endpoints.items():
+        host = host_of(endpoint.url.get_secret_value())
+        signed = ", signed" if endpoint.secrets else ""
+        facts.add_row("tells", f"[bold]{name}[/]  {endpoint.kind} at {host}{signed}")
+    if not settings.endpoints:
+        warning = "[yellow]nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"
+        facts.add_row("tells", warning)
+    facts.add_row("store", store)
+    facts.add_row(
+        "track",
+        "mjbridge track ID  (in another terminal; mjbridge watch shows how it goes)",
+    )
+    console.print(f"[bold]mjbridge {__version__}[/]  Ctrl-C ends it")
+    console.print(facts)

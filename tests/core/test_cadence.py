@@ -1,0 +1,81 @@
+"""`bridge.core.cadence`: when to look again, and when to stop waiting."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.cadence import Patience, next_look_in, why_lost
+from bridge.core.task import TaskStatus
+
+USUAL = Patience()
+RUNNING = TaskStatus.IN_PROGRESS
+times = st.floats(0, 1e7)
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "seconds"),
+    [
+        (RUNNING, 0, 5),
+        (None, 0, 5),
+        (TaskStatus.SUBMITTED, 599.9, 5),
+        (RUNNING, 600, 10),
+        (RUNNING, 3599, 10),
+        (RUNNING, 3600, 60),
+        (RUNNING, 80_000, 60),
+        (TaskStatus.MODAL, 0, 30),
+        (TaskStatus.MODAL, 700, 30),
+    ],
+)
+def test_an_old_task_is_looked_at_less_often(
+    status: TaskStatus | None, age: float, seconds: float
+) -> None:
+    assert next_look_in(status, age=age, patience=USUAL) == seconds
+
+
+@given(st.sampled_from([*TaskStatus, None]), times, st.floats(0.1, 1000))
+def test_nothing_is_looked_at_more_often_than_was_set(
+    status: TaskStatus | None, age: float, interval: float
+) -> None:
+    patience = Patience(poll_interval=interval)
+
+    assert next_look_in(status, age=age, patience=patience) >= interval
+
+
+@pytest.mark.parametrize(
+    ("misses", "missing_for", "age", "why"),
+    [
+        pytest.param(0, 0, 0, None, id="new"),
+        pytest.param(5, 300, 400, "missing", id="missing for long enough"),
+        pytest.param(4, 900, 1000, None, id="missing too few times"),
+        pytest.param(50, 299.9, 400, None, id="missing not long enough"),
+        pytest.param(0, 0, 86400, "expired", id="outlived its time"),
+        pytest.param(0, 0, 86399, None, id="nearly outlived its time"),
+        pytest.param(5, 300, 86400, "missing", id="both: the nearer reason"),
+        pytest.param(3, 10, 86400, "expired", id="missing lately, and old"),
+    ],
+)
+def test_a_task_is_lost_when_it_is_missing_or_too_old(
+    misses: int, missing_for: float, age: float, why: str | None
+) -> None:
+    said = why_lost(misses=misses, missing_for=missing_for, age=age, patience=USUAL)
+
+    assert said is None if why is None else said is not None and said.startswith(why)
+
+
+def test_a_reason_names_the_limit() -> None:
+    short = Patience(missing_after=1.5, max_age=3600)
+
+    assert "1.5 s" in (why_lost(misses=5, missing_for=2, age=2, patience=short) or "")
+    assert "3600 s" in (
+        why_lost(misses=0, missing_for=0, age=1e4, patience=short) or ""
+    )
+
+
+@given(st.integers(0, 4), times, st.floats(0, 86399))
+def test_a_hiccup_loses_nothing(misses: int, missing_for: float, age: float) -> None:
+    assert (
+        why_lost(misses=misses, missing_for=missing_for, age=age, patience=USUAL)
+        is None
+    )

@@ -1,0 +1,184 @@
+"""`bridge.core.delivery`: what an attempt's outcome means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.delivery import Attempt, Fate, Fault, Tried, Verdict, judge
+
+DELAYS = (5.0, 300.0, 1800.0)
+NOW = 1000.0
+SECOND = Tried(first=NOW - 5, due=NOW, failures=1)
+
+
+def attempt(status: int | None = None, **fields: object) -> Attempt:
+    fault = Fault.TIMEOUT if status is None else None
+    made = Attempt(started=NOW, took=0.5, status=status, fault=fault)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def verdict(made: Attempt, tried: Tried = SECOND) -> Verdict:
+    return judge(made, tried, delays=DELAYS, roll=0.0)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
+def test_any_2xx_is_a_success(status: int) -> None:
+    assert verdict(attempt(status)) == Verdict(fate=Fate.DELIVERED)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [100, 199, 300, 301, 302, 304, 307, 308, 401, 403, 404, 409, 429, 500, 503, 599],
+)
+def test_everything_else_is_retried_on_the_schedule(status: int) -> None:
+    said = verdict(attempt(status))
+
+    assert (said.fate, said.due, said.failures) == (Fate.RETRY, NOW - 5 + 305, 2)
+    assert not said.disable
+    assert str(status) in said.reason
+
+
+@pytest.mark.parametrize("fault", [*Fault])
+def test_no_answer_is_retried_on_the_schedule(fault: Fault) -> None:
+    said = verdict(attempt(fault=fault))
+
+    assert (said.fate, said.due, said.failures) == (Fate.RETRY, NOW - 5 + 305, 2)
+
+
+def test_the_first_attempt_starts_the_schedule() -> None:
+    assert verdict(attempt(500), Tried()).due == NOW + 5
+
+
+def test_jitter_is_at_most_a_tenth() -> None:
+    dues = [
+        judge(attempt(500), Tried(), delays=DELAYS, roll=r).due for r in (0.0, 0.999)
+    ]
+
+    assert dues == [NOW + 5, pytest.approx(NOW + 5.5, abs=0.01)]
+
+
+def test_after_the_last_scheduled_attempt_it_is_dead() -> None:
+    last = Tried(first=NOW - 2105, due=NOW, failures=3)
+
+    said = verdict(attempt(502), last)
+
+    assert said.fate is Fate.DEAD
+    assert said.failures == 4
+    assert "502" in said.reason
+
+
+def test_an_early_attempt_leaves_the_schedule_as_it_is() -> None:
+    early = Tried(first=NOW - 10, due=NOW + 200, failures=2)
+
+    assert verdict(attempt(500), early).due == NOW + 200
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_an_event_that_is_refused_three_times_is_dead(status: int) -> None:
+    first = verdict(attempt(status), Tried())
+    second = verdict(attempt(status), replace(SECOND, refusals=first.refusals))
+    third = verdict(attempt(status), replace(SECOND, refusals=second.refusals))
+
+    assert [said.fate for said in (first, second, third)] == ["retry", "retry", "dead"]
+    assert f"refused 3 times (HTTP {status})" in third.reason
+
+
+def test_other_failures_between_refusals_do_not_make_them_forgotten() -> None:
+    said = verdict(attempt(500), replace(SECOND, refusals=2))
+
+    assert (said.fate, said.refusals) == (Fate.RETRY, 2)
+
+
+def test_gone_disables_the_endpoint_at_once_and_keeps_the_delivery() -> None:
+    said = verdict(attempt(410))
+
+    assert (said.fate, said.disable, said.failures) == (Fate.RETRY, True, 1)
+    assert "410" in said.reason
+
+
+@pytest.mark.parametrize("status", [429, 503, 500, 404, 400])
+@pytest.mark.parametrize(("asked", "granted"), [(7, 7), (1e9, 86400)])
+def test_retry_after_holds_the_endpoint_and_uses_up_no_attempt(
+    status: int, asked: float, granted: float
+) -> None:
+    said = verdict(attempt(status, retry_after=asked))
+
+    assert (said.fate, said.hold, said.due) == (
+        Fate.RETRY,
+        granted,
+        NOW + 0.5 + granted,
+    )
+    assert (said.failures, said.refusals) == (SECOND.failures, SECOND.refusals)
+
+
+def test_retry_after_does_not_bring_an_attempt_forward() -> None:
+    early = Tried(first=NOW - 10, due=NOW + 200, failures=2)
+
+    assert verdict(attempt(503, retry_after=1), early).due == NOW + 200
+
+
+def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() -> None:
+    old = Tried(first=NOW - sum(DELAYS) - 1, due=NOW, failures=1)
+
+    said = verdict(attempt(503, retry_after=60), old)
+
+    assert (said.fate, said.hold) == (Fate.DEAD, 60)
+
+
+@pytest.mark.parametrize(
+    ("made", "outcome", "blames"),
+    [
+        (attempt(200), "delivered", False),
+        (attempt(302), "3xx", False),
+        (attempt(404), "4xx", False),
+        (attempt(500), "5xx", True),
+        (attempt(), "timeout", True),
+        (attempt(fault=Fault.CONNECTION), "connection", True),
+        (attempt(fault=Fault.FORBIDDEN), "forbidden", False),
+        (attempt(fault=Fault.RENDERING), "rendering", False),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_attempt_says_whom_it_blames(
+    made: Attempt, outcome: str, blames: bool
+) -> None:
+    assert (made.outcome, made.blames_endpoint) == (outcome, blames)
+
+
+attempts = st.builds(
+    attempt,
+    st.none() | st.integers(100, 599),
+    retry_after=st.none() | st.floats(0, 1e12),
+    took=st.floats(0, 60),
+)
+
+
+@given(
+    attempts,
+    st.builds(
+        Tried,
+        first=st.none() | st.floats(0, NOW),
+        due=st.floats(0, 2 * NOW),
+        failures=st.integers(0, 20),
+        refusals=st.integers(0, 2),
+    ),
+    st.lists(st.floats(0.1, 1e5), max_size=9).map(tuple),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_a_verdict_is_always_one_that_can_be_carried_out(
+    made: Attempt, tried: Tried, delays: tuple[float, ...], roll: float
+) -> None:
+    said = judge(made, tried, delays=delays, roll=roll)
+
+    assert (said.fate is Fate.DELIVERED) == made.succeeded
+    assert (said.due > 0) == (said.fate is Fate.RETRY)
+    assert said.fate is not Fate.RETRY or said.due >= NOW
+    assert said.fate is not Fate.DEAD or said.reason
+    assert 0 <= said.hold <= 86400
+    if not made.succeeded:
+        assert tried.failures <= said.failures <= tried.failures + 1
+        assert tried.refusals <= said.refusals <= tried.refusals + 1

@@ -1,0 +1,490 @@
+"""
+The delivery half of `tests.fakes.FakeStore`: lanes and endpoints, in memory.
+
+It keeps the promises of `bridge.ports.DeliveryStore` in the plainest way there is: one
+object per lane that says where it waits, and loops over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from math import ceil, inf
+from typing import Literal
+
+from bridge.core.delivery import Attempt, Fate, Tried
+from bridge.core.endpoint import Endpoint, Rate
+from bridge.core.event import Event
+from bridge.ports import Delivery, DeliveryClaim, Settled, Settlement, Telling
+
+Where = Literal["fresh", "retry", "woken", "flight", "suspect"]
+State = Literal["pending", "delivered", "superseded", "dead"]
+
+
+@dataclass
+class Clock:
+    """A clock that is set by hand."""
+
+    now: float = 1_750_000_000.0
+
+
+@dataclass
+class Kept:
+    """An event that is kept, and what became of it."""
+
+    event: Event
+    since: float
+    states: dict[str, State] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    attempts: list[tuple[str, Attempt, str]] = field(default_factory=list)
+    closed_at: float | None = None
+
+
+@dataclass
+class Head:
+    """What is known of a lane's first event."""
+
+    token: str = ""
+    claims: int = 0
+    attempts: int = 0
+    first: float | None = None
+    due: float | None = None
+    failures: int = 0
+    refusals: int = 0
+
+
+@dataclass
+class Lane:
+    """Event ids waiting for one endpoint, oldest first."""
+
+    endpoint: str
+    name: str
+    queue: list[str] = field(default_factory=list)
+    head: Head = field(default_factory=Head)
+    where: Where = "fresh"
+    at: float = 0.0  #: Fresh since; due; until when its lease lasts; a suspect since.
+    woken_at: float = -inf
+
+
+@dataclass
+class Health:
+    """An endpoint."""
+
+    name: str
+    kind: str = ""
+    concurrency: int = 1
+    rate: Rate | None = None
+    lease: float = 30.0
+    url: str | None = None
+    seen_at: float = 0.0
+    served: int = 0
+    turn: int = 0
+    tokens: float = inf
+    tokens_at: float = 0.0
+    failures: int = 0
+    faults: int = 0
+    opens: int = 0
+    open_until: float = 0.0
+    trial: str = ""
+    trial_until: float = 0.0
+    hold_until: float = 0.0
+    paused: bool = False
+    disabled: bool = False
+    told_disabled: bool = False
+    away: bool = False
+    latency: float | None = None
+    succeeded_at: float | None = None
+    reason: str | None = None
+
+    @property
+    def slow(self) -> bool:
+        return self.latency is None or self.latency > 1 or self.failures > 0
+
+    @property
+    def held(self) -> bool:
+        return self.paused or self.disabled or self.away
+
+    def tokens_now(self, now: float) -> float:
+        if self.rate is None:
+            return inf
+        flown = max(0.0, now - self.tokens_at) * self.rate.per_second
+        return min(self.rate.burst, self.tokens + flown + 1e-6)
+
+
+class FakeLanes:
+    """Lanes, endpoints and the events in them."""
+
+    def __init__(self, clock: Clock, retention: float) -> None:
+        self.clock = clock
+        self.retention = retention
+        self.kept: dict[str, Kept] = {}
+        self.lanes: dict[tuple[str, str], Lane] = {}
+        self.health: dict[str, Health] = {}
+        self.suspect_under_way: tuple[str, float] | None = None
+        self.gates: dict[str, float] = {}
+        self._numbers = count(1)
+
+    # --- coming in --------------------------------------------------------------------
+
+    def wake(self, queue: str) -> bool:
+        """Whether a wake-up is to be sent: none is on its way."""
+        if self.gates.get(queue, 0.0) > self.clock.now:
+            return False
+        self.gates[queue] = self.clock.now + 0.5
+        return True
+
+    def tell(self, telling: Telling) -> None:
+        event = telling.event
+        if event.id in self.kept:
+            return
+        kept = self.kept[event.id] = Kept(event=event, since=event.at)
+        if not telling.endpoints:
+            kept.closed_at = self.clock.now
+        for endpoint in telling.endpoints:
+            kept.states[endpoint] = "pending"
+            self._append(endpoint, event)
+
+    def endpoint(self, name: str) -> Health:
+        return self.health.setdefault(name, Health(name, seen_at=self.clock.now))
+
+    def configure(self, endpoints: Iterable[Endpoint]) -> list[str]:
+        changed = []
+        for one in endpoints:
+            health = self.endpoint(one.name)
+            if health.url not in {None, one.url}:
+                health.disabled, health.reason = False, None
+                health.faults = health.opens = 0
+                health.open_until = health.trial_until = health.hold_until = 0.0
+                changed.append(one.name)
+            health.kind, health.url, health.away = one.kind, one.url, False
+            health.concurrency, health.rate = one.concurrency, one.rate
+            health.lease, health.seen_at = one.timeout + 10.0, self.clock.now
+        return changed
+
+    def redeliver(
+        self, event_id: str, endpoint: str, *, dead_only: bool
+    ) -> Literal["queued", "open", "unknown", "skipped"]:
+        kept = self.kept.get(event_id)
+        if kept is None or endpoint not in kept.states:
+            return "unknown"
+        if kept.states[endpoint] == "pending":
+            return "open"
+        if dead_only and kept.states[endpoint] != "dead":
+            return "skipped"
+        kept.states[endpoint] = "pending"
+        kept.why.pop(endpoint, None)
+        kept.closed_at, kept.since = None, self.clock.now
+        self.endpoint(endpoint)
+        lane = f"~{event_id}"
+        self.lanes[endpoint, lane] = Lane(endpoint, lane, [event_id], at=self.clock.now)
+        return "queued"
+
+    def _append(self, endpoint: str, event: Event) -> None:
+        self.endpoint(endpoint)
+        lane = self.lanes.setdefault(
+            (endpoint, event.subject), Lane(endpoint, event.subject)
+        )
+        if lane.queue and self.kept[lane.queue[-1]].event.is_progress:
+            if len(lane.queue) > 1:
+                self._close(lane.queue.pop(), endpoint, "superseded")
+            elif lane.where != "flight":
+                self._give_way(lane)
+        lane.queue.append(event.id)
+        if len(lane.queue) == 1:
+            self._place(lane)
+        elif lane.where == "retry" and not self._was_woken(lane):
+            lane.where = "woken"
+
+    def _give_way(self, lane: Lane) -> None:
+        due, lane.head = lane.head.due, Head()
+        self._close(lane.queue.pop(), lane.endpoint, "superseded")
+        if self._was_woken(lane):
+            lane.head.due = lane.woken_at + 30.0
+        elif due is not None:
+            lane.woken_at = self.clock.now
+
+    def _was_woken(self, lane: Lane) -> bool:
+        return self.clock.now - lane.woken_at < 30.0
+
+    # --- going out --------------------------------------------------------------------
+
+    def claim(self, limit: int, slow_limit: int, *, alone: bool) -> DeliveryClaim:
+        now = self.clock.now
+        claimed: list[Delivery] = []
+        if alone:
+            self._claim_suspect(claimed)
+        else:
+            names = sorted(self.health, key=lambda name: self.health[name].served)
+            ready = [name for name in names if self._next_time(name) <= now]
+            for place, name in enumerate(ready):
+                left = limit - len(claimed)
+                if left < 1:
+                    break
+                taken = self._serve(name, ceil(left / (len(ready) - place)), slow_limit)
+                slow_limit -= len(taken) if self.health[name].slow else 0
+                claimed += taken
+        waits = [self._next_time(name) for name in self.health]
+        soonest = min(waits, default=inf)
+        return DeliveryClaim(
+            deliveries=claimed,
+            suspects=self._first_suspect() is not None,
+            next_in=None if soonest == inf else max(0.0, soonest - now),
+        )
+
+    def _of(self, endpoint: str) -> list[Lane]:
+        return [
+            lane
+            for lane in self.lanes.values()
+            if lane.endpoint == endpoint and lane.queue
+        ]
+
+    def _in_flight(self, endpoint: str) -> int:
+        return sum(lane.where == "flight" for lane in self._of(endpoint))
+
+    def _admissible(self, health: Health) -> float:
+        now = self.clock.now
+        if health.held or self._in_flight(health.name) >= health.concurrency:
+            return inf
+        at = max(health.hold_until, health.open_until)
+        if health.opens:
+            at = max(at, health.trial_until)
+        tokens = health.tokens_now(now)
+        if health.rate is not None and tokens < 1:
+            at = max(at, now + (1 - tokens) / health.rate.per_second)
+        return at
+
+    def _next_time(self, name: str) -> float:
+        health = self.health[name]
+        if health.held:
+            return inf
+        lanes = self._of(name)
+        leases = [lane.at for lane in lanes if lane.where == "flight"]
+        dues = [
+            lane.at if lane.where == "retry" else 0.0
+            for lane in lanes
+            if lane.where in {"fresh", "retry", "woken"}
+        ]
+        free = self._admissible(health) if dues else inf
+        return min(max(min(dues, default=inf), free), min(leases, default=inf))
+
+    def _serve(self, name: str, quota: int, slow_limit: int) -> list[Delivery]:
+        now, health = self.clock.now, self.health[name]
+        for lane in self._of(name):
+            if lane.where == "flight" and lane.at <= now:
+                self._put_back(lane)
+        if self._next_time(name) > now:
+            return []
+        slots = min(quota, health.concurrency - self._in_flight(name))
+        if health.slow:
+            slots = min(slots, slow_limit)
+        slots = int(min(slots, health.tokens_now(now), 1 if health.opens else inf))
+        taken = [self._take(lane) for lane in self._choose(health, slots)]
+        if taken:
+            health.turn = 1 - health.turn
+            health.served = next(self._numbers)
+            self._spend(health, taken)
+        return taken
+
+    def _choose(self, health: Health, slots: int) -> list[Lane]:
+        now = self.clock.now
+        lanes = sorted(self._of(health.name), key=lambda lane: lane.at)
+        for lane in lanes:
+            due = lane.head.due or 0.0
+            if lane.where == "woken" and self._was_woken(lane) and due > now:
+                lane.where, lane.at = "retry", due
+        fresh = [lane for lane in lanes if lane.where == "fresh"]
+        recent = [lane for lane in fresh if lane.at >= now - 60][:slots]
+        backlog = [lane for lane in lanes if lane.where == "retry" and lane.at <= now]
+        backlog += [lane for lane in lanes if lane.where == "woken"]
+        backlog += [lane for lane in fresh if lane.at < now - 60]
+        share = (slots + health.turn) // 2
+        from_recent = min(len(recent), max(share, slots - len(backlog)))
+        return [*recent[:from_recent], *backlog[: max(0, slots - from_recent)]]
+
+    def _take(self, lane: Lane) -> Delivery:
+        now, health, head = self.clock.now, self.health[lane.endpoint], lane.head
+        crashes = head.claims - head.attempts
+        head.token, head.claims = f"claim{next(self._numbers)}", head.claims + 1
+        if lane.where == "woken":
+            lane.woken_at = now
+        lane.where, lane.at = "flight", now + health.lease
+        return Delivery(
+            endpoint=lane.endpoint,
+            lane=lane.name,
+            event=self.kept[lane.queue[0]].event,
+            token=head.token,
+            tried=Tried(
+                first=head.first,
+                due=head.due or 0.0,
+                failures=head.failures,
+                refusals=head.refusals,
+            ),
+            attempts=head.attempts,
+            crashes=crashes,
+            redelivery=lane.name.startswith("~"),
+            was_disabled=health.told_disabled,
+            slow=health.slow,
+            now=now,
+        )
+
+    def _spend(self, health: Health, taken: Sequence[Delivery]) -> None:
+        now = self.clock.now
+        health.tokens, health.tokens_at = health.tokens_now(now) - len(taken), now
+        if health.opens:
+            health.trial, health.trial_until = taken[-1].token, now + health.lease
+
+    def _first_suspect(self) -> Lane | None:
+        now = self.clock.now
+        if self.suspect_under_way is not None and self.suspect_under_way[1] > now:
+            return None
+        for lane in self.lanes.values():
+            health = self.health[lane.endpoint]
+            if lane.queue and lane.where == "suspect":
+                if self._admissible(health) <= now:
+                    return lane
+        return None
+
+    def _claim_suspect(self, claimed: list[Delivery]) -> None:
+        lane = self._first_suspect()
+        if lane is None:
+            return
+        health = self.health[lane.endpoint]
+        claimed.append(self._take(lane))
+        self.suspect_under_way = claimed[0].token, self.clock.now + health.lease
+        self._spend(health, claimed)
+
+    # --- coming back ------------------------------------------------------------------
+
+    def settle(self, settlements: Sequence[Settlement]) -> Settled:
+        applied = [self._settle(one) for one in settlements]
+        waits = [self._next_time(name) for name in self.health]
+        return Settled(applied=applied, more=min(waits, default=inf) <= self.clock.now)
+
+    def _settle(self, one: Settlement) -> bool:
+        delivery, verdict = one.delivery, one.verdict
+        lane = self.lanes.get((delivery.endpoint, delivery.lane))
+        if lane is None or not lane.queue or lane.queue[0] != delivery.event.id:
+            return False
+        delivered = verdict is not None and verdict.fate is Fate.DELIVERED
+        if lane.head.token != delivery.token and not delivered:
+            return False
+        health, head = self.health[delivery.endpoint], lane.head
+        if health.trial == delivery.token:
+            health.trial, health.trial_until = "", 0.0
+        if self.suspect_under_way and self.suspect_under_way[0] == delivery.token:
+            self.suspect_under_way = None
+        head.token = ""
+        if verdict is None:
+            head.claims -= 1
+            health.away = health.away or one.away
+            lane.woken_at = -inf
+            self._put_back(lane)
+            if lane.where == "retry":
+                lane.where = "woken"
+            return True
+        if one.attempt is not None:
+            row = (delivery.endpoint, one.attempt, verdict.fate)
+            self.kept[delivery.event.id].attempts.append(row)
+        became = self._note_health(health, one)
+        if verdict.fate is Fate.RETRY and one.attempt is not None:
+            head.attempts += 1
+            head.claims, head.due = head.attempts, verdict.due
+            head.first = head.first if head.first is not None else one.attempt.started
+            head.failures, head.refusals = verdict.failures, verdict.refusals
+            self._put_back(lane)
+        else:
+            self._pop(lane, "delivered" if delivered else "dead")
+            if not delivered:
+                self.kept[delivery.event.id].why[delivery.endpoint] = verdict.reason
+                became.add("delivery.dead")
+        for telling in one.notices:
+            if telling.event.type in became:
+                self.tell(telling)
+        return True
+
+    def _note_health(self, health: Health, one: Settlement) -> set[str]:
+        now, attempt, verdict = self.clock.now, one.attempt, one.verdict
+        became: set[str] = set()
+        if attempt is None or verdict is None:
+            return became
+        before = attempt.took if health.latency is None else health.latency
+        health.latency = before * 0.8 + attempt.took * 0.2
+        if verdict.hold:
+            health.hold_until = max(health.hold_until, now + verdict.hold)
+        if verdict.fate is Fate.DELIVERED:
+            if health.failures or health.told_disabled:
+                for lane in self._of(health.name):
+                    lane.where = "woken" if lane.where == "retry" else lane.where
+            health.failures = health.faults = health.opens = 0
+            health.open_until, health.succeeded_at = 0.0, now
+            if not health.disabled:
+                health.reason = None
+                if health.told_disabled and one.delivery.was_disabled:
+                    health.told_disabled = False
+                    became.add("endpoint.recovered")
+            return became
+        health.failures += 1
+        if not health.disabled:
+            health.reason = verdict.reason
+        self._judge_breaker(health, attempt)
+        if verdict.disable and not health.disabled:
+            health.disabled = health.told_disabled = True
+            health.reason = verdict.reason
+            became.add("endpoint.disabled")
+        return became
+
+    def _judge_breaker(self, health: Health, attempt: Attempt) -> None:
+        now = self.clock.now
+        if attempt.blames_endpoint:
+            health.faults += 1
+            half_open = health.opens > 0 and now >= health.open_until
+            if half_open or (health.faults >= 10 and health.opens == 0):
+                health.opens += 1
+                health.open_until = now + min(300.0, 30.0 * 2 ** (health.opens - 1))
+        elif attempt.status is not None:
+            health.faults = health.opens = 0
+            health.open_until = 0.0
+
+    def _put_back(self, lane: Lane) -> None:
+        """Let go of a head that was in flight and not delivered."""
+        if len(lane.queue) > 1 and self.kept[lane.queue[0]].event.is_progress:
+            self._pop(lane, "superseded")
+        else:
+            self._place(lane)
+
+    def _place(self, lane: Lane) -> None:
+        head = lane.head
+        if head.claims > head.attempts:
+            lane.where, lane.at = "suspect", self.clock.now
+        elif head.due is not None:
+            lane.where, lane.at = "retry", head.due
+        else:
+            lane.where, lane.at = "fresh", self.clock.now
+
+    def _pop(self, lane: Lane, state: State) -> None:
+        lane.head = Head()
+        self._close(lane.queue.pop(0), lane.endpoint, state)
+        self._place(lane)
+        if not lane.queue:
+            del self.lanes[lane.endpoint, lane.name]
+
+    def _close(self, event_id: str, endpoint: str, state: State) -> None:
+        kept = self.kept[event_id]
+        kept.states[endpoint] = state
+        if "pending" not in kept.states.values():
+            kept.closed_at = self.clock.now
+
+    def bury(self, endpoint: str, lane_name: str, event_id: str, reason: str) -> bool:
+        lane = self.lanes.get((endpoint, lane_name))
+        if lane is None or event_id not in lane.queue:
+            return False
+        if lane.queue[0] != event_id:
+            lane.queue.remove(event_id)
+            self._close(event_id, endpoint, "dead")
+        elif lane.where == "flight" and lane.at > self.clock.now:
+            return False
+        else:
+            self._pop(lane, "dead")
+        self.kept[event_id].why[endpoint] = reason
+        return True
