@@ -48,17 +48,20 @@ def main() -> None:
     )
 
     console.print("[dim]the same beside slow endpoints ...")
-    hindered = delivering.theirs(int(2000 * scale), slow=delivering.SLOW, window=8)
-    healthy = delivering.ours(int(16000 * scale), slow=delivering.SLOW, window=8)
+    window = 8.0 * max(scale, 0.5)
+    unhindered = delivering.ours(int(16000 * scale), slow=0, window=window)
+    healthy = delivering.ours(int(16000 * scale), slow=delivering.SLOW, window=window)
+    alone = delivering.theirs(int(4000 * scale), slow=0, window=window)
+    hindered = delivering.theirs(int(4000 * scale), slow=delivering.SLOW, window=window)
     table.add_row(
         "healthy endpoints beside slow ones, one Celery task each",
         f"{hindered:,.0f}/s",
-        f"{hindered / baseline:.2f}",
+        f"{hindered / alone:.2f} of without",
     )
     table.add_row(
         "healthy endpoints beside slow ones, mjbridge",
         f"{healthy:,.0f}/s",
-        f"{healthy / rate:.2f}",
+        f"{healthy / unhindered:.2f} of without",
     )
 
     console.print("[dim]latency ...")

@@ -14,6 +14,7 @@ from celery import Celery
 from benchmarks import arena, baseline
 from benchmarks.recording import claim_all, ended
 from bridge.adapters.broker import broker_of
+from bridge.ports import DueTask
 from bridge.settings import Settings
 from bridge.wiring import Office, endpoints_of
 
@@ -37,15 +38,18 @@ def producer_for(settings: Settings, store: str) -> Celery:
     return app
 
 
+async def _claimed(office: Office, numbers: range) -> list[DueTask]:
+    """Track tasks and claim them, as a poller would before it asks about them."""
+    await office.store.track("default", [str(number) for number in numbers], {})
+    return await claim_all(office.store)
+
+
 async def _record(
-    office: Office, app: Celery, total: int, names: Sequence[str], *, first: int = 0
+    office: Office, app: Celery, claimed: list[DueTask], names: Sequence[str]
 ) -> None:
-    """Track tasks and record one event for each, every one for one endpoint in turn."""
-    ids = [str(number) for number in range(first, first + total)]
-    await office.store.track("default", ids, {})
-    claimed = await claim_all(office.store)
+    """Record one event for each task, every one for one endpoint in turn."""
     turns = cycle(names)
-    for start in range(0, total, 100):
+    for start in range(0, len(claimed), 100):
         looks = [
             ended(due, arena.event(int(due.key.id)), [next(turns)])
             for due in claimed[start : start + 100]
@@ -75,8 +79,9 @@ async def _begin(
     app = producer_for(settings, store)
     async with Office(settings) as office:
         await office.desk.configure(endpoints_of(settings))
+        claimed = await _claimed(office, range(total))
         began = time.monotonic()
-        await _record(office, app, total, names)
+        await _record(office, app, claimed, names)
         return began
 
 
@@ -147,5 +152,6 @@ async def _trickle(
         await office.desk.configure(endpoints_of(settings))
         for number in range(samples):
             name = names[number % len(names)]
-            await _record(office, app, 1, [name], first=number)
+            claimed = await _claimed(office, range(number, number + 1))
+            await _record(office, app, claimed, [name])
             await asyncio.sleep(every)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
 from kombu import Queue
+
+log = structlog.get_logger(__name__)
 
 #: Ticks of a queue that may wait unread. More would say nothing more.
 MOST_WAITING = 2
@@ -27,13 +30,22 @@ class TickScheduler(Scheduler):
         advance: bool = True,  # noqa: FBT001, FBT002 - the signature is Celery's
         **options: Any,
     ) -> Any:
-        """Send an entry's task, unless its queue has unread ticks."""
+        """
+        Send an entry's task, unless its queue has unread ticks.
+
+        One that cannot be sent is a line in the log: the next one does its work.
+        """
         queue = self.app.amqp.router.route({}, str(entry.task))["queue"]
-        if self._waiting(queue) >= MOST_WAITING:
-            if advance:
-                self.reserve(entry)
-            return None
-        return super().apply_async(entry, producer=producer, advance=advance, **options)
+        try:
+            if self._waiting(queue) < MOST_WAITING:
+                return super().apply_async(
+                    entry, producer=producer, advance=advance, **options
+                )
+        except Exception as error:  # noqa: BLE001 - whatever a broker's client raises
+            log.warning("tick.not_sent", task=entry.task, error=type(error).__name__)
+        if advance:
+            self.reserve(entry)
+        return None
 
     def _waiting(self, queue: Queue) -> int:
         with self.app.connection_or_acquire(self.connection) as connection:

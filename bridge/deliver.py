@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from traceback import extract_tb
 
 import structlog
 
-from bridge.channels import Channel
+from bridge.channels.conversation import Channel, Occasion, Outcome
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
@@ -38,6 +39,7 @@ from bridge.ports import (
     Settlement,
     Telling,
 )
+from bridge.talk import talk
 
 log = structlog.get_logger(__name__)
 
@@ -256,29 +258,40 @@ class Pump:
         if delivery.crashes >= MAX_CRASHES:
             crashed = Verdict(fate=Fate.DEAD, reason="crashed the worker")
             return self._settlement(delivery, None, crashed)
-        attempt = await self._send(delivery, receiver)
+        outcome = await self._talk(delivery, receiver)
         verdict = judge(
-            attempt,
+            outcome.attempt,
             delivery.tried,
             delays=receiver.endpoint.delays,
             roll=self._roll(),
         )
-        _log_attempt(delivery, attempt, verdict)
-        return self._settlement(delivery, attempt, verdict)
+        _log_attempt(delivery, outcome.attempt, verdict)
+        settlement = self._settlement(delivery, outcome.attempt, verdict)
+        if outcome.memory is None and not outcome.edit_in:
+            return settlement
+        return replace(settlement, memory=outcome.memory, edit_in=outcome.edit_in)
 
-    async def _send(self, delivery: Delivery, receiver: Receiver) -> Attempt:
+    async def _talk(self, delivery: Delivery, receiver: Receiver) -> Outcome:
         """Make one attempt. Its times are told by the store's clock."""
         endpoint, channel = receiver.endpoint, receiver.channel
         began = self._elapsed()
+        occasion = Occasion(
+            event=delivery.event,
+            endpoint=endpoint,
+            at=self._now(),
+            started=delivery.now,
+            memory=delivery.memory,
+            redelivery=delivery.redelivery,
+        )
         try:
-            request = channel.render(
-                delivery.event,
+            return await talk(
+                channel.tell(occasion),
                 endpoint,
-                at=self._now(),
-                redelivery=delivery.redelivery,
+                sender=self._sender,
+                remember=partial(self._store.remember, delivery),
+                now=self._now,
+                elapsed=self._elapsed,
             )
-            response = await self._sender.send(endpoint, request)
-            return channel.read(response, started=delivery.now, now=self._now())
         except Exception as error:  # noqa: BLE001 - it costs this attempt and nothing else
             # Where, but not what: an exception's text may hold a URL, which is a secret.
             *_, place = extract_tb(error.__traceback__)
@@ -289,12 +302,13 @@ class Pump:
                 error=type(error).__name__,
                 where=f"{place.name} ({place.filename}:{place.lineno})",
             )
-            return Attempt(
+            attempt = Attempt(
                 started=delivery.now,
                 took=self._elapsed() - began,
                 fault=Fault.RENDERING,
                 detail=type(error).__name__,
             )
+            return Outcome(attempt=attempt)
 
     def _settlement(
         self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict

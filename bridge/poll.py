@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 #: Failures in a row after which operators are told. A refused key needs no second try.
 FAILURES_TO_TELL = 3
+#: Seconds between two tries to record something with a store that is away.
+STORE_AGAIN = 0.5
 #: The longest wait that an upstream can ask for, in seconds.
 LONGEST_HOLD = 3600.0
 
@@ -117,19 +119,30 @@ class Poller:
         task.add_done_callback(self._running.discard)
 
     async def _batch(self, name: str, claim: PollClaim) -> None:
-        """See one claim through. A store that is away now is met again at the next."""
-        try:
-            answer = await self._ask(name, claim)
-            if answer.complaint is None:
-                await self._record(name, claim, answer)
-                await self._start(name)
-        except BridgeError as error:
-            log.warning("poll.store_away", upstream=name, error=str(error))
+        """
+        See one claim through.
 
-    async def _ask(self, name: str, claim: PollClaim) -> Answer:
-        answer = await self._upstreams[name].upstream.fetch(
-            [due.key.id for due in claim.tasks]
-        )
+        What a store that is away cannot take is kept for it until the claim ends: until
+        then nobody else would ask. Saying it twice changes nothing.
+        """
+        limits, upstream = self._upstreams[name].limits, self._upstreams[name].upstream
+        answer = await upstream.fetch([due.key.id for due in claim.tasks])
+        for _ in range(max(1, int(limits.lease / STORE_AGAIN))):
+            try:
+                await self._note(name, claim, answer)
+                await self._record(name, claim, answer)
+                if answer.complaint is None:
+                    await self._start(name)
+            except BridgeError as error:
+                log.warning("poll.store_away", upstream=name, error=str(error))
+            else:
+                return
+            if self._stopping:
+                return
+            await asyncio.sleep(STORE_AGAIN)
+
+    async def _note(self, name: str, claim: PollClaim, answer: Answer) -> None:
+        """Note how the upstream answered, and tell operators if that is news."""
         if answer.complaint is None:
             wake = await self._store.answered(
                 name, claim, notice=self._recovery(name, claim)
@@ -138,7 +151,6 @@ class Poller:
             wake = await self._refused(name, claim, answer, answer.complaint)
         if wake:
             await self._wake()
-        return answer
 
     async def _refused(
         self, name: str, claim: PollClaim, answer: Answer, complaint: Complaint
@@ -189,8 +201,10 @@ class Poller:
     async def _record(self, name: str, claim: PollClaim, answer: Answer) -> None:
         looks = []
         for due in claim.tasks:
+            seen = answer.tasks.get(due.key.id)
+            if seen is None and answer.complaint is not None:
+                continue  # what was said before something went wrong counts, and no more
             try:
-                seen = answer.tasks.get(due.key.id)
                 looks.append(await self._look(name, claim, due, seen))
             except BridgeError:
                 raise

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from bridge.channels.conversation import Memory
 from bridge.channels.request import Request, Response
 from bridge.core.change import Held
 from bridge.core.delivery import Attempt, Tried, Verdict
@@ -237,7 +238,9 @@ class Delivery:
 
         was_disabled: Whether the endpoint was disabled and has not succeeded since.
 
-        slow: Whether the endpoint was lately slow or failing, or was never tried.
+        slow: Whether the endpoint was lately slow or failing.
+
+        memory: What the channel remembers of the event's subject at this endpoint.
 
         now: The store's clock when it was claimed.
     """
@@ -253,6 +256,7 @@ class Delivery:
     was_disabled: bool
     slow: bool
     now: float
+    memory: Memory = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +296,11 @@ class Settlement:
 
         notices: What operators are to hear if the verdict has the effect named by the
             notice's type: a delivery died, an endpoint was disabled, or recovered.
+
+        memory: What the channel remembers of the subject from now on; ``None`` for what
+            it did.
+
+        edit_in: Seconds for which progress of the subject is not to be told.
     """
 
     delivery: Delivery
@@ -299,6 +308,8 @@ class Settlement:
     verdict: Verdict | None = None
     away: bool = False
     notices: tuple[Telling, ...] = ()
+    memory: Memory | None = None
+    edit_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,8 +389,7 @@ class DeliveryStore(Protocol):
         Args:
             limit: At most so many.
 
-            slow_limit: At most so many of endpoints that were lately slow or failing, or
-                have not shown yet that they are neither.
+            slow_limit: At most so many of endpoints that were lately slow or failing.
 
             alone: Claim one suspect and nothing else.
 
@@ -392,4 +402,11 @@ class DeliveryStore(Protocol):
 
         A settlement whose delivery somebody else has claimed in the meantime changes
         nothing, unless it says that a delivery still waiting has succeeded.
+        """
+
+    async def remember(self, delivery: Delivery, memory: Memory) -> None:
+        """
+        Keep a channel's memory in the middle of an attempt.
+
+        Changes nothing if the claim was lost in the meantime.
         """

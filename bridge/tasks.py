@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 _lock = threading.Lock()
 _engines: dict[int, Engine] = {}
+#: The reading and the writing end of the pipe between a worker and its pool.
+_line: list[int] = []
 
 
 def engine() -> Engine:
@@ -112,14 +114,45 @@ def _say(line: str) -> None:
     print(f"mjbridge: {line}", file=sys.stderr)  # noqa: T201 - logs may be off
 
 
+# --- a pool's children and their worker ----------------------------------------------
+#
+# A worker has to be gone 5 s after SIGTERM, attempts in flight included. But Celery tells
+# the children of a pool to end only when its own loop has come round, and each child then
+# sleeps for a second, for its parent to read a message that nobody reads at that time
+# (billiard, `pool.Worker._do_exit`). So children are told by a pipe, which ends in the
+# moment when the signal arrives, or when the worker is killed; and they leave at once.
+
+
+@signals.worker_init.connect
+def _hold_the_line(**_: Any) -> None:
+    _line.extend(os.pipe())
+
+
+@signals.worker_shutting_down.connect
+def _let_go(**_: Any) -> None:
+    if _line:
+        os.close(_line.pop())
+
+
 @signals.worker_process_init.connect
 def _begin(**_: Any) -> None:
-    engine().deliver()
+    ours = engine()
+    if _line:
+        os.close(_line.pop())
+        ours.drain_at_end_of(_line[0])
+    ours.deliver()
+
+
+@signals.worker_shutdown.connect
+def _end(**_: Any) -> bool:
+    ours = _engines.pop(os.getpid(), None)
+    if ours is None:
+        return False
+    ours.stop()
+    return ours.cut_off
 
 
 @signals.worker_process_shutdown.connect
-@signals.worker_shutdown.connect
-def _end(**_: Any) -> None:
-    ours = _engines.pop(os.getpid(), None)
-    if ours is not None:
-        ours.stop()
+def _end_of_child(**_: Any) -> None:
+    if _end():
+        os._exit(0)

@@ -47,8 +47,9 @@ Result = TypeVar("Result")
 POLL_LEASE_MARGIN = 10.0
 #: Seconds that a Celery task waits for the loop. It only begins work, so this is long.
 PATIENCE = 20.0
-#: Seconds that attempts in flight get when a worker is asked to stop.
-GRACE = 4.0
+#: Seconds that attempts in flight get when a worker is asked to stop. It has to be gone
+#: after 5 s, and Celery takes up to one for itself when the last child has ended.
+GRACE = 3.5
 
 
 def store_url(settings: Settings) -> str:
@@ -251,6 +252,9 @@ class Engine:
         )
         self._thread.start()
         self._endpoints = endpoints_of(settings)
+        self._draining: asyncio.Task[None] | None = None
+        #: Whether the pipe of `drain_at_end_of` has ended.
+        self.cut_off = False
         self._office: Office
         self._poller: Poller
         self._pump: Pump
@@ -280,16 +284,33 @@ class Engine:
         """Begin to look at tasks, see `Office.track`."""
         return self._wait(self._office.track(ids, upstream=upstream, metadata=metadata))
 
-    def stop(self, grace: float = GRACE) -> None:
+    def drain_at_end_of(self, pipe: int) -> None:
+        """Begin to `stop` as soon as nobody holds the writing end of a pipe any more."""
+        self._loop.call_soon_threadsafe(self._loop.add_reader, pipe, self._cut, pipe)
+
+    def stop(self) -> None:
         """Claim no more, give what is in flight its time, hand the rest back."""
         try:
-            self._wait(self._unmake(grace))
+            self._wait(self._unmake())
         except (BridgeError, TimeoutError) as error:
             log.warning(
                 "engine.stopped_early", error=str(error) or type(error).__name__
             )
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=1.0)
+
+    def _cut(self, pipe: int) -> None:
+        self._loop.remove_reader(pipe)
+        self.cut_off = True
+        self._drain()
+
+    def _drain(self) -> asyncio.Task[None]:
+        if self._draining is None:
+            self._draining = self._loop.create_task(self._drained())
+        return self._draining
+
+    async def _drained(self) -> None:
+        await asyncio.gather(self._poller.stop(GRACE), self._pump.stop(GRACE))
 
     async def _make(self) -> None:
         settings = self._settings
@@ -322,8 +343,8 @@ class Engine:
             roll=random.random,
         )
 
-    async def _unmake(self, grace: float) -> None:
-        await asyncio.gather(self._poller.stop(grace), self._pump.stop(grace))
+    async def _unmake(self) -> None:
+        await self._drain()
         closing: list[Awaitable[Any]] = [one.aclose() for one in self._upstreams]
         await asyncio.gather(
             self._sender.aclose(), self._office.client.aclose(), *closing

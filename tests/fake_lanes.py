@@ -99,7 +99,7 @@ class Health:
 
     @property
     def slow(self) -> bool:
-        return self.latency is None or self.latency > 1 or self.failures > 0
+        return (self.latency or 0.0) > 1 or self.failures > 0
 
     @property
     def held(self) -> bool:
@@ -145,6 +145,12 @@ class FakeLanes:
             kept.states[endpoint] = "pending"
             self._append(endpoint, event)
 
+    def find(self, event_id: str) -> Kept | None:
+        kept = self.kept.get(event_id)
+        if kept is None or kept.closed_at is None:
+            return kept
+        return None if kept.closed_at + self.retention <= self.clock.now else kept
+
     def endpoint(self, name: str) -> Health:
         return self.health.setdefault(name, Health(name, seen_at=self.clock.now))
 
@@ -165,7 +171,7 @@ class FakeLanes:
     def redeliver(
         self, event_id: str, endpoint: str, *, dead_only: bool
     ) -> Literal["queued", "open", "unknown", "skipped"]:
-        kept = self.kept.get(event_id)
+        kept = self.find(event_id)
         if kept is None or endpoint not in kept.states:
             return "unknown"
         if kept.states[endpoint] == "pending":
@@ -239,12 +245,14 @@ class FakeLanes:
             if lane.endpoint == endpoint and lane.queue
         ]
 
-    def _in_flight(self, endpoint: str) -> int:
-        return sum(lane.where == "flight" for lane in self._of(endpoint))
+    def _free_slots(self, health: Health) -> int:
+        most = health.concurrency if health.latency is not None else 5
+        in_flight = sum(lane.where == "flight" for lane in self._of(health.name))
+        return min(most, health.concurrency) - in_flight
 
     def _admissible(self, health: Health) -> float:
         now = self.clock.now
-        if health.held or self._in_flight(health.name) >= health.concurrency:
+        if health.held or self._free_slots(health) < 1:
             return inf
         at = max(health.hold_until, health.open_until)
         if health.opens:
@@ -275,7 +283,7 @@ class FakeLanes:
                 self._put_back(lane)
         if self._next_time(name) > now:
             return []
-        slots = min(quota, health.concurrency - self._in_flight(name))
+        slots = min(quota, self._free_slots(health))
         if health.slow:
             slots = min(slots, slow_limit)
         slots = int(min(slots, health.tokens_now(now), 1 if health.opens else inf))

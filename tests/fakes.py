@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
 from math import inf
 from typing import Any, Literal
@@ -31,7 +32,7 @@ from bridge.ports import (
 )
 from tests.fake_lanes import Clock, FakeLanes, Health
 
-__all__ = ["Clock", "FakeSender", "FakeStore", "FakeUpstream"]
+__all__ = ["Clock", "FakeSender", "FakeStore", "FakeUpstream", "answered"]
 
 
 @dataclass
@@ -191,7 +192,7 @@ class FakeStore:
         now, gateway = self._now(), self._gateway(upstream)
         if gateway.places.pop(claim.token, None) is None:
             return False
-        outrun = claim.now < gateway.failed_at
+        outrun = claim.now <= gateway.failed_at
         told = False
         if hold is not None:
             if not outrun:
@@ -373,9 +374,9 @@ class FakeStore:
         return [_row(self.tasks[key]) for key in keys if key in self.tasks]
 
     async def event(self, event_id: str) -> EventRow | None:
-        kept = self.lanes.kept.get(event_id)
-        cutoff = self._now() - self._retention
-        if kept is None or (kept.closed_at is not None and kept.closed_at <= cutoff):
+        self._now()
+        kept = self.lanes.find(event_id)
+        if kept is None:
             return None
         deliveries = []
         for endpoint, written in kept.states.items():
@@ -468,21 +469,40 @@ def _row(task: Task) -> TaskRow:
     )
 
 
+def answered(status: int, **headers: str) -> Response:
+    """Make a receiver's answer; ``retry_after`` stands for ``retry-after``."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(took=0.01, status=status, headers=named)
+
+
 class FakeUpstream:
     """
     A gateway that says what it is told to.
 
     Attributes:
+        says: Its answer to everything, but for tasks that it was not asked about.
+
         asked: The ids of every request, in order.
+
+        gate: Set while it answers; clear it to have it hang.
     """
 
-    def __init__(self, say: Callable[[Sequence[str]], Answer]) -> None:
-        self.say = say
+    def __init__(self, *tasks: TaskSnapshot) -> None:
+        self.says = Answer()
+        self.show(*tasks)
         self.asked: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def show(self, *tasks: TaskSnapshot) -> None:
+        """Have it answer with these tasks."""
+        self.says = Answer(tasks={task.id: task for task in tasks})
 
     async def fetch(self, ids: Sequence[str]) -> Answer:
         self.asked.append(list(ids))
-        return self.say(ids)
+        await self.gate.wait()
+        tasks = {name: task for name, task in self.says.tasks.items() if name in ids}
+        return replace(self.says, tasks=tasks)
 
     async def aclose(self) -> None:
         """Close nothing."""
@@ -493,16 +513,41 @@ class FakeSender:
     Receivers that answer what they are told to.
 
     Attributes:
+        says: The answer of each endpoint, by its name; 200 for those not named. Several
+            answers are given in turn, the last one again and again.
+
+        gates: Endpoints that hang until their event is set.
+
         sent: Every request, with the endpoint's name, in the order in which they began.
+
+        most: The highest number of requests that were under way at once.
     """
 
-    def __init__(self, answer: Callable[[Endpoint, Request], Response]) -> None:
-        self.answer = answer
+    def __init__(self, **says: Response | list[Response]) -> None:
+        self.says = says
+        self.gates: dict[str, asyncio.Event] = {}
         self.sent: list[tuple[str, Request]] = []
+        self.most = 0
+        self._under_way = 0
+
+    def sent_to(self, name: str) -> list[str]:
+        """List the ids of the events sent to an endpoint, in order."""
+        return [sent.headers["webhook-id"] for to, sent in self.sent if to == name]
 
     async def send(self, endpoint: Endpoint, request: Request) -> Response:
         self.sent.append((endpoint.name, request))
-        return self.answer(endpoint, request)
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        try:
+            if endpoint.name in self.gates:
+                await self.gates[endpoint.name].wait()
+            await asyncio.sleep(0)
+        finally:
+            self._under_way -= 1
+        says = self.says.get(endpoint.name, answered(200))
+        if isinstance(says, list):
+            return says.pop(0) if len(says) > 1 else says[0]
+        return says
 
     async def aclose(self) -> None:
         """Close nothing."""

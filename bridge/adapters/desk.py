@@ -137,7 +137,7 @@ class Desk:
 
     async def _lanes(self, endpoint: str, most: int) -> AsyncIterator[str]:
         """Name lanes of an endpoint that are not empty, wherever their heads wait."""
-        for where in ("fresh", "retry", "woken", "flight"):
+        for where in ("fresh", "retry", "woken", "edits", "flight"):
             key = f"{self._prefix}{where}:{endpoint}"
             for lane in await self._client.zrange(key, 0, most - 1):
                 yield lane

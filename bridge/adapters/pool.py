@@ -23,9 +23,8 @@ from bridge.adapters.tls import tls_context
 from bridge.channels.request import Request, Response
 from bridge.core.endpoint import Endpoint
 
-#: Bytes of an answer that are read. After them the connection is dropped: reading on
-#: would let the receiver say for how long.
-MAX_BODY = 16 * 1024
+#: Bytes of an answer that are taken from the socket at once.
+BUFFER = 16 * 1024
 
 #: Seconds that an unused connection is kept. Receivers commonly close after 5 (Node.js,
 #: uvicorn, gunicorn 2), and a request sent at that very moment is lost.
@@ -103,7 +102,7 @@ class Pool:
             cookie_jar=aiohttp.DummyCookieJar(),
             # The transport's own way of passing a proxy's credentials is deprecated below.
             proxy=endpoint.proxy or None,
-            read_bufsize=MAX_BODY,
+            read_bufsize=BUFFER,
             response_class=NoReason,
             trust_env=False,
         )
@@ -135,7 +134,7 @@ class Pool:
                 self._outgoing(request)
             )
             try:
-                await self._read(response, answer)
+                await self._read(response, answer, most=request.most)
             finally:
                 await response.aclose()
         finally:
@@ -172,7 +171,9 @@ class Pool:
             url = url.copy_with(userinfo=b"")
         return httpx.Request(request.method, url, headers=headers, content=request.body)
 
-    async def _read(self, response: httpx.Response, answer: Answer) -> None:
+    async def _read(
+        self, response: httpx.Response, answer: Answer, *, most: int
+    ) -> None:
         answer.headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in response.headers.raw
@@ -184,10 +185,10 @@ class Pool:
             async with aclosing(stream) as chunks:
                 async for chunk in chunks:
                     body += chunk
-                    if len(body) >= MAX_BODY:
+                    if len(body) >= most:
                         break
         finally:
-            answer.body = self._without_secrets(bytes(body[:MAX_BODY]))
+            answer.body = self._without_secrets(bytes(body[:most]))
 
     def _without_secrets(self, body: bytes) -> bytes:
         """

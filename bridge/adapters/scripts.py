@@ -18,6 +18,7 @@ Name = Literal[
     "note",
     "record",
     "redeliver",
+    "remember",
     "settle",
     "switch",
     "tidy",

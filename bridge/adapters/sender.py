@@ -61,7 +61,8 @@ class Sender:
     ) -> None:
         self._guard = guard or Guard()
         self._idle_after = idle_after
-        self._pools: dict[str, Pool] = {}
+        #: By the endpoint's name, and whether a stranger has chosen the address.
+        self._pools: dict[tuple[str, bool], Pool] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._next_sweep = 0.0
 
@@ -86,11 +87,12 @@ class Sender:
         clock = asyncio.get_running_loop().time
         began = clock()
         answer = Answer()
+        timeout = min(endpoint.timeout, request.within or endpoint.timeout)
         try:
-            async with asyncio.timeout(endpoint.timeout):
+            async with asyncio.timeout(timeout):
                 await self._exchange(endpoint, request, answer)
         except Exception as raised:  # noqa: BLE001 - whatever it is, it is this attempt's
-            fault, detail = explain(cause_of(raised), timeout=endpoint.timeout)
+            fault, detail = explain(cause_of(raised), timeout=timeout)
             if answer.status is None:
                 return Response(took=clock() - began, fault=fault, detail=detail)
             # The status line has come, and it decides; what broke off is for people.
@@ -103,8 +105,8 @@ class Sender:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for name in list(self._pools):
-            self._retire(name, self._pools[name])
+        for pool in list(self._pools.values()):
+            self._retire(pool)
         await asyncio.gather(*self._closing)
 
     async def _exchange(
@@ -119,7 +121,7 @@ class Sender:
         fault would count against the receiver.
         """
         trip = Trip()
-        pool = self._pool(endpoint)
+        pool = self._pool(endpoint, request)
         try:
             await pool.exchange(request, answer, trip)
         except Exception as raised:
@@ -127,28 +129,31 @@ class Sender:
             if trip.connected or answer.status is not None or not dead:
                 raise
             # The pool's other idle connections are as old. A new pool has none.
-            self._retire(endpoint.name, pool)
-            await self._pool(endpoint).exchange(request, answer, trip)
+            self._retire(pool)
+            await self._pool(endpoint, request).exchange(request, answer, trip)
 
-    def _pool(self, endpoint: Endpoint) -> Pool:
+    def _pool(self, endpoint: Endpoint, request: Request | None = None) -> Pool:
         self._sweep()
-        pool = self._pools.get(endpoint.name)
+        guarded = bool(endpoint.options.get("guarded"))
+        guarded = guarded or (request is not None and request.guarded)
+        name = (endpoint.name, guarded)
+        pool = self._pools.get(name)
         if pool is not None and pool.fits(endpoint):
             return pool
-        guarded = bool(endpoint.options.get("guarded"))
         if guarded and endpoint.proxy is not None:
             msg = "a guarded receiver is not reached through a proxy: nobody could say where it connects to"
             raise ForbiddenAddressError(msg)
         fresh = Pool(endpoint, guard=self._guard if guarded else None)
         if pool is not None:
-            self._retire(endpoint.name, pool)
-        self._pools[endpoint.name] = fresh
+            self._retire(pool)
+        self._pools[name] = fresh
         return fresh
 
-    def _retire(self, name: str, pool: Pool) -> None:
+    def _retire(self, pool: Pool) -> None:
         """Close a pool as soon as what is in flight over it is over."""
-        if self._pools.get(name) is pool:
-            del self._pools[name]
+        for name, other in list(self._pools.items()):
+            if other is pool:
+                del self._pools[name]
         task = asyncio.get_running_loop().create_task(pool.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -158,6 +163,6 @@ class Sender:
         if now < self._next_sweep:
             return
         self._next_sweep = now + self._idle_after / 4
-        for name, pool in list(self._pools.items()):
+        for pool in list(self._pools.values()):
             if pool.idle_for(now) > self._idle_after:
-                self._retire(name, pool)
+                self._retire(pool)

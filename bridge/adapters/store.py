@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from bridge.adapters import codec
 from bridge.adapters.connection import Client, store_errors
 from bridge.adapters.scripts import Scripts
+from bridge.channels.conversation import Memory
 from bridge.core.delivery import Tried
 from bridge.core.event import Event, Json
 from bridge.core.task import TaskKey, TaskSnapshot
@@ -191,6 +192,12 @@ class RedisStore:
         more, applied = await self._scripts.run("settle", [codec.dumps(given)])
         return Settled(applied=[bool(one) for one in applied], more=bool(more))
 
+    async def remember(self, delivery: Delivery, memory: Memory) -> None:
+        """Keep a channel's memory in the middle of an attempt."""
+        given = (delivery.endpoint, delivery.lane, delivery.token)
+        kept = (delivery.event.subject, codec.dumps(memory), self._retention)
+        await self._scripts.run("remember", [*given, *kept])
+
 
 def _chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
@@ -261,7 +268,7 @@ def _look(look: Look) -> dict[str, object]:
 def _delivery(row: list[Any], now: float) -> Delivery:
     endpoint, lane, token, was_disabled, crashes, event_id = row[:6]
     kind, subject, upstream, sequence, at, body = row[6:12]
-    attempts, first, due, failures, refusals, slow = row[12:]
+    attempts, first, due, failures, refusals, slow, memory = row[12:]
     return Delivery(
         endpoint=endpoint,
         lane=lane,
@@ -287,6 +294,7 @@ def _delivery(row: list[Any], now: float) -> Delivery:
         was_disabled=bool(was_disabled),
         slow=bool(slow),
         now=now,
+        memory=json.loads(memory) if memory else {},
     )
 
 
@@ -313,7 +321,11 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
         "disable": verdict.disable,
         "hold": verdict.hold,
         "notices": [_telling(notice) for notice in settlement.notices],
+        "subject": delivery.event.subject,
+        "edit_in": settlement.edit_in,
     }
+    if settlement.memory is not None:
+        row["memory"] = codec.dumps(settlement.memory)
     if attempt is not None:
         row |= {
             "attempt": codec.write_attempt(

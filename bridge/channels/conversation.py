@@ -17,7 +17,7 @@ the conversation's *memory*. It is kept in the store beside the lane.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from bridge.channels.request import Request, Response
@@ -109,3 +109,24 @@ class Channel(Protocol):
         For previews: it shows what would be sent next.
         """
         ...
+
+
+def rehearse(channel: Channel, occasion: Occasion) -> tuple[list[Request], Outcome]:
+    """
+    List the requests of a conversation in which the platform agrees to everything.
+
+    Raises:
+        Exception: Whatever the channel raises.
+    """
+    talk = channel.tell(occasion)
+    requests: list[Request] = []
+    try:
+        step = next(talk)
+        while True:
+            if isinstance(step, Remember):
+                step = talk.send(Response(took=0.0, at=occasion.at))
+                continue
+            requests.append(step)
+            step = talk.send(replace(channel.agrees(step), at=occasion.at))
+    except StopIteration as end:
+        return requests, end.value

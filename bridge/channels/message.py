@@ -87,6 +87,8 @@ class Message:
 
         expires: When the picture's URL ends to work, in seconds since the epoch.
 
+        since: When an operator's event began to be true, in seconds since the epoch.
+
         final: Whether nothing more will come of the task.
 
         sample: Whether somebody only tries how it looks.
@@ -111,6 +113,7 @@ class Message:
     at: float
     started: float | None
     expires: float | None
+    since: float | None
     final: bool
     sample: bool
     words: Words
@@ -165,6 +168,7 @@ def message_of(
         at=event.at,
         started=_seconds(told.get("startTime")),
         expires=_seconds(told.get("imageExpiresAt")),
+        since=_seconds(data.get("since")),
         final=event.type in _FINAL,
         sample=bool(
             isinstance(meta := told.get("metadata"), dict) and meta.get("sample")

@@ -8,18 +8,35 @@ and what a receiver saw once is what it will see again.
 from __future__ import annotations
 
 from bridge.channels import answer
+from bridge.channels.conversation import Conversation, Occasion, Outcome
 from bridge.channels.headers import with_own
-from bridge.channels.request import Request
+from bridge.channels.request import Request, Response
 from bridge.channels.signing import signatures
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.version import __version__
 
-__all__ = ["read", "render"]
+__all__ = ["agrees", "read", "render", "tell"]
 
 USER_AGENT = f"mjbridge/{__version__}"
 
 read = answer.read
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Say it once; the answer is the end of it."""
+    response = yield render(
+        occasion.event,
+        occasion.endpoint,
+        at=occasion.at,
+        redelivery=occasion.redelivery,
+    )
+    return Outcome(attempt=read(response, started=occasion.started, now=response.at))
+
+
+def agrees(request: Request) -> Response:  # noqa: ARG001 - it says yes to all
+    """Answer as a receiver does when all is well."""
+    return Response(took=0.0, status=204)
 
 
 def render(event: Event, endpoint: Endpoint, *, at: float, redelivery: bool) -> Request:

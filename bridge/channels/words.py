@@ -33,6 +33,7 @@ class Words:
     minutes: str
     seconds: str
     since: str
+    colon: str  #: Between a label and what it labels.
 
 
 _EN = Words(
@@ -96,6 +97,7 @@ _EN = Words(
     minutes="{minutes} min {seconds} s",
     seconds="{seconds} s",
     since="Since",
+    colon=": ",
 )
 
 _ZH = Words(
@@ -139,13 +141,13 @@ _ZH = Words(
         "endpoint.recovered": "端点 {name} 已恢复",
         "upstream.unhealthy": "上游 {name} 无响应",
         "upstream.recovered": "上游 {name} 已恢复",
-        "delivery.dead": "发往 {name} 的一条通知已放弃",
+        "delivery.dead": "发往 {name} 的一条通知已放弃投递",
     },
     took="耗时",
     progress="进度",
     reason="原因",
     result="结果",
-    next="可继续",
+    next="下一步",
     task_id="任务",
     upstream="上游",
     order="元数据",
@@ -159,6 +161,7 @@ _ZH = Words(
     minutes="{minutes} 分 {seconds} 秒",
     seconds="{seconds} 秒",
     since="开始于",
+    colon="：",
 )
 
 WORDS: dict[str, Words] = {"en": _EN, "zh": _ZH}

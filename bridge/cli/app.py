@@ -19,6 +19,7 @@ from bridge.cli import (
     local,
     preview,
     processes,
+    redelivering,
     story,
     tracking,
     up,
@@ -26,14 +27,16 @@ from bridge.cli import (
 )
 from bridge.errors import BridgeError
 
+_HELP = {"-h", "--help"}
+
 app = typer.Typer(
     name="mjbridge",
-    help="Webhooks for Midjourney tasks: polls the gateway, tells your endpoints of every change.",
-    epilog="Settings: BRIDGE_... variables, .env, ./bridge.toml. Begin with: mjbridge up --sandbox",
+    help="Webhooks for Midjourney tasks: your endpoints hear of every change.",
+    epilog="Begin with: mjbridge up --sandbox",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": sorted(_HELP)},
 )
 
 #: What goes wrong with arguments. Its name is not part of Typer's interface.
@@ -67,7 +70,7 @@ app.command(rich_help_panel=TASKS)(story.show)
 app.command(rich_help_panel=TASKS)(watching.watch)
 app.add_typer(endpoints.app, name="endpoints", rich_help_panel=DELIVERY)
 app.add_typer(deliveries.app, name="deliveries", rich_help_panel=DELIVERY)
-app.command(rich_help_panel=DELIVERY)(deliveries.redeliver)
+app.command(rich_help_panel=DELIVERY)(redelivering.redeliver)
 app.command(rich_help_panel=DELIVERY)(preview.preview)
 app.command(rich_help_panel=TRY)(checking.check)
 app.command(rich_help_panel=TRY)(local.sandbox)
@@ -81,9 +84,10 @@ def run(argv: Sequence[str]) -> int:
         # A terminal that lacks a letter gets a question mark, and not an error.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        code = typer.main.get_command(app)(
-            args=list(argv), prog_name="mjbridge", standalone_mode=False
-        )
+        command = typer.main.get_command(app)
+        if _HELP & set(argv):
+            _plainly(typer.Context(command, **command.context_settings))
+        code = command(args=list(argv), prog_name="mjbridge", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         return _nobody_listens()
@@ -98,6 +102,15 @@ def run(argv: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _plainly(ctx: typer.Context) -> None:
+    """Keep help from saying of every switch that it is a <bool>."""
+    for param in ctx.command.get_params(ctx):
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    for command in getattr(ctx.command, "commands", {}).values():
+        _plainly(typer.Context(command, parent=ctx))
+
+
 def _complain(text: str, code: int) -> int:
     print(f"mjbridge: {text}", file=sys.stderr)  # noqa: T201
     return code
@@ -107,7 +120,7 @@ def _nobody_listens() -> int:
     """Make the interpreter's last flush come to nothing: whoever read us has gone."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
-    return 0
+    return 1
 
 
 def _usage(error: Exception) -> str:

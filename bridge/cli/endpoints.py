@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -101,26 +102,33 @@ def try_out(
 
 
 async def _try(
-    name: str, configured: dict[str, EndpointSettings], event_type: str
+    name: str, endpoints: Mapping[str, EndpointSettings], event_type: str
 ) -> Attempt:
-    from bridge.adapters.guard import Guard
     from bridge.adapters.sender import Sender, silence_http_loggers
     from bridge.channels import channel_for
-    from bridge.channels.sample import sample_event
+    from bridge.channels.conversation import Memory
+    from bridge.cli.rehearsal import configured, occasion_of
+    from bridge.talk import talk
 
-    endpoint = configured_endpoint(name, configured)
-    channel = channel_for(endpoint.kind)
+    async def forget(_memory: Memory) -> None:
+        pass  # the next test is another task's
+
+    endpoint = configured(name, endpoints)
+    occasion = occasion_of(event_type, endpoint, at=time.time())
     silence_http_loggers()
-    sender = Sender(guard=Guard(()))
-    now = time.time()
-    request = channel.render(
-        sample_event(event_type, now), endpoint, at=now, redelivery=False
-    )
+    sender = Sender()
     try:
-        response = await sender.send(endpoint, request)
+        outcome = await talk(
+            channel_for(endpoint.kind).tell(occasion),
+            endpoint,
+            sender=sender,
+            remember=forget,
+            now=time.time,
+            elapsed=time.monotonic,
+        )
     finally:
         await sender.aclose()
-    return channel.read(response, started=now, now=time.time())
+    return outcome.attempt
 
 
 @app.command()
@@ -161,22 +169,6 @@ def _switch(name: str, what: Literal["pause", "resume"]) -> None:
         line(text(f"{name}  ", "bold") + text(f"{done}{after}"))
 
     in_office(work)
-
-
-def configured_endpoint(name: str, configured: dict[str, EndpointSettings]) -> Any:
-    """
-    Return a configured endpoint in the words of the core.
-
-    Raises:
-        NotFound: It is not configured.
-    """
-    from bridge.errors import NotFound
-
-    if name not in configured:
-        known = ", ".join(configured) or "none"
-        msg = f"there is no endpoint {name!r}; configured: {known}"
-        raise NotFound(msg)
-    return configured[name].to_endpoint(name)
 
 
 def _json(

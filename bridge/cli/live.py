@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from bridge.cli.looking import followed, looks
 from bridge.cli.output import STATUS_STYLES, stdout, text
-from bridge.cli.watching import followed, looks
 from bridge.cli.words import counted, span
 from bridge.core.task import TaskKey
 

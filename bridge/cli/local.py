@@ -44,7 +44,11 @@ def sandbox(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run the simulated gateway alone: submit, list-by-condition, pictures and bad habits."""
+    """
+    Run the simulated gateway alone.
+
+    It takes what clients submit, lists tasks, draws pictures, and can misbehave.
+    """
     from bridge.sandbox.gateway import create_gateway
 
     folder = data_dir

@@ -18,6 +18,9 @@ Upstream: TypeAlias = Annotated[
     str | None,
     typer.Option("--upstream", "-u", help="The upstream; needed where there are two."),
 ]
+EndpointOption: TypeAlias = Annotated[
+    str | None, typer.Option("--endpoint", "-e", help="Only this endpoint's.")
+]
 Limit: TypeAlias = Annotated[
     int | None,
     typer.Option(

@@ -89,6 +89,16 @@ def line(content: Text) -> None:
         write(content.plain.rstrip())
 
 
+def indented(content: Text, by: int) -> None:
+    """Print text of any length to the right of *by* columns."""
+    if stdout().is_terminal:
+        from rich.padding import Padding
+
+        stdout().print(Padding(content, (0, 0, 0, by)))
+    else:
+        write(" " * by + content.plain)
+
+
 def write(plain: str) -> None:
     """Write one line as it is, at once: who reads a pipe may be waiting for it."""
     sys.stdout.write(plain + "\n")
@@ -113,23 +123,36 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
         max([len(column.title), *(row[place].cell_len for row in rows)])
         for place, column in enumerate(columns)
     ]
-    if console.is_terminal:
-        _narrow(widths, columns, console.width)
+    if not console.is_terminal:
+        _plain_table(columns, rows, widths)
+        return
+    _narrow(widths, columns, console.width)
     head = [Text(column.title, style="dim") for column in columns]
-    out: list[str] = []
     for row in (head, *rows):
-        cells = [
-            _fitted(cell, width, column, cut=console.is_terminal)
+        joined = Text("  ").join(
+            _fitted(cell, width, column)
             for cell, width, column in zip(row, widths, columns, strict=True)
-        ]
-        joined = Text("  ").join(cells)
+        )
         joined.rstrip()
-        if console.is_terminal:
-            console.print(joined, soft_wrap=True)
-        else:
-            out.append(joined.plain)
-    if out:
-        sys.stdout.write("\n".join(out) + "\n")
+        joined.truncate(console.width, overflow="ellipsis")
+        console.print(joined, soft_wrap=True)
+
+
+def _plain_table(
+    columns: Sequence[Column], rows: Sequence[Sequence[Text]], widths: Sequence[int]
+) -> None:
+    head = [(column.title, len(column.title)) for column in columns]
+    for cells in (
+        head,
+        *([(cell.plain, cell.cell_len) for cell in row] for row in rows),
+    ):
+        padded = (
+            " " * (width - size) + plain
+            if column.right
+            else plain + " " * (width - size)
+            for (plain, size), width, column in zip(cells, widths, columns, strict=True)
+        )
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
 def _narrow(widths: list[int], columns: Sequence[Column], room: int) -> None:
@@ -147,9 +170,9 @@ def _narrow(widths: list[int], columns: Sequence[Column], room: int) -> None:
         excess -= 1
 
 
-def _fitted(cell: Text, width: int, column: Column, *, cut: bool) -> Text:
+def _fitted(cell: Text, width: int, column: Column) -> Text:
     fitted = cell.copy()
-    if cut and fitted.cell_len > width:
+    if fitted.cell_len > width:
         fitted.truncate(width, overflow="ellipsis")
     missing = max(0, width - fitted.cell_len)
     fitted.pad_left(missing) if column.right else fitted.pad_right(missing)

@@ -1,15 +1,16 @@
-"""``preview``: the request that an endpoint would get, to the byte."""
+"""``preview``: what an endpoint would be sent, to the byte."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bridge.cli.options import Json
 from bridge.cli.options import event_type as known_type
-from bridge.cli.output import emit, line, text
+from bridge.cli.output import emit, line, say, text, write
 from bridge.cli.words import is_credential, masked
 
 if TYPE_CHECKING:
@@ -28,50 +29,57 @@ def preview(
     as_json: Json = False,
 ) -> None:
     """
-    Show the exact request that tells an endpoint of a sample event. Nothing is sent.
+    Show the exact request for a sample event; nothing is sent.
 
-    The URL is masked, and so are header values that are credentials. The signature is the
-    real one.
+    The URL is masked, and so are credentials in headers. The signature is the real one.
     """
-    from bridge.channels import channel_for
-    from bridge.channels.sample import sample_event
-    from bridge.cli.endpoints import configured_endpoint
     from bridge.cli.office import find_settings
+    from bridge.cli.rehearsal import configured, occasion_of, rehearse
 
-    told = configured_endpoint(endpoint, find_settings().endpoints)
-    now = time.time()
-    request = channel_for(told.kind).render(
-        sample_event(event_type, now), told, at=now, redelivery=False
-    )
+    told = configured(endpoint, find_settings().endpoints)
+    occasion = occasion_of(event_type, told, at=time.time())
+    requests, outcome = rehearse(occasion)
     own = {name.lower() for name in told.headers}
+    for number, request in enumerate(requests):
+        if number and not as_json:
+            write("")
+        _print(request, own, as_json=as_json)
+    if not requests:
+        say(
+            f"nothing would be sent: {outcome.attempt.detail or outcome.attempt.outcome}"
+        )
+    elif not told.wants(occasion.event):
+        say(f"{endpoint} does not subscribe to {event_type}")
+
+
+def _print(request: Request, own: AbstractSet[str], *, as_json: bool) -> None:
     headers = {
-        name: "…" if name in own and is_credential(name) else value
+        name: "…" if name.lower() in own and is_credential(name) else value
         for name, value in request.headers.items()
     }
     url = masked(request.url)
     if as_json:
-        emit(
-            {
-                "method": request.method,
-                "url": url,
-                "headers": headers,
-                "body": _body(request),
-            }
-        )
+        row = {"method": request.method, "url": url, "headers": headers}
+        emit({**row, "body": _body(request)})
         return
     line(text(f"{request.method} ", "bold") + text(url))
     for name, value in headers.items():
         line(text(f"{name}: ", "cyan") + text(value))
-    line(text(""))
-    line(text(_body(request)))
-    if not told.wants(sample_event(event_type, now)):
-        from bridge.cli.output import say
-
-        say(f"{endpoint} does not subscribe to {event_type}")
+    if request.body:
+        write("")
+        write(_body(request))
 
 
 def _body(request: Request) -> str:
-    try:
-        return request.body.decode()
-    except UnicodeDecodeError:
-        return f"({len(request.body)} bytes that are not text)"
+    """Show what is text, and say how much there is of what is not: a picture, mostly."""
+    parts = []
+    for part in request.body.split(b"\r\n\r\n"):
+        try:
+            parts.append(part.decode())
+        except UnicodeDecodeError:
+            shown, _, tail = part.rpartition(b"\r\n--")
+            size = len(shown) or len(part)
+            parts.append(f"({size} bytes that are not text)")
+            if tail:
+                parts[-1] += f"\r\n--{tail.decode(errors='replace')}"
+    return "\n\n".join(parts).replace("\r\n", "\n")

@@ -30,7 +30,11 @@ def worker(
         int, typer.Option("--concurrency", "-c", min=1, help="Processes in the pool.")
     ] = 2,
 ) -> None:
-    """Poll and deliver: run a Celery worker. Start as many as you like, anywhere."""
+    """
+    Run a Celery worker: it polls and delivers.
+
+    Start as many as you like, on as many machines.
+    """
     _prepare()
     from bridge.celery import app
 
@@ -53,7 +57,11 @@ def worker(
 
 
 def beat() -> None:
-    """Give the ticks: run Celery's beat. One is enough; two do no harm."""
+    """
+    Run Celery's beat: it gives the ticks.
+
+    One is enough; two do no harm.
+    """
     _prepare()
     from bridge.celery import app
 

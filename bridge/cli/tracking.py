@@ -84,7 +84,7 @@ def untrack(
     upstream: Upstream = None,
     as_json: Json = False,
 ) -> None:
-    """Stop to look at tasks. What is queued for them is still delivered."""
+    """Stop looking at tasks; what is queued is still delivered."""
     from bridge.cli.office import find_task, in_office
     from bridge.errors import NotFound
     from bridge.wiring import checked

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge.cli.looking import followed, looks
 from bridge.cli.options import Json, Upstream
 from bridge.cli.output import STATUS_STYLES, emit, line, stdout, text
 from bridge.cli.words import clock
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from bridge.adapters.ledger import EventRow, TaskRow
     from bridge.core.task import TaskKey
     from bridge.wiring import Office
-
-#: Seconds between two looks at the store, and the share of time that looking may take.
-LOOK_EVERY, SHARE = 0.3, 0.25
-#: Tasks of an upstream that are watched when nobody says which.
-AT_ONCE = 500
 
 
 def watch(
@@ -37,7 +32,7 @@ def watch(
     as_json: Json = False,
 ) -> None:
     """
-    Watch tasks as they change, until those given have ended, or Ctrl-C.
+    Watch tasks change, until those given have ended, or Ctrl-C.
 
     Live bars on a terminal; a line for each change elsewhere.
     """
@@ -86,7 +81,8 @@ async def follow(
         Whether all succeeded.
     """
     open_keys, succeeded = dict.fromkeys(keys), True
-    told, printed = dict(told or {}), set[TaskKey]()
+    told = dict(told or {})
+    printed: set[TaskKey] = set()
     async for rows in looks(office, open_keys):
         for row in rows:
             for event in await _news(office, row, told):
@@ -104,23 +100,6 @@ async def follow(
         if not open_keys:
             break
     return succeeded
-
-
-async def looks(
-    office: Office, keys: dict[TaskKey, None]
-) -> AsyncIterator[Sequence[TaskRow]]:
-    """Look at tasks again and again; *keys* may change in between."""
-    while True:
-        began = time.monotonic()
-        yield await office.ledger.rows(list(keys))
-        took = time.monotonic() - began
-        await asyncio.sleep(max(LOOK_EVERY, took / SHARE))
-
-
-async def followed(office: Office, upstream: str | None) -> Sequence[TaskKey]:
-    """List tasks that are looked at now, at one upstream or all that are configured."""
-    names = [upstream] if upstream else list(office.settings.upstreams)
-    return [key for name in names for key in await office.ledger.active(name, AT_ONCE)]
 
 
 async def _follow_all(office: Office, upstream: str | None, *, as_json: bool) -> None:

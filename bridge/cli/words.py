@@ -19,7 +19,9 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.ASCII)
 _PLAIN_PART = re.compile(r"[A-Za-z_-]{1,20}")
 
 #: Names of headers whose values let somebody in.
-_CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass|credential|session", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"auth|key|token|secret|cookie|pass|credential|session", re.IGNORECASE
+)
 
 
 def span(seconds: float) -> str:

@@ -15,9 +15,10 @@ again, and then there is one thing left to tell: that it turned out to have anot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from hashlib import blake2b
+from operator import attrgetter
 
 from bridge.core.image import stable
 from bridge.core.task import TaskSnapshot, TaskStatus
@@ -219,24 +220,28 @@ def _tell(
 def _keep(held: Held, seen: TaskSnapshot, status: TaskStatus) -> Observation:
     merged = _merged(held, seen, status)
     digest = _digest(merged)
+    if digest == held.digest and status is held.status:
+        # Nothing new, as nearly always: this is the path that a poll's cost is made of.
+        return Observation(held=held, snapshot=None, change=None, over=False)
     kept = replace(held, status=status, progress=merged.progress or 0, digest=digest)
-    return Observation(
-        held=kept,
-        snapshot=None if digest == held.digest else merged,
-        change=None,
-        over=False,
-    )
+    return Observation(held=kept, snapshot=merged, change=None, over=False)
 
 
 def _merged(held: Held, seen: TaskSnapshot, status: TaskStatus) -> TaskSnapshot:
     progress = seen.progress
     if held.progress > (progress or 0):
         progress = held.progress
+    if status is seen.status and progress == seen.progress:
+        return seen
     return replace(seen, status=status, progress=progress)
 
 
+#: What makes a snapshot another one, but for the picture, whose URL varies.
+_told = attrgetter(
+    *(field.name for field in fields(TaskSnapshot) if field.name != "image_url")
+)
+
+
 def _digest(snapshot: TaskSnapshot) -> str:
-    told = replace(snapshot, image_url=stable(snapshot.image_url))
-    return blake2b(
-        repr(told).encode(errors="backslashreplace"), digest_size=8
-    ).hexdigest()
+    told = repr((_told(snapshot), stable(snapshot.image_url)))
+    return blake2b(told.encode(errors="backslashreplace"), digest_size=8).hexdigest()

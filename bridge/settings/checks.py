@@ -143,14 +143,21 @@ def _needed(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
     if kind == "discord" and "thread_id" in table and "thread_name" in table:
         text = "set this or thread_id, not both: a thread is either there or new"
         yield Problem(path=(*path, "thread_name"), text=text)
-    if kind == "template" and ("preset" in table) == ("body" in table):
-        both = "preset" in table
+    both = "preset" in table and "body" in table
+    if kind == "template" and (both or _forgot_its_body(table)):
         text = (
             "set this or preset, not both"
             if both
             else "is required, unless preset is set"
         )
         yield Problem(path=(*path, "body"), text=text)
+
+
+def _forgot_its_body(table: Table) -> bool:
+    """Whether a template says nothing about what it sends, and its method does not either."""
+    method = table.get("method")
+    bodiless = isinstance(method, str) and method.upper() in {"GET", "DELETE"}
+    return not bodiless and "preset" not in table and "body" not in table
 
 
 def _slack(path: schema.Path, table: Table) -> Iterator[Problem]:

@@ -7,11 +7,12 @@ a configuration is read and judged as a whole, whatever this version can already
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from bridge.core.change import ChangeType
-from bridge.core.endpoint import DEFAULT_EVENTS
+from bridge.core.endpoint import DEFAULT_EVENTS, Rate
 
 Kind = Literal[
     "webhook",
@@ -174,7 +175,7 @@ _CHAT = frozenset(CHAT_KINDS)
 #: Settings that only some kinds have. What is not listed, every kind has.
 BELONGS_TO: dict[str, frozenset[str]] = {
     "secrets": frozenset({"webhook"}),
-    "token": frozenset({"slack", "ntfy"}),
+    "token": frozenset({"slack", "ntfy", "template"}),
     "channel": frozenset({"slack"}),
     "thread_id": frozenset({"discord", "telegram"}),
     "thread_name": frozenset({"discord"}),
@@ -188,6 +189,7 @@ BELONGS_TO: dict[str, frozenset[str]] = {
     "body": frozenset({"template"}),
     "content_type": frozenset({"template"}),
     "success": frozenset({"template"}),
+    "values": frozenset({"template"}),
     "progress": _CHAT,
     "min_interval": _CHAT,
     "final": _CHAT,
@@ -220,3 +222,38 @@ def infer(url: str) -> Kind:
 def default_events(kind: str) -> tuple[str, ...]:
     """Globs over the events that a kind is told when nobody says which."""
     return CHAT_EVENTS if kind in CHAT_KINDS else DEFAULT_EVENTS
+
+
+#: The platforms' own limits, in requests; unless ``rate_limit`` says otherwise. A bucket
+#: lets its burst and what flows in meanwhile through at once, so both together stay below
+#: what a platform counts in one window:
+#: Slack 1/s with short bursts; Discord 5 in 2 s; Feishu 5/s and 100/min; DingTalk and WeCom
+#: 20/min; Telegram 20/min in a group; Teams 4/s; ntfy 60 at first, then one in 5 s.
+RATES: dict[str, Rate] = {
+    "slack": Rate(per_second=1.0, burst=3.0),
+    "discord": Rate(per_second=2.0, burst=1.0),
+    "feishu": Rate(per_second=1.5, burst=3.0),
+    "dingtalk": Rate(per_second=0.25, burst=5.0),
+    "wecom": Rate(per_second=0.25, burst=5.0),
+    "telegram": Rate(per_second=0.25, burst=5.0),
+    "teams": Rate(per_second=2.0, burst=2.0),
+    "ntfy": Rate(per_second=0.2, burst=30.0),
+}
+
+#: What a message that is edited in place shows on the way to its end.
+_ON_THE_WAY = (ChangeType.SUBMITTED, ChangeType.STARTED, ChangeType.PROGRESS)
+
+
+def can_edit(kind: str, *, has_token: bool) -> bool:
+    """Whether messages of a kind can be edited. Slack's incoming webhooks cannot."""
+    return kind in {"discord", "telegram"} or (kind == "slack" and has_token)
+
+
+def with_edits(events: tuple[str, ...]) -> tuple[str, ...]:
+    """Add what a message that is edited in place shows on the way."""
+    missing = [
+        str(kind)
+        for kind in _ON_THE_WAY
+        if not any(fnmatchcase(kind, glob) for glob in events)
+    ]
+    return (*events, *missing)

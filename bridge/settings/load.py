@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bridge.settings import checks, schema
+from bridge.settings import checks, schema, templates
 from bridge.settings.files import absolute_paths, read_secrets
 from bridge.settings.models import Settings
 from bridge.settings.problems import Problem, first_of_each, from_pydantic, refuse
@@ -73,6 +73,8 @@ def load_settings(
         found += _placed(
             [*checks.all_of(merged.values, need_keys=need_keys), *wrong], merged
         )
+    if not found:
+        found += _placed([*templates.problems(settings)], merged)
     if found:
         raise refuse(_in_order(first_of_each(found)))
     return settings

@@ -58,7 +58,16 @@ from bridge.settings.fields import (
     Whole,
     lower,
 )
-from bridge.settings.kinds import ALIASES, BELONGS_TO, Kind, default_events, infer
+from bridge.settings.kinds import (
+    ALIASES,
+    BELONGS_TO,
+    RATES,
+    Kind,
+    can_edit,
+    default_events,
+    infer,
+    with_edits,
+)
 
 #: The gateway that the upstream called ``default`` is, unless its ``base_url`` differs.
 DEFAULT_BASE_URL = "https://api.quickrouter.ai"
@@ -132,6 +141,10 @@ class EndpointSettings(BaseModel):
         Annotated[str, Field(pattern=r"^[!-~]+/[!-~]+( *;[ -~]*)?$")] | None
     ) = None
     success: Annotated[tuple[StatusGlob, ...], Field(min_length=1)] = ("2??",)
+    values: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")],
+        str | bool | int | float,
+    ] = Field(default_factory=dict)
 
     progress: Annotated[Literal["off", "edit"], BeforeValidator(lower)] = "off"
     min_interval: Seconds = 5.0
@@ -179,6 +192,11 @@ class EndpointSettings(BaseModel):
             for value in [getattr(self, name)]
         }
 
+    def _events(self) -> tuple[str, ...]:
+        events = self.events or default_events(self.kind)
+        editable = can_edit(self.kind, has_token=self.token is not None)
+        return with_edits(events) if self.progress == "edit" and editable else events
+
     def to_endpoint(self, name: str) -> Endpoint:
         """Say it in the words of the core; a default that depends on the kind is settled."""
         return Endpoint(
@@ -186,13 +204,13 @@ class EndpointSettings(BaseModel):
             kind=self.kind,
             url=self.url.get_secret_value(),
             secrets=tuple(secret.get_secret_value() for secret in self.secrets),
-            events=self.events or default_events(self.kind),
+            events=self._events(),
             upstreams=self.upstreams,
             headers={
                 name: value.get_secret_value() for name, value in self.headers.items()
             },
             timeout=self.timeout,
-            rate=self.rate_limit,
+            rate=self.rate_limit or RATES.get(self.kind),
             concurrency=self.concurrency,
             delays=self.retry,
             proxy=self.proxy.get_secret_value() if self.proxy else None,

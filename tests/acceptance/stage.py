@@ -265,6 +265,10 @@ class Hooks:
         """The types of what was taken."""
         return [one.type for one in self.events(path, task=task)]
 
+    def open(self, path: str) -> int:
+        """Requests on a path that are not answered yet."""
+        return self._stage.do(lambda: self._busy[path])
+
     def busiest(self, path: str) -> int:
         """The most requests that were open on a path at once."""
         return self._stage.do(lambda: self._busiest[path])

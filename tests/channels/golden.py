@@ -81,6 +81,10 @@ def _parts(request: Request) -> dict[str, tuple[str | None, str, bytes]]:
 def _readable(request: Request) -> dict[str, Any]:
     headers = {
         name: request.headers[name] for name in _SHOWN if name in request.headers
+    } | {
+        name: value
+        for name, value in request.headers.items()
+        if name.startswith(("ce-", "webhook-", "x-"))
     }
     shown: dict[str, Any] = {"method": request.method, "url": request.url}
     if headers:

@@ -18,7 +18,7 @@ local key = P .. 'upstream:' .. given.upstream
 if redis.call('ZREM', P .. 'polling:' .. given.upstream, given.token) == 0 then return {0, 0} end
 
 local held = fields(key, 'failures', 'failed_at', 'hold_until', 'unhealthy_since', 'answered_at')
-local outrun = held.failed_at and given.claimed_at < number(held.failed_at)
+local outrun = held.failed_at and given.claimed_at <= number(held.failed_at)
 local told = false
 count('polls:' .. given.upstream .. ':' .. given.outcome)
 

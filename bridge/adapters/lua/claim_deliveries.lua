@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
 -- Claim the heads of due lanes, fairly over the endpoints, within each one's limits.
 --
--- Reads and writes  ready, fresh: retry: woken: flight:<endpoint>, health:<endpoint>,
+-- Reads and writes  ready, fresh: retry: woken: edits: flight:<endpoint>, health:<endpoint>,
 --                   head:<endpoint>:<lane>, suspects, trial, and what `pop` does
--- Reads             lane:<endpoint>:<lane>, event:<id>
+-- Reads             lane:<endpoint>:<lane>, event:<id>, memory:<endpoint>:<lane>
 -- ARGV              token, limit, limit for slow endpoints, 1 to claim one suspect alone,
 --                   1 if a wake-up has arrived: the next one may be sent, retention
 -- Returns           {now, suspects waiting?, seconds until more or '', {delivery, ...}}
 --                   where a delivery is {endpoint, lane, token, was disabled?, crashes, event id,
 --                   type, subject, upstream, sequence, at, body, attempts, first, due,
---                   failures, refusals, slow?}
+--                   failures, refusals, slow?, memory}
 --
 -- Leases that ran out are taken back here, first: their heads are suspects from then on.
 -- allow-oom: when memory is full, delivering what is known is the way out.
@@ -20,9 +20,9 @@ local now = clock()
 local claimed = {}
 if ARGV[5] == '1' then redis.call('DEL', P .. 'wake:deliver') end
 
--- Who was slow or failed lately, or has not shown yet that it is neither.
+-- Who was slow or failed lately.
 local function is_slow(health)
-  return not health.latency or number(health.latency) > SLOW or number(health.failures) > 0
+  return number(health.latency) > SLOW or number(health.failures) > 0
 end
 
 local function take(endpoint, lane, health)
@@ -43,7 +43,8 @@ local function take(endpoint, lane, health)
   claimed[#claimed + 1] = {endpoint, lane, mine, health.told_disabled and 1 or 0, crashes, id,
     event.type, event.subject, event.upstream, event.sequence, event.at, event.body,
     head.attempts or '0', head.first or '', head.due or '0', head.failures or '0', head.refusals or '0',
-    is_slow(health) and 1 or 0}
+    is_slow(health) and 1 or 0,
+    redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data') or ''}
   return mine
 end
 
@@ -101,6 +102,11 @@ local function choose(endpoint, slots, turn)
   local lanes = {}
   for place = 1, from_recent do lanes[#lanes + 1] = recent[place] end
   for place = 1, math.min(#backlog, slots - from_recent) do lanes[#lanes + 1] = backlog[place] end
+  if #lanes < slots then
+    -- Progress is told with what is left: when the budget is short, it is what goes first.
+    local edits = redis.call('ZRANGEBYSCORE', P .. 'edits:' .. endpoint, '-inf', now, 'LIMIT', 0, slots - #lanes)
+    for _, lane in ipairs(edits) do lanes[#lanes + 1] = lane end
+  end
   return lanes
 end
 
@@ -109,7 +115,7 @@ local function serve(endpoint, quota)
   local at = next_time(endpoint, now)
   if not at or at > now then return arm(endpoint, now) end
   local health = health_of(endpoint)
-  local slots = math.min(quota, number(health.concurrency or 1) - redis.call('ZCARD', P .. 'flight:' .. endpoint))
+  local slots = math.min(quota, free_slots(endpoint, health))
   if is_slow(health) then slots = math.min(slots, slow_limit) end
   if number(health.rate) > 0 then
     slots = math.min(slots, math.floor(tokens_now(health, number(health.rate), number(health.burst), now)))
@@ -125,6 +131,7 @@ local function serve(endpoint, quota)
     local was_woken = redis.call('ZREM', P .. 'woken:' .. endpoint, lane) == 1
     redis.call('ZREM', P .. 'fresh:' .. endpoint, lane)
     redis.call('ZREM', P .. 'retry:' .. endpoint, lane)
+    redis.call('ZREM', P .. 'edits:' .. endpoint, lane)
     local mine = take(endpoint, lane, health)
     if mine then
       taken, last = taken + 1, mine

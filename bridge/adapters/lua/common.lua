@@ -32,6 +32,10 @@
 -- head:<endpoint>:<lane>     hash    of the lane's first event, once it was claimed: token,
 --                                    claims, attempts, first, due, failures, refusals, woken_at
 -- fresh:<endpoint>           zset    lane -> when its head became one; never attempted
+-- edits:<endpoint>           zset    lane -> when its head, which is progress, may be told; never
+--                                    attempted. They are served after all others
+-- memory:<endpoint>:<lane>   hash    data (JSON, what a channel remembers of a subject), edit_at
+--                                    (when progress of it may be told again)
 -- retry:<endpoint>           zset    lane -> when its head is to be tried again
 -- woken:<endpoint>           zset    lane -> the same, but it may be tried at once
 -- flight:<endpoint>          zset    lane -> when the lease of its claimed head ends
@@ -76,6 +80,8 @@ local FAULTS_TO_OPEN = 10
 local OPEN_FOR, OPEN_AT_MOST = 30, 300
 -- Seconds of average latency from which an endpoint counts as slow.
 local SLOW = 1
+-- Attempts in flight at an endpoint that has never ended one.
+local UNPROVEN = 5
 local ATTEMPTS_KEPT = 50
 local DEAD_KEPT = 100000
 local TOLD_KEPT = 500
@@ -146,10 +152,17 @@ local function health_of(endpoint)
   return fields(P .. 'health:' .. endpoint, unpack(LIMITS))
 end
 
+-- How many more attempts may be in flight at an endpoint. One that was never tried may hang
+-- for ever, and gets a few at first.
+local function free_slots(endpoint, health)
+  local most = number(health.concurrency or 1)
+  if not health.latency then most = math.min(most, UNPROVEN) end
+  return most - redis.call('ZCARD', P .. 'flight:' .. endpoint)
+end
+
 -- When an endpoint's limits let one more attempt begin; nil if its own time does not do it.
 local function admissible(endpoint, health, now)
-  if health.paused or health.disabled or health.away then return nil end
-  if redis.call('ZCARD', P .. 'flight:' .. endpoint) >= number(health.concurrency or 1) then return nil end
+  if health.paused or health.disabled or health.away or free_slots(endpoint, health) < 1 then return nil end
   local at = math.max(wait_end(health.hold_until, LONGEST_HOLD, now), wait_end(health.open_until, OPEN_AT_MOST, now))
   if number(health.opens) > 0 then at = math.max(at, wait_end(health.trial_until, LONGEST_LEASE, now)) end
   local rate = number(health.rate)
@@ -169,6 +182,8 @@ local function next_time(endpoint, now)
   if last and last > now + LONGEST_LEASE then return now end
   local due = redis.call('EXISTS', P .. 'fresh:' .. endpoint, P .. 'woken:' .. endpoint) > 0 and 0
     or first_score(P .. 'retry:' .. endpoint)
+  local edit = first_score(P .. 'edits:' .. endpoint)
+  if edit then due = math.min(due or edit, edit) end
   local free = due and admissible(endpoint, health, now)
   if not free then return lease end
   return math.min(math.max(due, free), lease or math.huge)
@@ -206,8 +221,13 @@ local function close(id, endpoint, state, retention, now)
   end
 end
 
+local function is_progress(id)
+  return redis.call('HGET', P .. 'event:' .. id, 'type') == 'task.progress'
+end
+
 -- Take a lane out of wherever it waits.
 local function unplace(endpoint, lane)
+  redis.call('ZREM', P .. 'edits:' .. endpoint, lane)
   redis.call('ZREM', P .. 'fresh:' .. endpoint, lane)
   redis.call('ZREM', P .. 'retry:' .. endpoint, lane)
   redis.call('ZREM', P .. 'woken:' .. endpoint, lane)
@@ -217,12 +237,16 @@ end
 
 -- Put a lane where its head belongs: by now it waits, if there is one.
 local function place(endpoint, lane, now)
-  if redis.call('EXISTS', P .. 'lane:' .. endpoint .. ':' .. lane) == 0 then return end
+  local id = redis.call('LINDEX', P .. 'lane:' .. endpoint .. ':' .. lane, 0)
+  if not id then return end
   local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'due', 'claims', 'attempts')
   if number(head.claims) > number(head.attempts) then
     redis.call('ZADD', P .. 'suspects', now, endpoint .. '|' .. lane)
   elseif head.due then
     redis.call('ZADD', P .. 'retry:' .. endpoint, number(head.due), lane)
+  elseif is_progress(id) then
+    local edit_at = number(redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. lane, 'edit_at'))
+    redis.call('ZADD', P .. 'edits:' .. endpoint, math.max(now, wait_end(edit_at, LONGEST_HOLD, now)), lane)
   else
     redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
   end
@@ -241,10 +265,6 @@ local function pop(endpoint, lane, state, retention, now)
   unplace(endpoint, lane)
   close(id, endpoint, state, retention, now)
   place(endpoint, lane, now)
-end
-
-local function is_progress(id)
-  return redis.call('HGET', P .. 'event:' .. id, 'type') == 'task.progress'
 end
 
 -- A head that is not in flight any more, and was not delivered: progress gives way to

@@ -1,0 +1,160 @@
+"""
+The apprise channel: the long tail of services, through the Apprise library.
+
+Apprise posts once and blocks, so only what ends a task, what waits for a person and what
+operators must know is told, as plain text. Which markup a service reads from plain text
+nobody can say for a hundred of them: what strangers wrote is put into characters that mean
+nothing anywhere.
+
+What is yielded is no HTTP request but the order for `bridge.adapters.apprise_sender`: its
+method is `NOTIFY`, its URL the endpoint's own, its body the JSON of an `order`. What comes
+back is that adapter's report, as JSON in the response's body.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from bridge.channels import answer
+from bridge.channels.conversation import Conversation, Occasion, Outcome, Remember
+from bridge.channels.lookalikes import inert
+from bridge.channels.picture import File, taken, to_fetch
+from bridge.channels.request import Request, Response
+from bridge.channels.story import Story, story_of
+from bridge.channels.text import clean, cut, fit, line, utf8
+from bridge.core.delivery import Attempt, Fault, Meaning
+
+__all__ = ["NOTIFY", "agrees", "tell"]
+
+#: The method of an order for the adapter.
+NOTIFY = "NOTIFY"
+TITLE_MOST = 200
+#: Bytes of prompt, result and reason. Most services take more; one that does not is told
+#: to split or to shorten by ``?overflow=split`` in the URL.
+TEXTS_MOST = 3000
+#: Bytes of all links together.
+LINKS_MOST = 1500
+
+_EARLY = frozenset({"task.submitted", "task.started", "task.progress"})
+#: In Apprise's words; services colour and rank by them.
+_TYPES: Mapping[str, str] = {
+    "task.succeeded": "success",
+    "endpoint.recovered": "success",
+    "upstream.recovered": "success",
+    "task.failed": "failure",
+    "task.lost": "failure",
+    "endpoint.disabled": "failure",
+    "upstream.unhealthy": "failure",
+    "delivery.dead": "failure",
+    "task.action_required": "warning",
+    "task.cancelled": "warning",
+}
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    if occasion.event.type in _EARLY:
+        why = "skipped: Apprise cannot edit a message, so it is told of ends only"
+        return Outcome(
+            attempt=Attempt(
+                started=occasion.started, took=0.0, said=Meaning.DELIVERED, detail=why
+            )
+        )
+    story = story_of(occasion, most_of_links=LINKS_MOST)
+    file, took = yield from _picture(story, occasion)
+    order: dict[str, Any] = {
+        "title": cut(story.head, TITLE_MOST),
+        "body": _text(story),
+        "type": _TYPES.get(occasion.event.type, "info"),
+        "attach": None,
+    }
+    if file is not None:
+        content = b64encode(file.data).decode()
+        order["attach"] = {"name": file.name, "type": file.type, "content": content}
+    response = yield Request(
+        url=occasion.endpoint.url, method=NOTIFY, body=json.dumps(order).encode()
+    )
+    return Outcome(attempt=_read(response, occasion, took=took + response.took))
+
+
+def agrees(request: Request) -> Response:
+    """Answer as all is well, see `bridge.channels.conversation.Channel`."""
+    if request.method != NOTIFY:
+        # A preview shows the order that is short enough to be read: the one without it.
+        return Response(took=0.0, status=404)
+    report = {"outcome": "delivered", "services": [{"name": "service", "said": ""}]}
+    return Response(took=0.0, body=json.dumps(report).encode())
+
+
+# --- what is said ---------------------------------------------------------------------
+
+
+def _text(story: Story) -> str:
+    """Put everything into paragraphs; what is long is cut, so that the links are not."""
+    words = story.message.words
+    links = [f"{label}{words.colon}{url}" for label, url in story.links]
+    room = TEXTS_MOST
+    said = []
+    for text in (*story.notes, story.labelled_reason, story.result, story.prompt):
+        harmless = fit(clean(text), max(room, 3), inert, utf8) if text else ""
+        room -= utf8(harmless)
+        said.append(harmless)
+    *notes, reason, result, prompt = said
+    steps = inert(line(story.steps))
+    parts = [*notes, prompt, result, reason, steps, *links, inert(line(story.foot))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _picture(
+    story: Story, occasion: Occasion
+) -> Generator[Request | Remember, Response, tuple[File | None, float]]:
+    """
+    Fetch the picture, if it is to be attached.
+
+    It is not left to Apprise, which would connect to any address that a gateway names.
+    """
+    wanted = occasion.endpoint.options.get("images") == "upload"
+    fetch = to_fetch(story.message) if wanted and story.links else None
+    if fetch is None:
+        return None, 0.0
+    response = yield fetch
+    return taken(response, story.message.task_id), response.took
+
+
+# --- what is reported -----------------------------------------------------------------
+
+
+def _read(response: Response, occasion: Occasion, *, took: float) -> Attempt:
+    report = _report(response.body)
+    outcome = report.get("outcome")
+    said = {"delivered": Meaning.DELIVERED, "invalid": Meaning.GONE}.get(
+        str(outcome), Meaning.FAILED
+    )
+    services = report.get("services")
+    lines = [
+        f"{service.get('name')}: {service.get('said')}".rstrip(": ")
+        for service in (services if isinstance(services, list) else ())
+        if isinstance(service, dict)
+    ]
+    detail = " · ".join(part for part in (response.detail, *lines) if part)
+    fault = response.fault
+    if said is not Meaning.DELIVERED and fault is None:
+        fault = Fault.CONNECTION
+    return Attempt(
+        started=occasion.started,
+        took=took,
+        fault=fault,
+        said=said,
+        detail=answer.readable(detail.encode(errors="replace")),
+    )
+
+
+def _report(body: bytes) -> dict[str, Any]:
+    try:
+        report = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return report if isinstance(report, dict) else {}

@@ -1,0 +1,196 @@
+"""
+DingTalk: markdown with the picture in it, by a group's custom robot.
+
+What a stranger wrote is told in `lookalikes`, because DingTalk's markdown knows no escapes.
+Nobody is mentioned: that takes the ``at`` object, which is ours.
+
+Source: open.dingtalk.com, "Custom robot access" (自定义机器人接入) and its table of errors.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from bridge.channels import robot
+from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.lookalikes import inert, inert_line
+from bridge.channels.request import Request, Response
+from bridge.channels.robot import (
+    BUSY,
+    NO_ROBOT,
+    SWITCHED_OFF,
+    TOO_FAST,
+    UNFIT,
+    UNKNOWN,
+    UNLISTED,
+    UNSIGNED,
+    UNWORDED,
+    Sense,
+)
+from bridge.channels.story import Story, destination, json_size, option, story_of
+from bridge.channels.text import cut, fit, utf16
+from bridge.core.delivery import Meaning
+from bridge.core.event import Json
+
+__all__ = ["agrees", "tell"]
+
+#: Bytes of a whole body. "message too long, exceed 20000 bytes".
+MOST = 18_000
+#: Bytes that the parts may have of them, as they are in the body.
+_MOST_PROMPT = 4_500
+_MOST_RESULT = 4_500
+_MOST_REASON = 1_500
+_MOST_LINKS = 2_100
+#: UTF-16 units of the title, which is what a locked screen shows.
+_MOST_TITLE = 80
+#: Whoever sends more than 20 in a minute is shut out for ten.
+_SHUT_OUT = replace(TOO_FAST, retry_after=600.0)
+
+_SENSES = {
+    -1: BUSY,
+    130101: _SHUT_OUT,
+    410100: _SHUT_OUT,
+    90030: TOO_FAST,
+    300005: NO_ROBOT,
+    400013: Sense(said=Meaning.GONE, why="the group was dissolved"),
+    400101: NO_ROBOT,
+    400102: SWITCHED_OFF,
+    400106: NO_ROBOT,
+    400105: UNFIT,
+    40035: UNFIT,
+    430101: UNFIT,  # a link that it holds to be unsafe
+    430102: UNFIT,  # a text that it holds to be improper
+    430103: UNFIT,  # a picture
+    430104: UNFIT,
+    460101: UNFIT,  # too long
+}
+#: 310000 is said of each of the three ways to guard a robot; the words tell which it was.
+_GUARDS = (
+    (("keyword", "关键词"), UNWORDED),
+    (("timestamp", "时间戳", "sign", "签名"), UNSIGNED),
+    (("whitelist", "白名单", "ip "), UNLISTED),
+)
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event; see `bridge.channels.conversation.Channel.tell`."""
+    return robot.tell(occasion, _drafts(occasion), _PLATFORM)
+
+
+def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
+    """Answer as DingTalk does when all is well."""
+    return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
+
+
+def sign(secret: str, *, at_ms: int) -> str:
+    """Sign a millisecond; the result is not encoded for a URL yet."""
+    signed = hmac.digest(secret.encode(), f"{at_ms}\n{secret}".encode(), "sha256")
+    return b64encode(signed).decode()
+
+
+def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - it has no headers of its own
+    if code != 310000:
+        return _SENSES.get(code, UNKNOWN)
+    for marks, sense in _GUARDS:
+        if any(mark in text.lower() for mark in marks):
+            return sense
+    why = "the robot's security settings refuse us: mend them, then resume"
+    return Sense(said=Meaning.GONE, why=why)
+
+
+_PLATFORM = robot.Platform(
+    name="DingTalk", codes=("errcode",), texts=("errmsg",), sense=_sense
+)
+
+
+def _drafts(occasion: Occasion) -> Iterator[Request]:
+    story = story_of(occasion, most_of_links=_MOST_LINKS)
+    yield _request(occasion, _markdown(story, rich=True))
+    # What it holds against a message is most often a picture or a link in it.
+    yield _request(occasion, _markdown(story, rich=False))
+    yield _request(occasion, {"msgtype": "text", "text": {"content": _text(story)}})
+
+
+def _request(occasion: Occasion, payload: dict[str, Json]) -> Request:
+    nobody: dict[str, Json] = {
+        "at": {"atMobiles": [], "atUserIds": [], "isAtAll": False}
+    }
+    return robot.post(occasion.endpoint, {**payload, **nobody}, url=_signed(occasion))
+
+
+def _signed(occasion: Occasion) -> str:
+    """Return the robot's URL with time and signature, each encoded once."""
+    url, secret = occasion.endpoint.url, option(occasion.endpoint, "secret")
+    if not secret:
+        return url
+    place, _, query = url.partition("#")[0].partition("?")
+    pairs = [
+        pair
+        for pair in query.split("&")
+        if pair and pair.partition("=")[0] not in {"timestamp", "sign"}
+    ]
+    at_ms = int(occasion.at * 1000)
+    pairs += [
+        f"timestamp={at_ms}",
+        f"sign={quote(sign(secret, at_ms=at_ms), safe='')}",
+    ]
+    return f"{place}?{'&'.join(pairs)}"
+
+
+# --- the message ----------------------------------------------------------------------
+
+
+def _markdown(story: Story, *, rich: bool) -> dict[str, Json]:
+    parts = [
+        f"#### {_head(story)}",
+        *story.notes,
+        fit(story.labelled_reason, _MOST_REASON, inert_line, json_size),
+        fit(story.prompt, _MOST_PROMPT, _quote, json_size),
+        fit(story.result, _MOST_RESULT, _quote, json_size),
+    ]
+    if rich and story.picture:
+        parts.append(f"![Midjourney]({destination(story.picture)})")
+    parts.append(inert(story.steps))
+    if rich:
+        links = (f"[{label}]({destination(url)})" for label, url in story.links)
+        parts.append(" · ".join(links))
+    parts.append(inert(story.foot))
+    text = "\n\n".join(part for part in parts if part)
+    return {"msgtype": "markdown", "markdown": {"title": _title(story), "text": text}}
+
+
+def _head(story: Story) -> str:
+    """The headline; the keyword in it stays as it is, or DingTalk would not find it."""
+    title = story.message.title
+    return story.head.removesuffix(title) + inert(title)
+
+
+def _title(story: Story) -> str:
+    """What a locked screen shows: plain text, with as much of the prompt as fits."""
+    left = _MOST_TITLE - utf16(story.head)
+    about = inert_line(story.reason or story.prompt)
+    if left < 12 or not about:
+        return story.head
+    return f"{story.head}{story.message.words.colon}{cut(about, left)}"
+
+
+def _quote(text: str) -> str:
+    lines = [one.strip() for one in inert(text).split("\n")]
+    # Two spaces at its end keep a line a line.
+    return "  \n".join(f"> {one}" for one in lines) if text else ""
+
+
+def _text(story: Story) -> str:
+    parts = (
+        _head(story),
+        *story.notes,
+        fit(story.labelled_reason, _MOST_REASON, inert_line, json_size),
+        fit(story.prompt, _MOST_PROMPT, inert, json_size),
+        fit(story.result, _MOST_RESULT, inert, json_size),
+        inert(story.foot),
+    )
+    return "\n".join(part for part in parts if part)

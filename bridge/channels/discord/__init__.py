@@ -1,0 +1,73 @@
+"""
+The Discord channel: an embed worth reading, from a webhook alone.
+
+`talk` leads the conversation, `wire` sends one message of it, `payload` writes it,
+`pictures` finds the picture, `answers` reads what Discord says, `address` knows where.
+"""
+
+from __future__ import annotations
+
+import json
+
+from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.discord import wire
+from bridge.channels.discord.address import Address
+from bridge.channels.discord.answers import describe
+from bridge.channels.discord.talk import Talk
+from bridge.channels.request import Request, Response
+from bridge.core.delivery import Attempt, Meaning
+from bridge.core.endpoint import Endpoint
+from bridge.errors import Misconfigured
+
+__all__ = ["agrees", "describe", "probe", "tell"]
+
+_NO_WEBHOOK = (
+    "the url is not a Discord webhook's:"
+    " they look like https://discord.com/api/webhooks/<id>/<token>"
+)
+#: A picture of one pixel, for previews.
+_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360f8cfc00000030101008e3b4b6a0000000049454e44ae426082"
+)
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    address = Address.of(occasion.endpoint.url)
+    if address is None:
+        attempt = Attempt(
+            started=occasion.started, took=0.0, said=Meaning.GONE, detail=_NO_WEBHOOK
+        )
+        return Outcome(attempt=attempt)
+    return (yield from Talk(occasion, address).whole())
+
+
+def agrees(request: Request) -> Response:
+    """Answer as Discord does, see `bridge.channels.conversation.Channel`."""
+    if request.guarded:
+        return Response(took=0.0, status=200, body=_PIXEL)
+    if request.method == "DELETE":
+        return Response(took=0.0, status=204)
+    said = {"id": "1300000000000000001", "channel_id": "1200000000000000001"}
+    if request.method == "GET":
+        said |= {"guild_id": "1100000000000000001", "name": "preview"}
+    headers = {"content-type": "application/json"}
+    return Response(
+        took=0.0, status=200, headers=headers, body=json.dumps(said).encode()
+    )
+
+
+def probe(endpoint: Endpoint) -> Request:
+    """
+    Make the request that asks a webhook what it is; `describe` reads the answer.
+
+    Nothing is posted by it.
+
+    Raises:
+        Misconfigured: The endpoint's URL is not a webhook's.
+    """
+    address = Address.of(endpoint.url)
+    if address is None:
+        raise Misconfigured(_NO_WEBHOOK)
+    return wire.request(endpoint, "GET", address.to_ask())

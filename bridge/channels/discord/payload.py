@@ -1,0 +1,205 @@
+"""
+Payloads: a message as Discord takes it, in forms that get plainer and plainer.
+
+`allowed_mentions` goes with every message and every edit: an
+edit without it is read anew, with everybody allowed to be pinged.
+
+Sources: Discord, "Component Reference" and "Webhook Resource".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from bridge.channels.discord.embed import TITLE_MOST, embed_of, title_of
+from bridge.channels.discord.markup import escape
+from bridge.channels.discord.options import Options
+from bridge.channels.discord.pictures import NOTHING, Shown
+from bridge.channels.links import is_public, presentable
+from bridge.channels.message import Message
+from bridge.channels.picture import File
+from bridge.channels.text import cut, fit, line, utf16
+from bridge.core.event import Json
+
+CONTENT_MOST = 2000
+ALT_MOST = 1024
+BUTTON_URL_MOST = 512
+BUTTONS_MOST = 5
+USERNAME_MOST = 80
+THREAD_MOST = 100
+
+_SILENTLY = 1 << 12  #: SUPPRESS_NOTIFICATIONS
+_ACTION_ROW, _BUTTON, _LINK = 1, 2, 5
+
+#: Whose picture is the result; that of a running task is a blurred first look at it.
+_RESULTS = frozenset({"task.succeeded", "task.corrected"})
+
+
+class Form(IntEnum):
+    """How a message is told: what Discord refuses in one form, it may take in the next."""
+
+    FULL = 0
+    WITHOUT_BUTTONS = 1
+    WITHOUT_PICTURE = 2
+    TEXT = 3
+    OUR_WORDS = 4  #: Nothing that a stranger wrote: a moderator's filter refused it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """
+    A message about to be told.
+
+    Attributes:
+        silent: Whether nobody is to be notified.
+
+        edit: Whether it takes the place of what a message said before.
+
+        parent: URL of the message that this one follows.
+
+        begin: The name of a thread to begin with it.
+    """
+
+    message: Message
+    options: Options
+    shown: Shown = NOTHING
+    form: Form = Form.FULL
+    silent: bool = False
+    edit: bool = False
+    parent: str = ""
+    begin: str = ""
+
+    def plainer(self) -> Iterator[Draft]:
+        """The next forms that differ from this one, in their order."""
+        for form in list(Form)[self.form + 1 :]:
+            draft = replace(self, form=form)
+            if draft.payload() != self.payload():
+                yield draft
+
+    def payload(self) -> dict[str, Json]:
+        """Write it as JSON. An edit says of everything that it is not there any more."""
+        told: dict[str, Json] = {}
+        if self.form >= Form.TEXT:
+            told["content"] = _content(self)
+        elif self.edit:
+            told["content"] = None
+        if self.form < Form.TEXT:
+            told["embeds"] = [
+                embed_of(self.message, self._how_shown(), parent=self.parent)
+            ]
+        elif self.edit:
+            told["embeds"] = []
+        told["allowed_mentions"] = {"parse": []}
+        if not self.edit:
+            told.update(self._of_a_new_one())
+        files = list(self._attachments())
+        if files or self.edit:
+            told["attachments"] = [*files]
+        rows = list(self._rows())
+        if rows or self.edit:
+            told["components"] = [*rows]
+        return told
+
+    @property
+    def file(self) -> File | None:
+        """The file that goes with it."""
+        return self._how_shown().file
+
+    def _how_shown(self) -> Shown:
+        if self.form < Form.WITHOUT_PICTURE:
+            return self.shown
+        had_one = self.shown.file or self.shown.url
+        return Shown(note=self.message.words.not_shown if had_one else self.shown.note)
+
+    def _of_a_new_one(self) -> Iterator[tuple[str, Json]]:
+        """What cannot be changed later."""
+        if self.form < Form.TEXT:
+            if self.options.username:
+                yield "username", cut(line(self.options.username), USERNAME_MOST)
+            if avatar := presentable(self.options.avatar_url):
+                yield "avatar_url", avatar
+        if self.silent:
+            yield "flags", _SILENTLY
+        if self.begin:
+            yield "thread_name", cut(line(self.begin), THREAD_MOST)
+
+    def _attachments(self) -> Iterator[Json]:
+        if self.file is not None:
+            alt = cut(_alt(self.message), ALT_MOST)
+            yield {"id": "0", "filename": self.file.name, "description": alt}
+
+    def _rows(self) -> Iterator[Json]:
+        if self.form < Form.WITHOUT_BUTTONS and (buttons := list(_buttons(self))):
+            yield {"type": _ACTION_ROW, "components": [*buttons]}
+
+
+def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
+    """
+    Link what can be opened.
+
+    A video's signed URL too: the video is not in the message, so that a link for a day is
+    better than none.
+    """
+    message = draft.message
+    if message.type not in _RESULTS:
+        return
+    words = message.words
+    if message.videos:
+        several = len(message.videos) > 1
+        links = [
+            (f"{words.watch} {n}" if several else words.watch, url)
+            for n, url in enumerate(message.videos, start=1)
+        ]
+    elif _is_worth_opening(draft):
+        links = [(words.open, message.picture or "")]
+    else:
+        links = []
+    seen: set[str] = set()
+    for label, url in links:
+        shown = presentable(url, most=BUTTON_URL_MOST, schemes=("https", "http"))
+        if (
+            shown
+            and is_public(shown)
+            and shown not in seen
+            and len(seen) < BUTTONS_MOST
+        ):
+            seen.add(shown)
+            yield {"type": _BUTTON, "style": _LINK, "label": label, "url": shown}
+
+
+def _is_worth_opening(draft: Draft) -> bool:
+    """Whether to link the picture: not if it is dead, or shown here and dead tomorrow."""
+    expires = draft.message.expires
+    if expires is None or draft.shown.dead:
+        return not draft.shown.dead
+    return draft.options.images == "none" and expires > draft.message.at
+
+
+def _content(draft: Draft) -> str:
+    """Say it in plain text."""
+    message = draft.message
+    words = message.words
+    title = fit(title_of(message), TITLE_MOST, escape)
+    task = f"{words.task_id} {message.task_id}" if message.task_id else ""
+    head, foot = f"**{title}**\n", f"\n{escape(task)}" if task else ""
+    if draft.form is Form.OUR_WORDS:
+        return head.rstrip() + foot
+    reason = f"\n{words.reason}{words.colon}{message.reason}" if message.reason else ""
+    body = (message.result or message.prompt) + reason
+    link = "".join(f"\n{url}" for url in _links(draft))
+    room = CONTENT_MOST - utf16(head) - utf16(foot) - utf16(link)
+    return (head + fit(body, room, escape) + link).rstrip() + foot
+
+
+def _links(draft: Draft) -> list[str]:
+    return [str(button["url"]) for button in _buttons(draft)][:2]
+
+
+def _alt(message: Message) -> str:
+    """Describe the picture to who does not see it; Discord reads no markup in it."""
+    words, prompt = message.words, line(message.prompt)
+    if prompt == words.no_prompt:
+        return message.headline
+    return words.picture_of.format(prompt=prompt)

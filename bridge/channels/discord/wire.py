@@ -1,0 +1,211 @@
+"""
+The wire: one message posted, edited or deleted, in the first form that Discord takes.
+
+What it costs (time, the rate's budget) is added up over the whole conversation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+from bridge.channels.conversation import Occasion, Remember
+from bridge.channels.discord import answers, pictures
+from bridge.channels.discord.address import Address
+from bridge.channels.discord.answers import FILTERED, Said, Sense
+from bridge.channels.discord.options import Options
+from bridge.channels.discord.payload import Draft, Form
+from bridge.channels.discord.pictures import Shown
+from bridge.channels.headers import with_own
+from bridge.channels.message import Message
+from bridge.channels.picture import form as multipart
+from bridge.channels.picture import to_fetch
+from bridge.channels.request import Request, Response
+from bridge.core.endpoint import Endpoint
+from bridge.version import __version__
+
+T = TypeVar("T")
+#: A part of a conversation that comes to a result of its own.
+Steps: TypeAlias = Generator[Request | Remember, Response, T]
+
+#: ``DiscordBot (where it is from, version)`` is the form that Discord asks of programs.
+USER_AGENT = f"DiscordBot (mjbridge, {__version__})"
+#: A message comes back whole, and Chinese takes three bytes a character.
+_ANSWER_MOST = 256 * 1024
+
+_RESULTS = frozenset({"task.succeeded", "task.corrected"})
+_RUNNING = frozenset({"task.started", "task.progress"})
+
+
+def request(
+    endpoint: Endpoint, method: str, url: str, content_type: str = "", body: bytes = b""
+) -> Request:
+    """Make a request to Discord."""
+    ours = {"user-agent": USER_AGENT}
+    if content_type:
+        ours["content-type"] = content_type
+    return Request(
+        url=url,
+        method=method,
+        body=body,
+        headers=with_own(ours, endpoint.headers),
+        most=_ANSWER_MOST,
+    )
+
+
+class Wire:
+    """
+    What Discord is told in one conversation, and what it says.
+
+    Args:
+        occasion: The conversation's.
+
+        form: The form to begin with: not one that was refused before.
+
+    Attributes:
+        took: Seconds that the requests took together.
+
+        hold: Seconds until Discord takes more; ``None`` if it takes more now.
+
+        last: Its last answer.
+
+        form: The form that was tried last.
+
+        refused: Why it is not the fullest.
+    """
+
+    def __init__(
+        self, occasion: Occasion, address: Address, message: Message, form: Form
+    ) -> None:
+        self.took = 0.0
+        self.hold: float | None = None
+        self.last = Response(took=0.0)
+        self.form = form
+        self.refused = ""
+        self._occasion = occasion
+        self._address = address
+        self._message = message
+        self._options = Options.of(occasion.endpoint)
+        self._shown: Shown | None = None
+
+    def post(
+        self, *, silent: bool, thread: str, begin: str = "", parent: str = ""
+    ) -> Steps[Said]:
+        """
+        Post the message.
+
+        Args:
+            silent: Whether nobody is to be notified.
+
+            thread: The thread to post it in; empty for the channel.
+
+            begin: The name of a thread to begin with it.
+
+            parent: URL of the message that it follows.
+        """
+        draft = self._draft(silent=silent, parent=parent, begin=begin)
+        return (yield from self._send("POST", self._address.to_post(thread), draft))
+
+    def edit(self, message: str, *, thread: str, picture: bool = True) -> Steps[Said]:
+        """Put the message in the place of an older one."""
+        url = self._address.to_edit(message, thread)
+        draft = self._draft(edit=True)
+        return (yield from self._send("PATCH", url, draft, picture=picture))
+
+    def delete(self, message: str, *, thread: str) -> Steps[Said]:
+        """Delete an older message."""
+        return (
+            yield from self._ask("DELETE", self._address.to_delete(message, thread))
+        )
+
+    def guild(self) -> Steps[str]:
+        """Ask for the id of the server; empty if it is not said."""
+        yield from self._ask("GET", self._address.to_ask())
+        return answers.guild_of(self.last)
+
+    def _draft(
+        self,
+        *,
+        silent: bool = False,
+        edit: bool = False,
+        parent: str = "",
+        begin: str = "",
+    ) -> Draft:
+        return Draft(
+            message=self._message,
+            options=self._options,
+            form=self.form,
+            silent=silent,
+            edit=edit,
+            parent=parent,
+            begin=begin,
+        )
+
+    def _send(
+        self, method: str, url: str, draft: Draft, *, picture: bool = True
+    ) -> Steps[Said]:
+        if picture and draft.form < Form.WITHOUT_PICTURE:
+            draft = replace(draft, shown=(yield from self._picture()))
+        while True:
+            said = yield from self._ask(method, url, draft)
+            if said.sense is Sense.SMALLER and draft.file:
+                self._shown = pictures.linked(self._message, at=self._occasion.at)
+                draft = replace(draft, shown=self._shown)
+                continue
+            if said.sense not in {Sense.PLAINER, Sense.SMALLER}:
+                return said
+            plainer = _plainer(draft, said)
+            if plainer is None:
+                return said
+            draft, self.form, self.refused = plainer, plainer.form, said.detail
+
+    def _picture(self) -> Steps[Shown]:
+        """Decide, once, how the picture is shown."""
+        if self._shown is None:
+            self._shown = yield from self._look()
+        return self._shown
+
+    def _look(self) -> Steps[Shown]:
+        message, images = self._message, self._options.images
+        result = message.type in _RESULTS
+        if images == "none" or not (result or message.type in _RUNNING):
+            return Shown()
+        # A running task's picture is another one in a moment: not worth the way.
+        fetch = to_fetch(message) if result and images == "upload" else None
+        if fetch is None:
+            return pictures.linked(message, at=self._occasion.at)
+        response = yield fetch
+        self.took += response.took
+        return pictures.fetched(response, message, at=self._occasion.at)
+
+    def _ask(self, method: str, url: str, draft: Draft | None = None) -> Steps[Said]:
+        kind, body = self._packed(draft) if draft else ("", b"")
+        response = yield request(self._occasion.endpoint, method, url, kind, body)
+        self.took += response.took
+        self.last = response
+        if (wait := answers.budget(response.headers)) is not None:
+            self.hold = max(self.hold or 0.0, wait)
+        now = response.at or self._occasion.at
+        return answers.read(response, now=now, hide=self._address.token)
+
+    def _packed(self, draft: Draft) -> tuple[str, bytes]:
+        text = json.dumps(draft.payload(), ensure_ascii=False, separators=(",", ":"))
+        body = text.encode(errors="replace")
+        if draft.file is None:
+            return "application/json", body
+        return multipart(
+            {"payload_json": body},
+            "files[0]",
+            draft.file,
+            boundary=self._occasion.event.id,
+        )
+
+
+def _plainer(draft: Draft, said: Said) -> Draft | None:
+    """The next form to try; ``None`` if there is none left."""
+    if said.code not in FILTERED:
+        return next(draft.plainer(), None)
+    forms = (form for form in draft.plainer() if form.form is Form.OUR_WORDS)
+    return next(forms, None)

@@ -1,0 +1,208 @@
+"""
+Feishu, and Lark, which is the same outside of China: a card in a group, by a custom robot.
+
+Everything a stranger wrote goes into ``plain_text``, in which Feishu reads neither tags like
+``<at id=all></at>`` nor markdown. A picture can only be shown by apps, with an uploaded
+``image_key``; so there is a button that opens it.
+
+Source: open.feishu.cn, "Custom bot usage guide" (自定义机器人使用指南) and "Card JSON 2.0".
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from bridge.channels import robot
+from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.request import Request, Response
+from bridge.channels.robot import (
+    BUSY,
+    NO_ROBOT,
+    TOO_FAST,
+    UNFIT,
+    UNKNOWN,
+    UNLISTED,
+    UNSIGNED,
+    UNWORDED,
+    Sense,
+)
+from bridge.channels.story import Story, json_size, option, story_of
+from bridge.channels.text import fit
+from bridge.core.event import Json
+
+__all__ = ["agrees", "tell"]
+
+#: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.
+MOST = 18_000
+#: Bytes that the parts may have of them, as they are in the body.
+_MOST_PROMPT = 4_500
+_MOST_RESULT = 4_500
+_MOST_REASON = 1_500
+_MOST_LINKS = 4_000
+
+_COLOURS = {
+    "task.submitted": "grey",
+    "task.started": "blue",
+    "task.progress": "blue",
+    "task.action_required": "yellow",
+    "task.succeeded": "green",
+    "task.failed": "red",
+    "task.cancelled": "grey",
+    "task.lost": "orange",
+    "task.corrected": "purple",
+    "endpoint.disabled": "red",
+    "endpoint.recovered": "green",
+    "upstream.unhealthy": "red",
+    "upstream.recovered": "green",
+    "delivery.dead": "red",
+}
+
+_SENSES = {
+    19001: NO_ROBOT,
+    19021: UNSIGNED,
+    19022: UNLISTED,
+    19024: UNWORDED,
+    9499: UNFIT,
+    10002: UNFIT,
+    19002: UNFIT,
+    19003: UNFIT,
+    11246: UNFIT,  # a card that it cannot read
+    230099: UNFIT,  # the same, in newer words
+    200621: UNFIT,
+    # At full and half hours, when every reminder rings, this is said to the slowest.
+    11232: TOO_FAST,
+    99991400: TOO_FAST,
+    11233: BUSY,
+}
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event; see `bridge.channels.conversation.Channel.tell`."""
+    return robot.tell(occasion, _drafts(occasion), _PLATFORM)
+
+
+def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
+    """Answer as Feishu does when all is well."""
+    said = {
+        "StatusCode": 0,
+        "StatusMessage": "success",
+        "code": 0,
+        "data": {},
+        "msg": "success",
+    }
+    return Response(took=0.0, status=200, body=json.dumps(said).encode())
+
+
+def sign(secret: str, *, at: int) -> str:
+    """Sign a second: the key is the text, and the message is empty."""
+    key = f"{at}\n{secret}".encode()
+    return b64encode(hmac.digest(key, b"", "sha256")).decode()
+
+
+def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - Feishu's codes say it all
+    sense = _SENSES.get(code, UNKNOWN)
+    reset = headers.get("x-ogw-ratelimit-reset", "")
+    if sense.retry_after is not None and reset.isascii() and reset.isdigit():
+        return replace(sense, retry_after=max(1.0, float(reset[:6])))
+    return sense
+
+
+#: Older robots answer with a ``StatusCode`` only.
+_PLATFORM = robot.Platform(
+    name="Feishu",
+    codes=("code", "StatusCode"),
+    texts=("msg", "StatusMessage"),
+    sense=_sense,
+)
+
+
+def _drafts(occasion: Occasion) -> Iterator[Request]:
+    story = story_of(occasion, most_of_links=_MOST_LINKS)
+    yield _request(occasion, {"msg_type": "interactive", "card": _card(story)})
+    yield _request(
+        occasion,
+        {"msg_type": "post", "content": {"post": {_place(occasion): _post(story)}}},
+    )
+
+
+def _request(occasion: Occasion, payload: dict[str, Json]) -> Request:
+    secret, at = option(occasion.endpoint, "secret"), int(occasion.at)
+    if secret:
+        payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
+    return robot.post(occasion.endpoint, payload)
+
+
+def _parts(story: Story) -> tuple[str, ...]:
+    """What there is to read, in the order of reading."""
+    return (
+        *story.notes,
+        fit(story.labelled_reason, _MOST_REASON, measure=json_size),
+        fit(story.prompt, _MOST_PROMPT, measure=json_size),
+        fit(story.result, _MOST_RESULT, measure=json_size),
+        story.steps,
+    )
+
+
+# --- the card -------------------------------------------------------------------------
+
+
+def _card(story: Story) -> dict[str, Json]:
+    elements: list[Json] = [
+        {"tag": "div", "text": _plain(text)} for text in _parts(story) if text
+    ]
+    elements += _buttons(story)
+    # Which text of a card Feishu seeks the keyword in is not documented: it is in both.
+    foot = " · ".join(part for part in (story.foot, story.keyword) if part)
+    if foot:
+        small: dict[str, Json] = {"text_size": "notation", "text_color": "grey"}
+        elements.append({"tag": "div", "text": {**_plain(foot), **small}})
+    return {
+        "schema": "2.0",
+        "header": {
+            "template": _COLOURS[story.message.type],
+            "title": _plain(story.head),
+        },
+        "body": {"elements": elements},
+    }
+
+
+def _plain(text: str) -> dict[str, Json]:
+    return {"tag": "plain_text", "content": text}
+
+
+def _buttons(story: Story) -> list[Json]:
+    """One button on its own; several side by side, which takes columns."""
+    made: list[Json] = [
+        {
+            "tag": "button",
+            "text": _plain(label),
+            "type": "default" if n else "primary",
+            "behaviors": [{"type": "open_url", "default_url": url}],
+        }
+        for n, (label, url) in enumerate(story.links)
+    ]
+    if len(made) < 2:
+        return made
+    columns: list[Json] = [
+        {"tag": "column", "width": "auto", "elements": [button]} for button in made
+    ]
+    return [{"tag": "column_set", "flex_mode": "flow", "columns": columns}]
+
+
+# --- plainer: a post, whose texts are as inert as a card's --------------------------------
+
+
+def _place(occasion: Occasion) -> str:
+    return "zh_cn" if option(occasion.endpoint, "language") == "zh" else "en_us"
+
+
+def _post(story: Story) -> dict[str, Json]:
+    lines: list[Json] = [
+        [{"tag": "text", "text": text}] for text in (*_parts(story), story.foot) if text
+    ]
+    lines += [[{"tag": "a", "text": label, "href": url}] for label, url in story.links]
+    return {"title": story.head, "content": lines}

@@ -1,0 +1,70 @@
+"""Links: URLs that strangers chose, in a form that every platform takes, or not at all."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit, urlunsplit
+
+#: What a URL may consist of; the rest is percent-encoded. Quotes, angle brackets, pipes and
+#: spaces end a link in one markup or another.
+_SAFE = "/%:@!$&'()*+,;=~-._?"
+#: Longer ones are refused by most platforms, or made unusable on the way.
+MOST = 2048
+#: Endings of names that mean something in one network only.
+_LOCAL = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
+
+
+def presentable(
+    url: str | None, *, most: int = MOST, schemes: tuple[str, ...] = ("https",)
+) -> str | None:
+    """
+    Return a URL as a message may carry it; ``None`` if it must not.
+
+    Left out are URLs of other schemes, without a host, with a password in them (everybody
+    in the channel would read it), and those that are too long.
+
+    Args:
+        url: As a gateway sent it.
+
+        most: Characters that the result may have.
+
+        schemes: Those that are acceptable.
+    """
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        port = parts.port
+    except (ValueError, UnicodeError):
+        return None
+    if parts.scheme not in schemes or not host or "@" in parts.netloc:
+        return None
+    place = f"[{host}]" if ":" in host else host
+    shown = urlunsplit(
+        (
+            parts.scheme,
+            place if port is None else f"{place}:{port}",
+            quote(parts.path, safe=_SAFE, errors="replace"),
+            quote(parts.query, safe=_SAFE, errors="replace"),
+            quote(parts.fragment, safe=_SAFE, errors="replace"),
+        )
+    )
+    return shown if len(shown) <= most and quote(host, safe=".:-_") == host else None
+
+
+def is_public(url: str) -> bool:
+    """
+    Whether a URL leads to where everybody, and the platform itself, may get.
+
+    Total. A name says little, so this is no guard: it keeps dead pictures and links that
+    work on one machine only out of messages.
+    """
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith(_LOCAL)

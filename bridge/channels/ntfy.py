@@ -1,0 +1,213 @@
+"""
+The ntfy channel: a push notification to whoever subscribes to a topic.
+
+Messages are plain text (``markdown`` is never asked for), so nothing in a prompt can be
+more than text.
+
+Sources: ntfy, "Publish as JSON" and "Limitations"; its server reads a JSON publication up
+to twice its limit for messages, and makes an attachment of a message that reaches it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from bridge.channels import answer
+from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.oneway import Reading, encoded, is_page, post
+from bridge.channels.oneway import tell as tell_one_way
+from bridge.channels.request import Request, Response
+from bridge.channels.story import Story
+from bridge.channels.text import cut, utf8
+from bridge.core.delivery import Meaning
+from bridge.core.endpoint import Endpoint
+
+__all__ = ["agrees", "tell"]
+
+#: Bytes of a message; at 4,096 ntfy makes a text file of it.
+MESSAGE_MOST = 4000
+TITLE_MOST = 200
+#: Bytes of the whole publication, escapes included.
+BODY_MOST = 8192
+#: Buttons of a notification.
+ACTIONS_MOST = 3
+#: Bytes of the URLs that can be opened; the first is there twice, and the words must find
+#: room beside them and the picture's.
+LINKS_MOST = 2048
+#: Bytes of a message when ntfy has taken nothing longer.
+SHORT = 500
+
+#: ntfy draws these before the title, so the title itself has no emoji.
+_TAGS = {
+    "task.submitted": "clock4",
+    "task.started": "art",
+    "task.progress": "art",
+    "task.action_required": "raised_hand",
+    "task.succeeded": "white_check_mark",
+    "task.failed": "x",
+    "task.cancelled": "no_entry_sign",
+    "task.lost": "question",
+    "task.corrected": "memo",
+    "endpoint.disabled": "no_bell",
+    "endpoint.recovered": "green_heart",
+    "upstream.unhealthy": "electric_plug",
+    "upstream.recovered": "green_heart",
+    "delivery.dead": "skull",
+}
+_LOW, _USUAL, _HIGH = 2, 3, 4
+#: What somebody should look at rings; what is only a step on the way does not.
+_PRIORITIES = {
+    "task.submitted": _LOW,
+    "task.started": _LOW,
+    "task.cancelled": _LOW,
+    "task.action_required": _HIGH,
+    "task.failed": _HIGH,
+    "task.lost": _HIGH,
+    "endpoint.disabled": _HIGH,
+    "upstream.unhealthy": _HIGH,
+    "delivery.dead": _HIGH,
+}
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    return tell_one_way(
+        occasion,
+        lambda story: _drafts(story, occasion.endpoint),
+        _read,
+        name="ntfy",
+        most_of_links=LINKS_MOST,
+    )
+
+
+def agrees(request: Request) -> Response:
+    """Answer as ntfy does, see `bridge.channels.conversation.Channel`."""
+    topic = json.loads(request.body)["topic"]
+    body = json.dumps({"id": "sPs71M8A2T", "event": "message", "topic": topic})
+    return Response(
+        took=0.0,
+        status=200,
+        headers={"content-type": "application/json"},
+        body=body.encode(),
+    )
+
+
+# --- what is published ----------------------------------------------------------------
+
+
+def _drafts(story: Story, endpoint: Endpoint) -> Iterator[Request]:
+    """Yield the publication, and what is left of it where ntfy does not take it."""
+    server, topic = _place(endpoint.url)
+    headers = {}
+    if token := endpoint.options.get("token"):
+        headers["authorization"] = f"Bearer {token}"
+
+    def draft(publication: dict[str, Any]) -> Request:
+        body = encoded({"topic": topic, **publication})
+        return post(endpoint, body, url=server, headers=headers)
+
+    whole = _publication(story, silent=bool(endpoint.options.get("silent")))
+    if links := _links(story):
+        yield draft(_fitting({**whole, **links}, topic))
+    yield draft(_fitting(whole, topic))
+    yield draft({**whole, "message": cut(whole["message"], SHORT, utf8)})
+
+
+def _publication(story: Story, *, silent: bool) -> dict[str, Any]:
+    message = story.message
+    title = message.headline + (f" · {message.took}" if message.took else "")
+    return {
+        "title": cut(title, TITLE_MOST, utf8),
+        "message": cut(_text(story), MESSAGE_MOST, utf8),
+        "tags": [_TAGS[message.type]],
+        "priority": _LOW if silent else _PRIORITIES.get(message.type, _USUAL),
+    }
+
+
+def _fitting(publication: dict[str, Any], topic: str) -> dict[str, Any]:
+    """Shorten the message until the publication, escapes and all, is what ntfy reads."""
+    made = dict(publication)
+    while len(encoded({"topic": topic, **made})) > BODY_MOST:
+        made["message"] = cut(made["message"], utf8(made["message"]) * 9 // 10, utf8)
+    return made
+
+
+def _links(story: Story) -> dict[str, Any]:
+    """Attach the picture, and lead to what can be opened."""
+    made: dict[str, Any] = {}
+    if links := story.links[:ACTIONS_MOST]:
+        made["click"] = links[0][1]
+        made["actions"] = [
+            {"action": "view", "label": label, "url": url} for label, url in links
+        ]
+    if story.picture:
+        made["attach"] = story.picture
+        made["filename"] = _filename(story.message.task_id, story.picture)
+    return made
+
+
+def _filename(task_id: str, url: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_-]", "", task_id)[:64]
+    ending = urlsplit(url).path.rpartition(".")[2].lower()
+    known = ending if ending in {"png", "jpg", "jpeg", "gif", "webp"} else "png"
+    return f"mj_{plain}.{known}"
+
+
+def _text(story: Story) -> str:
+    parts = (
+        story.prompt,
+        story.result,
+        story.labelled_reason,
+        story.steps,
+        *story.notes,
+        story.foot,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Take a topic's URL apart: where the server takes publications as JSON, the topic."""
+    parts = urlsplit(url)
+    root, _, topic = parts.path.rstrip("/").rpartition("/")
+    server = urlunsplit((parts.scheme, parts.netloc, f"{root}/", parts.query, ""))
+    return server, unquote(topic)
+
+
+# --- what is answered -----------------------------------------------------------------
+
+
+def _read(response: Response) -> Reading:
+    status = response.status
+    if status is None:
+        return Reading(said=Meaning.FAILED, detail=response.detail)
+    error = _error(response.body)
+    detail = f"ntfy answered HTTP {status}" + (f": {error}" if error else "")
+    if 200 <= status < 300:
+        if is_page(response):
+            detail = f"HTTP {status} with a web page: this is not ntfy"
+            return Reading(said=Meaning.FAILED, detail=detail)
+        return Reading(said=Meaning.DELIVERED)
+    if status == 401:
+        return Reading(said=Meaning.GONE, detail=f"the token is not valid ({detail})")
+    if status == 403:
+        why = f"this topic may not be published to ({detail})"
+        return Reading(said=Meaning.GONE, detail=why)
+    if status == 410:
+        return Reading(said=Meaning.GONE, detail=detail)
+    if status in {400, 413, 415, 422}:
+        return Reading(said=Meaning.HOPELESS, detail=detail, plainer=True)
+    return Reading(said=Meaning.FAILED, detail=detail)
+
+
+def _error(body: bytes) -> str:
+    """Read ntfy's own words; its ``link`` is left out."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    error = said.get("error") if isinstance(said, dict) else None
+    return answer.readable(str(error or "").encode(errors="replace"))[:200]

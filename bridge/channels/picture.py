@@ -1,0 +1,105 @@
+"""
+Pictures: fetched from where a gateway says they are, and packed to be uploaded.
+
+What came is judged by its first bytes: gateways name types as they like, and answer errors
+with 200 and a page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bridge.channels.links import presentable
+from bridge.channels.message import Message
+from bridge.channels.request import Request, Response
+from bridge.version import __version__
+
+#: Bytes of a picture that is uploaded.
+MOST = 10 * 1024 * 1024
+#: Seconds that a picture may take. The message itself must still find room in the attempt.
+WITHIN = 6.0
+#: The signed URL in a URL's query makes it long, and nobody but us has to read it.
+_URL_MOST = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A picture to upload."""
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+
+
+def to_fetch(message: Message) -> Request | None:
+    """Make the request that fetches a message's picture; ``None`` if there is no way."""
+    url = presentable(message.picture, most=_URL_MOST, schemes=("https", "http"))
+    if url is None:
+        return None
+    return Request(
+        url=url,
+        method="GET",
+        headers={"accept": "image/*", "user-agent": f"mjbridge/{__version__}"},
+        most=MOST + 1,
+        within=WITHIN,
+        guarded=True,
+    )
+
+
+def taken(response: Response, task_id: str) -> File | None:
+    """Take what came for a picture; ``None`` unless it is one, and whole."""
+    data = response.body
+    if response.status != 200 or response.detail or not 0 < len(data) <= MOST:
+        return None
+    announced = response.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) != len(data):
+        return None
+    if (kind := _kind(data)) is None:
+        return None
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", task_id)[:64] or "picture"
+    extension = "jpg" if kind == "jpeg" else kind
+    return File(name=f"mj_{name}.{extension}", type=f"image/{kind}", data=data)
+
+
+def form(
+    fields: Mapping[str, bytes], place: str, file: File, *, boundary: str
+) -> tuple[str, bytes]:
+    """
+    Pack fields and a file into one body.
+
+    Args:
+        place: The name of the field that holds the file.
+
+        boundary: Tells the parts apart. The same message is the same body on every
+            attempt, so it is not drawn by lot; where a part happens to hold it, it grows
+            until none does.
+
+    Returns:
+        The content type, and the body.
+    """
+    while any(boundary.encode() in part for part in (*fields.values(), file.data)):
+        boundary += "x"
+    edge = f"--{boundary}".encode()
+    lines: list[bytes] = []
+    for name, value in fields.items():
+        says = f'content-disposition: form-data; name="{name}"'
+        lines += [edge, says.encode(), b"", value]
+    head = f'content-disposition: form-data; name="{place}"; filename="{file.name}"'
+    kind = f"content-type: {file.type}".encode()
+    lines += [edge, head.encode(), kind, b"", file.data, edge + b"--", b""]
+    return f"multipart/form-data; boundary={boundary}", b"\r\n".join(lines)
+
+
+def _kind(data: bytes) -> str | None:
+    """Tell a picture's type from its first bytes; only those that every chat shows."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    return None

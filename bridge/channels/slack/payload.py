@@ -1,0 +1,270 @@
+"""
+Payloads: what a message looks like in Slack.
+
+    ✅ *Imagine finished* · 47 s                  our words, in mrkdwn
+    a lighthouse in a storm, oil on canvas        the prompt, in plain text without emoji
+    [the picture]
+    Next: U1 · U2 · U3 · U4                       small
+    Open full size · task `1732…` · 06:40         small
+
+Rule 1: what a stranger wrote (prompt, reason, result, labels) is in ``plain_text``, where
+Slack reads no markup; without blocks it is in code.
+Rule 2: every text fits before it is sent: Slack refuses a whole message for one that is
+too long, or for one that is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from bridge.channels.links import presentable
+from bridge.channels.message import Message
+from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
+from bridge.channels.text import bar, cut, fit, line, utf16
+from bridge.core.event import Json
+
+Block: TypeAlias = dict[str, Json]
+#: A message's ``text`` and ``blocks``.
+Content: TypeAlias = dict[str, Json]
+
+#: Slack's limits are 3000 for a section's text and 2000 for an alternative text. A line of
+#: context has no limit of its own that is written down, and shall be short anyway.
+MOST_TEXT = 2900
+MOST_LINKS = 2900
+MOST_FOOTER = 1900
+MOST_LINK = 1500
+MOST_ALT = 300
+MOST_PICTURE_URL = 3000
+#: A notification on a telephone shows less than that.
+MOST_FALLBACK = 300
+MOST_ID = 128
+#: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000.
+MOST_PROMPT, MOST_REASON, MOST_RESULT, MOST_URL = 1000, 500, 1200, 700
+
+#: What Slack draws. It answers anything else, WebP above all, with a refusal.
+_DRAWN = (".png", ".jpg", ".jpeg", ".gif")
+_WITH_RESULT = frozenset({"task.succeeded", "task.corrected"})
+_ANY = ("https", "http")
+
+
+def forms(
+    message: Message, *, now: float, images: object = "url", revision: str = ""
+) -> Iterator[Content]:
+    """
+    List the forms of a message, the best first; each is for when the one before is refused.
+
+    With its picture; without it, with a link in its place; as nothing but text.
+
+    Args:
+        message: What to say.
+
+        now: In seconds since the epoch; a link that has expired is said to have.
+
+        images: The endpoint's setting; ``none`` leaves the picture out.
+
+        revision: What the ids of blocks begin with; empty for no ids. An edited message
+            needs others than it had.
+    """
+    text = _fallback(message)
+    if images == "none":
+        links = _links(message)
+    else:
+        expired = message.expires is not None and message.expires <= now
+        words = message.words
+        links = _links(message, why=words.expired if expired else words.not_shown)
+        if url := _showable(message):
+            blocks = _blocks(message, picture=url, links=_watch(message))
+            yield {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
+    blocks = _blocks(message, picture=None, links=links)
+    yield {"text": text, "blocks": _named(blocks, revision)}
+    yield {"text": _text_only(message)}
+
+
+def brief(message: Message) -> Iterator[Content]:
+    """Say the same in a line, to answer in the thread of a message that says it all."""
+    words = message.words
+    said = [_title(message)]
+    if message.reason:
+        said.append(
+            f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
+        )
+    yield {"text": "\n".join(said)}
+
+
+# --- with blocks ----------------------------------------------------------------------
+
+
+def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]:
+    words = message.words
+    blocks = [_section(_title(message))]
+    if message.sample:
+        blocks.append(_context(_plain(f"🧪 {words.sample}")))
+    if prompt := _prompt(message):
+        blocks.append(_section(_plain(prompt)))
+    if message.reason:
+        reason = f"{words.reason}{words.colon}{message.reason}"
+        blocks.append(_section(_plain(reason)))
+    if message.result:
+        blocks.append(_section(_plain(message.result)))
+    if picture:
+        blocks.append(_image(message, picture))
+    if links:
+        blocks.append(_section(links))
+    if message.steps:
+        steps = f"{words.next}{words.colon}{' · '.join(message.steps)}"
+        blocks.append(_context(_plain(steps, MOST_FOOTER)))
+    blocks.append(_context(_footer(message, linked=picture is not None)))
+    return blocks
+
+
+def _named(blocks: list[Block], revision: str) -> list[Json]:
+    if not revision:
+        return list(blocks)
+    return [
+        {**block, "block_id": f"{revision}.{place}"}
+        for place, block in enumerate(blocks)
+    ]
+
+
+def _prompt(message: Message) -> str:
+    """Leave out that there is no prompt where there is something better to read."""
+    silent = message.result and message.prompt == message.words.no_prompt
+    return "" if silent else message.prompt
+
+
+def _section(text: str | Block) -> Block:
+    return {"type": "section", "text": _mrkdwn(text) if isinstance(text, str) else text}
+
+
+def _context(text: str | Block) -> Block:
+    element = _mrkdwn(text) if isinstance(text, str) else text
+    return {"type": "context", "elements": [element]}
+
+
+def _mrkdwn(text: str) -> Block:
+    """Our own words, with markup; Slack looks for no links or names in them by itself."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _plain(text: str, most: int = MOST_TEXT) -> Block:
+    return {"type": "plain_text", "text": fit(text, most, escape), "emoji": False}
+
+
+def _image(message: Message, url: str) -> Block:
+    alt = message.words.picture_of.format(prompt=line(message.prompt))
+    bare = " ".join(alt.replace("<", " ").replace(">", " ").split())
+    return {"type": "image", "image_url": url, "alt_text": cut(bare, MOST_ALT)}
+
+
+def _title(message: Message) -> str:
+    said = f"{message.emoji}  *{escape(message.headline)}*"
+    if message.took:
+        return f"{said}  ·  {message.took}"
+    if message.progress is not None:
+        return f"{said}   {bar(message.progress)}  {message.progress}%"
+    return said
+
+
+def _links(message: Message, *, why: str = "") -> str:
+    """Link to the videos; or to the picture, saying *why* it is not shown."""
+    if videos := _watch(message):
+        return videos
+    if message.type not in _WITH_RESULT or not message.picture:
+        return ""
+    url = presentable(message.picture, schemes=_ANY)
+    said = [f"🖼️  {why}"] if why else []
+    return "  ·  ".join([*said, link(url, message.words.open)] if url else said)
+
+
+def _watch(message: Message) -> str:
+    words = message.words
+    found = (presentable(url, schemes=_ANY) for url in message.videos)
+    urls = list(dict.fromkeys(url for url in found if url))
+    labels = [words.watch, *(f"{words.watch} {n}" for n in range(2, len(urls) + 1))]
+    if len(urls) > 1:
+        labels[0] = f"{words.watch} 1"
+    shown = ""
+    for url, label in zip(urls, labels, strict=False):
+        more = f"{shown}  ·  {link(url, label)}" if shown else f"🎬  {link(url, label)}"
+        if utf16(more) > MOST_LINKS:
+            break
+        shown = more
+    return shown
+
+
+def _footer(message: Message, *, linked: bool) -> str:
+    words = message.words
+    parts = []
+    url = presentable(message.picture) if linked else None
+    if url and utf16(escape(url)) <= MOST_LINK:
+        parts.append(link(url, words.open))
+    if message.task_id:
+        parts.append(f"{words.task_id} {code(cut(message.task_id, MOST_ID))}")
+    if message.since is not None:
+        since = moment(message.since, dated=True)
+        parts.append(f"{words.since}{words.colon}{since}")
+    parts.append(moment(message.at))
+    return "  ·  ".join(parts)
+
+
+def _showable(message: Message) -> str | None:
+    """
+    Return the URL of the picture if Slack can show it.
+
+    Gateways hand pictures on under addresses that end in an id; those are tried, as what
+    is behind them is a PNG more often than not, and Slack says so if it is none.
+    """
+    url = presentable(message.picture, most=MOST_PICTURE_URL)
+    if url is None or message.type not in _WITH_RESULT or not _public(url):
+        return None
+    name = urlsplit(url).path.rpartition("/")[2].lower()
+    return url if name.endswith(_DRAWN) or (name and "." not in name) else None
+
+
+def _public(url: str) -> bool:
+    """Whether Slack's servers could reach an address at all."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host.strip(".") and not host.endswith((".local", ".internal"))
+
+
+# --- without --------------------------------------------------------------------------
+
+
+def _fallback(message: Message) -> str:
+    """Say it in a line, for notifications and screen readers."""
+    words = message.words
+    said = escape(message.title)
+    if message.progress is not None:
+        said += f" {message.progress}%"
+    told = line(message.reason or _prompt(message) or message.result)
+    if told:
+        said += words.colon + fit(told, MOST_FALLBACK, inert)
+    return f"{said} ({words.sample})" if message.sample else said
+
+
+def _text_only(message: Message) -> str:
+    words = message.words
+    said = [_title(message)]
+    if message.sample:
+        said.append(f"🧪 {words.sample}")
+    if prompt := _prompt(message):
+        said.append(fit(prompt, MOST_PROMPT, fence))
+    if message.reason:
+        said.append(
+            f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
+        )
+    if message.result:
+        said.append(fit(message.result, MOST_RESULT, fence))
+    footer = []
+    url = presentable(message.picture, schemes=_ANY)
+    if url and message.type in _WITH_RESULT and utf16(escape(url)) <= MOST_URL:
+        footer.append(link(url, words.open))
+    if message.task_id:
+        footer.append(f"{words.task_id} {code(cut(message.task_id, MOST_ID))}")
+    return "\n".join([*said, "  ·  ".join(footer)]).strip()

@@ -1,0 +1,238 @@
+"""
+The Teams channel: an Adaptive Card to a workflow ("When a Teams webhook request is received").
+
+Every text is a `TextRun` of a `RichTextBlock`: of the elements that show text, the ones in
+which a card knows no markdown and no date functions.
+
+Sources: the Adaptive Cards schema 1.4 ("TextRun: markdown is not supported"); Microsoft,
+"Create and send messages" (28 KB) and "Format cards in Teams" (pictures: png, jpg, gif).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.channels import answer
+from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.message import Message
+from bridge.channels.oneway import Reading, encoded, is_page, post
+from bridge.channels.oneway import tell as tell_one_way
+from bridge.channels.request import Request, Response
+from bridge.channels.story import Story
+from bridge.channels.text import cut, line, utf8
+from bridge.core.delivery import Meaning
+from bridge.core.endpoint import Endpoint
+
+__all__ = ["agrees", "tell"]
+
+#: Bytes of a message.
+BODY_MOST = 28 * 1024
+#: Bytes of one text, before the whole is looked at; and when nothing longer was taken.
+TEXT_MOST = 8000
+SHORT = 500
+LINKS_MOST = 8000
+ALT_MOST = 200
+FOOT_MOST = 200
+#: Buttons that Teams shows side by side.
+ACTIONS_MOST = 6
+
+_COLORS = {
+    "task.succeeded": "Good",
+    "endpoint.recovered": "Good",
+    "upstream.recovered": "Good",
+    "task.failed": "Attention",
+    "endpoint.disabled": "Attention",
+    "upstream.unhealthy": "Attention",
+    "delivery.dead": "Attention",
+    "task.lost": "Warning",
+    "task.action_required": "Warning",
+    "task.started": "Accent",
+    "task.corrected": "Accent",
+}
+_OFF = "the workflow is turned off"
+_DELETED = "the workflow was deleted"
+_UNSIGNED = "the URL is not complete: its signature is missing"
+_FORGED = "the URL's signature is not valid"
+#: What a workflow answers when it cannot run, whatever the status.
+_GONE = {
+    "WorkflowTriggerIsNotEnabled": _OFF,
+    "WorkflowNotFound": _DELETED,
+    "WorkflowTriggerNotFound": _DELETED,
+    "TriggerNotFound": _DELETED,
+    "FlowNotFound": _DELETED,
+    "DirectApiAuthorizationRequired": _UNSIGNED,
+    "DirectApiInvalidAuthorizationScheme": _UNSIGNED,
+}
+_GONE_STATUS = {
+    401: _FORGED,
+    403: "the workflow may not be called with this URL",
+    404: _DELETED,
+    410: _DELETED,
+}
+#: The connectors that workflows have replaced said what went wrong with a 200.
+_INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    return tell_one_way(
+        occasion,
+        lambda story: _drafts(story, occasion.endpoint),
+        _read,
+        name="Teams",
+        most_of_links=LINKS_MOST,
+    )
+
+
+def agrees(request: Request) -> Response:  # noqa: ARG001 - a workflow takes any card
+    """Answer as a workflow does, see `bridge.channels.conversation.Channel`."""
+    return Response(took=0.0, status=202)
+
+
+# --- the card -------------------------------------------------------------------------
+
+
+def _drafts(story: Story, endpoint: Endpoint) -> Iterator[Request]:
+    """Yield the card, and what is left of it where the workflow does not take it."""
+    whole = _fitting(story, links=True, most=TEXT_MOST)
+    yield post(endpoint, whole)
+    bare = _fitting(story, links=False, most=TEXT_MOST)
+    if bare != whole:
+        yield post(endpoint, bare)
+    yield post(endpoint, _fitting(story, links=False, most=SHORT))
+
+
+def _fitting(story: Story, *, links: bool, most: int) -> bytes:
+    """Make the message, its texts cut until it is as small as it must be."""
+    while True:
+        body = encoded(_message(story, links=links, most=most))
+        if len(body) <= BODY_MOST:
+            return body
+        most = most * 3 // 4
+
+
+def _message(story: Story, *, links: bool, most: int) -> dict[str, Any]:
+    card: dict[str, Any] = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": story.head,
+        "msteams": {"width": "Full"},
+        "body": list(_elements(story, links=links, most=most)),
+    }
+    if links and story.links:
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": label, "url": url}
+            for label, url in story.links[:ACTIONS_MOST]
+        ]
+    attachment = {
+        "contentType": "application/vnd.microsoft.card.adaptive",
+        "contentUrl": None,
+        "content": card,
+    }
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _elements(story: Story, *, links: bool, most: int) -> Iterator[dict[str, Any]]:
+    message = story.message
+    yield _title(message)
+    if story.prompt:
+        yield _text(_run(cut(story.prompt, most, utf8)), spacing="Small")
+    if links and story.picture and not _is_webp(story.picture):
+        yield _image(story.picture, message)
+    if story.result:
+        yield _text(_run(cut(story.result, most, utf8)))
+    if story.reason:
+        reason = cut(story.reason, most, utf8)
+        yield _labelled(message.words.reason, reason, message)
+    if message.steps:
+        yield _labelled(message.words.next, " · ".join(message.steps), message)
+    for note in story.notes:
+        yield _text(_run(note, italic=True, isSubtle=True), spacing="Small")
+    if story.foot:
+        foot = cut(story.foot, FOOT_MOST, utf8)
+        yield _text(_run(foot, size="Small", isSubtle=True), spacing="Small")
+
+
+def _title(message: Message) -> dict[str, Any]:
+    style: dict[str, Any] = {"size": "Medium", "weight": "Bolder"}
+    if color := _COLORS.get(message.type):
+        style["color"] = color
+    runs = [_run(f"{message.emoji} {message.headline}", **style)]
+    if message.took:
+        runs.append(_run(f" · {message.took}", size="Medium", isSubtle=True))
+    return _text(*runs)
+
+
+def _labelled(label: str, text: str, message: Message) -> dict[str, Any]:
+    return _text(_run(label + message.words.colon, weight="Bolder"), _run(text))
+
+
+def _text(*runs: dict[str, Any], spacing: str | None = None) -> dict[str, Any]:
+    block = {"type": "RichTextBlock", "inlines": list(runs)}
+    return block if spacing is None else {**block, "spacing": spacing}
+
+
+def _run(text: str, **style: Any) -> dict[str, Any]:
+    return {"type": "TextRun", "text": text, **style}
+
+
+def _image(url: str, message: Message) -> dict[str, Any]:
+    shown = message.words.picture_of.format(prompt=line(message.prompt))
+    return {
+        "type": "Image",
+        "url": url,
+        "altText": cut(shown, ALT_MOST),
+        "size": "Stretch",
+        "msteams": {"allowExpand": True},
+    }
+
+
+def _is_webp(url: str) -> bool:
+    """Whether a URL names a picture of a kind that Teams does not show."""
+    return urlsplit(url).path.lower().endswith(".webp")
+
+
+# --- what is answered -----------------------------------------------------------------
+
+
+def _read(response: Response) -> Reading:
+    status = response.status
+    if status is None:
+        return Reading(said=Meaning.FAILED, detail=response.detail)
+    if 200 <= status < 300:
+        return _accepted(response)
+    code = _code(response.body)
+    detail = f"HTTP {status}" + (f" {code}" if code else "")
+    if gone := _GONE.get(code) or _GONE_STATUS.get(status):
+        return Reading(said=Meaning.GONE, detail=f"{gone} ({detail})")
+    if status in {400, 413, 415, 422}:
+        why = f"the workflow refuses the card ({detail})"
+        return Reading(said=Meaning.HOPELESS, detail=why, plainer=True)
+    return Reading(said=Meaning.FAILED, detail=f"the workflow answered {detail}")
+
+
+def _accepted(response: Response) -> Reading:
+    """Tell a workflow's yes from what stands in front of it, or came before it."""
+    if inner := _INNER.search(response.body):
+        detail = f"Teams answered the connector with HTTP {inner[1].decode()}"
+        too_large = inner[1] == b"413"
+        said = Meaning.HOPELESS if too_large else Meaning.FAILED
+        return Reading(said=said, detail=detail, plainer=too_large)
+    if is_page(response):
+        detail = f"HTTP {response.status} with a web page: this is not a workflow"
+        return Reading(said=Meaning.FAILED, detail=detail)
+    return Reading(said=Meaning.DELIVERED)
+
+
+def _code(body: bytes) -> str:
+    """Read the error's code; its message repeats the workflow's id, a part of the URL."""
+    try:
+        code = str(json.loads(body)["error"]["code"])
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return ""
+    return answer.readable(code.encode(errors="replace"))[:60]

@@ -1,0 +1,17 @@
+"""
+The Telegram channel: messages of a bot, in a chat or in a topic of a forum.
+
+The bot must be a member of the chat (of a channel: one of its administrators). Pictures are
+fetched by Telegram itself or, where it cannot, by us.
+
+`markup` makes text harmless, `forms` says in which ways a message can be put, `calls` makes
+requests, `answers` reads what Telegram says to them, and `talk` puts these in order.
+"""
+
+from __future__ import annotations
+
+from bridge.channels.telegram.answers import describe
+from bridge.channels.telegram.calls import agrees, probe
+from bridge.channels.telegram.talk import tell
+
+__all__ = ["agrees", "describe", "probe", "tell"]

@@ -1,0 +1,138 @@
+"""
+Forms: the ways in which a message can be put, the best first.
+
+With its picture from the picture's URL, which costs nobody anything; with the picture
+uploaded, where Telegram cannot fetch it (it takes 5 MB from a URL, 10 MB from us, and sees
+no private network); and as a text that leads to the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from bridge.channels.conversation import Occasion
+from bridge.channels.links import is_public, presentable
+from bridge.channels.message import Message, message_of
+from bridge.channels.picture import File, taken, to_fetch
+from bridge.channels.request import Request, Response
+from bridge.channels.telegram.calls import Content
+from bridge.channels.telegram.markup import (
+    CAPTION_MOST,
+    TEXT_MOST,
+    fits_caption,
+    markup,
+)
+
+#: Buttons below a message.
+_MOST_LINKS = 4
+_SHOWING = frozenset({"task.succeeded", "task.corrected"})
+
+
+class Forms:
+    """
+    The forms of one message.
+
+    Args:
+        occasion: What it is about.
+    """
+
+    def __init__(self, occasion: Occasion) -> None:
+        options = occasion.endpoint.options
+        self._at = occasion.at
+        self._images = str(options.get("images") or "url")
+        self.message: Message = message_of(
+            occasion.event,
+            language=str(options.get("language", "en")),
+            prompt_max=int(str(options.get("prompt_max", 1000))),
+        )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the picture may come from, in the order in which that is tried."""
+        if self.message.type == "task.progress":
+            # Gone in a moment: not worth the way there and back.
+            return ("url",) if self._images == "url" else ()
+        if self.message.type not in _SHOWING or not self.message.picture:
+            return ()
+        if not fits_caption(self.message):
+            return ()
+        return {"url": ("url", "upload"), "upload": ("upload", "url")}.get(
+            self._images, ()
+        )
+
+    @property
+    def url(self) -> str | None:
+        """The picture's URL, as Telegram may be given it."""
+        schemes = ("https", "http")
+        return presentable(self.message.picture, schemes=schemes)
+
+    @property
+    def mark(self) -> str:
+        """Tells the picture from other ones."""
+        return sha256((self.url or "").encode()).hexdigest()[:12] if self.url else ""
+
+    def to_fetch(self) -> Request | None:
+        """Make the request that fetches the picture; ``None`` if there is no way."""
+        return to_fetch(self.message)
+
+    def uploaded(self, response: Response) -> Content | None:
+        """Put it under the picture that came; ``None`` if none did."""
+        file = taken(response, self.message.task_id)
+        return self.shown(file) if file else None
+
+    def shown(self, photo: str | File) -> Content:
+        """Put it under its picture."""
+        text = markup(self.message, most=CAPTION_MOST)
+        return Content(text=text, photo=photo, links=self._links())
+
+    def told(self, *, caption: bool) -> Content:
+        """
+        Put it into words.
+
+        Args:
+            caption: Whether they go under a picture that is there already.
+        """
+        most = CAPTION_MOST if caption else TEXT_MOST
+        note = "" if caption else self._note()
+        text = markup(self.message, most=most, note=note)
+        return Content(text=text, preview=self._preview(), links=self._links())
+
+    def brief(self) -> Content:
+        """Say the little that a message keeps saying whose end is told elsewhere."""
+        message = replace(self.message, result=None, reason=None, steps=())
+        return Content(text=markup(message, most=CAPTION_MOST))
+
+    def _note(self) -> str:
+        message = self.message
+        wanted = message.type in _SHOWING and self._images != "none"
+        if not wanted or not message.picture or self._preview():
+            return ""
+        return message.words.expired if self._expired() else message.words.not_shown
+
+    def _preview(self) -> str | None:
+        if self._images == "none" or fits_caption(self.message) or self._expired():
+            return None
+        return self.url if self.url and is_public(self.url) else None
+
+    def _links(self) -> tuple[tuple[str, str], ...]:
+        """Lead to the videos or, without any, to the picture in full size."""
+        message = self.message
+        if message.type not in _SHOWING:
+            return ()
+        words = message.words
+        if not message.videos:
+            url = presentable(message.picture)
+            usable = url and is_public(url) and not self._expired()
+            return ((words.open, url),) if url and usable else ()
+        found = [url for video in message.videos if (url := presentable(video))]
+        several = len(message.videos) > 1
+        return tuple(
+            (f"{words.watch} {number}" if several else words.watch, url)
+            for number, url in enumerate(found[:_MOST_LINKS], start=1)
+            if is_public(url)
+        )
+
+    def _expired(self) -> bool:
+        expires = self.message.expires
+        return expires is not None and expires <= self._at

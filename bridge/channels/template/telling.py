@@ -1,0 +1,172 @@
+"""Telling: the conversation with a receiver that was written by its operator."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit, urlunsplit
+
+from bridge.channels import answer
+from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.headers import with_own
+from bridge.channels.request import Request, Response
+from bridge.channels.template.faults import TemplateFault
+from bridge.core.backoff import MAX_RETRY_AFTER
+from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.version import __version__
+
+_USER_AGENT = f"mjbridge/{__version__}"
+_DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    # Jinja2 takes longer to import than all the rest of a short command.
+    from bridge.channels.template.filling import fill, recipe_of  # noqa: PLC0415
+
+    endpoint, event = occasion.endpoint, occasion.event
+    try:
+        recipe = recipe_of(endpoint)
+        filled = fill(recipe, endpoint, event)
+    except TemplateFault as fault:
+        # The same template and the same event will fail again.
+        detail = f"{fault.setting}: {fault}"
+        return Outcome(attempt=_unsent(occasion, Meaning.HOPELESS, detail))
+    own = dict(filled.headers)
+    took = 0.0
+    if sign_in := _sign_in(occasion, own):
+        response = yield sign_in
+        took = response.took
+        token = _access_token(response)
+        if token is None:
+            return Outcome(attempt=_not_signed_in(response, occasion))
+        own["authorization"] = f"Bearer {token}"
+    ours = {"user-agent": _USER_AGENT, "webhook-id": event.id}
+    if filled.body:
+        ours["content-type"] = recipe.content_type
+    if occasion.redelivery:
+        ours["webhook-redelivery"] = "true"
+    response = yield Request(
+        url=endpoint.url,
+        method=recipe.method,
+        body=filled.body,
+        headers=with_own(ours, own),
+    )
+    attempt = _read(response, occasion, recipe.success)
+    return Outcome(attempt=replace(attempt, took=took + attempt.took))
+
+
+def agrees(request: Request) -> Response:
+    """Answer as all is well, see `bridge.channels.conversation.Channel`."""
+    if urlsplit(request.url).path.endswith("/auth/token"):
+        return Response(took=0.0, status=201, body=b'{"access_token": "..."}')
+    return Response(took=0.0, status=200, body=b"{}")
+
+
+def _unsent(occasion: Occasion, said: Meaning, detail: str) -> Attempt:
+    return Attempt(
+        started=occasion.started,
+        took=0.0,
+        fault=Fault.RENDERING,
+        detail=detail,
+        said=said,
+    )
+
+
+# --- what is answered -----------------------------------------------------------------
+
+
+def _read(response: Response, occasion: Occasion, success: tuple[str, ...]) -> Attempt:
+    now = response.at or occasion.at
+    attempt = answer.read(response, started=occasion.started, now=now)
+    attempt = replace(attempt, detail=_blotted(attempt.detail, occasion))
+    status = response.status
+    if status is None:
+        return attempt
+    if any(fnmatchcase(str(status), glob) for glob in success):
+        # Airflow 2 answers so as well where another run has the same date; a later attempt
+        # is given another one.
+        if status == 409 and b"DAGRun logical date" in response.body:
+            return attempt
+        return replace(attempt, said=Meaning.DELIVERED, retry_after=None)
+    wait = answer.retry_after(response.headers.get("retry-after"), now=now)
+    wait = wait or _budget_back(response, now=now)
+    if attempt.succeeded:
+        detail = f"HTTP {status} is not among what counts as success"
+        attempt = replace(attempt, said=Meaning.FAILED, detail=detail)
+    return replace(attempt, retry_after=wait)
+
+
+def _budget_back(response: Response, *, now: float) -> float | None:
+    """
+    Read when a used-up budget of requests is renewed, as GitHub and others say it.
+
+    Source: GitHub, REST API, "Exceeding the rate limit".
+    """
+    headers = response.headers
+    if response.status not in {403, 429} or headers.get("x-ratelimit-remaining") != "0":
+        return None
+    reset = headers.get("x-ratelimit-reset", "")
+    if not re.fullmatch(r"[0-9]{10}", reset) or int(reset) <= now:
+        return None
+    return min(int(reset) - now, MAX_RETRY_AFTER)
+
+
+def _blotted(detail: str, occasion: Occasion) -> str:
+    token = occasion.endpoint.options.get("token")
+    return detail.replace(token, "…") if isinstance(token, str) else detail
+
+
+# --- Airflow 3 ------------------------------------------------------------------------
+
+
+def _sign_in(occasion: Occasion, headers: dict[str, str]) -> Request | None:
+    """
+    Make the request for an access token, if Airflow 3 wants one and a password is there.
+
+    It takes no password with a run, and its tokens expire after a day.
+
+    Source: Airflow, "Public API", JWT token authentication: ``POST /auth/token``.
+    """
+    endpoint = occasion.endpoint
+    token = endpoint.options.get("token")
+    parts = urlsplit(endpoint.url)
+    place = _DAG_RUNS.match(parts.path)
+    if (
+        place is None
+        or not str(endpoint.options.get("preset")).startswith("airflow")
+        or not isinstance(token, str)
+        or ":" not in token
+        or "authorization" in {name.lower() for name in endpoint.headers}
+    ):
+        return None
+    headers.pop("authorization", None)
+    user, _, password = token.partition(":")
+    url = urlunsplit(
+        (parts.scheme, parts.netloc, f"{place['root']}/auth/token", "", "")
+    )
+    body = json.dumps({"username": user, "password": password}).encode()
+    ours = {"content-type": "application/json", "user-agent": _USER_AGENT}
+    return Request(url=url, body=body, headers=with_own(ours, headers))
+
+
+def _access_token(response: Response) -> str | None:
+    if response.status not in {200, 201}:
+        return None
+    try:
+        token = json.loads(response.body)["access_token"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    fine = isinstance(token, str) and token.isascii() and token.isprintable()
+    return token if fine else None
+
+
+def _not_signed_in(response: Response, occasion: Occasion) -> Attempt:
+    attempt = answer.read(
+        response, started=occasion.started, now=response.at or occasion.at
+    )
+    said = f"HTTP {response.status}" if response.status else str(response.fault)
+    # What it answered may hold a token in a form that we do not know.
+    return replace(attempt, said=Meaning.FAILED, detail=f"Airflow's sign-in: {said}")

@@ -1,0 +1,168 @@
+"""
+WeCom: a news card with the picture on top, or markdown where there is none, by a group robot.
+
+A news card is plain text. Markdown knows no escapes, and ``<@userid>`` in it mentions
+somebody; so what a stranger wrote is told in `lookalikes` there.
+
+Source: developer.work.weixin.qq.com, "Group robot configuration" (群机器人配置说明) and the
+table of global error codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from bridge.channels import robot
+from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.lookalikes import inert, inert_line
+from bridge.channels.request import Request, Response
+from bridge.channels.robot import (
+    BUSY,
+    NO_ROBOT,
+    SWITCHED_OFF,
+    TOO_FAST,
+    UNFIT,
+    UNKNOWN,
+    UNLISTED,
+    Sense,
+)
+from bridge.channels.story import Story, destination, story_of
+from bridge.channels.text import fit, line, utf8
+from bridge.core.delivery import Meaning
+from bridge.core.event import Json
+
+__all__ = ["agrees", "tell"]
+
+#: Bytes, as documented; markdown and text are kept a little below.
+MOST_TITLE = 128
+MOST_DESCRIPTION = 512
+MOST_MARKDOWN = 4_000
+MOST_TEXT = 2_000
+#: Bytes that the parts may have of markdown; the prompt has what is left.
+_MOST_REASON = 900
+_MOST_RESULT = 1_600
+_MOST_STEPS = 400
+_MOST_LINKS = 1_200
+#: News show JPG and PNG; of anything else there would be a grey box.
+_UNSHOWN = (".webp", ".gif")
+
+_SENSES = {
+    -1: BUSY,
+    45009: TOO_FAST,
+    45033: replace(TOO_FAST, retry_after=5.0),  # too many at once
+    60020: UNLISTED,
+    93004: SWITCHED_OFF,
+    93008: Sense(said=Meaning.GONE, why="the robot is no longer in the group"),
+    301025: UNLISTED,
+}
+
+
+def tell(occasion: Occasion) -> Conversation:
+    """Tell an event; see `bridge.channels.conversation.Channel.tell`."""
+    return robot.tell(occasion, _drafts(occasion), _PLATFORM)
+
+
+def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
+    """Answer as WeCom does when all is well."""
+    return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
+
+
+def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - it has no headers of its own
+    if code == 93000:
+        # Said of an unknown key, and by older servers of a message that is too long.
+        return UNFIT if "invalid input" in text.lower() else NO_ROBOT
+    if 40000 <= code < 45000 or code == 45002:
+        return UNFIT
+    return _SENSES.get(code, UNKNOWN)
+
+
+_PLATFORM = robot.Platform(
+    name="WeCom", codes=("errcode",), texts=("errmsg",), sense=_sense
+)
+
+
+def _drafts(occasion: Occasion) -> Iterator[Request]:
+    story = story_of(occasion, most_of_links=_MOST_LINKS)
+    payloads = [_markdown(story), _text(story)]
+    # A description of a picture is longer than a card can hold, and what it is about.
+    if story.links and not story.result and _shows(story.picture):
+        payloads.insert(0, _news(story))
+    for payload in payloads:
+        yield robot.post(occasion.endpoint, payload)
+
+
+def _shows(picture: str | None) -> bool:
+    if picture is None or utf8(picture) > _MOST_LINKS:
+        return False
+    return not urlsplit(picture).path.lower().endswith(_UNSHOWN)
+
+
+def _news(story: Story) -> dict[str, Json]:
+    small = [
+        *story.notes,
+        fit(story.steps, 160, measure=utf8),
+        fit(story.foot, 100, measure=utf8),
+    ]
+    rest = "\n".join(part for part in small if part)
+    left = MOST_DESCRIPTION - utf8(rest) - 1
+    prompt = fit(line(story.prompt), left, measure=utf8)
+    return {
+        "msgtype": "news",
+        "news": {
+            "articles": [
+                {
+                    "title": fit(story.head, MOST_TITLE, measure=utf8),
+                    "description": "\n".join(part for part in (prompt, rest) if part),
+                    "url": story.links[0][1],
+                    "picurl": story.picture,
+                }
+            ]
+        },
+    }
+
+
+def _markdown(story: Story) -> dict[str, Json]:
+    before = [
+        f"**{inert(story.head)}**",
+        *story.notes,
+        fit(story.labelled_reason, _MOST_REASON, inert_line, utf8),
+    ]
+    after = [
+        fit(story.result, _MOST_RESULT, _quote, utf8),
+        fit(story.steps, _MOST_STEPS, inert, utf8),
+        " · ".join(f"[{label}]({destination(url)})" for label, url in story.links),
+        f'<font color="comment">{inert(story.foot)}</font>' if story.foot else "",
+    ]
+    taken = utf8(_joined(before, after)) + 1
+    prompt = fit(story.prompt, MOST_MARKDOWN - taken, _quote, utf8)
+    return {
+        "msgtype": "markdown",
+        "markdown": {"content": _joined(before, [prompt], after)},
+    }
+
+
+def _text(story: Story) -> dict[str, Json]:
+    parts = [
+        inert(story.head),
+        *story.notes,
+        fit(story.labelled_reason, 500, inert_line, utf8),
+        fit(story.result, 600, inert, utf8),
+    ]
+    left = MOST_TEXT - utf8(_joined(parts)) - 1
+    prompt = fit(story.prompt, left, inert, utf8)
+    return {
+        "msgtype": "text",
+        "text": {"content": _joined(parts[:1], [prompt], parts[1:])},
+    }
+
+
+def _joined(*parts: list[str]) -> str:
+    return "\n".join(text for some in parts for text in some if text)
+
+
+def _quote(text: str) -> str:
+    lines = [one.strip() for one in inert(text).split("\n") if one.strip()]
+    # The empty line ends the quote, or what follows would be taken for a part of it.
+    return "\n".join(f"> {one}" for one in lines) + "\n" if lines else ""

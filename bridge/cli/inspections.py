@@ -1,0 +1,233 @@
+"""Inspections: what `mjbridge check` looks at, and what it makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bridge.cli.words import ago, counted, host_of, masked
+from bridge.errors import BridgeError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from bridge.settings import EndpointSettings, Settings, UpstreamSettings
+
+#: Seconds after which a deployment without a heartbeat is one that does not run.
+SILENT_AFTER = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    One thing that was looked at.
+
+    Attributes:
+        about: What: configuration, store, workers, upstream, endpoint.
+
+        name: Which, of upstreams and endpoints.
+
+        level: How bad it is. Only errors count for the exit code.
+
+        detail: What was found.
+
+        mend: What to do about it.
+
+        code: What an error makes the command exit with.
+    """
+
+    about: str
+    name: str = ""
+    level: Literal["ok", "note", "warning", "error"] = "ok"
+    detail: str
+    mend: str = ""
+    code: int = 0
+
+
+def _error(about: str, error: BridgeError, *, name: str = "") -> Finding:
+    return Finding(
+        about=about,
+        name=name,
+        level="error",
+        detail=str(error),
+        code=error.exit_code,
+    )
+
+
+# --- the store ------------------------------------------------------------------------
+
+
+async def inspect_store(settings: Settings) -> Sequence[Finding]:
+    """Look whether there is a store, whether it may be used, and whether anybody works."""
+    from bridge.adapters.connection import inspect, wait_for
+    from bridge.adapters.runfile import read_run_file
+    from bridge.cli.output import say
+    from bridge.wiring import Office
+
+    if settings.redis_url is None and read_run_file(settings.data_dir) is None:
+        return [_built_in(settings)]
+    try:
+        async with Office(settings) as office:
+            warnings = await wait_for(
+                lambda: inspect(office.client, settings.namespace),
+                say=say,
+                sleep=asyncio.sleep,
+                tries=6,
+            )
+            now = await office.desk.clock()
+            heartbeat = await office.ledger.heartbeat()
+    except StoreUnavailable:
+        mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
+        detail = "it does not answer"
+        return [Finding(about="store", level="error", detail=detail, mend=mend, code=1)]
+    except BridgeError as error:
+        return [_error("store", error)]
+    where = "configured" if settings.redis_url else "built in"
+    found = [Finding(about="store", detail=f"{where}; answers, and evicts nothing")]
+    found += [Finding(about="store", level="warning", detail=one) for one in warnings]
+    return [*found, _workers(heartbeat, now)]
+
+
+def _built_in(settings: Settings) -> Finding:
+    from bridge.adapters.embedded import find_server
+
+    try:
+        find_server()
+    except BridgeError as error:
+        return _error("store", error)
+    detail = f"built in, in {settings.data_dir}; it does not run now"
+    return Finding(
+        about="store", level="note", detail=detail, mend="mjbridge up starts it"
+    )
+
+
+def _workers(heartbeat: float | None, now: float) -> Finding:
+    if heartbeat is not None and now - heartbeat < SILENT_AFTER:
+        return Finding(
+            about="workers", detail=f"they and beat run, seen {ago(heartbeat, now)}"
+        )
+    seen = f"none since {ago(heartbeat, now)}" if heartbeat else "none was ever seen"
+    mend = "mjbridge up runs them, or mjbridge worker and mjbridge beat"
+    return Finding(about="workers", level="warning", detail=seen, mend=mend)
+
+
+# --- upstreams ------------------------------------------------------------------------
+
+
+async def inspect_upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
+    """Look at the upstreams; if *online*, ask each whether it takes our key."""
+    from bridge.cli.up import HINT
+
+    if not settings.upstreams:
+        what, _, mend = HINT.partition(": ")
+        return [
+            Finding(about="upstream", level="error", detail=what, mend=mend, code=2)
+        ]
+    if not online:
+        return [
+            Finding(about="upstream", name=name, detail=_described(one))
+            for name, one in settings.upstreams.items()
+        ]
+    asked = (_ask(name, one) for name, one in settings.upstreams.items())
+    return await asyncio.gather(*asked)
+
+
+def _described(upstream: UpstreamSettings) -> str:
+    key = f"a key, sent as {upstream.auth}" if upstream.api_key else "no key"
+    return f"{host_of(upstream.base_url)}, {key}"
+
+
+async def _ask(name: str, settings: UpstreamSettings) -> Finding:
+    """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
+    from bridge.adapters.upstream import NOBODYS_ID
+    from bridge.ports import Complaint
+    from bridge.wiring import upstream_of
+
+    client = upstream_of(name, settings)
+    try:
+        answer = await client.fetch([NOBODYS_ID])
+    finally:
+        await client.aclose()
+    where = _described(settings)
+    if answer.complaint is None:
+        detail = (
+            f"{where}: it answers, and takes the key"
+            if settings.api_key
+            else f"{where}: it answers"
+        )
+        return Finding(about="upstream", name=name, detail=detail)
+    prefix = f"upstreams.{name}"
+    mends = {
+        Complaint.REFUSED: (
+            f"check {prefix}.api_key and {prefix}.auth (now {settings.auth})",
+            2,
+        ),
+        Complaint.MISPLACED: (
+            f"check {prefix}.base_url: this does not look like a gateway",
+            2,
+        ),
+        Complaint.THROTTLED: (f"it is busy; a lower {prefix}.rate_limit may help", 0),
+        Complaint.BROKEN: (
+            "it may be down; try again later, and check the base_url",
+            1,
+        ),
+    }
+    mend, code = mends[answer.complaint]
+    return Finding(
+        about="upstream",
+        name=name,
+        level="error" if code else "warning",
+        detail=f"{where}: {answer.detail or answer.complaint}",
+        mend=mend,
+        code=code,
+    )
+
+
+# --- endpoints ------------------------------------------------------------------------
+
+
+def inspect_endpoints(settings: Settings) -> Iterator[Finding]:
+    """Look whether each endpoint can be spoken to; nothing is sent."""
+    if not settings.endpoints:
+        mend = "BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
+        yield Finding(
+            about="endpoint", level="warning", detail="none: nobody is told", mend=mend
+        )
+    for name, endpoint in settings.endpoints.items():
+        yield _endpoint(name, endpoint)
+
+
+def _endpoint(name: str, settings: EndpointSettings) -> Finding:
+    """Make every request that an endpoint could be sent, and send none."""
+    from bridge.cli.rehearsal import occasion_of, rehearse
+    from bridge.core.event import EVENT_TYPES
+
+    endpoint = settings.to_endpoint(name)
+    now = time.time()
+    try:
+        for event_type in EVENT_TYPES:
+            rehearse(occasion_of(event_type, endpoint, at=now))
+    except BridgeError as error:
+        return _error("endpoint", error, name=name)
+    except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong
+        detail = f"no request can be made: {type(error).__name__}"
+        return Finding(
+            about="endpoint", name=name, level="error", detail=detail, code=2
+        )
+    where = f"{settings.kind} {masked(endpoint.url)}"
+    if endpoint.kind == "webhook" and not endpoint.secrets:
+        mend = f"endpoints.{name}.secrets lets the receiver know that events are yours"
+        return Finding(
+            about="endpoint",
+            name=name,
+            level="warning",
+            detail=f"{where}, not signed",
+            mend=mend,
+        )
+    signed = (
+        f", signed with {counted(len(endpoint.secrets), 'secret')}"
+        if endpoint.secrets
+        else ""
+    )
+    return Finding(about="endpoint", name=name, detail=f"{where}{signed}")

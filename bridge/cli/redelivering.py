@@ -1,0 +1,117 @@
+"""``redeliver``: once more, when somebody asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.cli.options import EndpointOption, Json
+from bridge.cli.output import emit, write
+from bridge.cli.words import counted, since
+from bridge.errors import Misconfigured, NotFound
+
+if TYPE_CHECKING:
+    from bridge.wiring import Office
+
+#: Redeliveries that are asked for side by side.
+WIDTH = 20
+
+
+def redeliver(
+    event_id: Annotated[
+        str | None, typer.Argument(metavar="EVENT_ID", show_default=False)
+    ] = None,
+    *,
+    endpoint: EndpointOption = None,
+    since_text: Annotated[
+        str | None,
+        typer.Option("--since", metavar="T", help="ISO 8601, or 45s, 90m, 2h, 3d ago."),
+    ] = None,
+    dead: Annotated[
+        bool, typer.Option("--dead", help="Only what was given up.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """
+    Send an event again, or all since a time.
+
+    Out of order, and marked webhook-redelivery: true. Asking twice sends once.
+    """
+    if (event_id is None) == (since_text is None):
+        msg = "redeliver what? Give an EVENT_ID, or --endpoint E with --since T"
+        raise Misconfigured(msg)
+    if event_id is None and endpoint is None:
+        msg = "redeliver to whom? --since goes with --endpoint E"
+        raise Misconfigured(msg)
+    from bridge.cli.office import check_endpoint, in_office
+
+    async def work(office: Office) -> None:
+        if endpoint is not None:
+            await check_endpoint(office, endpoint)
+        if event_id is not None:
+            pairs = await _of_event(office, event_id, endpoint)
+        else:
+            pairs = await _since(office, str(endpoint), since_text or "", dead=dead)
+        outcomes: Counter[str] = Counter()
+        for start in range(0, len(pairs), WIDTH):
+            some = pairs[start : start + WIDTH]
+            done = await asyncio.gather(
+                *(office.desk.redeliver(*pair, dead_only=dead) for pair in some)
+            )
+            for pair, (outcome, _) in zip(some, done, strict=True):
+                outcomes[outcome] += 1
+                if as_json:
+                    emit({"event": pair[0], "endpoint": pair[1], "result": outcome})
+        if not as_json:
+            write(_summary(outcomes))
+
+    in_office(work)
+
+
+async def _of_event(
+    office: Office, event_id: str, endpoint: str | None
+) -> list[tuple[str, str]]:
+    row = await office.ledger.event(event_id)
+    if row is None:
+        msg = f"no event {event_id[:64]!r} is kept; `mjbridge deliveries` lists those that are"
+        raise NotFound(msg)
+    names = [one.endpoint for one in row.deliveries if endpoint in {None, one.endpoint}]
+    if not names:
+        whom = f"endpoint {endpoint}" if endpoint else "any endpoint"
+        msg = f"event {event_id} was not for {whom}"
+        raise NotFound(msg)
+    return [(event_id, name) for name in names]
+
+
+async def _since(
+    office: Office, endpoint: str, text_: str, *, dead: bool
+) -> list[tuple[str, str]]:
+    """List what an endpoint was to be told since a time, the oldest first."""
+    cutoff = since(text_, await office.desk.clock())
+    found = []
+    async for row in office.ledger.deliveries(endpoint=endpoint):
+        if row.at < cutoff:
+            break
+        # Progress that was overtaken was given up for good reason.
+        if row.state == "dead" or (not dead and row.state != "superseded"):
+            found.append((row.event_id, endpoint))
+    return found[::-1]
+
+
+def _summary(outcomes: Counter[str]) -> str:
+    if not outcomes.total():
+        return "nothing to redeliver"
+    told = {
+        "queued": "queued again",
+        "open": "still on the way",
+        "skipped": "not dead, left alone",
+        "unknown": "no longer kept",
+    }
+    return ", ".join(
+        f"{counted(outcomes[name], 'delivery', 'deliveries')} {words}"
+        for name, words in told.items()
+        if outcomes[name]
+    )

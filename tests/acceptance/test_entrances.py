@@ -1,0 +1,69 @@
+"""The ways into a deployment for programs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from celery import Celery
+
+from bridge.adapters.embedded import broker_url_for
+from tests.acceptance.harness import NAMESPACE
+from tests.acceptance.scenery import Everyday
+from tests.acceptance.stage import row
+
+PROGRAM = """
+import asyncio
+import bridge
+
+first = bridge.track(["from-a-program"], upstream="program", metadata={"order": "77"})
+assert first.tracked == ("from-a-program",), first
+
+async def asynchronous():
+    return bridge.track(["from-a-program", "from-a-loop"], upstream="program")
+
+again = asyncio.run(asynchronous())
+assert (again.tracked, again.known) == (("from-a-loop",), ("from-a-program",)), again
+"""
+
+
+def test_a_program_tracks_with_or_without_a_loop_of_its_own(everyday: Everyday) -> None:
+    everyday.gateway.put(
+        row("from-a-program", "SUCCESS"), row("from-a-loop", "SUCCESS")
+    )
+
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=everyday.deployment.env, check=True
+    )
+
+    told = everyday.hooks.wait_for("/program", "task.succeeded", task="from-a-program")
+    assert told.data["metadata"] == {"order": "77"}
+    everyday.hooks.wait_for("/program", "task.succeeded", task="from-a-loop")
+
+
+def test_any_celery_producer_tracks_without_importing_the_bridge(
+    everyday: Everyday,
+) -> None:
+    """It knows the broker, the prefix of the deployment's keys, and a task's name."""
+    everyday.gateway.put(row("by-message", "SUCCESS"), row("with-more", "SUCCESS"))
+    producer = Celery(broker=broker_url_for(everyday.deployment.store.url))
+    producer.conf.broker_transport_options = {
+        "global_keyprefix": f"{{{NAMESPACE}}}:celery:"
+    }
+
+    with producer:
+        producer.send_task("mjbridge.track", [["by-message"], "producer"])
+        producer.send_task(
+            "mjbridge.track",
+            [["with-more", "with-more", " "]],  # refused as a whole: one is no id
+            {"upstream": "producer"},
+        )
+        producer.send_task(
+            "mjbridge.track",
+            [["with-more"]],
+            {"upstream": "producer", "metadata": {"order": "78"}},
+        )
+
+    everyday.hooks.wait_for("/producer", "task.succeeded", task="by-message")
+    told = everyday.hooks.wait_for("/producer", "task.succeeded", task="with-more")
+    assert told.data["metadata"] == {"order": "78"}

@@ -1,0 +1,85 @@
+"""How a worker and a beat begin, with a store that is not there, or not right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
+from tests.acceptance.stage import Gateway, Hooks, Stage, row
+from tests.waiting import until
+
+
+@pytest.fixture
+def gateway(stage: Stage) -> Gateway:
+    return stage.gateway()
+
+
+@pytest.fixture
+def hooks(stage: Stage) -> Hooks:
+    return stage.hooks()
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, gateway: Gateway, hooks: Hooks) -> Iterator[Deployment]:
+    """The smallest deployment there is; only its store runs."""
+    upstream = {**QUICK_UPSTREAM, "base_url": gateway.url}
+    with Deployment(
+        tmp_path,
+        upstreams={"default": upstream},
+        endpoints={"me": {"url": f"{hooks.url}/me"}},
+    ) as small:
+        yield small
+
+
+def test_a_store_that_is_away_is_waited_for_and_its_return_is_told(
+    deployment: Deployment, gateway: Gateway, hooks: Hooks
+) -> None:
+    gateway.put(row("early", "SUCCESS"))
+    deployment.track("early")
+    deployment.kill_store()
+    worker = deployment.start_worker(wait=False)
+    beat = deployment.start_beat()
+    for process in (worker, beat):
+        until(lambda process=process: process.says("waiting for it"), within_s=20)  # type: ignore[misc]
+        assert process.popen.poll() is None
+
+    deployment.restart_store()
+
+    for process in (worker, beat):
+        until(lambda process=process: process.says("the store is back"))  # type: ignore[misc]
+    hooks.wait_for("/me", "task.succeeded", within_s=20)
+    for process in (worker, beat):
+        assert "Traceback" not in process.log.read_text()
+
+
+@pytest.mark.parametrize("role", ["worker", "beat"])
+def test_a_store_that_evicts_is_refused_in_one_sentence(
+    deployment: Deployment, role: str
+) -> None:
+    with Redis.from_url(deployment.store.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+
+    process = deployment.start(role, role)
+
+    assert process.popen.wait(20) == 2
+    said = process.log.read_text()
+    assert "maxmemory-policy" in said
+    assert "noeviction" in said
+    assert "Traceback" not in said
+
+
+def test_a_store_of_another_version_is_refused_in_one_sentence(
+    deployment: Deployment,
+) -> None:
+    with Redis.from_url(deployment.store.url) as client:
+        client.set("{acc}:schema", "999")
+
+    process = deployment.start("worker", "worker")
+
+    assert process.popen.wait(20) == 2
+    assert "999" in process.log.read_text()
+    assert "Traceback" not in process.log.read_text()

@@ -1,0 +1,36 @@
+"""Conversations over real connections: a channel's requests, sent by the sender itself."""
+
+from __future__ import annotations
+
+import time
+
+from bridge.adapters.sender import Sender
+from bridge.channels.conversation import Channel, Occasion, Outcome, Remember
+from bridge.channels.request import Response
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Event
+
+
+async def tell(
+    channel: Channel, event: Event, to: Endpoint, *, at: float | None = None
+) -> Outcome:
+    """Tell an event to an endpoint, as a worker would."""
+    now = time.time()
+    talk = channel.tell(
+        Occasion(event=event, endpoint=to, at=now if at is None else at, started=now)
+    )
+    sender = Sender()
+    try:
+        step = next(talk)
+        while True:
+            response = (
+                Response(took=0.0)
+                if isinstance(step, Remember)
+                else await sender.send(to, step)
+            )
+            step = talk.send(response)
+    except StopIteration as ended:
+        outcome: Outcome = ended.value
+        return outcome
+    finally:
+        await sender.aclose()

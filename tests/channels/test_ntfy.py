@@ -1,0 +1,267 @@
+"""`bridge.channels.ntfy`: what a telephone shows, and what an ntfy server answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.channels import ntfy
+from bridge.channels.sample import sample_event
+from bridge.core.event import EVENT_TYPES, Event
+from tests.channels.cases import (
+    CASES,
+    DONE,
+    GRID_URL,
+    HOSTILE,
+    LANGUAGES,
+    NASTY_TEXTS,
+    NOW,
+    OPERATORS,
+    Talk,
+    converse,
+    endpoint,
+    events,
+    told,
+)
+from tests.channels.golden import check_golden
+from tests.platforms.loopback import HTML, Said, answering
+from tests.platforms.ntfy import TOPIC, Ntfy
+
+FINAL = CASES["succeeded_grid"]
+
+
+def tell(event: Event, server: Ntfy, **settings: Any) -> Talk:
+    to = endpoint("ntfy", server.url, **settings)
+    return converse(ntfy, event, to, answers=answering(server))
+
+
+def shown(event: Event, **settings: Any) -> dict[str, Any]:
+    """What subscribers get of an event."""
+    server = Ntfy()
+    talk = tell(event, server, **settings)
+    assert talk.meaning == "delivered", talk.outcome
+    assert server.refusals == []
+    (publication,) = server.published
+    return publication
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
+    to = endpoint("ntfy", f"https://ntfy.sh/{TOPIC}", language=language, events=["*"])
+
+    talk = converse(ntfy, CASES[case], to)
+
+    check_golden("ntfy", case, language, talk.requests)
+
+
+def test_a_picture_is_attached_and_opened_by_a_tap() -> None:
+    got = shown(FINAL)
+
+    assert (got["topic"], got["tags"]) == (TOPIC, ["white_check_mark"])
+    assert got["title"] == "Imagine finished · 47 s"
+    assert got["attach"] == got["click"] == GRID_URL
+    assert got["filename"] == "mj_1732257600123456.png"
+    assert [action["label"] for action in got["actions"]] == ["Open full size"]
+    assert "Next: U1 · U2" in got["message"]
+
+
+def test_videos_are_buttons_as_many_as_there_may_be() -> None:
+    labels = [action["label"] for action in shown(CASES["video"])["actions"]]
+
+    assert labels == ["Watch 1", "Watch 2", "Watch 3"]
+
+
+def test_failures_ring_and_success_does_what_is_usual() -> None:
+    assert shown(CASES["failed"])["priority"] == 4
+    assert shown(CASES["modal"])["priority"] == 4
+    assert shown(FINAL)["priority"] == 3
+    assert shown(CASES["cancelled"])["priority"] == 2
+
+
+def test_a_silent_endpoint_never_rings() -> None:
+    assert shown(CASES["failed"], silent=True)["priority"] == 2
+
+
+def test_without_pictures_there_is_a_link() -> None:
+    got = shown(FINAL, images="none")
+
+    assert "attach" not in got
+    assert got["click"] == GRID_URL
+
+
+@pytest.mark.parametrize("event", OPERATORS.values(), ids=OPERATORS)
+def test_operators_read_what_is_wrong(event: Event) -> None:
+    got = shown(event)
+
+    assert "connection refused, 10 times in a row" in got["message"]
+    assert "attach" not in got
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in EVENT_TYPES if "progress" not in kind]
+)
+def test_a_sample_says_that_it_is_one(kind: str) -> None:
+    got = shown(sample_event(kind, NOW), events=["*"])
+
+    assert "sample" in got["title"] + got["message"]
+
+
+def test_progress_is_not_told() -> None:
+    server = Ntfy()
+
+    talk = tell(CASES["progress_42"], server, events=["*"], progress="edit")
+
+    assert talk.meaning == "delivered"
+    assert talk.outcome.attempt.detail.startswith("skipped: ntfy cannot edit")
+    assert talk.requests == []
+
+
+def test_early_steps_are_told_to_those_who_asked_for_them() -> None:
+    assert shown(CASES["submitted"], events=["task.submitted"])["priority"] == 2
+    assert tell(CASES["submitted"], Ntfy()).requests == []
+
+
+@pytest.mark.parametrize(
+    ("url", "server", "topic"),
+    [
+        ("https://ntfy.sh/art", "https://ntfy.sh/", "art"),
+        ("https://ntfy.sh/art/", "https://ntfy.sh/", "art"),
+        ("https://home.example/push/art", "https://home.example/push/", "art"),
+        (
+            "http://127.0.0.1:8080/art?auth=QmU",
+            "http://127.0.0.1:8080/?auth=QmU",
+            "art",
+        ),
+    ],
+)
+def test_a_topics_url_says_where_its_server_is(
+    url: str, server: str, topic: str
+) -> None:
+    (request,) = converse(ntfy, FINAL, endpoint("ntfy", url)).requests
+
+    assert request.url == server
+    assert f'"topic":"{topic}"' in request.body.decode()
+
+
+def test_a_token_is_a_header_and_nothing_else() -> None:
+    to = endpoint("ntfy", "https://ntfy.sh/art", token="tk_s3cr3t")
+
+    (request,) = converse(ntfy, FINAL, to).requests
+
+    assert request.headers["authorization"] == "Bearer tk_s3cr3t"
+    assert b"tk_s3cr3t" not in request.body
+
+
+# --- any text -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_a_stranger_wrote_makes_a_message(event: Event) -> None:
+    got = shown(event, prompt_max=100_000)
+
+    assert got["title"]
+    assert "markdown" not in got
+
+
+@given(events(), st.sampled_from(LANGUAGES))
+def test_any_text_makes_a_publication_that_is_taken(
+    event: Event, language: str
+) -> None:
+    if event.type != "task.progress":
+        shown(event, language=language, prompt_max=5000, events=["*"])
+
+
+def test_what_people_wrote_is_what_people_read() -> None:
+    nasty = NASTY_TEXTS["markdown"]
+
+    got = shown(told("task.succeeded", replace(DONE, prompt=nasty)))
+
+    assert nasty in got["message"]
+
+
+def test_quotes_that_double_in_json_still_fit() -> None:
+    event = told("task.succeeded", replace(DONE, prompt='"' * 50_000))
+
+    assert len(shown(event, prompt_max=50_000)["message"]) > 3000
+
+
+# --- what ntfy answers ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("server", "settings", "reason"),
+    [
+        (Ntfy(tokens=frozenset({"tk_a"})), {}, "may not be published to"),
+        (Ntfy(tokens=frozenset({"tk_a"})), {"token": "tk_b"}, "the token is not valid"),
+        (Ntfy(reserved=frozenset({TOPIC})), {}, "may not be published to"),
+    ],
+    ids=["no token", "wrong token", "reserved"],
+)
+def test_who_may_not_publish_is_told_why(
+    server: Ntfy, settings: dict[str, str], reason: str
+) -> None:
+    talk = tell(FINAL, server, **settings)
+
+    assert talk.meaning == "gone"
+    assert reason in talk.outcome.attempt.detail
+    assert "://" not in talk.outcome.attempt.detail
+
+
+def test_too_many_messages_wait_as_long_as_ntfy_says() -> None:
+    server = Ntfy(most_per_minute=1, clock=lambda: 0.0)
+    tell(FINAL, server)
+
+    talk = tell(CASES["failed"], server)
+
+    assert talk.meaning == "failed"
+    assert talk.outcome.attempt.retry_after == 7
+
+
+def test_a_server_without_attachments_gets_the_words() -> None:
+    server = Ntfy(attachments=False)
+
+    assert tell(FINAL, server).meaning == "delivered"
+    (got,) = server.published
+    assert got["title"] == "Imagine finished · 47 s"
+    assert "attach" not in got
+
+
+def test_what_is_too_large_is_said_shorter() -> None:
+    server = Ntfy()
+    server.faults += [Said(status=413)] * 2
+
+    assert tell(FINAL, server).meaning == "delivered"
+    assert len(server.published[0]["message"]) <= 500
+
+
+def test_what_is_never_taken_is_given_up() -> None:
+    server = Ntfy()
+    server.faults += [Said(status=400, body=b'{"error":"invalid request"}')] * 3
+
+    talk = tell(FINAL, server)
+
+    assert talk.meaning == "hopeless"
+    assert talk.outcome.attempt.detail == "ntfy answered HTTP 400: invalid request"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(Said(status=200, body=HTML), id="a page with 200"),
+        pytest.param(Said(status=502, body=HTML), id="a proxy's page"),
+        pytest.param(Said(status=404), id="another server"),
+        pytest.param(Said(lost=True), id="nothing"),
+        pytest.param(Said(status=500, body=b"[1]"), id="other JSON"),
+    ],
+)
+def test_what_is_not_a_yes_is_tried_again(said: Said) -> None:
+    server = Ntfy()
+    server.faults.append(said)
+
+    assert tell(FINAL, server).meaning == "failed"
+    assert tell(FINAL, server).meaning == "delivered"

@@ -1,0 +1,157 @@
+"""Commands as a person runs them: processes of their own, with an environment of their own."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bridge.adapters.subprocesses import kill_group
+from bridge.cli.app import run
+from tests.waiting import until
+
+COMMAND = (sys.executable, "-m", "bridge.cli")
+
+#: Seconds that a command may take on a machine that has other things to do.
+PATIENCE_S = 30.0
+
+
+#: Importing what a command needs takes a second of processor time, and there are a hundred
+#: commands: they are forked from a process that has done it. What is wrong with a command
+#: that begins from nothing, the tests that `Shell.running` one would tell.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "bridge.cli.app",
+        "bridge.cli.office",
+        "bridge.cli.checking",
+        "bridge.sandbox.console",
+    ]
+)
+
+
+def _become(
+    args: Sequence[str], folder: Path, env: Mapping[str, str], streams: Sequence[Path]
+) -> None:
+    for number, stream in enumerate(streams):
+        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT
+        os.dup2(os.open(stream, flags, 0o600), number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.stdin = os.fdopen(0, closefd=False)
+    code = run(args)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Running:
+    """A command that runs until it is told to end; what it says goes to two files."""
+
+    process: subprocess.Popen[bytes]
+    out_file: Path
+    err_file: Path
+
+    @property
+    def out(self) -> str:
+        return self.out_file.read_text(errors="replace")
+
+    @property
+    def err(self) -> str:
+        return self.err_file.read_text(errors="replace")
+
+    def says(self, words: str, *, within_s: float = PATIENCE_S) -> None:
+        until(lambda: words in self.out + self.err, within_s=within_s)
+
+    def interrupt(self, signum: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(signum)
+        return self.process.wait(PATIENCE_S)
+
+
+@dataclass
+class Shell:
+    """A directory and an environment to run commands in."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.upper().startswith("BRIDGE_") and name != "NO_COLOR"
+        }
+        return {**kept, "PYTHONUNBUFFERED": "1", **self.variables}
+
+    def run(self, *args: str, stdin: str | bytes = b"", **variables: str) -> Ran:
+        """Run a command to its end, in a process that need not import everything anew."""
+        self.count += 1
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        streams = [
+            self.folder / f"{self.count}-{kind}" for kind in ("in", "out", "err")
+        ]
+        streams[0].write_bytes(given)
+        process = _FORKS.Process(
+            target=_become, args=(args, self.folder, self.env | variables, streams)
+        )
+        process.start()
+        process.join(PATIENCE_S)
+        if process.exitcode is None:
+            process.kill()
+        out, err = (stream.read_text(errors="replace") for stream in streams[1:])
+        for stream in streams:
+            stream.unlink()
+        assert process.exitcode is not None, f"{args} did not end: {out}{err}"
+        return Ran(process.exitcode, out, err)
+
+    @contextmanager
+    def running(self, *args: str, **variables: str) -> Iterator[Running]:
+        """Run a command for as long as the context lasts; nothing of it is left."""
+        self.count += 1
+        out_file, err_file = (
+            self.folder / f"{self.count}-{args[0]}.{kind}" for kind in ("out", "err")
+        )
+        with out_file.open("wb") as out, err_file.open("wb") as err:
+            process = subprocess.Popen(
+                [*COMMAND, *args],
+                cwd=self.folder,
+                env=self.env | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        try:
+            yield Running(process, out_file, err_file)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+            kill_group(process)
+            process.wait()

@@ -1,0 +1,227 @@
+"""What is wrong with a command is one clear line on stderr, and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from itertools import chain
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from bridge import __version__
+from bridge.cli.app import run
+from tests.cli.commands import COMMAND, Ran, Shell
+
+KEY = {"BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-never-shown"}
+
+
+def complaint(ran: Ran) -> str:
+    """The one line that a refused command says."""
+    assert ran.out == ""
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("mjbridge: ")
+    return ran.err
+
+
+def test_the_version_is_told(shell: Shell) -> None:
+    assert shell.run("--version") == Ran(0, f"mjbridge {__version__}\n", "")
+
+
+def test_help_names_every_command(shell: Shell) -> None:
+    ran = shell.run("--help")
+
+    assert ran.code == 0
+    commands = (
+        "up worker beat track untrack tasks show watch endpoints deliveries redeliver "
+        "preview check sandbox listen"
+    )
+    told = re.findall(r"^│ ([a-z]+) ", ran.out, re.MULTILINE)
+    assert set(commands.split()) <= set(told)
+
+
+WRONG = [
+    (["bogus"], "bogus"),
+    (["track"], "no task id"),
+    (["track", "--wat", "1"], "--wat"),
+    (["track", ""], "blank"),
+    (["track", "1", "x" * 129], "at most 128"),
+    (["track", "1 2"], "white space"),
+    (["track", "--meta", "order", "1"], "K=V"),
+    (["track", "--file", "missing.txt"], "missing.txt"),
+    (["tasks", "--status", "DONE"], "IN_PROGRESS"),
+    (["deliveries", "--state", "gone"], "superseded"),
+    (["preview", "task.done", "--endpoint", "me"], "task.succeeded"),
+    (["preview", "task.succeeded"], "--endpoint"),
+    (["redeliver"], "EVENT_ID"),
+    (["redeliver", "--since", "2h"], "--endpoint"),
+    (["worker", "--concurrency", "0"], "--concurrency"),
+    (["listen", "--secret", "whsec_!"], "malformed"),
+    (["sandbox", "--speed", "0"], "speed"),
+    (["up"], "mjbridge up --sandbox"),
+    (["endpoints", "pause"], "NAME"),
+]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"), WRONG, ids=[" ".join(args)[:30] for args, _ in WRONG]
+)
+def test_wrong_usage_is_one_line_and_exit_2(
+    here: pytest.CaptureFixture[str], args: list[str], words: str
+) -> None:
+    code = run(args)
+
+    assert words in complaint(Ran(code, *here.readouterr()))
+    assert code == 2
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> pytest.CaptureFixture[str]:
+    """A stand-in for a command's own process: ours, in a directory where nothing is configured."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.upper().startswith("BRIDGE_")]:
+        monkeypatch.delenv(name)
+    return capsys
+
+
+def test_ids_that_are_not_text_are_refused(shell: Shell) -> None:
+    ran = shell.run("track", "-", stdin=b"1730621826053455\n\xff\xfe\n")
+
+    assert "UTF-8" in complaint(ran)
+    assert ran.code == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"BRIDGE_ENDPOINTS__ME__URL": "example.com/x"}, "endpoints.me.url"),
+        (
+            {
+                "BRIDGE_ENDPOINTS__ME__URL": "https://example.com/x",
+                "BRIDGE_ENDPOINTS__ME__SECRETS": '["whsec_never-shown!"]',
+            },
+            "malformed",
+        ),
+        ({"BRIDGE_LOG_LEVLE": "info"}, "log_level"),
+    ],
+    ids=["a URL without a scheme", "a malformed secret", "an unknown setting"],
+)
+def test_wrong_settings_are_one_line_that_says_where(
+    shell: Shell, variables: dict[str, str], words: str
+) -> None:
+    ran = shell.run("check", **KEY, **variables)
+
+    assert words in complaint(ran)
+    assert "never-shown" not in ran.err
+    assert ran.code == 2
+
+
+def test_toml_syntax_is_told_with_its_line(shell: Shell) -> None:
+    (shell.folder / "bridge.toml").write_text('progress_step = 10\nlog_level = "info\n')
+
+    ran = shell.run("tasks")
+
+    assert "bridge.toml, line 2" in complaint(ran)
+    assert ran.code == 2
+
+
+def test_several_wrong_settings_are_told_at_once(shell: Shell) -> None:
+    ran = shell.run("worker", BRIDGE_LOG_LEVEL="loud", BRIDGE_PROGRESS_STEP="0")
+
+    assert ran.code == 2
+    assert len(ran.err.splitlines()) == 3
+    assert "log_level" in ran.err
+    assert "progress_step" in ran.err
+
+
+def test_an_unknown_upstream_is_refused_with_those_that_are_known(
+    office: Shell,
+) -> None:
+    ran = office.run("track", "1", "--upstream", "nowhere")
+
+    assert "default" in complaint(ran)
+    assert ran.code == 2
+
+
+def test_without_a_store_a_command_waits_a_little_and_says_how_to_start_one(
+    shell: Shell,
+) -> None:
+    began = monotonic()
+    ran = shell.run("tasks", **KEY)
+
+    assert 3 <= monotonic() - began < 12
+    assert "mjbridge up" in complaint(ran)
+    assert ran.code == 1
+
+
+def test_what_was_never_configured_or_tracked_is_not_found(office: Shell) -> None:
+    for args in (
+        ["show", "404"],
+        ["endpoints", "pause", "nobody"],
+        ["redeliver", "evt_404"],
+    ):
+        ran = office.run(*args)
+        assert args[-1] in complaint(ran)
+        assert ran.code == 1
+
+
+def test_check_says_what_is_wrong_and_how_to_mend_it(shell: Shell) -> None:
+    ran = shell.run("check", "--json")
+
+    assert ran.code == 2
+    assert all(chain.from_iterable((row["check"], row["detail"]) for row in ran.rows))
+    [upstream] = [row for row in ran.rows if row["check"] == "upstream"]
+    assert upstream["level"] == "error"
+    assert "BRIDGE_UPSTREAMS__DEFAULT__API_KEY" in upstream["mend"]
+
+
+def test_check_of_a_store_that_is_away_is_exit_1(shell: Shell) -> None:
+    ran = shell.run("check", **KEY, BRIDGE_REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert ran.code == 1
+    assert "✗ store" in ran.out
+
+
+def test_preview_shows_the_exact_request_and_no_secret(shell: Shell) -> None:
+    variables = {
+        **KEY,
+        "BRIDGE_ENDPOINTS__ME__URL": "https://example.com/hooks/T0/never-shown",
+        "BRIDGE_ENDPOINTS__ME__SECRETS": '["never-shown-either"]',
+        "BRIDGE_ENDPOINTS__ME__HEADERS": '{"X-Team": "art", "Authorization": "never-shown"}',
+    }
+    told = shell.run("preview", "task.succeeded", "--endpoint", "me", **variables)
+    as_json = shell.run(
+        "preview", "task.succeeded", "--endpoint", "me", "--json", **variables
+    )
+
+    assert told.code == as_json.code == 0
+    assert "never-shown" not in told.out + as_json.out
+    assert told.out.startswith("POST https://example.com/hooks/…\n")
+    assert "webhook-signature: v1," in told.out
+    assert "x-team: art" in told.out
+    [row] = as_json.rows
+    assert row["headers"]["webhook-id"].startswith("evt_")
+    assert '"type":"task.succeeded"' in row["body"]
+
+
+def test_a_reader_that_has_gone_is_no_reason_to_complain(office: Shell) -> None:
+    office.run("track", "-", stdin="\n".join(str(n) for n in range(1000, 4000)))
+    with subprocess.Popen(
+        [*COMMAND, "tasks", "--json"],
+        cwd=office.folder,
+        env=office.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(20) == 1

@@ -1,0 +1,280 @@
+"""
+Whatever happens, in whatever order: at most one attempt per lane is under way, events of
+a lane come in their order, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from itertools import count
+from typing import Any, TypeVar, cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from redis.asyncio import Redis
+
+from bridge.adapters.connection import connect
+from bridge.adapters.desk import Desk
+from bridge.adapters.ledger import Ledger
+from bridge.adapters.store import RedisStore
+from bridge.core.endpoint import Rate
+from bridge.core.event import Event
+from bridge.ports import Delivery
+from tests.contract.ageing import let_pass
+from tests.contract.anatomy import examine
+from tests.contract.bench import Bench, endpoint
+from tests.contract.conftest import RETENTION, fake_bench
+
+Result = TypeVar("Result")
+
+NAMES = st.sampled_from(["a", "b"])
+LANES = st.sampled_from(["u", "v", "w"])
+KINDS = st.sampled_from(["task.started", "task.progress", "task.progress"])
+SECONDS = st.sampled_from([0.5, 6.0, 31.0, 65.0, 400.0])
+ANY = st.integers(0, 1000)
+
+
+class History(RuleBasedStateMachine):
+    """Two endpoints, three tasks, and workers that do what they like."""
+
+    bench: Bench
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.now = 0.0
+        self.told: list[Event] = []
+        self.given_up: set[tuple[str, str]] = set()
+        self.claims: list[Delivery] = []
+        self.leases: dict[tuple[str, str], float] = {}
+        self.reached: dict[tuple[str, str], int] = {}
+        self.run(self.make())
+        limits = endpoint("a", concurrency=2, rate=Rate(per_second=5.0, burst=5.0))
+        self.run(self.bench.desk.configure([limits, endpoint("b")]))
+
+    async def make(self) -> None:
+        raise NotImplementedError
+
+    async def unmake(self) -> None:
+        """Close what `make` opened."""
+
+    async def examine(self) -> None:
+        """Look at the store from inside."""
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self.runner.run(work)
+
+    # --- what can happen --------------------------------------------------------------
+
+    @rule(lane=LANES, kind=KINDS, both=st.booleans(), name=NAMES)
+    def tell(self, lane: str, kind: str, both: bool, name: str) -> None:
+        names = ["a", "b"] if both else [name]
+        self.told.append(self.run(self.bench.tell(lane, kind, to=names)))
+
+    @rule(limit=st.integers(1, 5), slow_limit=st.integers(0, 5))
+    def claim(self, limit: int, slow_limit: int) -> None:
+        claimed = self.run(self.bench.claim(limit=limit, slow_limit=slow_limit))
+        assert len(claimed) <= limit
+        assert sum(one.slow for one in claimed) <= slow_limit
+        assert all(one.crashes == 0 for one in claimed)
+        self.note(claimed)
+
+    @rule()
+    def claim_suspect(self) -> None:
+        claimed = self.run(self.bench.claim(alone=True))
+        assert len(claimed) <= 1
+        assert all(one.crashes > 0 for one in claimed)
+        self.note(claimed)
+
+    def note(self, claimed: list[Delivery]) -> None:
+        for one in claimed:
+            lane = one.endpoint, one.lane
+            assert self.leases.get(lane, 0.0) <= self.now + 0.5, "two in flight"
+            self.leases[lane] = self.now + 25.0
+            if not one.redelivery:
+                assert one.event.sequence >= self.reached.get(lane, 0), "out of order"
+                self.reached[lane] = one.event.sequence
+            self.claims.append(one)
+
+    def settled(self, which: int) -> Delivery | None:
+        if not self.claims:
+            return None
+        return self.claims.pop(which % len(self.claims))
+
+    def free(self, one: Delivery, took_effect: bool) -> None:
+        if took_effect:
+            self.leases.pop((one.endpoint, one.lane), None)
+
+    @rule(which=ANY, keep=st.booleans())
+    def succeed(self, which: int, keep: bool) -> None:
+        if (one := self.settled(which)) is not None:
+            self.free(one, self.run(self.bench.succeed(one)))
+            if keep:  # to be settled again
+                self.claims.append(one)
+
+    @rule(
+        which=ANY,
+        status=st.sampled_from([404, 500, None]),
+        again_in=st.sampled_from([0.0, 5.0, 300.0]),
+        hold=st.sampled_from([0.0, 0.0, 30.0]),
+    )
+    def fail(
+        self, which: int, status: int | None, again_in: float, hold: float
+    ) -> None:
+        if (one := self.settled(which)) is not None:
+            failing = self.bench.fail(one, status=status, again_in=again_in, hold=hold)
+            self.free(one, self.run(failing))
+
+    @rule(which=ANY)
+    def kill(self, which: int) -> None:
+        if (one := self.settled(which)) is not None:
+            took_effect = self.run(self.bench.kill(one))
+            self.free(one, took_effect)
+            if took_effect:
+                self.given_up.add((one.event.id, one.endpoint))
+
+    @rule(which=ANY)
+    def hand_back(self, which: int) -> None:
+        if (one := self.settled(which)) is not None:
+            self.free(one, self.run(self.bench.hand_back(one)))
+
+    @rule(which=ANY)
+    def disable(self, which: int) -> None:
+        if (one := self.settled(which)) is not None:
+            self.free(one, self.run(self.bench.disable(one)))
+
+    @rule()
+    def crash(self) -> None:
+        self.claims.clear()
+
+    @rule(seconds=SECONDS)
+    def wait(self, seconds: float) -> None:
+        self.run(self.bench.let_pass(seconds))
+        self.now += seconds
+        self.run(self.bench.desk.tidy(10))
+
+    @rule(name=NAMES, what=st.sampled_from(["pause", "resume"]))
+    def switch(self, name: str, what: Any) -> None:  # noqa: ANN401
+        self.run(self.bench.desk.switch(name, what))
+
+    @rule(which=ANY, name=NAMES)
+    def redeliver(self, which: int, name: str) -> None:
+        if self.told:
+            event = self.told[which % len(self.told)]
+            self.run(self.bench.desk.redeliver(event.id, name))
+
+    @rule(name=NAMES)
+    def bury_one(self, name: str) -> None:
+        waiting = self.run(self.bench.desk.open_at(name, 1))
+        if self.run(self.bench.desk.bury(waiting, "why")):
+            self.given_up.add((waiting[0].event.id, name))
+
+    # --- what is true all the same ----------------------------------------------------
+
+    @invariant()
+    def the_store_is_sound(self) -> None:
+        if hasattr(self, "bench"):
+            self.run(self.examine())
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.drain())
+        finally:
+            self.run(self.unmake())
+            self.runner.close()
+
+    async def drain(self) -> None:
+        """Let everything come to its end: nothing may be left, or have vanished."""
+        for name in "ab":
+            await self.bench.desk.switch(name, "resume")
+        for _ in range(200):
+            await self.bench.let_pass(301.0)
+            await self.bench.desk.tidy(10)
+            claimed = await self.bench.claim() + await self.bench.claim(alone=True)
+            for one in claimed:
+                await self.bench.succeed(one)
+            open_ = [await self.bench.desk.open_at(name, 1) for name in "ab"]
+            if not claimed and not any(open_):
+                break
+        for event in self.told:
+            row = await self.bench.ledger.event(event.id)
+            assert row is not None
+            for one in row.deliveries:
+                allowed = {"delivered"}
+                if event.is_progress:
+                    allowed.add("superseded")
+                if (event.id, one.endpoint) in self.given_up:
+                    allowed.add("dead")
+                assert one.state in allowed, (event, one)
+
+
+class FakeHistory(History):
+    async def make(self) -> None:
+        self.bench = fake_bench()
+
+
+def real_history(redis_url: str, namespace: str) -> type[History]:
+    numbers = count()
+
+    class RealHistory(History):
+        async def make(self) -> None:
+            self.client = connect(redis_url)
+            self.raw = cast("Redis", self.client)
+            names = {"namespace": f"{namespace}-{next(numbers)}"}
+            self.namespace = names["namespace"]
+
+            async def pass_time(seconds: float) -> None:
+                await let_pass(self.raw, self.namespace, seconds)
+
+            self.bench = Bench(
+                name="real",
+                store=RedisStore(self.client, **names, retention=RETENTION),
+                desk=Desk(self.client, **names, retention=RETENTION),
+                ledger=Ledger(self.client, **names),
+                let_pass=pass_time,
+            )
+
+        async def examine(self) -> None:
+            await examine(self.raw, self.namespace)
+
+        async def unmake(self) -> None:
+            keys = [
+                key
+                async for key in self.raw.scan_iter(
+                    match=f"{{{self.namespace}}}*", count=1000
+                )
+            ]
+            if keys:
+                await self.raw.delete(*keys)
+            await self.client.aclose()
+
+    return RealHistory
+
+
+def run(machine: Callable[[], History], *, examples: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_any_history_of_the_fake_store_is_sound() -> None:
+    run(FakeHistory, examples=100)
+
+
+@pytest.mark.timeout(120)
+def test_any_history_of_the_real_store_is_sound(redis_url: str, namespace: str) -> None:
+    run(real_history(redis_url, namespace), examples=25)

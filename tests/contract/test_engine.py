@@ -1,0 +1,284 @@
+"""The real store only: its scripts, its memory, its clock, and many clients at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+from redis.asyncio import Redis
+
+from bridge.adapters.connection import Client, connect, inspect
+from bridge.adapters.scripts import NAMES, source
+from bridge.core.change import Held
+from bridge.core.endpoint import Rate
+from bridge.core.task import TaskKey
+from bridge.errors import StoreUnavailable
+from bridge.ports import Look, Telling
+from bridge.sweep import sweep
+from tests.contract.ageing import let_pass
+from tests.contract.anatomy import contents, examine
+from tests.contract.bench import Bench, endpoint
+from tests.contract.conftest import RETENTION
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[Redis]:
+    made = cast("Redis", connect(redis_url))
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def full(client: Redis) -> AsyncIterator[None]:
+    """Use the store's memory up."""
+    before = (await client.config_get("maxmemory"))["maxmemory"]
+    await client.config_set("maxmemory", 1)
+    yield
+    await client.config_set("maxmemory", before)
+
+
+# --- scripts --------------------------------------------------------------------------
+
+
+async def test_the_store_may_forget_the_scripts(real: Bench, client: Redis) -> None:
+    await client.script_flush()
+    event = await real.tell("u")
+    await client.script_flush()
+
+    assert await real.claimed() == [event.id]
+
+
+def test_every_script_says_what_it_reads_and_writes() -> None:
+    for name in NAMES:
+        assert "ARGV" in source(name).partition("local P = KEYS[1]")[2]
+
+
+def test_every_script_begins_with_its_flags() -> None:
+    for name in NAMES:
+        assert source(name).startswith("#!lua")
+
+
+# --- memory ---------------------------------------------------------------------------
+
+
+async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.track("1")
+    claim = await real.claim_tasks()
+    (due,) = claim.tasks
+    event = real.event("task.started", due, at=claim.now)
+    telling = Telling(event=event, endpoints=("a", "b"))
+    look = Look(due=due, held=Held(digest="x"), next_in=5.0, telling=telling)
+    limit = (await client.config_get("maxmemory"))["maxmemory"]
+    before = await contents(client, namespace)
+    await client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="memory"):
+            await real.store.record([look])
+        assert await contents(client, namespace) == before
+    finally:
+        await client.config_set("maxmemory", limit)
+
+    assert (await real.store.record([look])).applied == [True]
+
+
+@pytest.mark.usefixtures("full")
+async def test_nothing_new_is_tracked_when_memory_is_full(real: Bench) -> None:
+    with pytest.raises(StoreUnavailable, match="memory"):
+        await real.track("1")
+
+
+async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    connected = cast("Client", client)
+    await inspect(connected, namespace)
+    await real.desk.configure([endpoint()])
+    old = await real.tell("old")
+    await real.desk.switch("a", "pause")
+    await real.let_pass(RETENTION + 10.0)
+    new = await real.tell("new")
+    limit = (await client.config_get("maxmemory"))["maxmemory"]
+    await client.config_set("maxmemory", 1)
+    try:
+        await client.script_flush()
+        await sweep(real.desk, [endpoint()], retention=RETENTION)
+        await real.desk.switch("a", "resume")
+        await inspect(connected, namespace)
+        delivery = await real.claim_one()
+        assert await real.succeed(delivery)
+    finally:
+        await client.config_set("maxmemory", limit)
+
+    assert [await real.state(old), await real.state(new)] == ["dead", "delivered"]
+    await examine(client, namespace)
+
+
+async def test_polling_pauses_when_memory_is_nearly_full(
+    real: Bench, client: Redis
+) -> None:
+    await real.track("1")
+    limit = (await client.config_get("maxmemory"))["maxmemory"]
+    used = (await client.info("memory"))["used_memory"]
+    try:
+        await client.config_set("maxmemory", int(used / 0.9))
+        share = await real.desk.watch_memory()
+        assert share == pytest.approx(0.9, abs=0.05)
+        assert await real.due() == []
+        await client.config_set("maxmemory", used * 2)
+        await real.desk.watch_memory()
+        assert await real.due() == ["1"]
+        await client.config_set("maxmemory", 0)
+        assert await real.desk.watch_memory() is None
+    finally:
+        await client.config_set("maxmemory", limit)
+
+
+# --- one clock ------------------------------------------------------------------------
+
+
+async def test_leases_from_before_the_clock_was_set_back_are_over(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.desk.configure([endpoint(concurrency=1)])
+    await real.track("1")
+    await real.tell("u")
+    await real.claim_one()
+    assert await real.due() == ["1"]
+    await let_pass(client, namespace, -10_000.0)
+    await real.tell("v")
+
+    assert len(await real.claim()) == 1
+    assert (await real.store.claim_deliveries(limit=0, slow_limit=0)).suspects is False
+    assert await real.due() == ["1"]
+
+
+async def test_what_is_fresh_is_claimed_even_if_the_clock_was_set_back(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    event = await real.tell("u")
+    await let_pass(client, namespace, -5.0)
+    await real.tell("v", to=["b"])  # something makes the store look
+
+    assert event.id not in await real.claimed()
+    await real.desk.tidy(1)
+    assert await real.claimed() == [event.id]
+
+
+async def test_a_clock_that_was_set_back_adds_and_takes_no_tokens(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.desk.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
+    for number in range(3):
+        await real.tell(f"u{number}")
+    await real.claim(limit=1)
+    await let_pass(client, namespace, -10_000.0)
+    await real.desk.tidy(1)
+
+    assert len(await real.claim()) == 1
+
+
+async def test_a_hold_from_before_the_clock_was_set_back_is_over(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.desk.configure([endpoint()])
+    await real.tell("u")
+    await real.fail(await real.claim_one(), hold=60.0)
+    await let_pass(client, namespace, -100_000.0)
+    fresh = await real.tell("v")
+    await real.desk.tidy(1)
+
+    assert await real.claimed() == [fresh.id]
+
+
+# --- many at once ---------------------------------------------------------------------
+
+
+async def test_a_task_is_claimed_by_one_of_many_pollers(real: Bench) -> None:
+    await real.track(*(str(number) for number in range(40)))
+    claims = await asyncio.gather(*(real.due() for _ in range(8)))
+
+    ids = [task_id for claim in claims for task_id in claim]
+    assert len(ids) == len(set(ids)) == 40
+
+
+async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None:
+    await real.track("1")
+    claim = await real.claim_tasks()
+    (due,) = claim.tasks
+    looks = [
+        Look(
+            due=due,
+            held=Held(digest=str(number)),
+            next_in=5.0,
+            telling=Telling(
+                event=real.event("task.started", due, at=claim.now), endpoints=("a",)
+            ),
+        )
+        for number in range(8)
+    ]
+    recorded = await asyncio.gather(*(real.store.record([look]) for look in looks))
+
+    assert sum(one.applied[0] for one in recorded) == 1
+    assert len(await real.ledger.story("u:1")) == 1
+
+
+async def test_a_delivery_is_claimed_by_one_of_many_workers(real: Bench) -> None:
+    await real.desk.configure([endpoint(concurrency=100)])
+    await real.prove("a")
+    events = {(await real.tell(f"u{number}")).id for number in range(40)}
+    claims = await asyncio.gather(*(real.claim(limit=10) for _ in range(8)))
+
+    ids = [delivery.event.id for claim in claims for delivery in claim]
+    assert len(ids) == 40
+    assert set(ids) == events
+
+
+async def test_a_body_is_kept_once_however_many_hear_of_it(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.tell("u", to=[f"e{number}" for number in range(20)])
+    keys = await contents(client, namespace)
+
+    assert sum("…" in str(value) for value in keys.values()) == 1
+
+
+async def test_nothing_is_left_of_what_was_forgotten(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.desk.configure([endpoint()])
+    await real.tell("u", "task.submitted")
+    await real.tell("u", "task.started")
+    await real.fail(await real.claim_one(), again_in=0.0)
+    await real.kill(await real.claim_one())
+    await real.succeed(await real.claim_one())
+    await real.desk.untrack(TaskKey("u", "1"))
+    await real.let_pass(RETENTION + 10.0)
+    await real.desk.tidy(100)
+    await real.desk.forget_endpoint("a")
+
+    assert set(await contents(client, namespace)) <= {"stats", "upstream:u"}
+
+
+async def test_an_event_that_is_gone_holds_up_nothing(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.desk.configure([endpoint()])
+    gone = await real.tell("u", "task.submitted")
+    after = await real.tell("u", "task.started")
+    await client.delete(f"{{{namespace}}}:event:{gone.id}")
+
+    assert await real.claim() == []
+    assert await real.claimed() == [after.id]
+
+
+async def test_a_task_that_is_gone_holds_up_nothing(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.track("1", "2")
+    await client.delete(f"{{{namespace}}}:task:u:1")
+
+    assert await real.due() == ["2"]

@@ -1,0 +1,268 @@
+"""Claims are leases: whoever dies is replaced, and whoever was replaced is not believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.core.delivery import Fate, Verdict
+from bridge.ports import Settlement
+from tests.contract.bench import Bench, attempted, endpoint
+
+#: Longer than the lease of an endpoint with the default timeout.
+LEASE = 31.0
+
+
+async def test_a_claim_has_one_winner(bench: Bench) -> None:
+    await bench.tell("u")
+
+    assert [len(await bench.claim()), len(await bench.claim())] == [1, 0]
+
+
+async def test_a_claim_lasts_as_long_as_its_lease(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    await bench.tell("u")
+    await bench.claim_one()
+    await bench.let_pass(24.0)
+
+    assert await bench.claim() == []
+    assert not (await bench.store.claim_deliveries(limit=9, slow_limit=9)).suspects
+
+
+async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    await bench.tell("u")
+    await bench.claim_one()
+
+    claim = await bench.store.claim_deliveries(limit=9, slow_limit=9)
+
+    assert claim.next_in == pytest.approx(25.0, abs=0.5)
+
+
+async def test_a_delivery_whose_worker_died_is_claimed_alone(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    dead = await bench.tell("u")
+    await bench.claim_one()
+    await bench.let_pass(LEASE)
+    other = await bench.tell("v")
+
+    claim = await bench.store.claim_deliveries(limit=9, slow_limit=9)
+    assert [one.event.id for one in claim.deliveries] == [other.id]
+    assert claim.suspects
+    suspect = await bench.claim_one(alone=True)
+    assert (suspect.event.id, suspect.crashes) == (dead.id, 1)
+
+
+async def test_suspects_are_claimed_one_at_a_time_over_all_processes(
+    bench: Bench,
+) -> None:
+    await bench.desk.configure([endpoint()])
+    for lane in "uv":
+        await bench.tell(lane)
+    await bench.claim()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+
+    first = await bench.claim_one(alone=True)
+    assert await bench.claim(alone=True) == []
+    await bench.succeed(first)
+    assert (await bench.claim_one(alone=True)).lane != first.lane
+
+
+async def test_a_suspect_that_dies_makes_room_for_the_next(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    for lane in "uv":
+        await bench.tell(lane)
+    await bench.claim()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    first = await bench.claim_one(alone=True)
+    await bench.let_pass(LEASE)
+
+    assert (await bench.claim_one(alone=True)).lane != first.lane
+
+
+async def test_every_claim_that_nothing_came_of_is_counted(bench: Bench) -> None:
+    await bench.tell("u")
+    await bench.claim_one()
+    for crashes in (1, 2, 3):
+        await bench.let_pass(LEASE)
+        await bench.claim()
+        assert (await bench.claim_one(alone=True)).crashes == crashes
+
+
+async def test_a_recorded_attempt_clears_the_suspicion(bench: Bench) -> None:
+    await bench.tell("u")
+    await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    await bench.fail(await bench.claim_one(alone=True), again_in=1.0)
+    await bench.let_pass(1.1)
+
+    again = await bench.claim_one()
+    assert (again.crashes, again.attempts) == (0, 1)
+
+
+async def test_a_delivery_that_is_handed_back_can_be_claimed_at_once(
+    bench: Bench,
+) -> None:
+    event = await bench.tell("u")
+    assert await bench.hand_back(await bench.claim_one())
+
+    again = await bench.claim_one()
+    assert (again.event.id, again.attempts, again.crashes) == (event.id, 0, 0)
+
+
+async def test_a_suspect_that_is_handed_back_is_a_suspect_still(bench: Bench) -> None:
+    await bench.tell("u")
+    await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    await bench.hand_back(await bench.claim_one(alone=True))
+
+    assert await bench.claim() == []
+    assert (await bench.claim_one(alone=True)).crashes == 1
+
+
+async def test_a_suspect_waits_for_its_endpoint_like_any_other(bench: Bench) -> None:
+    await bench.tell("u")
+    await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    await bench.desk.switch("a", "pause")
+
+    assert await bench.claim(alone=True) == []
+    assert not (await bench.store.claim_deliveries(limit=9, slow_limit=9)).suspects
+    await bench.desk.switch("a", "resume")
+    assert len(await bench.claim(alone=True)) == 1
+
+
+async def test_suspects_keep_to_the_cap(bench: Bench) -> None:
+    await bench.desk.configure([endpoint(concurrency=1)])
+    await bench.tell("u")
+    await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.tell("v")
+    other = await bench.claim_one()
+
+    assert await bench.claim(alone=True) == []
+    await bench.succeed(other)
+    assert len(await bench.claim(alone=True)) == 1
+
+
+async def test_a_new_event_does_not_make_a_suspect_innocent(bench: Bench) -> None:
+    await bench.tell("u", "task.submitted")
+    await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    await bench.tell("u", "task.started")
+
+    assert await bench.claim() == []
+    assert len(await bench.claim(alone=True)) == 1
+
+
+# --- who comes late -------------------------------------------------------------------
+
+
+async def test_a_late_success_counts(bench: Bench) -> None:
+    event = await bench.tell("u")
+    late = await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    await bench.claim_one(alone=True)
+
+    assert await bench.succeed(late)
+    assert await bench.state(event) == "delivered"
+    assert await bench.claim() == await bench.claim(alone=True) == []
+
+
+async def test_after_a_late_success_the_other_attempt_changes_nothing(
+    bench: Bench,
+) -> None:
+    event = await bench.tell("u", "task.submitted")
+    after = await bench.tell("u", "task.started")
+    late = await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    other = await bench.claim_one(alone=True)
+    await bench.succeed(late)
+
+    assert not await bench.fail(other)
+    assert await bench.state(event) == "delivered"
+    assert await bench.claimed() == [after.id]
+
+
+async def test_a_late_failure_is_ignored(bench: Bench) -> None:
+    event = await bench.tell("u")
+    late = await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    now = await bench.claim_one(alone=True)
+
+    assert not await bench.fail(late)
+    assert not await bench.hand_back(late)
+    assert await bench.attempts(event) == 0
+    assert await bench.succeed(now)
+
+
+async def test_a_failure_that_is_only_late_shows_that_its_worker_lives(
+    bench: Bench,
+) -> None:
+    await bench.tell("u")
+    late = await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+
+    assert await bench.fail(late, again_in=0.0)
+    assert not (await bench.store.claim_deliveries(limit=0, slow_limit=0)).suspects
+    assert (await bench.claim_one()).crashes == 0
+
+
+@pytest.mark.parametrize("what", ["succeed", "fail", "kill", "hand_back", "disable"])
+async def test_settling_twice_changes_nothing(bench: Bench, what: str) -> None:
+    await bench.desk.configure([endpoint()])
+    event = await bench.tell("u", "task.submitted")
+    await bench.tell("u", "task.started")
+    delivery = await bench.claim_one()
+
+    async def everything() -> object:
+        row = await bench.ledger.event(event.id)
+        return row, await bench.health()
+
+    assert await getattr(bench, what)(delivery)
+    before = await everything()
+    assert not await getattr(bench, what)(delivery)
+    assert await everything() == before
+
+
+async def test_many_are_settled_in_one_step(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    await bench.prove("a")
+    for number in range(10):
+        await bench.tell(f"u{number}")
+    deliveries = await bench.claim()
+    settlements = [
+        Settlement(
+            delivery=one,
+            attempt=attempted(one, status=200),
+            verdict=Verdict(fate=Fate.DELIVERED),
+        )
+        for one in deliveries
+    ]
+    settled = await bench.store.settle([*settlements, *settlements])
+
+    assert settled.applied == [True] * 10 + [False] * 10
+    assert not settled.more
+    assert (await bench.health()).pending == 0
+
+
+async def test_settling_says_whether_there_is_more_to_claim(bench: Bench) -> None:
+    await bench.tell("u", "task.submitted")
+    await bench.tell("u", "task.started")
+    delivery = await bench.claim_one()
+    one = Settlement(
+        delivery=delivery,
+        attempt=attempted(delivery, status=200),
+        verdict=Verdict(fate=Fate.DELIVERED),
+    )
+
+    assert (await bench.store.settle([one])).more

@@ -1,0 +1,546 @@
+"""Tasks: one look wins, and what it changes is recorded in one step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bridge.core.change import ChangeType, Held
+from bridge.core.endpoint import Rate
+from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.ports import DueTask, Look, PollClaim, Telling
+from tests.contract.bench import LIMITS, Bench, endpoint
+
+SEEN = Held(status=TaskStatus.IN_PROGRESS, progress=10, told=10, digest="d")
+
+
+def look(
+    bench: Bench, due: DueTask, claim: PollClaim, kind: str = "task.started"
+) -> Look:
+    event = bench.event(kind, due, at=claim.now)
+    telling = Telling(event=event, endpoints=("a",))
+    return Look(due=due, held=SEEN, next_in=5.0, telling=telling)
+
+
+async def fail(
+    bench: Bench, claim: PollClaim, *, hold: float = 5.0, tell: bool = False
+) -> bool:
+    notice = bench.notice("upstream.unhealthy") if tell else None
+    return await bench.store.answered(
+        "u",
+        claim,
+        hold=hold,
+        outcome="broken",
+        reason="HTTP 502",
+        since=1.0,
+        notice=notice,
+    )
+
+
+# --- tracking -------------------------------------------------------------------------
+
+
+async def test_tracked_tasks_are_due_at_once(bench: Bench) -> None:
+    tracked = await bench.track("1", "2")
+
+    assert (tracked.tracked, tracked.known) == (("1", "2"), ())
+    assert await bench.due() == ["1", "2"]
+
+
+async def test_tracking_a_task_twice_is_told_as_known(bench: Bench) -> None:
+    await bench.track("1")
+    tracked = await bench.track("2", "1")
+
+    assert (tracked.tracked, tracked.known) == (("2",), ("1",))
+
+
+async def test_two_upstreams_may_use_one_id(bench: Bench) -> None:
+    await bench.track("1", upstream="u")
+    tracked = await bench.track("1", upstream="v")
+
+    assert tracked.tracked == ("1",)
+    assert [await bench.due("u"), await bench.due("v")] == [["1"], ["1"]]
+
+
+async def test_ten_thousand_ids_are_tracked_in_one_call(bench: Bench) -> None:
+    ids = [str(number) for number in range(10_000)]
+
+    assert (await bench.track(*ids)).tracked == tuple(ids)
+    assert (await bench.track(*ids)).known == tuple(ids)
+
+
+async def test_metadata_stays_with_its_task(bench: Bench) -> None:
+    await bench.store.track("u", ["1"], {"order": "77", "deep": [1, None, {"ü": True}]})
+    (due,) = (await bench.claim_tasks()).tasks
+
+    assert due.metadata == {"order": "77", "deep": [1, None, {"ü": True}]}
+
+
+async def test_a_poller_is_woken_once_for_many_tasks(bench: Bench) -> None:
+    woken = [(await bench.store.track("u", [str(n)], {}))[1] for n in range(3)]
+    again = (await bench.store.track("u", ["0"], {}))[1]
+    await bench.let_pass(0.6)
+    later = (await bench.store.track("u", ["9"], {}))[1]
+
+    assert (woken, again, later) == ([True, False, False], False, True)
+
+
+# --- claiming -------------------------------------------------------------------------
+
+
+async def test_what_is_claimed_is_not_due_until_its_lease_ends(bench: Bench) -> None:
+    await bench.track("1")
+    assert await bench.due() == ["1"]
+
+    await bench.let_pass(39.0)
+    assert await bench.due() == []
+    await bench.let_pass(1.1)
+    assert await bench.due() == ["1"]
+
+
+async def test_a_claim_is_no_larger_than_a_batch(bench: Bench) -> None:
+    await bench.track(*"12345")
+    limits = replace(LIMITS, batch_size=2)
+
+    claims = [await bench.claim_tasks(limits=limits) for _ in range(4)]
+
+    assert [len(claim.tasks) for claim in claims] == [2, 2, 1, 0]
+
+
+async def test_the_task_that_has_waited_longest_is_looked_at_first(
+    bench: Bench,
+) -> None:
+    for task_id in "321":
+        await bench.track(task_id)
+        await bench.let_pass(1.0)
+    limits = replace(LIMITS, batch_size=1)
+
+    claims = [await bench.claim_tasks(limits=limits) for _ in range(3)]
+
+    assert [claim.tasks[0].key.id for claim in claims] == ["3", "2", "1"]
+
+
+async def test_no_more_requests_are_under_way_than_allowed(bench: Bench) -> None:
+    await bench.track(*"12345")
+    limits = replace(LIMITS, batch_size=1, concurrency=2)
+
+    claims = [await bench.claim_tasks(limits=limits) for _ in range(3)]
+    assert [len(claim.tasks) for claim in claims] == [1, 1, 0]
+    await bench.store.answered("u", claims[0])
+    assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
+
+
+async def test_the_place_of_a_request_whose_process_died_is_free_when_its_lease_ends(
+    bench: Bench,
+) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=1, concurrency=1)
+    await bench.claim_tasks(limits=limits)
+    assert (await bench.claim_tasks(limits=limits)).tasks == []
+    await bench.let_pass(40.1)
+
+    assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
+
+
+async def test_no_more_requests_are_made_than_the_rate_allows(bench: Bench) -> None:
+    await bench.track(*"123456789")
+    limits = replace(
+        LIMITS, batch_size=1, concurrency=99, rate=Rate(per_second=2.0, burst=3.0)
+    )
+    made = []
+    for _ in range(3):
+        claims = [await bench.claim_tasks(limits=limits) for _ in range(5)]
+        made.append(sum(len(claim.tasks) for claim in claims))
+        await bench.let_pass(1.0)
+
+    assert made == [3, 2, 2]
+
+
+async def test_a_claim_of_nothing_uses_up_no_request(bench: Bench) -> None:
+    limits = replace(LIMITS, rate=Rate(per_second=0.01, burst=1.0))
+    for _ in range(3):
+        assert (await bench.claim_tasks(limits=limits)).tasks == []
+    await bench.track("1")
+
+    assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
+
+
+# --- recording ------------------------------------------------------------------------
+
+
+async def test_a_look_changes_everything_in_one_step(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    (due,) = claim.tasks
+    kept = TaskSnapshot(id="1", status=TaskStatus.IN_PROGRESS, progress=10)
+    recorded = await bench.store.record(
+        [replace(look(bench, due, claim), snapshot=kept)]
+    )
+
+    assert (recorded.applied, recorded.wake) == ([True], True)
+    assert await bench.store.snapshot(due.key) == kept
+    row = await bench.task("1")
+    assert (row.status, row.sequence, row.active) == ("IN_PROGRESS", 1, True)
+    assert len(await bench.claim()) == 1
+    await bench.store.answered("u", claim)
+    await bench.let_pass(5.1)
+    (again,) = (await bench.claim_tasks()).tasks
+    assert (again.held, again.sequence, again.version) == (SEEN, 1, 1)
+
+
+async def test_two_pollers_with_the_same_answer_make_one_event(bench: Bench) -> None:
+    await bench.track("1")
+    one = await bench.claim_tasks()
+    await bench.let_pass(40.1)
+    two = await bench.claim_tasks()
+    first = look(bench, one.tasks[0], one)
+
+    assert (await bench.store.record([first])).applied == [True]
+    assert (await bench.store.record([look(bench, two.tasks[0], two)])).applied == [
+        False
+    ]
+    assert len(await bench.ledger.story("u:1")) == 1
+    assert (await bench.task("1")).sequence == 1
+
+
+async def test_recording_twice_changes_nothing(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    one = look(bench, claim.tasks[0], claim)
+    await bench.store.record([one])
+    before = await bench.task("1")
+
+    assert await bench.store.record([one]) == await bench.store.record([one])
+    assert (await bench.store.record([one])).applied == [False]
+    assert await bench.task("1") == before
+    assert len(await bench.claim()) == 1
+
+
+async def test_a_look_that_lost_costs_the_others_nothing(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    await bench.track(*"123")
+    claim = await bench.claim_tasks()
+    looks = [look(bench, due, claim) for due in claim.tasks]
+    await bench.store.record([looks[1]])
+
+    recorded = await bench.store.record(looks)
+
+    assert recorded.applied == [True, False, True]
+    assert len(await bench.claim()) == 3
+
+
+async def test_untracking_in_between_makes_a_look_come_to_nothing(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    assert await bench.desk.untrack(TaskKey("u", "1"))
+
+    assert (await bench.store.record([look(bench, claim.tasks[0], claim)])).applied == [
+        False
+    ]
+    assert await bench.claim() == []
+    await bench.let_pass(100.0)
+    assert await bench.due() == []
+
+
+async def test_untracking_and_tracking_in_between_is_not_mistaken_for_nothing(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.track("1")
+
+    assert (await bench.store.record([look(bench, claim.tasks[0], claim)])).applied == [
+        False
+    ]
+    assert await bench.due() == ["1"]
+
+
+async def test_what_is_queued_for_an_untracked_task_is_still_delivered(
+    bench: Bench,
+) -> None:
+    event = await bench.tell("u")
+    await bench.desk.untrack(TaskKey("u", "1"))
+
+    assert await bench.claimed() == [event.id]
+
+
+async def test_untracking_says_what_it_found(bench: Bench) -> None:
+    await bench.track("1")
+    key = TaskKey("u", "1")
+
+    assert await bench.desk.untrack(key) is True
+    assert await bench.desk.untrack(key) is False
+    assert await bench.desk.untrack(TaskKey("u", "2")) is None
+
+
+async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
+    await bench.store.record([Look(due=claim.tasks[0], held=ended, next_in=None)])
+    await bench.store.answered("u", claim)
+    await bench.let_pass(3600.0)
+
+    assert not (await bench.task("1")).active
+    assert await bench.due() == []
+
+
+async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
+    bench: Bench,
+) -> None:
+    await bench.store.track("u", ["1"], {"order": "77"})
+    claim = await bench.claim_tasks()
+    ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
+    one = replace(look(bench, claim.tasks[0], claim), held=ended, next_in=None)
+    await bench.store.record([one])
+    await bench.store.answered("u", claim)
+
+    assert (await bench.track("1")).tracked == ("1",)
+    (again,) = (await bench.claim_tasks()).tasks
+    assert (again.sequence, again.held, again.misses) == (1, ended, 0)
+    assert again.metadata == {"order": "77"}
+    assert again.incarnation != claim.tasks[0].incarnation
+
+
+async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    recorded = await bench.store.record([Look(due=claim.tasks[0], next_in=7.0)])
+    await bench.store.answered("u", claim)
+
+    assert (recorded.applied, recorded.wake) == ([True], False)
+    await bench.let_pass(6.0)
+    assert await bench.due() == []
+    await bench.let_pass(1.1)
+    (again,) = (await bench.claim_tasks()).tasks
+    assert (again.version, again.held) == (0, Held())
+
+
+async def test_misses_are_kept(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    missed = Look(due=claim.tasks[0], misses=1, missed_clock=12.5, next_in=0.0)
+    await bench.store.record([missed])
+    await bench.store.answered("u", claim)
+
+    (again,) = (await bench.claim_tasks()).tasks
+    assert (again.misses, again.missed_clock) == (1, 12.5)
+    await bench.store.record([Look(due=again, next_in=0.0)])
+    (found,) = (await bench.claim_tasks()).tasks
+    assert found.misses == 0
+
+
+async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    one = look(bench, claim.tasks[0], claim)
+    assert one.telling is not None
+    quiet = replace(one, telling=replace(one.telling, endpoints=()))
+    recorded = await bench.store.record([quiet])
+
+    assert (recorded.applied, recorded.wake) == ([True], False)
+    assert (await bench.task("1")).sequence == 1
+    assert await bench.ledger.event(one.telling.event.id) is not None
+
+
+async def test_a_deliverer_is_woken_once_for_many_events(bench: Bench) -> None:
+    await bench.track(*"1234")
+    claim = await bench.claim_tasks()
+    looks = [look(bench, due, claim) for due in claim.tasks]
+    woken = [(await bench.store.record([one])).wake for one in looks[:2]]
+    await bench.store.claim_deliveries(limit=1, slow_limit=1)
+    not_yet = (await bench.store.record([looks[2]])).wake
+    await bench.store.claim_deliveries(limit=1, slow_limit=1, woken=True)
+    again = (await bench.store.record([looks[3]])).wake
+
+    assert (woken, not_yet, again) == ([True, False], False, True)
+
+
+async def test_a_wake_up_that_got_lost_is_replaced_after_half_a_second(
+    bench: Bench,
+) -> None:
+    await bench.track(*"12")
+    claim = await bench.claim_tasks()
+    looks = [look(bench, due, claim) for due in claim.tasks]
+    await bench.store.record([looks[0]])
+    await bench.let_pass(0.6)
+
+    assert (await bench.store.record([looks[1]])).wake
+
+
+# --- answers --------------------------------------------------------------------------
+
+
+async def test_after_an_invalid_answer_the_upstream_is_left_alone(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    await fail(bench, await bench.claim_tasks(), hold=60.0)
+    await bench.let_pass(59.0)
+    await bench.track("2")
+
+    assert await bench.due() == []
+    await bench.let_pass(1.1)
+    claim = await bench.claim_tasks()
+    assert {due.key.id for due in claim.tasks} == {"1", "2"}
+    assert claim.failures == 1
+
+
+async def test_while_an_upstream_fails_one_request_at_a_time_is_made(
+    bench: Bench,
+) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=1)
+    await fail(bench, await bench.claim_tasks(limits=limits), hold=1.0)
+    await bench.let_pass(1.1)
+
+    claims = [await bench.claim_tasks(limits=limits) for _ in range(2)]
+
+    assert [len(claim.tasks) for claim in claims] == [1, 0]
+
+
+async def test_failures_side_by_side_count_once(bench: Bench) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=1)
+    claims = [await bench.claim_tasks(limits=limits) for _ in range(3)]
+    for claim in claims:
+        await fail(bench, claim, hold=1.0)
+    await bench.let_pass(1.1)
+
+    assert (await bench.claim_tasks()).failures == 1
+
+
+async def test_failures_one_after_another_add_up(bench: Bench) -> None:
+    await bench.track("1")
+    for expected in range(3):
+        claim = await bench.claim_tasks()
+        assert claim.failures == expected
+        await fail(bench, claim, hold=1.0)
+        await bench.let_pass(1.1)
+
+
+async def test_an_answer_from_before_a_failure_is_no_recovery(bench: Bench) -> None:
+    await bench.track(*"12")
+    limits = replace(LIMITS, batch_size=1)
+    one, two = [await bench.claim_tasks(limits=limits) for _ in range(2)]
+    await bench.let_pass(0.01)
+    await fail(bench, one, hold=60.0, tell=True)
+    await bench.store.answered("u", two)
+    await bench.let_pass(30.0)
+    assert (await bench.claim_tasks()).tasks == []
+    await bench.let_pass(30.1)
+
+    claim = await bench.claim_tasks()
+    assert (claim.failures, claim.unhealthy) == (1, True)
+
+
+async def test_a_valid_answer_ends_the_failures(bench: Bench) -> None:
+    await bench.track("1")
+    await fail(bench, await bench.claim_tasks(), hold=1.0)
+    await bench.let_pass(1.1)
+    await bench.store.answered("u", await bench.claim_tasks())
+
+    assert (await bench.claim_tasks()).failures == 0
+
+
+async def test_that_an_upstream_is_unhealthy_and_well_again_is_told_once_each(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    began = None
+    for expected in (True, False):
+        claim = await bench.claim_tasks()
+        began = began or claim.now
+        assert await fail(bench, claim, hold=1.0, tell=True) is expected
+        await bench.let_pass(1.1)
+    claim = await bench.claim_tasks()
+    assert claim.unhealthy
+    assert claim.now - claim.unhealthy_since == pytest.approx(2.2, abs=0.3)
+    await bench.store.claim_deliveries(limit=0, slow_limit=0, woken=True)
+    recovered = bench.notice("upstream.recovered")
+    assert await bench.store.answered("u", claim, notice=recovered)
+
+    types = [delivery.event.type for delivery in await bench.claim()]
+    assert types == ["upstream.unhealthy"]  # the other one is behind it in its lane
+    assert not (await bench.claim_tasks()).unhealthy
+
+
+async def test_answering_twice_changes_nothing(bench: Bench) -> None:
+    await bench.track(*"12")
+    limits = replace(LIMITS, batch_size=1)
+    claim = await bench.claim_tasks(limits=limits)
+    await fail(bench, claim, hold=1.0)
+    await bench.let_pass(1.1)
+    await fail(bench, claim, hold=100.0, tell=True)
+    await bench.store.answered("u", claim)
+
+    again = await bench.claim_tasks(limits=limits)
+    assert (len(again.tasks), again.failures, again.unhealthy) == (1, 1, False)
+    assert await bench.claim() == []
+
+
+async def test_a_failure_does_not_make_an_untracked_task_due(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    await bench.desk.untrack(TaskKey("u", "1"))
+    await fail(bench, claim, hold=1.0)
+    await bench.let_pass(1.1)
+
+    assert await bench.due() == []
+
+
+# --- the answering clock --------------------------------------------------------------
+
+
+async def answer(bench: Bench, *, after: float) -> float:
+    """Give a valid answer after some time; returns what the clock showed before it."""
+    await bench.let_pass(after)
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    await bench.store.record([Look(due=due, next_in=0.0) for due in claim.tasks])
+    await bench.store.answered("u", claim)
+    return claim.clock
+
+
+async def test_the_answering_clock_goes_on_with_valid_answers(bench: Bench) -> None:
+    clocks = [await answer(bench, after=5.0) for _ in range(4)]
+
+    assert clocks == [pytest.approx(at, abs=0.3) for at in (0, 0, 5, 10)]
+
+
+async def test_the_answering_clock_stands_still_during_outages(bench: Bench) -> None:
+    await answer(bench, after=0.0)
+    await answer(bench, after=5.0)
+    for _ in range(4):
+        await bench.let_pass(300.0)
+        await fail(bench, await bench.claim_tasks(), hold=1.0)
+    await answer(bench, after=1000.0)
+
+    assert await answer(bench, after=5.0) == pytest.approx(5.0, abs=0.3)
+    assert await answer(bench, after=0.0) == pytest.approx(10.0, abs=0.3)
+
+
+async def test_the_answering_clock_stands_still_while_nobody_asks(
+    bench: Bench,
+) -> None:
+    await answer(bench, after=0.0)
+    await answer(bench, after=86400.0)
+
+    assert await answer(bench, after=0.0) == pytest.approx(120.0, abs=0.3)
+
+
+async def test_a_task_is_timed_from_when_it_was_tracked(bench: Bench) -> None:
+    for _ in range(3):
+        await answer(bench, after=10.0)
+    await bench.track("2")
+    claim = await bench.claim_tasks()
+    due = next(due for due in claim.tasks if due.key.id == "2")
+
+    assert due.tracked_clock == pytest.approx(20.0, abs=0.3)
+    assert due.tracked_at == pytest.approx(claim.now, abs=1.0)
