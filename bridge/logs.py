@@ -15,8 +15,13 @@ import structlog
 
 #: Loggers that would name URLs, or repeat what our own lines say.
 _QUIET = ("httpx", "httpcore", "aiohttp", "asyncio", "kombu", "amqp", "urllib3")
-#: Celery logs a line for each task; ours run every second.
-_CHATTY = ("celery.app.trace", "celery.worker.strategy", "celery.beat")
+#: Celery logs a line for each task, and ours run every second; and where its broker is.
+_CHATTY = (
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.consumer.connection",
+    "celery.worker.strategy",
+)
 
 
 def configure(

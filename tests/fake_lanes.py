@@ -13,12 +13,13 @@ from itertools import count
 from math import ceil, inf
 from typing import Literal
 
-from bridge.core.delivery import Attempt, Fate, Tried
+from bridge.channels.conversation import Memory
+from bridge.core.delivery import Attempt, Fate, Tried, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event
 from bridge.ports import Delivery, DeliveryClaim, Settled, Settlement, Telling
 
-Where = Literal["fresh", "retry", "woken", "flight", "suspect"]
+Where = Literal["fresh", "retry", "woken", "edits", "flight", "suspect"]
 State = Literal["pending", "delivered", "superseded", "dead"]
 
 
@@ -121,6 +122,8 @@ class FakeLanes:
         self.kept: dict[str, Kept] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.health: dict[str, Health] = {}
+        self.memory: dict[tuple[str, str], Memory] = {}
+        self.edit_at: dict[tuple[str, str], float] = {}
         self.suspect_under_way: tuple[str, float] | None = None
         self.gates: dict[str, float] = {}
         self._numbers = count(1)
@@ -269,9 +272,9 @@ class FakeLanes:
         lanes = self._of(name)
         leases = [lane.at for lane in lanes if lane.where == "flight"]
         dues = [
-            lane.at if lane.where == "retry" else 0.0
+            lane.at if lane.where in {"retry", "edits"} else 0.0
             for lane in lanes
-            if lane.where in {"fresh", "retry", "woken"}
+            if lane.where in {"fresh", "retry", "woken", "edits"}
         ]
         free = self._admissible(health) if dues else inf
         return min(max(min(dues, default=inf), free), min(leases, default=inf))
@@ -308,7 +311,9 @@ class FakeLanes:
         backlog += [lane for lane in fresh if lane.at < now - 60]
         share = (slots + health.turn) // 2
         from_recent = min(len(recent), max(share, slots - len(backlog)))
-        return [*recent[:from_recent], *backlog[: max(0, slots - from_recent)]]
+        edits = [lane for lane in lanes if lane.where == "edits" and lane.at <= now]
+        chosen = recent[:from_recent] + backlog[: max(0, slots - from_recent)] + edits
+        return chosen[: max(0, slots)]
 
     def _take(self, lane: Lane) -> Delivery:
         now, health, head = self.clock.now, self.health[lane.endpoint], lane.head
@@ -320,7 +325,7 @@ class FakeLanes:
         return Delivery(
             endpoint=lane.endpoint,
             lane=lane.name,
-            event=self.kept[lane.queue[0]].event,
+            event=self._head(lane),
             token=head.token,
             tried=Tried(
                 first=head.first,
@@ -334,7 +339,11 @@ class FakeLanes:
             was_disabled=health.told_disabled,
             slow=health.slow,
             now=now,
+            memory=self.memory.get((lane.endpoint, self._head(lane).subject), {}),
         )
+
+    def _head(self, lane: Lane) -> Event:
+        return self.kept[lane.queue[0]].event
 
     def _spend(self, health: Health, taken: Sequence[Delivery]) -> None:
         now = self.clock.now
@@ -348,9 +357,9 @@ class FakeLanes:
             return None
         for lane in self.lanes.values():
             health = self.health[lane.endpoint]
-            if lane.queue and lane.where == "suspect":
-                if self._admissible(health) <= now:
-                    return lane
+            is_suspect = lane.queue and lane.where == "suspect"
+            if is_suspect and self._admissible(health) <= now:
+                return lane
         return None
 
     def _claim_suspect(self, claimed: list[Delivery]) -> None:
@@ -377,23 +386,37 @@ class FakeLanes:
         delivered = verdict is not None and verdict.fate is Fate.DELIVERED
         if lane.head.token != delivery.token and not delivered:
             return False
-        health, head = self.health[delivery.endpoint], lane.head
+        health = self.health[delivery.endpoint]
         if health.trial == delivery.token:
             health.trial, health.trial_until = "", 0.0
         if self.suspect_under_way and self.suspect_under_way[0] == delivery.token:
             self.suspect_under_way = None
-        head.token = ""
+        lane.head.token = ""
         if verdict is None:
-            head.claims -= 1
-            health.away = health.away or one.away
-            lane.woken_at = -inf
-            self._put_back(lane)
-            if lane.where == "retry":
-                lane.where = "woken"
-            return True
+            self._hand_back(lane, away=one.away)
+        else:
+            self._judge(lane, one, verdict)
+        return True
+
+    def _hand_back(self, lane: Lane, *, away: bool) -> None:
+        health = self.health[lane.endpoint]
+        health.away = health.away or away
+        lane.head.claims -= 1
+        lane.woken_at = -inf
+        self._put_back(lane)
+        if lane.where == "retry":
+            lane.where = "woken"
+
+    def _judge(self, lane: Lane, one: Settlement, verdict: Verdict) -> None:
+        delivery, head = one.delivery, lane.head
+        kept, health = self.kept[delivery.event.id], self.health[delivery.endpoint]
         if one.attempt is not None:
-            row = (delivery.endpoint, one.attempt, verdict.fate)
-            self.kept[delivery.event.id].attempts.append(row)
+            kept.attempts.append((delivery.endpoint, one.attempt, verdict.fate))
+        subject = delivery.endpoint, delivery.event.subject
+        if one.memory is not None:
+            self.memory[subject] = one.memory
+        if one.edit_in:
+            self.edit_at[subject] = self.clock.now + one.edit_in
         became = self._note_health(health, one)
         if verdict.fate is Fate.RETRY and one.attempt is not None:
             head.attempts += 1
@@ -401,15 +424,20 @@ class FakeLanes:
             head.first = head.first if head.first is not None else one.attempt.started
             head.failures, head.refusals = verdict.failures, verdict.refusals
             self._put_back(lane)
+        elif verdict.fate is Fate.DELIVERED:
+            self._pop(lane, "delivered")
         else:
-            self._pop(lane, "delivered" if delivered else "dead")
-            if not delivered:
-                self.kept[delivery.event.id].why[delivery.endpoint] = verdict.reason
-                became.add("delivery.dead")
+            self._pop(lane, "dead")
+            kept.why[delivery.endpoint] = verdict.reason
+            became.add("delivery.dead")
         for telling in one.notices:
             if telling.event.type in became:
                 self.tell(telling)
-        return True
+
+    def remember(self, delivery: Delivery, memory: Memory) -> None:
+        lane = self.lanes.get((delivery.endpoint, delivery.lane))
+        if lane is not None and lane.head.token == delivery.token:
+            self.memory[delivery.endpoint, delivery.event.subject] = memory
 
     def _note_health(self, health: Health, one: Settlement) -> set[str]:
         now, attempt, verdict = self.clock.now, one.attempt, one.verdict
@@ -467,6 +495,9 @@ class FakeLanes:
             lane.where, lane.at = "suspect", self.clock.now
         elif head.due is not None:
             lane.where, lane.at = "retry", head.due
+        elif lane.queue and self._head(lane).is_progress:
+            edit_at = self.edit_at.get((lane.endpoint, lane.name), 0.0)
+            lane.where, lane.at = "edits", max(edit_at, self.clock.now)
         else:
             lane.where, lane.at = "fresh", self.clock.now
 

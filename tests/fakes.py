@@ -10,6 +10,7 @@ from math import inf
 from typing import Any, Literal
 
 from bridge.adapters.ledger import DeliveryRow, EndpointRow, EventRow, TaskRow
+from bridge.channels.conversation import Memory
 from bridge.channels.request import Request, Response
 from bridge.core.change import Held
 from bridge.core.endpoint import Endpoint
@@ -18,6 +19,7 @@ from bridge.core.task import TaskKey, TaskSnapshot
 from bridge.errors import StoreUnavailable
 from bridge.ports import (
     Answer,
+    Delivery,
     DeliveryClaim,
     DueTask,
     Look,
@@ -271,6 +273,10 @@ class FakeStore:
     async def settle(self, settlements: Sequence[Settlement]) -> Settled:
         self._now()
         return self.lanes.settle(settlements)
+
+    async def remember(self, delivery: Delivery, memory: Memory) -> None:
+        self._now()
+        self.lanes.remember(delivery, memory)
 
     # --- the desk ---------------------------------------------------------------------
 

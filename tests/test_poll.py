@@ -31,7 +31,7 @@ ENDPOINTS = [
 EVERYTHING_BUT_PROGRESS = set(DEFAULT_EVENTS)
 
 
-def task(status: str | None, progress: int | None = None, **known: Any) -> TaskSnapshot:  # noqa: ANN401
+def task(status: str | None, progress: int | None = None, **known: Any) -> TaskSnapshot:
     read = None if status is None else TaskStatus(status)
     return TaskSnapshot(**{"id": "1", "status": read, "progress": progress, **known})
 
@@ -78,7 +78,7 @@ class Site:
             self.upstream.show(snapshot)
             await self.poll(after=every)
 
-    async def fail(self, complaint: Complaint, **more: Any) -> None:  # noqa: ANN401
+    async def fail(self, complaint: Complaint, **more: Any) -> None:
         self.upstream.says = Answer(complaint=complaint, detail="HTTP 502", **more)
         await self.poll()
 

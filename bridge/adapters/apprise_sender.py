@@ -174,8 +174,7 @@ def _send(request: Request) -> dict[str, Any]:
 def _service(url: str) -> apprise.NotifyBase | None:
     import apprise  # noqa: PLC0415
 
-    # It tells its own logger what is wrong with a URL, and repeats the URL.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    _silence()
     asset = apprise.AppriseAsset(
         app_id="mjbridge",
         app_desc="Midjourney notifications",
@@ -187,6 +186,19 @@ def _service(url: str) -> apprise.NotifyBase | None:
         allow_templates=False,
     )
     return apprise.Apprise.instantiate(url, asset=asset)
+
+
+def _silence() -> None:
+    """
+    Keep what Apprise logs out of our logs: it repeats URLs.
+
+    It also reads its own logger for what came of a notification, so that cannot be off.
+    """
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 def _failed(said: str, *, name: str = "apprise") -> dict[str, Any]:

@@ -9,13 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.channels import webhook
+from bridge.channels import (
+    dingtalk,
+    feishu,
+    ntfy,
+    slack,
+    teams,
+    telegram,
+    webhook,
+    wecom,
+)
 from bridge.channels.conversation import Channel
 from bridge.errors import Misconfigured
 
 #: By the ``kind`` of the endpoints that they speak to.
 CHANNELS: Mapping[str, Channel] = {
     "webhook": webhook,
+    "slack": slack,
+    "feishu": feishu,
+    "dingtalk": dingtalk,
+    "wecom": wecom,
+    "telegram": telegram,
+    "teams": teams,
+    "ntfy": ntfy,
 }
 
 

@@ -95,7 +95,9 @@ def agrees(request: Request) -> Response:
 def _text(story: Story) -> str:
     """Put everything into paragraphs; what is long is cut, so that the links are not."""
     words = story.message.words
-    links = [f"{label}{words.colon}{url}" for label, url in story.links]
+    # A space before every URL, in Chinese too: what makes links of them looks for one.
+    colon = words.colon.rstrip()
+    links = "\n".join(f"{label}{colon} {url}" for label, url in story.links)
     room = TEXTS_MOST
     said = []
     for text in (*story.notes, story.labelled_reason, story.result, story.prompt):
@@ -104,7 +106,7 @@ def _text(story: Story) -> str:
         said.append(harmless)
     *notes, reason, result, prompt = said
     steps = inert(line(story.steps))
-    parts = [*notes, prompt, result, reason, steps, *links, inert(line(story.foot))]
+    parts = [*notes, prompt, result, reason, steps, links, inert(line(story.foot))]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -156,7 +156,9 @@ def _tell(tracked: Tracked, upstream: str, *, as_json: bool) -> None:
                 emit({"id": task_id, "upstream": upstream, "result": word})
             elif len(tracked.tracked) + len(tracked.known) <= FEW:
                 _tell_one(word, task_id)
-    if not as_json and len(tracked.tracked) + len(tracked.known) > FEW:
+    if as_json:
+        sys.stdout.flush()  # before a wait that may be long
+    elif len(tracked.tracked) + len(tracked.known) > FEW:
         write(
             f"{counted(len(tracked.tracked), 'task')} tracked, "
             f"{len(tracked.known):,} known already"

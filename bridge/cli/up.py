@@ -211,7 +211,7 @@ def _summary(settings: Settings, store: str) -> None:
     facts.add_row("store", store)
     facts.add_row(
         "track",
-        "mjbridge track ID  (in another terminal; mjbridge watch shows how it goes)",
+        "mjbridge track ID, mjbridge watch  (in another terminal)",
     )
     console.print(f"[bold]mjbridge {__version__}[/]  Ctrl-C ends it")
     console.print(facts)

@@ -226,10 +226,10 @@ def _dead(reason: str, tried: Tried) -> Verdict:
 
 
 def _words(attempt: Attempt) -> str:
-    if attempt.status == 410:
-        return "the receiver answered 410 Gone"
     if attempt.said is not None and attempt.detail:
         return attempt.detail
+    if attempt.status == 410:
+        return "the receiver answered 410 Gone"
     if attempt.status is not None:
         return f"HTTP {attempt.status}"
     return str(attempt.fault)

@@ -169,6 +169,10 @@ def _slack(path: schema.Path, table: Table) -> Iterator[Problem]:
         if bot and key not in table:
             text = f"is required to post as a bot, together with {other}"
             yield Problem(path=(*path, key), text=text)
+    url = table.get("url")
+    if "token" in table and isinstance(url, str) and "/services/" in url:
+        text = "is an incoming webhook's, which needs no token; a bot posts to https://slack.com/api"
+        yield Problem(path=(*path, "url"), text=text)
 
 
 _SLACK_API = frozenset({"slack.com", "slack-gov.com"})

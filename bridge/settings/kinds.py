@@ -228,7 +228,7 @@ def default_events(kind: str) -> tuple[str, ...]:
 #: lets its burst and what flows in meanwhile through at once, so both together stay below
 #: what a platform counts in one window:
 #: Slack 1/s with short bursts; Discord 5 in 2 s; Feishu 5/s and 100/min; DingTalk and WeCom
-#: 20/min; Telegram 20/min in a group; Teams 4/s; ntfy 60 at first, then one in 5 s.
+#: 20/min; Telegram 20/min in a group; Teams 4/s. ntfy says for itself when it is enough.
 RATES: dict[str, Rate] = {
     "slack": Rate(per_second=1.0, burst=3.0),
     "discord": Rate(per_second=2.0, burst=1.0),
@@ -237,7 +237,6 @@ RATES: dict[str, Rate] = {
     "wecom": Rate(per_second=0.25, burst=5.0),
     "telegram": Rate(per_second=0.25, burst=5.0),
     "teams": Rate(per_second=2.0, burst=2.0),
-    "ntfy": Rate(per_second=0.2, burst=30.0),
 }
 
 #: What a message that is edited in place shows on the way to its end.

@@ -36,24 +36,27 @@ def conforms(event: dict[str, Any]) -> None:
         )
 
 
-def in_order(received: Iterable[Received]) -> None:
+def disorder(received: Iterable[Received]) -> list[str]:
     """
-    Check that each task's events came in order, and each only after those before it.
+    List what came after a later event of its task.
 
-    An event that comes again is told by its id; it may not come again once a later one of
-    its task was taken, unless somebody asked for it.
+    An event that comes again is told by its id; but not once a later one of its task was
+    sent, unless somebody asked for it.
     """
     furthest: dict[str, int] = defaultdict(int)
-    taken: dict[str, int] = defaultdict(int)
+    wrong = []
     for one in received:
-        if not one.task or one.redelivery:
-            continue
-        number = one.sequence or 0
-        assert number >= furthest[one.task], f"{one.type} came after a later event"
-        furthest[one.task] = number
-        if one.taken:
-            taken[one.task] = number
-    assert furthest == {task: furthest[task] for task in furthest}
+        if one.task and not one.redelivery:
+            number = one.sequence or 0
+            if number < furthest[one.task]:
+                wrong.append(f"{one.type} of {one.task} after event {furthest[one.task]}")
+            furthest[one.task] = max(number, furthest[one.task])
+    return wrong
+
+
+def in_order(received: Iterable[Received]) -> None:
+    """Check that each task's events came in order, and each only after those before it."""
+    assert disorder(received) == []
 
 
 def same_on_every_attempt(received: Iterable[Received]) -> None:

@@ -178,7 +178,7 @@ class Deployment:
             assert worker.popen.poll() is None, worker.log.read_text()
             return worker.says(" ready.")
 
-        until(up, within_s=STARTS_WITHIN_S, what=lambda: worker.log.read_text())
+        until(up, within_s=STARTS_WITHIN_S, what=worker.log.read_text)
 
     def start_beat(self) -> Process:
         return self.start("beat", "beat")

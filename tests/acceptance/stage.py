@@ -80,7 +80,7 @@ class Stage:
 
     def hooks(self, **options: Any) -> Hooks:
         """Open a receiver; see `bridge.sandbox.receiver.Receiver`."""
-        return Hooks(self, Receiver(keep=1_000_000, **options))
+        return Hooks(self, Receiver(**{"keep": 1_000_000, **options}))
 
 
 # --- the upstream's side --------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.sandbox.answers import Answer
 from tests.acceptance.checks import in_order, same_on_every_attempt
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment, Process, gone
+from tests.acceptance.harness import QUICK_UPSTREAM, Deployment, gone
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
 from tests.waiting import until
 

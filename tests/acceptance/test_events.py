@@ -39,7 +39,14 @@ def test_a_life_is_told_step_by_step(everyday: Everyday) -> None:
     then("succeeded", "SUCCESS")
 
     told = hooks.events("/story", task="life")
-    steps = "submitted action_required submitted started progress succeeded".split()
+    steps = [
+        "submitted",
+        "action_required",
+        "submitted",
+        "started",
+        "progress",
+        "succeeded",
+    ]
     assert [one.type for one in told] == [f"task.{step}" for step in steps]
     assert sequences(told) == [1, 2, 3, 4, 5, 6]
     for one in told:

@@ -222,8 +222,9 @@ def test_a_question_is_told_so_that_it_is_noticed_and_then_followed_on(
         assert asked.titles == ["✋ Imagine waits for you", "🕓 Imagine queued"]
         assert not asked.silent
     assert talk.outcome.edit_in == 5.0
-    assert set(chat.titles) == {"❌ Imagine failed"}
-    assert len(chat.shown) == (2 if final == "reply" else 1) + (final == "reply")
+    ended = ["❌ Imagine failed"]
+    replies = ["✋ Imagine waits for you", "❌ Imagine failed"]
+    assert chat.titles == (ended + replies if final == "reply" else ended)
 
 
 def test_the_next_edit_waits_as_long_as_the_settings_say() -> None:
@@ -326,11 +327,8 @@ def test_in_any_order_and_with_any_answer_lost_the_channel_ends_with_the_end(
     chat = Chat(final=data.draw(st.sampled_from(["replace", "edit", "reply"])))
     for event in [*events, DONE_AT_LAST]:
         chat.server.losing = data.draw(st.sampled_from([0, 0, 0, 1, 2]))
-        chat.tell(event)
-        chat.server.losing = 0
-    again = chat.tell(DONE_AT_LAST)
-
-    assert again.meaning == "delivered"
+        while chat.tell(event).meaning == "failed":
+            """What waits behind it waits on."""
     ends = [one for one in chat.shown if one.title.startswith("✅")]
     assert ends
     assert ends[-1].picture == PNG or ends[0].picture == PNG

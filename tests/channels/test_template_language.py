@@ -18,7 +18,6 @@ from bridge.core.event import Event
 from tests.channels.cases import (
     CASES,
     DONE,
-    GRID_URL,
     HOSTILE,
     NASTY_TEXTS,
     PROMPT,
@@ -99,7 +98,7 @@ def prompted(prompt: str) -> Event:
             '{"x": "{{ values.team }} {{ values.floor }}"}', {"x": "art "}, id="values"
         ),
         pytest.param(
-            '{"x": "{{ data.prompt | cut(12) }}"}', {"x": "a lighthou…"}, id="cut"
+            '{"x": "{{ data.prompt | cut(12) }}"}', {"x": "a lighthous…"}, id="cut"
         ),
         pytest.param(
             '{"x": "{% raw %}{{ a }}{% endraw %}"}', {"x": "{{ a }}"}, id="raw"

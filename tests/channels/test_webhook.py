@@ -14,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import __version__
-from bridge.channels import CHANNELS, channel_for, webhook
-from bridge.channels.request import Request, Response
+from bridge.channels import webhook
+from bridge.channels.request import Request
 from bridge.channels.sample import sample_event
 from bridge.channels.signing import key_of, signatures
 from bridge.core.endpoint import Endpoint
-from bridge.errors import Misconfigured
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -183,25 +182,3 @@ def test_an_endpoints_own_headers_are_added_and_override_nothing() -> None:
 def test_a_request_does_not_show_its_url_when_printed() -> None:
     assert "example.com" not in repr(rendered(headers={"X-Token": "t0ken"}))
     assert "t0ken" not in repr(rendered(headers={"X-Token": "t0ken"}))
-
-
-# --- the registry ---------------------------------------------------------------------
-
-
-def test_every_channel_of_the_registry_renders_and_reads() -> None:
-    endpoint = Endpoint(name="it", url="https://example.com/hooks")
-    for kind in CHANNELS:
-        channel = channel_for(kind)
-
-        request = channel.render(
-            sample_event("task.started", NOW), endpoint, at=NOW, redelivery=False
-        )
-        attempt = channel.read(Response(took=0.1, status=200), started=NOW, now=NOW)
-
-        assert request.body
-        assert attempt.succeeded
-
-
-def test_a_kind_without_a_channel_is_a_wrong_setting() -> None:
-    with pytest.raises(Misconfigured, match=r'"fax".*webhook'):
-        channel_for("fax")

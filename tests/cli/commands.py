@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +130,27 @@ class Shell:
             stream.unlink()
         assert process.exitcode is not None, f"{args} did not end: {out}{err}"
         return Ran(process.exitcode, out, err)
+
+    def on_terminal(self, *args: str, width: int, **variables: str) -> str:
+        """Run a command on a terminal; returns what is to be seen there, without colours."""
+        ours, theirs = pty.openpty()
+        sized = {"TERM": "xterm", "COLUMNS": str(width), "LINES": "24"}
+        with subprocess.Popen(
+            [*COMMAND, *args],
+            cwd=self.folder,
+            env=self.env | sized | variables,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        ):
+            os.close(theirs)
+            shown = b""
+            with suppress(OSError):  # how a terminal says that nobody is left on it
+                while chunk := os.read(ours, 65536):
+                    shown += chunk
+        os.close(ours)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", shown.decode())
 
     @contextmanager
     def running(self, *args: str, **variables: str) -> Iterator[Running]:

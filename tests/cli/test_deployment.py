@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from rich.cells import cell_len
 
 from tests.cli.commands import Running, Shell
 from tests.stores import fresh_namespace
@@ -248,6 +249,16 @@ def test_check_online_asks_the_gateway(deployment: Deployment) -> None:
     assert elsewhere.code == 1
     levels = {row["check"]: row["level"] for row in elsewhere.rows}
     assert levels["upstream"] == "error"
+
+
+def test_lists_fit_the_terminal(deployment: Deployment) -> None:
+    task_id = deployment.finished()
+    deployment.event_of(task_id)
+
+    for command in ("tasks", "endpoints", "deliveries"):
+        shown = deployment.shell.on_terminal(command, width=80).splitlines()
+        assert max(map(cell_len, shown)) <= 80
+        assert len(shown) > 1
 
 
 def test_nobody_says_a_secret(deployment: Deployment) -> None:

@@ -30,6 +30,20 @@ def test_ids_are_tracked_once_and_known_afterwards(office: Shell) -> None:
     assert "never-shown" not in first.err + again.err + listed.out
 
 
+def test_tasks_are_listed_for_people_and_by_status(office: Shell) -> None:
+    office.run("track", "151", "152")
+
+    listed = office.run("tasks")
+    ended = office.run("tasks", "--status", "success")
+    newest = office.run("tasks", "--limit", "1", "--json")
+
+    head, *rows = listed.out.splitlines()
+    assert head.split() == ["TASK", "STATUS", "%", "ACTION", "TRACKED", "PROMPT"]
+    assert {row.split()[0] for row in rows} == {"151", "152"}
+    assert (ended.code, ended.out) == (0, "")
+    assert len(newest.rows) == 1
+
+
 def test_a_bad_id_among_good_ones_means_that_nothing_is_tracked(office: Shell) -> None:
     refused = office.run("track", "201", " ", "202")
 

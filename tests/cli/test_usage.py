@@ -160,6 +160,15 @@ def test_without_a_store_a_command_waits_a_little_and_says_how_to_start_one(
     assert ran.code == 1
 
 
+def test_a_worker_waits_for_its_store_and_says_so(shell: Shell) -> None:
+    variables = {**KEY, "BRIDGE_REDIS_URL": "redis://127.0.0.1:1/0"}
+    with shell.running("worker", **variables) as worker:
+        worker.says("waiting for it")
+        assert worker.interrupt() == 130
+    assert worker.err.startswith("mjbridge: ")
+    assert worker.out == ""
+
+
 def test_what_was_never_configured_or_tracked_is_not_found(office: Shell) -> None:
     for args in (
         ["show", "404"],

@@ -21,7 +21,8 @@ async def contents(client: Redis, namespace: str) -> dict[str, Any]:
         if kind == "hash":
             value = await client.hgetall(name)
         elif kind == "zset":
-            value = dict(await client.zrange(name, 0, -1, withscores=True))
+            rows: Any = await client.zrange(name, 0, -1, withscores=True)
+            value = dict(rows)
         elif kind == "list":
             value = await client.lrange(name, 0, -1)
         else:
@@ -43,7 +44,7 @@ async def examine(client: Redis, namespace: str) -> None:
     for member in keys.get("suspects", ()):
         endpoint, _, lane = member.partition("|")
         places[endpoint, lane].append("suspects")
-    assert {lane: 1 for lane in lanes} == {
+    assert dict.fromkeys(lanes, 1) == {
         lane: len(kinds) for lane, kinds in places.items()
     }, "each lane waits in exactly one place"
     _examine_heads(keys, lanes)

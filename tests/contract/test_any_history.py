@@ -6,7 +6,7 @@ a lane come in their order, and nothing is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -71,6 +71,10 @@ class History(RuleBasedStateMachine):
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.runner.run(work)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.bench.let_pass(seconds)
+        await self.bench.desk.tidy(10)
 
     # --- what can happen --------------------------------------------------------------
 
@@ -157,12 +161,11 @@ class History(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: float) -> None:
-        self.run(self.bench.let_pass(seconds))
+        self.run(self.pass_time(seconds))
         self.now += seconds
-        self.run(self.bench.desk.tidy(10))
 
     @rule(name=NAMES, what=st.sampled_from(["pause", "resume"]))
-    def switch(self, name: str, what: Any) -> None:  # noqa: ANN401
+    def switch(self, name: str, what: Any) -> None:
         self.run(self.bench.desk.switch(name, what))
 
     @rule(which=ANY, name=NAMES)
@@ -196,8 +199,7 @@ class History(RuleBasedStateMachine):
         for name in "ab":
             await self.bench.desk.switch(name, "resume")
         for _ in range(200):
-            await self.bench.let_pass(301.0)
-            await self.bench.desk.tidy(10)
+            await self.pass_time(301.0)
             claimed = await self.bench.claim() + await self.bench.claim(alone=True)
             for one in claimed:
                 await self.bench.succeed(one)
@@ -207,13 +209,13 @@ class History(RuleBasedStateMachine):
         for event in self.told:
             row = await self.bench.ledger.event(event.id)
             assert row is not None
-            for one in row.deliveries:
+            for delivery in row.deliveries:
                 allowed = {"delivered"}
                 if event.is_progress:
                     allowed.add("superseded")
-                if (event.id, one.endpoint) in self.given_up:
+                if (event.id, delivery.endpoint) in self.given_up:
                     allowed.add("dead")
-                assert one.state in allowed, (event, one)
+                assert delivery.state in allowed, (event, delivery)
 
 
 class FakeHistory(History):
@@ -259,7 +261,7 @@ def real_history(redis_url: str, namespace: str) -> type[History]:
     return RealHistory
 
 
-def run(machine: Callable[[], History], *, examples: int) -> None:
+def run(machine: type[History], *, examples: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -30,13 +31,15 @@ async def client(redis_url: str) -> AsyncIterator[Redis]:
     await made.aclose()
 
 
-@pytest.fixture
-async def full(client: Redis) -> AsyncIterator[None]:
-    """Use the store's memory up."""
-    before = (await client.config_get("maxmemory"))["maxmemory"]
-    await client.config_set("maxmemory", 1)
-    yield
-    await client.config_set("maxmemory", before)
+@asynccontextmanager
+async def memory(client: Redis, limit: float) -> AsyncIterator[None]:
+    """Limit the store's memory, in bytes."""
+    before: Any = (await client.config_get("maxmemory"))["maxmemory"]
+    await client.config_set("maxmemory", int(limit))
+    try:
+        yield
+    finally:
+        await client.config_set("maxmemory", before)
 
 
 # --- scripts --------------------------------------------------------------------------
@@ -72,23 +75,21 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
     event = real.event("task.started", due, at=claim.now)
     telling = Telling(event=event, endpoints=("a", "b"))
     look = Look(due=due, held=Held(digest="x"), next_in=5.0, telling=telling)
-    limit = (await client.config_get("maxmemory"))["maxmemory"]
     before = await contents(client, namespace)
-    await client.config_set("maxmemory", 1)
-    try:
+    async with memory(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
             await real.store.record([look])
         assert await contents(client, namespace) == before
-    finally:
-        await client.config_set("maxmemory", limit)
 
     assert (await real.store.record([look])).applied == [True]
 
 
-@pytest.mark.usefixtures("full")
-async def test_nothing_new_is_tracked_when_memory_is_full(real: Bench) -> None:
-    with pytest.raises(StoreUnavailable, match="memory"):
-        await real.track("1")
+async def test_nothing_new_is_tracked_when_memory_is_full(
+    real: Bench, client: Redis
+) -> None:
+    async with memory(client, 1):
+        with pytest.raises(StoreUnavailable, match="memory"):
+            await real.track("1")
 
 
 async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
@@ -101,17 +102,14 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
     await real.desk.switch("a", "pause")
     await real.let_pass(RETENTION + 10.0)
     new = await real.tell("new")
-    limit = (await client.config_get("maxmemory"))["maxmemory"]
-    await client.config_set("maxmemory", 1)
-    try:
+    async with memory(client, 1):
         await client.script_flush()
+        await inspect(connected, namespace)
         await sweep(real.desk, [endpoint()], retention=RETENTION)
         await real.desk.switch("a", "resume")
-        await inspect(connected, namespace)
         delivery = await real.claim_one()
+        await real.store.remember(delivery, {"ts": "1"})
         assert await real.succeed(delivery)
-    finally:
-        await client.config_set("maxmemory", limit)
 
     assert [await real.state(old), await real.state(new)] == ["dead", "delivered"]
     await examine(client, namespace)
@@ -121,20 +119,15 @@ async def test_polling_pauses_when_memory_is_nearly_full(
     real: Bench, client: Redis
 ) -> None:
     await real.track("1")
-    limit = (await client.config_get("maxmemory"))["maxmemory"]
     used = (await client.info("memory"))["used_memory"]
-    try:
-        await client.config_set("maxmemory", int(used / 0.9))
-        share = await real.desk.watch_memory()
-        assert share == pytest.approx(0.9, abs=0.05)
+    async with memory(client, used / 0.9):
+        assert await real.desk.watch_memory() == pytest.approx(0.9, abs=0.05)
         assert await real.due() == []
-        await client.config_set("maxmemory", used * 2)
+    async with memory(client, used * 2):
         await real.desk.watch_memory()
         assert await real.due() == ["1"]
-        await client.config_set("maxmemory", 0)
+    async with memory(client, 0):
         assert await real.desk.watch_memory() is None
-    finally:
-        await client.config_set("maxmemory", limit)
 
 
 # --- one clock ------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Keep what a channel remembers of a subject, in the middle of an attempt.
 --
 -- Reads             head:<endpoint>:<lane>

@@ -114,14 +114,10 @@ local function settle(item)
     redis.call('RPUSH', attempts, item.attempt)
     redis.call('LTRIM', attempts, -ATTEMPTS_KEPT, -1)
   end
-  if item.memory then
-    local memory = P .. 'memory:' .. endpoint .. ':' .. item.subject
-    redis.call('HSET', memory, 'data', item.memory)
-    redis.call('EXPIRE', memory, math.ceil(given.retention))
-  end
-  if item.edit_in and item.edit_in > 0 then
-    redis.call('HSET', P .. 'memory:' .. endpoint .. ':' .. item.subject, 'edit_at', now + item.edit_in)
-  end
+  local memory = P .. 'memory:' .. endpoint .. ':' .. item.subject
+  if item.memory then redis.call('HSET', memory, 'data', item.memory) end
+  if item.edit_in > 0 then redis.call('HSET', memory, 'edit_at', now + item.edit_in) end
+  if item.memory or item.edit_in > 0 then redis.call('EXPIRE', memory, math.ceil(given.retention)) end
   local became = note_health(endpoint, item)
   if item.fate == 'retry' then
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)

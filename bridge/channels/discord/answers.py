@@ -10,21 +10,26 @@ Sources: Discord, "Opcodes and Status Codes" (JSON error codes) and "Rate Limits
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from bridge.channels import answer
+from bridge.channels.discord.wording import (
+    GONE,
+    code_of,
+    detail_of,
+    object_of,
+    snowflake,
+    whose,
+    why,
+)
 from bridge.channels.request import Response
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Fault, Meaning
-
-_DETAIL_MOST = 300
 
 
 class Sense(StrEnum):
@@ -39,18 +44,6 @@ class Sense(StrEnum):
     ODD = "odd"  #: Nothing that is known: go by the status.
 
 
-#: Why nothing more is sent, for an operator.
-_GONE = {
-    10003: "the channel or thread was deleted",
-    10015: "the webhook was deleted",
-    50001: "the webhook has no access to the channel",
-    50013: "the webhook has no permission to post there",
-    50027: "the webhook's token is not valid any more",
-    160005: "the thread is locked",
-    220001: "a forum channel needs thread_id or thread_name",
-    220002: "thread_id and thread_name cannot be used together",
-    220003: "this channel is no forum: it takes no thread_name",
-}
 _ANEW = frozenset({10008, 30046, 50083})
 _PLAINER = frozenset({50006, 50035, 50109, 200000, 200001})
 _SMALLER = frozenset({40005, 50045, 400001})
@@ -114,14 +107,14 @@ def read(response: Response, *, now: float, hide: str = "") -> Said:
 
         hide: The webhook's token, in case that somebody repeats it.
     """
-    body = _object(response.body)
-    detail = _detail(response, body)
+    body = object_of(response.body)
+    detail = detail_of(response, body)
     said = _read(response, body, detail.replace(hide, "…") if hide else detail, now)
     return replace(said, status=response.status, fault=response.fault)
 
 
 def _read(response: Response, body: Mapping[str, Any], detail: str, now: float) -> Said:
-    status, code, headers = response.status, _code(body), response.headers
+    status, code, headers = response.status, code_of(body), response.headers
     if status is None:
         return Said(sense=Sense.LATER, detail=detail, known=False)
     if 200 <= status < 300:
@@ -130,13 +123,13 @@ def _read(response: Response, body: Mapping[str, Any], detail: str, now: float) 
         return Said(
             sense=Sense.LATER,
             code=code,
-            detail=f"{_whose(headers, body)} ({detail})",
+            detail=f"{whose(headers, body)} ({detail})",
             retry_after=_wait(headers, body, now=now),
         )
     return Said(
         sense=_sense(status, body),
         code=code,
-        detail=f"{_why(status, code)}{detail}",
+        detail=f"{why(status, code)}{detail}",
         retry_after=answer.retry_after(headers.get("retry-after"), now=now),
         known=status < 500,
     )
@@ -152,7 +145,7 @@ def budget(headers: Mapping[str, str]) -> float | None:
 def describe(response: Response) -> str:
     """Say for an operator what a webhook is, from its answer to being asked."""
     said = read(response, now=response.at)
-    body = _object(response.body)
+    body = object_of(response.body)
     if said.sense is not Sense.TOLD:
         return said.detail
     name = cut(line(str(body.get("name") or "")), 80)
@@ -165,14 +158,14 @@ def describe(response: Response) -> str:
 
 def guild_of(response: Response) -> str:
     """Read the server's id from what a webhook tells of itself; empty if it is not said."""
-    return _snowflake(_object(response.body).get("guild_id"))
+    return snowflake(object_of(response.body).get("guild_id"))
 
 
 def _sense(status: int, body: Mapping[str, Any]) -> Sense:
-    code = _code(body)
+    code = code_of(body)
     if code in _ANEW:
         return Sense.ANEW
-    if code in _GONE:
+    if code in GONE:
         return Sense.GONE
     if code in _PLAINER:
         return Sense.PLAINER
@@ -187,47 +180,13 @@ def _sense(status: int, body: Mapping[str, Any]) -> Sense:
 
 
 def _success(status: int, said: Mapping[str, Any], detail: str) -> Said:
-    message, channel = _snowflake(said.get("id")), _snowflake(said.get("channel_id"))
+    message, channel = snowflake(said.get("id")), snowflake(said.get("channel_id"))
     if not said and status != 204:
         # A proxy's page. The message may be there or not; nobody says so.
         detail = f"the answer is not Discord's: {detail}"
         return Said(sense=Sense.LATER, detail=detail, known=False)
     detail = f"message {message}" if message else ""
     return Said(sense=Sense.TOLD, detail=detail, message=message, channel=channel)
-
-
-def _why(status: int, code: int) -> str:
-    if code in _GONE:
-        return f"{_GONE[code]}: "
-    if status == 401:
-        return "the webhook's token is refused: "
-    return "there is no webhook at this address: " if status == 404 else ""
-
-
-def _detail(response: Response, said: Mapping[str, Any]) -> str:
-    if response.status is None:
-        return response.detail
-    code, text = _code(said), said.get("message")
-    if not isinstance(text, str):
-        words = cut(answer.detail_of(response), _DETAIL_MOST)
-        return f"HTTP {response.status}{' · ' if words else ''}{words}"
-    wrong = "; ".join(_wrong(said.get("errors"), "", 0))
-    return cut(
-        line(f"Discord {code}: {text}{' · ' if wrong else ''}{wrong}"), _DETAIL_MOST
-    )
-
-
-def _wrong(errors: object, path: str, depth: int) -> Iterator[str]:
-    """List what is wrong with a form, each with the way to it (``embeds.0.title``)."""
-    if not isinstance(errors, dict) or depth > 10:
-        return
-    found = errors.get("_errors")
-    for one in found if isinstance(found, list) else []:
-        text = one.get("message") if isinstance(one, dict) else one
-        yield f"{path}: {text}"
-    for name, within in errors.items():
-        if name != "_errors":
-            yield from _wrong(within, f"{path}.{name}".strip("."), depth + 1)
 
 
 def _wait(
@@ -241,14 +200,6 @@ def _wait(
     )
 
 
-def _whose(headers: Mapping[str, str], said: Mapping[str, Any]) -> str:
-    if said.get("global") is True or "x-ratelimit-global" in headers:
-        return "too many requests from this address"
-    if headers.get("x-ratelimit-scope") == "shared":
-        return "too many messages in this channel, not only ours"
-    return "too many messages"
-
-
 def _seconds(value: object) -> float | None:
     try:
         seconds = float(str(value))
@@ -259,21 +210,3 @@ def _seconds(value: object) -> float | None:
         if seconds > 0 and not math.isnan(seconds)
         else None
     )
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _code(said: Mapping[str, Any]) -> int:
-    code = said.get("code")
-    return code if isinstance(code, int) and not isinstance(code, bool) else 0
-
-
-def _snowflake(value: object) -> str:
-    text = str(value) if isinstance(value, str | int) else ""
-    return text if re.fullmatch(r"[0-9]{1,20}", text) else ""

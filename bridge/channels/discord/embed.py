@@ -29,10 +29,9 @@ _RUNNING = frozenset({"task.started", "task.progress"})
 
 
 def title_of(message: Message) -> str:
-    """Say what happened in a line, not escaped."""
-    if message.progress is None:
-        return message.title
-    return f"{message.title} · {message.progress}%"
+    """Say what happened in a line: in our own words, which mean nothing to Discord."""
+    percent = "" if message.progress is None else f" · {message.progress}%"
+    return cut(message.title + percent, TITLE_MOST)
 
 
 def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, Json]:
@@ -47,7 +46,7 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
     head: dict[str, Json] = {}
     if message.sample:
         head["author"] = {"name": message.words.sample}
-    head["title"] = fit(title_of(message), TITLE_MOST, escape)
+    head["title"] = title_of(message)
     if parent:
         head["url"] = parent
     rest: dict[str, Json] = {"color": message.color}

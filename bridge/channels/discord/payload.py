@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from bridge.channels.discord.embed import TITLE_MOST, embed_of, title_of
+from bridge.channels.discord.embed import embed_of, title_of
 from bridge.channels.discord.markup import escape
 from bridge.channels.discord.options import Options
 from bridge.channels.discord.pictures import NOTHING, Shown
@@ -181,9 +181,8 @@ def _content(draft: Draft) -> str:
     """Say it in plain text."""
     message = draft.message
     words = message.words
-    title = fit(title_of(message), TITLE_MOST, escape)
     task = f"{words.task_id} {message.task_id}" if message.task_id else ""
-    head, foot = f"**{title}**\n", f"\n{escape(task)}" if task else ""
+    head, foot = f"**{title_of(message)}**\n", f"\n{escape(task)}" if task else ""
     if draft.form is Form.OUR_WORDS:
         return head.rstrip() + foot
     reason = f"\n{words.reason}{words.colon}{message.reason}" if message.reason else ""

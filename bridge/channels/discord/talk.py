@@ -36,7 +36,7 @@ class Talk:
         self._occasion = occasion
         self._event = occasion.event
         self._options = options = Options.of(occasion.endpoint)
-        self._kept = kept = Kept.of(occasion.memory)
+        self._kept = self._written = kept = Kept.of(occasion.memory)
         self._thread = options.thread_id or address.thread
         self._message = message_of(
             self._event, language=options.language, prompt_max=options.prompt_max
@@ -73,7 +73,7 @@ class Talk:
                 return self._over(said)
             self._leave(kept.id, said)
         self._keep(posting=True)
-        yield Remember(memory=self._kept.to_json())
+        yield self._remember()
         said = yield from self._post(silent=True)
         if said.sense is not Sense.TOLD:
             self._keep(posting=not said.known)
@@ -95,7 +95,7 @@ class Talk:
             if said.sense is not Sense.TOLD:
                 return self._over(said)
             if self._kept.chore:
-                yield Remember(memory=self._kept.to_json())
+                yield self._remember()
         else:  # It was told, and then this was interrupted.
             said = _DONE
         busy = yield from self._tidy()
@@ -214,6 +214,10 @@ class Talk:
     def _keep(self, **known: str | float | bool) -> None:
         self._kept = replace(self._kept, **known)  # type: ignore[arg-type]
 
+    def _remember(self) -> Remember:
+        self._written = self._kept
+        return Remember(memory=self._kept.to_json())
+
     def _skipped(self, why: str) -> Outcome:
         return Outcome(
             attempt=Attempt(
@@ -242,11 +246,10 @@ class Talk:
             retry_after=wire.hold if told else said.retry_after,
             said=said.meaning,
         )
-        changed = self._kept != Kept.of(self._occasion.memory)
         goes_on = self._event.sequence > 0 and not self._message.final
         follows = told and goes_on and self._options.progress == "edit"
         return Outcome(
             attempt=attempt,
-            memory=self._kept.to_json() if changed else None,
+            memory=None if self._kept == self._written else self._kept.to_json(),
             edit_in=self._options.min_interval if follows else 0.0,
         )

@@ -103,7 +103,7 @@ def _separate(tree: nodes.Node) -> None:
     ``{{ "," if not loop.last }}`` is how everybody writes a comma, and a comma is meant,
     not the JSON of one.
     """
-    for node in list(tree.find_all(nodes.Node)):
+    for node in [tree, *tree.find_all(nodes.Node)]:
         for name, value in list(node.iter_fields()):
             if isinstance(value, list) and any(
                 isinstance(each, nodes.Output) for each in value

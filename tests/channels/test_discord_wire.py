@@ -1,0 +1,151 @@
+"""The Discord channel over real connections, against a Discord that enforces its rules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from bridge.adapters.guard import Guard
+from bridge.adapters.sender import Sender
+from bridge.channels import discord
+from bridge.channels.conversation import Memory, Occasion, Outcome
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Event
+from bridge.sandbox.server import serving
+from bridge.talk import talk
+from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, told
+from tests.platforms.discord import PNG, Discord, page
+
+
+@dataclass(kw_only=True)
+class World:
+    """A Discord on a port, an endpoint that leads there, and what is remembered."""
+
+    server: Discord
+    base: str
+    to: Endpoint
+    sender: Sender
+    kept: dict[str, Memory] = field(default_factory=dict)
+
+    async def tell(self, event: Event) -> Outcome:
+        """Have the conversation once."""
+        occasion = Occasion(
+            event=event,
+            endpoint=self.to,
+            at=self.server.clock(),
+            started=0.0,
+            memory=self.kept.get(event.subject, {}),
+        )
+
+        async def remember(memory: Memory) -> None:
+            self.kept[event.subject] = memory
+
+        outcome = await talk(
+            discord.tell(occasion),
+            self.to,
+            sender=self.sender,
+            remember=remember,
+            now=self.server.clock,
+            elapsed=monotonic,
+        )
+        if outcome.memory is not None:
+            await remember(outcome.memory)
+        return outcome
+
+    async def insist(self, event: Event) -> int:
+        """Tell an event as the bridge does: again, when it was told to wait; count."""
+        for attempt in range(1, 200):
+            outcome = await self.tell(event)
+            if outcome.attempt.succeeded:
+                return attempt
+            await asyncio.sleep(outcome.attempt.retry_after or 0.01)
+        msg = f"not told: {outcome.attempt.detail}"
+        raise AssertionError(msg)
+
+
+@asynccontextmanager
+async def world(
+    server: Discord, *, allow: tuple[str, ...] = ("127.0.0.0/8",), **settings: Any
+) -> AsyncIterator[World]:
+    sender = Sender(guard=Guard(allow))
+    async with serving(server.app) as base:
+        to = endpoint("discord", base + server.path, **{"progress": "edit", **settings})
+        try:
+            yield World(server=server, base=base, to=to, sender=sender)
+        finally:
+            await sender.aclose()
+
+
+def finished(base: str, picture: str = "/pictures/pig.png") -> Event:
+    return told("task.succeeded", replace(DONE, image_url=base + picture), sequence=5)
+
+
+async def test_a_tasks_life_is_told_and_its_picture_uploaded() -> None:
+    async with world(Discord(limited=False)) as here:
+        for event in (CASES["submitted"], CASES["progress_42"], finished(here.base)):
+            outcome = await here.tell(event)
+            assert outcome.attempt.succeeded, outcome.attempt.detail
+
+        [message] = here.server.shown
+        assert message.title == "✅ Imagine finished · 47 s"
+        assert message.picture == PNG
+        assert here.server.messages[0].deleted
+
+
+async def test_a_picture_in_our_own_network_is_neither_fetched_nor_shown() -> None:
+    async with world(Discord(limited=False), allow=()) as here:
+        outcome = await here.tell(finished(here.base))
+
+        assert outcome.attempt.succeeded
+        [message] = here.server.shown
+        assert message.picture is None
+        assert "The picture cannot be shown here" in message.text
+
+
+@pytest.mark.parametrize("final", ["replace", "reply"])
+async def test_many_tasks_at_once_lose_nothing_to_the_limits(final: str) -> None:
+    """Buckets are small and quick here, so that all of them overflow many times."""
+    server = Discord()
+    for bucket in server.buckets.values():
+        bucket.most, bucket.seconds = 5, 0.2
+    server.hidden.most = 1000
+    async with world(server, final=final, images="none") as here:
+        ids = [str(n) for n in range(12)]
+
+        async def live(task_id: str) -> None:
+            for kind, snapshot, sequence in (
+                ("task.submitted", WAITING, 1),
+                ("task.progress", replace(RUNNING, progress=50), 2),
+                ("task.succeeded", DONE, 3),
+            ):
+                event = told(kind, replace(snapshot, id=task_id), sequence=sequence)
+                await here.insist(event)
+
+        await asyncio.gather(*map(live, ids))
+
+        ends = [one for one in server.shown if one.title.startswith("✅")]
+        told_of = sorted(int(one.embed["footer"]["text"].split()[1]) for one in ends)
+        each = 2 if final == "reply" else 1
+        assert told_of == sorted([*range(12)] * each)
+        assert len(server.shown) == len(ends), "nothing is left that is out of date"
+
+
+async def test_a_page_of_a_proxy_is_no_message() -> None:
+    server = Discord(limited=False)
+    server.faults.extend([page(502), page(200), page(429, retry_after="1")])
+    async with world(server) as here:
+        first, second, third = [await here.tell(CASES["failed"]) for _ in range(3)]
+        fourth = await here.tell(CASES["failed"])
+
+        assert [first.attempt.status, second.attempt.status] == [502, 200]
+        assert not first.attempt.succeeded
+        assert not second.attempt.succeeded
+        assert third.attempt.retry_after == 1.0
+        assert fourth.attempt.succeeded
+        assert len(server.shown) == 1

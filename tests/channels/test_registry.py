@@ -1,0 +1,50 @@
+"""`bridge.channels`: every kind has a channel, and every channel can tell every event."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.channels import CHANNELS, channel_for
+from bridge.channels.conversation import Occasion, rehearse
+from bridge.channels.sample import sample_event
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import EVENT_TYPES
+from bridge.errors import Misconfigured
+from bridge.settings import KINDS, EndpointSettings
+
+NOW = 1767268800.25
+
+
+def test_there_is_a_channel_for_every_kind_that_can_be_configured() -> None:
+    assert set(KINDS) == set(CHANNELS)
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) -> None:
+    """When the platform agrees to everything, what was to be said has arrived."""
+    event = sample_event(event_type, NOW)
+
+    _, outcome = rehearse(
+        channel_for(kind),
+        Occasion(event=event, endpoint=configured(kind), at=NOW, started=NOW),
+    )
+
+    assert outcome.attempt.succeeded
+
+
+def configured(kind: str) -> Endpoint:
+    """An endpoint of a kind, as the settings would make it."""
+    own: dict[str, dict[str, object]] = {
+        "telegram": {"url": "https://api.telegram.org/bot1:abc", "chat_id": "7"},
+        "discord": {"url": f"https://discord.com/api/webhooks/1/{'t' * 20}"},
+        "template": {"body": "{}"},
+        "apprise": {"url": "json://localhost"},
+    }
+    given = {"kind": kind, "url": "https://example.com/hooks/x", **own.get(kind, {})}
+    return EndpointSettings.model_validate(given).to_endpoint("it")
+
+
+def test_a_kind_without_a_channel_is_a_wrong_setting() -> None:
+    with pytest.raises(Misconfigured, match=r'"fax".*webhook'):
+        channel_for("fax")

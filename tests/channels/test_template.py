@@ -1,0 +1,295 @@
+"""`bridge.channels.template`: any request that a pipeline wants, and what its answer means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bridge.adapters.sender import Sender
+from bridge.channels import template
+from bridge.channels.request import Request, Response
+from bridge.core.delivery import Fault
+from bridge.talk import talk
+from tests.channels.cases import (
+    CASES,
+    DONE,
+    NASTY_TEXTS,
+    NOW,
+    TASK_ID,
+    Talk,
+    converse,
+    endpoint,
+    told,
+)
+from tests.receivers import answers, receiver
+
+URL = "https://ci.example/hook"
+DONE_EVENT = CASES["succeeded_grid"]
+AIRFLOW = "https://airflow.example/prefix/api/v2/dags/art/dagRuns"
+
+
+def told_of(*responses: Response, redelivery: bool = False, **settings: Any) -> Talk:
+    """What comes of telling one event, answered with these in turn."""
+    queue = list(responses)
+    return converse(
+        template,
+        DONE_EVENT,
+        endpoint("template", settings.pop("url", URL), **settings),
+        answers=lambda _: queue.pop(0) if queue else Response(took=0.1, status=200),
+        redelivery=redelivery,
+    )
+
+
+def answered(status: int, body: bytes = b"", **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(took=0.1, status=status, body=body, headers=named, at=NOW)
+
+
+# --- the request ----------------------------------------------------------------------
+
+
+def test_a_request_is_made_as_its_operator_wrote_it() -> None:
+    (request,) = told_of(
+        method="put",
+        body='{"text": "{{ data.prompt }}"}',
+        headers={"X-Task": "{{ data.id }}", "Authorization": "Bearer t0ken"},
+    ).requests
+
+    assert (request.method, request.url) == ("PUT", URL)
+    assert json.loads(request.body) == {"text": DONE.prompt}
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["x-task"] == TASK_ID
+    assert request.headers["authorization"] == "Bearer t0ken"
+    assert request.headers["user-agent"].startswith("mjbridge/")
+
+
+def test_every_attempt_has_the_events_id_and_a_redelivery_says_that_it_is_one() -> None:
+    (request,) = told_of(body="{}").requests
+    (again,) = told_of(body="{}", redelivery=True).requests
+
+    assert request.headers["webhook-id"] == DONE_EVENT.id
+    assert "webhook-redelivery" not in request.headers
+    assert again.headers["webhook-id"] == DONE_EVENT.id
+    assert again.headers["webhook-redelivery"] == "true"
+
+
+def test_a_method_without_a_body_needs_none() -> None:
+    (request,) = told_of(method="GET").requests
+
+    assert (request.method, request.body) == ("GET", b"")
+    assert "content-type" not in request.headers
+
+
+def test_a_header_that_comes_out_empty_is_not_sent() -> None:
+    (request,) = told_of(body="{}", headers={"X-Reason": "{{ reason }}"}).requests
+
+    assert "x-reason" not in request.headers
+
+
+def test_the_token_is_for_headers() -> None:
+    (request,) = told_of(
+        body="{}", token="s3cret", headers={"X-Api-Key": "{{ token }}"}
+    ).requests
+
+    assert request.headers["x-api-key"] == "s3cret"
+    assert b"s3cret" not in request.body
+
+
+def test_what_cannot_be_filled_in_is_hopeless_and_says_where() -> None:
+    had = told_of(body='{"x": {{ data.oops }}}')
+
+    assert had.requests == []
+    assert had.meaning == "hopeless"
+    assert had.outcome.attempt.fault is Fault.RENDERING
+    assert had.outcome.attempt.detail == "body: line 1: there is no field 'oops' here"
+
+
+# --- the answer -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "success", "meaning"),
+    [
+        pytest.param(200, None, "delivered", id="any 2xx"),
+        pytest.param(299, None, "delivered", id="really any"),
+        pytest.param(302, None, "failed", id="no redirect"),
+        pytest.param(409, None, "failed", id="a conflict"),
+        pytest.param(409, ["2??", 409], "delivered", id="a conflict that is fine"),
+        pytest.param(302, ["30[0-9]"], "delivered", id="a redirect that is fine"),
+        pytest.param(200, ["201"], "failed", id="a 200 where 201 is wanted"),
+        pytest.param(410, None, "gone", id="gone"),
+        pytest.param(410, ["4??"], "delivered", id="gone, but fine"),
+        pytest.param(422, None, "refused", id="refused"),
+        pytest.param(404, None, "failed", id="not found"),
+        pytest.param(503, None, "failed", id="down"),
+    ],
+)
+def test_success_is_what_its_operator_says(
+    status: int, success: list[object] | None, meaning: str
+) -> None:
+    settings: dict[str, Any] = {} if success is None else {"success": success}
+
+    assert told_of(answered(status), body="{}", **settings).meaning == meaning
+
+
+def test_no_answer_is_a_failure_with_its_reason() -> None:
+    lost = Response(took=1.0, fault=Fault.TIMEOUT, detail="no answer within 15 s")
+
+    had = told_of(lost, body="{}")
+
+    assert had.meaning == "failed"
+    assert had.outcome.attempt.fault is Fault.TIMEOUT
+    assert had.outcome.attempt.detail == "no answer within 15 s"
+
+
+def test_a_receiver_can_ask_for_time() -> None:
+    asked = told_of(answered(503, retry_after="30"), body="{}")
+    spent = told_of(
+        answered(
+            403, x_ratelimit_remaining="0", x_ratelimit_reset=str(int(NOW) + 1800)
+        ),
+        body="{}",
+    )
+    done = told_of(answered(200, retry_after="30"), body="{}")
+
+    assert asked.outcome.attempt.retry_after == 30
+    assert spent.outcome.attempt.retry_after == pytest.approx(1800, abs=1)
+    assert done.outcome.attempt.retry_after is None
+
+
+def test_a_token_that_is_answered_back_is_not_kept() -> None:
+    had = told_of(answered(401, b"bad token s3cret"), body="{}", token="s3cret")
+
+    assert had.outcome.attempt.detail == "bad token …"
+
+
+# --- Airflow --------------------------------------------------------------------------
+
+
+def test_a_run_that_is_there_already_is_a_success() -> None:
+    settings: dict[str, Any] = {"preset": "airflow", "url": AIRFLOW}
+    there = b"DAGRun with DAG ID: 'art' and DAGRun ID: 'evt_1' already exists"
+    same_time = (
+        b"DAGRun with DAG ID: 'art' and DAGRun logical date: '2026' already exists"
+    )
+
+    assert told_of(answered(409, there), **settings).meaning == "delivered"
+    assert told_of(answered(409, same_time), **settings).meaning == "failed"
+    assert told_of(answered(404), **settings).meaning == "failed"
+
+
+def test_airflow_3_is_signed_in_to_with_a_password() -> None:
+    signed = answered(201, b'{"access_token": "eyJ.jwt"}')
+
+    sign_in, run = told_of(
+        signed, preset="airflow", url=AIRFLOW, token="bot:pa:ss"
+    ).requests
+
+    assert sign_in.url == "https://airflow.example/prefix/auth/token"
+    assert json.loads(sign_in.body) == {"username": "bot", "password": "pa:ss"}
+    assert run.url == AIRFLOW
+    assert run.headers["authorization"] == "Bearer eyJ.jwt"
+    assert json.loads(run.body)["logical_date"] is None
+
+
+def test_a_sign_in_that_fails_is_a_failed_attempt_without_its_answer() -> None:
+    refused = told_of(
+        answered(401, b"bot:pass"), preset="airflow", url=AIRFLOW, token="bot:pass"
+    )
+    odd = told_of(answered(200, b"[]"), preset="airflow", url=AIRFLOW, token="bot:pass")
+
+    for had in (refused, odd):
+        assert len(had.requests) == 1
+        assert had.meaning == "failed"
+    assert refused.outcome.attempt.detail == "Airflow's sign-in: HTTP 401"
+
+
+@pytest.mark.parametrize(
+    ("settings", "authorization"),
+    [
+        ({"token": "eyJ.jwt"}, "Bearer eyJ.jwt"),
+        ({"token": "a:b", "headers": {"Authorization": "Bearer x"}}, "Bearer x"),
+        (
+            {"token": "a:b", "url": AIRFLOW.replace("/v2/", "/v1/")},
+            "Basic YTpi",
+        ),
+    ],
+)
+def test_otherwise_a_run_is_one_request(
+    settings: dict[str, Any], authorization: str
+) -> None:
+    (request,) = told_of(**{"preset": "airflow", "url": AIRFLOW, **settings}).requests
+
+    assert request.headers["authorization"] == authorization
+
+
+def test_airflow_2_is_given_no_date() -> None:
+    url = AIRFLOW.replace("/v2/", "/v1/")
+
+    (request,) = told_of(preset="airflow", url=url).requests
+
+    assert json.loads(request.body).keys() == {"dag_run_id", "conf"}
+
+
+# --- on the wire ----------------------------------------------------------------------
+
+
+async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
+    event = told("task.succeeded", replace(DONE, prompt='"}\r\nX-Evil: 1\r\n\r\n{"'))
+    sender = Sender()
+    async with receiver(answers("201 Created")) as there:
+        told_to = endpoint(
+            "template",
+            there.url,
+            body='{"prompt": "{{ data.prompt }}"}',
+            headers={"X-Prompt": "{{ data.prompt }}"},
+        )
+        outcome = await talk(
+            template.tell(_occasion(event, told_to)),
+            told_to,
+            sender=sender,
+            remember=_forget,
+            now=lambda: NOW,
+            elapsed=lambda: 0.0,
+        )
+        await sender.aclose()
+
+    assert outcome.attempt.succeeded
+    (received,) = there.requests
+    assert json.loads(received.body) == {"prompt": '"}\r\nX-Evil: 1\r\n\r\n{"'}
+    assert received.headers["x-prompt"] == '"}%0D%0AX-Evil: 1%0D%0A%0D%0A{"'
+    assert "x-evil" not in received.headers
+
+
+def _occasion(event: Any, told_to: Any) -> Any:
+    from bridge.channels.conversation import Occasion
+
+    return Occasion(event=event, endpoint=told_to, at=NOW, started=NOW)
+
+
+async def _forget(memory: object) -> None:
+    del memory
+
+
+def test_a_preview_shows_every_request() -> None:
+    asked: list[Request] = converse(
+        template,
+        DONE_EVENT,
+        endpoint("template", AIRFLOW, preset="airflow", token="bot:pass"),
+    ).requests
+
+    assert [request.url.rpartition("/")[2] for request in asked] == ["token", "dagRuns"]
+
+
+def test_nothing_of_a_template_is_in_what_is_printed_of_a_prompt() -> None:
+    """Texts that people copy into prompts to try what happens: nothing does."""
+    event = told("task.succeeded", replace(DONE, prompt=NASTY_TEXTS["templates"]))
+
+    (request,) = converse(
+        template, event, endpoint("template", URL, preset="n8n")
+    ).requests
+
+    assert json.loads(request.body)["prompt"] == NASTY_TEXTS["templates"]
