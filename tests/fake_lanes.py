@@ -122,7 +122,7 @@ class FakeLanes:
         self.kept: dict[str, Kept] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.health: dict[str, Health] = {}
-        self.memory: dict[tuple[str, str], Memory] = {}
+        self.memories: dict[tuple[str, str], tuple[Memory, float]] = {}
         self.edit_at: dict[tuple[str, str], float] = {}
         self.suspect_under_way: tuple[str, float] | None = None
         self.gates: dict[str, float] = {}
@@ -339,8 +339,13 @@ class FakeLanes:
             was_disabled=health.told_disabled,
             slow=health.slow,
             now=now,
-            memory=self.memory.get((lane.endpoint, self._head(lane).subject), {}),
+            memory=self._memory(lane),
         )
+
+    def _memory(self, lane: Lane) -> Memory:
+        subject = lane.endpoint, self._head(lane).subject
+        memory, since = self.memories.get(subject, ({}, 0.0))
+        return memory if self.clock.now - since < self.retention else {}
 
     def _head(self, lane: Lane) -> Event:
         return self.kept[lane.queue[0]].event
@@ -414,7 +419,7 @@ class FakeLanes:
             kept.attempts.append((delivery.endpoint, one.attempt, verdict.fate))
         subject = delivery.endpoint, delivery.event.subject
         if one.memory is not None:
-            self.memory[subject] = one.memory
+            self.memories[subject] = one.memory, self.clock.now
         if one.edit_in:
             self.edit_at[subject] = self.clock.now + one.edit_in
         became = self._note_health(health, one)
@@ -437,7 +442,8 @@ class FakeLanes:
     def remember(self, delivery: Delivery, memory: Memory) -> None:
         lane = self.lanes.get((delivery.endpoint, delivery.lane))
         if lane is not None and lane.head.token == delivery.token:
-            self.memory[delivery.endpoint, delivery.event.subject] = memory
+            subject = delivery.endpoint, delivery.event.subject
+            self.memories[subject] = memory, self.clock.now
 
     def _note_health(self, health: Health, one: Settlement) -> set[str]:
         now, attempt, verdict = self.clock.now, one.attempt, one.verdict

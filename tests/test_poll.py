@@ -520,19 +520,33 @@ async def test_a_store_that_is_away_is_met_again_at_the_next_tick(site: Site) ->
     assert site.told == ["task.submitted"]
 
 
-async def test_a_store_that_goes_away_during_a_request_loses_nothing(
-    site: Site,
-) -> None:
+async def test_an_answer_is_kept_for_a_store_that_is_away(site: Site) -> None:
     site.upstream.show(task("SUBMITTED"))
     site.upstream.gate.clear()
     await site.poller.poll()
     site.store.away = True
     site.upstream.gate.set()
-    await site.poller.idle()
+    await asyncio.sleep(0.02)
     site.store.away = False
-    await site.poll(after=41.0)
+    await site.poller.idle()
 
     assert site.told == ["task.submitted"]
+    assert len(site.upstream.asked) == 1
+
+
+async def test_stopping_does_not_wait_for_a_store_that_is_away(site: Site) -> None:
+    site.upstream.show(task("SUBMITTED"))
+    site.upstream.gate.clear()
+    await site.poller.poll()
+    site.store.away = True
+    site.upstream.gate.set()
+    await site.poller.stop(0.1)
+    site.store.away = False
+
+    # What is lost with the process is seen again when the lease ends.
+    other = Site(store=site.store, upstream=site.upstream)
+    await other.poll(after=41.0)
+    assert other.told == ["task.submitted"]
 
 
 async def test_stopping_waits_for_what_is_under_way(site: Site) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from bridge.channels import (
     dingtalk,
+    discord,
+    discord,
     feishu,
     ntfy,
     slack,
@@ -25,7 +27,9 @@ from bridge.errors import Misconfigured
 #: By the ``kind`` of the endpoints that they speak to.
 CHANNELS: Mapping[str, Channel] = {
     "webhook": webhook,
+    "discord": discord,
     "slack": slack,
+    "discord": discord,
     "feishu": feishu,
     "dingtalk": dingtalk,
     "wecom": wecom,

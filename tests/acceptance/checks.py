@@ -49,7 +49,9 @@ def disorder(received: Iterable[Received]) -> list[str]:
         if one.task and not one.redelivery:
             number = one.sequence or 0
             if number < furthest[one.task]:
-                wrong.append(f"{one.type} of {one.task} after event {furthest[one.task]}")
+                wrong.append(
+                    f"{one.type} of {one.task} after event {furthest[one.task]}"
+                )
             furthest[one.task] = max(number, furthest[one.task])
     return wrong
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -67,9 +67,13 @@ class Stage:
 
     def serve(self, app: ASGIApp) -> str:
         """Put an application on a port for as long as the stage lasts."""
-        server = AsyncExitStack()
-        self._servers.append(server)
-        return self.run(server.enter_async_context(serving(app)))
+        return self.enter(serving(app))
+
+    def enter(self, server: AbstractAsyncContextManager[T]) -> T:
+        """Have a server of whatever make run for as long as the stage lasts."""
+        entered = AsyncExitStack()
+        self._servers.append(entered)
+        return self.run(entered.enter_async_context(server))
 
     async def _close(self) -> None:
         await asyncio.gather(*(server.aclose() for server in self._servers))

@@ -146,7 +146,9 @@ def test_nothing_is_lost_whatever_is_killed(
     dice = Random(SEED)
     with Stage() as stage:
         gateway, hooks = stage.gateway(), stage.hooks()
-        hooks.answer("/flaky", *(dice.choice([204, 204, 204, 500]) for _ in range(100_000)))
+        hooks.answer(
+            "/flaky", *(dice.choice([204, 204, 204, 500]) for _ in range(100_000))
+        )
         hooks.answer("/slow", then=Answer(delay=0.2))
         upstream = {**QUICK_UPSTREAM, "base_url": gateway.url, "timeout": 1}
         endpoint = {"timeout": 1, "retry": [1] * 20 + [20] * 30}
@@ -170,7 +172,9 @@ def test_nothing_is_lost_whatever_is_killed(
 
             ledger = draw_up(stories, hooks, gateway)
             with capsys.disabled():
-                print(f"\nchaos, seed {SEED}: {dict(vandal.kills)} killed in {SECONDS:g} s; {ledger}")
+                print(
+                    f"\nchaos, seed {SEED}: {dict(vandal.kills)} killed in {SECONDS:g} s; {ledger}"
+                )
             assert ledger.lost == []
             assert ledger.untold == []
             assert ledger.out_of_order == []
@@ -215,7 +219,9 @@ def _stories_when_settled(
             for task, story in stories.items()
             if not story
             or story[-1].event.type not in FINAL
-            or any(one.state == "pending" for event in story for one in event.deliveries)
+            or any(
+                one.state == "pending" for event in story for one in event.deliveries
+            )
         ]
 
     found: dict[str, Sequence[EventRow]] = {}
@@ -242,7 +248,9 @@ class Ledger:
     superseded: int
     requests: int
     duplicates: int  #: Taken again by a receiver that had taken it.
-    lost: list[str]  #: Deliveries that a receiver never took, and that were not overtaken.
+    lost: list[
+        str
+    ]  #: Deliveries that a receiver never took, and that were not overtaken.
     untold: list[str]  #: Ends that the gateway said, and that nobody was told.
     out_of_order: list[str]  #: Attempts after a later event of their task.
 
@@ -286,6 +294,8 @@ def draw_up(
         lost=lost,
         untold=untold,
         out_of_order=[
-            wrong for name in ENDPOINTS for wrong in disorder(hooks.received(f"/{name}"))
+            wrong
+            for name in ENDPOINTS
+            for wrong in disorder(hooks.received(f"/{name}"))
         ],
     )

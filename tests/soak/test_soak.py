@@ -33,7 +33,12 @@ SAMPLE_S = 10.0
 #: that an allocator may take or leave.
 GROWTH, SLACK_MB = 0.10, 8.0
 
-STEPS = (("NOT_START", ""), ("IN_PROGRESS", "0%"), ("IN_PROGRESS", "46%"), ("SUCCESS", ""))
+STEPS = (
+    ("NOT_START", ""),
+    ("IN_PROGRESS", "0%"),
+    ("IN_PROGRESS", "46%"),
+    ("SUCCESS", ""),
+)
 #: Seconds from one step to the next.
 STEP_S = 1.0
 
@@ -50,7 +55,11 @@ def test_nothing_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
             tmp_path,
             upstreams={"default": {**QUICK_UPSTREAM, "base_url": gateway.url}},
             endpoints={
-                name: {"url": f"{hooks.url}/{name}", "events": ["task.*"], "retry": [1] * 50}
+                name: {
+                    "url": f"{hooks.url}/{name}",
+                    "events": ["task.*"],
+                    "retry": [1] * 50,
+                }
                 for name in ("first", "second", "flaky")
             },
             retention=RETENTION_S,
@@ -70,8 +79,13 @@ def test_nothing_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
                 _show(taken)
             for name, samples in taken.items():
                 third = len(samples) // 3
-                before, after = median(samples[third : 2 * third]), median(samples[-third:])
-                assert after <= before * (1 + GROWTH) + SLACK_MB, f"{name} grows: {samples}"
+                before, after = (
+                    median(samples[third : 2 * third]),
+                    median(samples[-third:]),
+                )
+                assert after <= before * (1 + GROWTH) + SLACK_MB, (
+                    f"{name} grows: {samples}"
+                )
 
 
 def _soak(

@@ -75,7 +75,9 @@ def cut_texts(value: Any, most: int = 1000) -> Any:
     """Shorten a text, or every text in a list or table; null stays null."""
     value = plain(value)
     if isinstance(value, str):
-        return cut(clean(value), max(3, most))
+        most = max(3, most)
+        # Cutting measures again and again; what is too long anyway need not be measured.
+        return cut(clean(value)[: most + 1], most)
     if isinstance(value, dict):
         return {key: cut_texts(each, most) for key, each in value.items()}
     if isinstance(value, list):
@@ -90,12 +92,12 @@ def fit(value: Any, most: int) -> Any:
     Counted is the longest way to write it, everything escaped that can be: nobody knows
     which one a receiver counts. Lists are shortened last.
     """
-    value = plain(value)
+    shorter = plain(value)
     for length in _LENGTHS:
-        shorter = cut_texts(value, length)
+        shorter = cut_texts(shorter, length)
         if len(json.dumps(shorter)) <= most:
             return shorter
-    few = _few(cut_texts(value, _LENGTHS[-1]), 20)
+    few = _few(shorter, 20)
     if len(json.dumps(few)) <= most:
         return few
     msg = f"it does not fit into {most:,} bytes, however short its texts"

@@ -1,0 +1,68 @@
+"""`docs/templates.md`: every example works, and everything that there is can be found."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.channels import template
+from bridge.channels.template.filling import HEADER_VARIABLES
+from bridge.channels.template.presets import PRESETS
+from bridge.channels.template.sandbox import ENVIRONMENT
+from bridge.core.endpoint import Endpoint
+from bridge.settings.models import EndpointSettings
+from tests.channels.cases import DONE, converse, told
+
+PAGE = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
+EXAMPLES: dict[str, dict[str, Any]] = {
+    name: table
+    for block in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    for name, table in tomllib.loads(block)["endpoints"].items()
+}
+
+
+def example(name: str) -> Endpoint:
+    given = {key: value for key, value in EXAMPLES[name].items() if key != "token_file"}
+    if "token_file" in EXAMPLES[name]:
+        given["token"] = "user:t0ken"
+    return EndpointSettings.model_validate(given).to_endpoint(name)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_right(name: str) -> None:
+    endpoint = example(name)
+
+    if endpoint.kind == "template":
+        assert template.problems(endpoint) == []
+
+
+def test_every_preset_variable_and_filter_is_in_it() -> None:
+    for name in (*PRESETS, *HEADER_VARIABLES):
+        assert f"`{name}" in PAGE, name
+    # `d` is Jinja2's own short name of another, `each` is not for templates.
+    for name in ENVIRONMENT.filters.keys() - {"d", "each"}:
+        assert re.search(rf"\b{name}\b", PAGE), name
+
+
+def test_the_flat_body_is_what_arrives() -> None:
+    shown = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
+    event = told("task.succeeded", DONE, at=1795329651.0, metadata={"order": "77"})
+
+    (request,) = converse(template, event, example("zapier")).requests
+
+    assert json.loads(request.body) == shown
+
+
+def test_the_first_example_arrives_as_it_reads() -> None:
+    (request,) = converse(
+        template, told("task.succeeded", DONE), example("notes")
+    ).requests
+
+    body = json.loads(request.body)
+    assert body["picture"] == DONE.image_url
+    assert body["labels"] == [button.label for button in DONE.buttons]

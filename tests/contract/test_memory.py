@@ -1,0 +1,130 @@
+"""What channels remember of a subject, and progress that is told as edits of a message."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.core.delivery import Fate, Verdict
+from bridge.ports import Delivery, Settlement
+from tests.contract.bench import Bench, attempted, endpoint
+from tests.contract.conftest import RETENTION
+
+
+async def end(
+    bench: Bench,
+    delivery: Delivery,
+    *,
+    memory: dict[str, str] | None = None,
+    edit_in: float = 0.0,
+) -> None:
+    settlement = Settlement(
+        delivery=delivery,
+        attempt=attempted(delivery, status=200),
+        verdict=Verdict(fate=Fate.DELIVERED),
+        memory=memory,
+        edit_in=edit_in,
+    )
+    await bench.store.settle([settlement])
+
+
+async def test_what_is_remembered_comes_with_the_next_delivery_of_the_subject(
+    bench: Bench,
+) -> None:
+    await bench.tell("u", "task.submitted")
+    first = await bench.claim_one()
+    await end(bench, first, memory={"message": "1"})
+    await bench.tell("u", "task.started")
+    second = await bench.claim_one()
+    await end(bench, second)
+    await bench.tell("u", "task.succeeded")
+    third = await bench.claim_one()
+
+    assert [one.memory for one in (first, second, third)] == [
+        {},
+        {"message": "1"},
+        {"message": "1"},
+    ]
+
+
+async def test_memory_is_the_endpoints_and_the_subjects_own(bench: Bench) -> None:
+    await bench.tell("u", to=["a"])
+    await end(bench, await bench.claim_one(), memory={"message": "1"})
+    await bench.tell("u", "task.succeeded", to=["b"])
+    await bench.tell("v", to=["a"])
+
+    assert [delivery.memory for delivery in await bench.claim()] == [{}, {}]
+
+
+async def test_a_redelivery_remembers_what_its_subject_does(bench: Bench) -> None:
+    event = await bench.tell("u")
+    await end(bench, await bench.claim_one(), memory={"message": "1"})
+    await bench.desk.redeliver(event.id, "a")
+
+    assert (await bench.claim_one()).memory == {"message": "1"}
+
+
+async def test_what_is_remembered_in_the_middle_survives_the_worker(
+    bench: Bench,
+) -> None:
+    await bench.tell("u")
+    await bench.store.remember(await bench.claim_one(), {"posting": "yes"})
+    await bench.let_pass(31.0)
+    await bench.claim()
+
+    assert (await bench.claim_one(alone=True)).memory == {"posting": "yes"}
+
+
+async def test_who_was_replaced_has_nothing_to_remember(bench: Bench) -> None:
+    await bench.tell("u")
+    late = await bench.claim_one()
+    await bench.let_pass(31.0)
+    await bench.claim()
+    now = await bench.claim_one(alone=True)
+    await bench.store.remember(late, {"message": "late"})
+    await bench.store.remember(now, {"message": "now"})
+    await bench.hand_back(now)
+
+    assert (await bench.claim_one(alone=True)).memory == {"message": "now"}
+
+
+async def test_memory_is_forgotten_with_retention(bench: Bench) -> None:
+    await bench.tell("u")
+    await end(bench, await bench.claim_one(), memory={"message": "1"})
+    await bench.let_pass(RETENTION + 10.0)
+    await bench.tell("u", "task.started")
+
+    assert (await bench.claim_one()).memory == {}
+
+
+async def test_progress_waits_for_as_long_as_the_channel_asked(bench: Bench) -> None:
+    await bench.tell("u", "task.started")
+    await end(bench, await bench.claim_one(), edit_in=5.0)
+    older = await bench.tell("u", "task.progress")
+
+    claim = await bench.store.claim_deliveries(limit=9, slow_limit=9)
+    assert claim.deliveries == []
+    assert claim.next_in == pytest.approx(5.0, abs=0.3)
+    await bench.let_pass(4.0)
+    newer = await bench.tell("u", "task.progress")
+    assert await bench.claim() == []
+    assert await bench.state(older) == "superseded"
+    await bench.let_pass(1.1)
+    assert await bench.claimed() == [newer.id]
+
+
+async def test_what_is_not_progress_does_not_wait(bench: Bench) -> None:
+    await bench.tell("u", "task.started")
+    await end(bench, await bench.claim_one(), edit_in=5.0)
+    await bench.tell("u", "task.progress")
+    done = await bench.tell("u", "task.succeeded")
+
+    assert await bench.claimed() == [done.id]
+
+
+async def test_progress_is_told_with_what_others_leave(bench: Bench) -> None:
+    await bench.desk.configure([endpoint(concurrency=2)])
+    await bench.tell("u", "task.progress")
+    for lane in "vw":
+        await bench.tell(lane, "task.succeeded")
+
+    assert sorted(one.lane for one in await bench.claim()) == ["v:1", "w:1"]
