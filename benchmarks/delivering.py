@@ -89,7 +89,7 @@ def theirs(total: int, *, slow: int, window: float | None = None) -> float:
     """The same for one Celery task per delivery."""
     with arena.store() as store, arena.sink() as sink:
         broker = broker_of(store, "mjb").url
-        baseline.app.conf.broker_url = broker
+        baseline.app.conf.update(broker_url=broker)
         env = {"BASELINE_BROKER": broker}
         command = (
             "celery",

@@ -19,7 +19,7 @@ from traceback import extract_tb
 
 import structlog
 
-from bridge.channels.conversation import Channel, Occasion, Outcome
+from bridge.channels.conversation import Channel, Memory, Occasion, Outcome
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
@@ -259,6 +259,8 @@ class Pump:
             crashed = Verdict(fate=Fate.DEAD, reason="crashed the worker")
             return self._settlement(delivery, None, crashed)
         outcome = await self._talk(delivery, receiver)
+        if outcome is None:
+            return Settlement(delivery=delivery)
         verdict = judge(
             outcome.attempt,
             delivery.tried,
@@ -271,8 +273,13 @@ class Pump:
             return settlement
         return replace(settlement, memory=outcome.memory, edit_in=outcome.edit_in)
 
-    async def _talk(self, delivery: Delivery, receiver: Receiver) -> Outcome:
-        """Make one attempt. Its times are told by the store's clock."""
+    async def _talk(self, delivery: Delivery, receiver: Receiver) -> Outcome | None:
+        """
+        Make one attempt. Its times are told by the store's clock.
+
+        Returns:
+            What came of it; ``None`` if it could not be made now, and nothing was sent.
+        """
         endpoint, channel = receiver.endpoint, receiver.channel
         began = self._elapsed()
         occasion = Occasion(
@@ -288,7 +295,7 @@ class Pump:
                 channel.tell(occasion),
                 endpoint,
                 sender=self._sender,
-                remember=partial(self._store.remember, delivery),
+                remember=partial(self._remember, delivery),
                 now=self._now,
                 elapsed=self._elapsed,
             )
@@ -309,6 +316,13 @@ class Pump:
                 detail=type(error).__name__,
             )
             return Outcome(attempt=attempt)
+
+    async def _remember(self, delivery: Delivery, memory: Memory) -> bool:
+        try:
+            return await self._store.remember(delivery, memory)
+        except BridgeError as error:
+            log.warning("remember.store_away", error=str(error))
+            return False
 
     def _settlement(
         self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict

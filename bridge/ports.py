@@ -404,9 +404,10 @@ class DeliveryStore(Protocol):
         nothing, unless it says that a delivery still waiting has succeeded.
         """
 
-    async def remember(self, delivery: Delivery, memory: Memory) -> None:
+    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
         """
         Keep a channel's memory in the middle of an attempt.
 
-        Changes nothing if the claim was lost in the meantime.
+        Returns:
+            Whether it was kept. If the claim was lost in the meantime, nothing changes.
         """

@@ -30,10 +30,10 @@ async def talk(
     endpoint: Endpoint,
     *,
     sender: Sender,
-    remember: Callable[[Memory], Awaitable[None]],
+    remember: Callable[[Memory], Awaitable[bool]],
     now: Callable[[], float],
     elapsed: Callable[[], float],
-) -> Outcome:
+) -> Outcome | None:
     """
     Hold a conversation to its end, within the endpoint's ``timeout``.
 
@@ -44,11 +44,16 @@ async def talk(
 
         sender: Sends its requests.
 
-        remember: Keeps its memory when it asks for that.
+        remember: Keeps its memory when it asks for that, and says whether it did.
 
         now: Says the time, in seconds since the epoch.
 
         elapsed: A clock that only goes forward, in seconds.
+
+    Returns:
+        How it ended. ``None`` if it was broken off before anything was sent: what has to
+        be remembered first could not be, so it is for somebody else, or for later. Once
+        something was sent the rest follows; losing the memory costs less than repeating.
 
     Raises:
         Exception: Whatever the channel raises.
@@ -59,7 +64,9 @@ async def talk(
         step = next(conversation)
         while True:
             if isinstance(step, Remember):
-                await remember(step.memory)
+                kept = await remember(step.memory)
+                if not spoken and not (kept and elapsed() < deadline):
+                    return None
                 answer = Response(took=0.0)
             elif not spoken:  # the first one has all the time there is
                 answer = await sender.send(endpoint, step)

@@ -140,7 +140,6 @@ def _begin(**_: Any) -> None:
     if _line:
         os.close(_line.pop())
         ours.drain_at_end_of(_line[0])
-    ours.deliver()
 
 
 @signals.worker_shutdown.connect

@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 import structlog
 import uvloop
 
+from bridge.adapters import apprise_sender
 from bridge.adapters.broker import Broker, broker_of
 from bridge.adapters.connection import connect, inspect, wait_for
 from bridge.adapters.desk import Desk
@@ -28,7 +29,7 @@ from bridge.adapters.runfile import read_run_file
 from bridge.adapters.sender import Sender
 from bridge.adapters.store import RedisStore
 from bridge.adapters.upstream import HttpUpstream, UpstreamOptions
-from bridge.channels import channel_for
+from bridge.channels import apprise, channel_for
 from bridge.core.cadence import Patience
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
@@ -84,8 +85,10 @@ def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Receiver]:
     Find the channel of every endpoint.
 
     Raises:
-        Misconfigured: There is none for a kind.
+        Misconfigured: There is none for a kind, or a package that it needs is missing.
     """
+    if any(endpoint.kind == apprise.KIND for endpoint in endpoints):
+        apprise_sender.require()
     return {
         endpoint.name: Receiver(endpoint=endpoint, channel=channel_for(endpoint.kind))
         for endpoint in endpoints

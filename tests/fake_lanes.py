@@ -75,6 +75,7 @@ class Health:
     name: str
     kind: str = ""
     concurrency: int = 1
+    edits: bool = False
     rate: Rate | None = None
     lease: float = 30.0
     url: str | None = None
@@ -168,6 +169,7 @@ class FakeLanes:
                 changed.append(one.name)
             health.kind, health.url, health.away = one.kind, one.url, False
             health.concurrency, health.rate = one.concurrency, one.rate
+            health.edits = one.edits
             health.lease, health.seen_at = one.timeout + 10.0, self.clock.now
         return changed
 
@@ -194,7 +196,7 @@ class FakeLanes:
         lane = self.lanes.setdefault(
             (endpoint, event.subject), Lane(endpoint, event.subject)
         )
-        if lane.queue and self.kept[lane.queue[-1]].event.is_progress:
+        if lane.queue and self._is_passing(endpoint, lane.queue[-1]):
             if len(lane.queue) > 1:
                 self._close(lane.queue.pop(), endpoint, "superseded")
             elif lane.where != "flight":
@@ -347,6 +349,12 @@ class FakeLanes:
         memory, since = self.memories.get(subject, ({}, 0.0))
         return memory if self.clock.now - since < self.retention else {}
 
+    def _is_passing(self, endpoint: str, event_id: str) -> bool:
+        event = self.kept[event_id].event
+        on_the_way = event.type in {"task.submitted", "task.started"}
+        edits = self.endpoint(endpoint).edits
+        return event.is_progress or (edits and on_the_way)
+
     def _head(self, lane: Lane) -> Event:
         return self.kept[lane.queue[0]].event
 
@@ -439,11 +447,13 @@ class FakeLanes:
             if telling.event.type in became:
                 self.tell(telling)
 
-    def remember(self, delivery: Delivery, memory: Memory) -> None:
+    def remember(self, delivery: Delivery, memory: Memory) -> bool:
         lane = self.lanes.get((delivery.endpoint, delivery.lane))
-        if lane is not None and lane.head.token == delivery.token:
-            subject = delivery.endpoint, delivery.event.subject
-            self.memories[subject] = memory, self.clock.now
+        if lane is None or lane.head.token != delivery.token:
+            return False
+        subject = delivery.endpoint, delivery.event.subject
+        self.memories[subject] = memory, self.clock.now
+        return True
 
     def _note_health(self, health: Health, one: Settlement) -> set[str]:
         now, attempt, verdict = self.clock.now, one.attempt, one.verdict
@@ -490,7 +500,7 @@ class FakeLanes:
 
     def _put_back(self, lane: Lane) -> None:
         """Let go of a head that was in flight and not delivered."""
-        if len(lane.queue) > 1 and self.kept[lane.queue[0]].event.is_progress:
+        if len(lane.queue) > 1 and self._is_passing(lane.endpoint, lane.queue[0]):
             self._pop(lane, "superseded")
         else:
             self._place(lane)
@@ -501,9 +511,10 @@ class FakeLanes:
             lane.where, lane.at = "suspect", self.clock.now
         elif head.due is not None:
             lane.where, lane.at = "retry", head.due
-        elif lane.queue and self._head(lane).is_progress:
+        elif lane.queue and self._is_passing(lane.endpoint, lane.queue[0]):
             edit_at = self.edit_at.get((lane.endpoint, lane.name), 0.0)
-            lane.where, lane.at = "edits", max(edit_at, self.clock.now)
+            waits = edit_at if self._head(lane).is_progress else 0.0
+            lane.where, lane.at = "edits", max(waits, self.clock.now)
         else:
             lane.where, lane.at = "fresh", self.clock.now
 

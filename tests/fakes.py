@@ -274,9 +274,9 @@ class FakeStore:
         self._now()
         return self.lanes.settle(settlements)
 
-    async def remember(self, delivery: Delivery, memory: Memory) -> None:
+    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
         self._now()
-        self.lanes.remember(delivery, memory)
+        return self.lanes.remember(delivery, memory)
 
     # --- the desk ---------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class Desk:
                 "rate": endpoint.rate.per_second if endpoint.rate else 0,
                 "burst": endpoint.rate.burst if endpoint.rate else 0,
                 "lease": endpoint.timeout + LEASE_MARGIN,
+                "edits": int(endpoint.edits),
                 "fingerprint": sha256(endpoint.url.encode()).hexdigest()[:16],
             }
             for endpoint in endpoints

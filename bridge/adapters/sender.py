@@ -19,10 +19,12 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from bridge.adapters import apprise_sender
 from bridge.adapters.faults import cause_of, explain, is_dead_connection
 from bridge.adapters.guard import ForbiddenAddressError, Guard
 from bridge.adapters.pool import Answer, Pool, Trip
 from bridge.adapters.tls import tls_context
+from bridge.channels.apprise import KIND, NOTIFY
 from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
@@ -75,6 +77,8 @@ class Sender:
         """
         tls_context()
         for endpoint in endpoints:
+            if endpoint.kind == KIND:
+                continue  # it is spoken to over no connection of ours
             try:
                 self._pool(endpoint)
             except Exception as error:  # noqa: BLE001 - `send` meets it again and says so
@@ -88,6 +92,8 @@ class Sender:
         began = clock()
         answer = Answer()
         timeout = min(endpoint.timeout, request.within or endpoint.timeout)
+        if request.method == NOTIFY:
+            return await apprise_sender.notify(request, within=timeout)
         try:
             async with asyncio.timeout(timeout):
                 await self._exchange(endpoint, request, answer)

@@ -192,11 +192,11 @@ class RedisStore:
         more, applied = await self._scripts.run("settle", [codec.dumps(given)])
         return Settled(applied=[bool(one) for one in applied], more=bool(more))
 
-    async def remember(self, delivery: Delivery, memory: Memory) -> None:
-        """Keep a channel's memory in the middle of an attempt."""
+    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
+        """Keep a channel's memory in the middle of an attempt, if it still is one."""
         given = (delivery.endpoint, delivery.lane, delivery.token)
         kept = (delivery.event.subject, codec.dumps(memory), self._retention)
-        await self._scripts.run("remember", [*given, *kept])
+        return bool(await self._scripts.run("remember", [*given, *kept]))
 
 
 def _chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:

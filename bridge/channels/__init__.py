@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.channels import (
+    apprise,
     dingtalk,
-    discord,
     discord,
     feishu,
     ntfy,
     slack,
     teams,
     telegram,
+    template,
     webhook,
     wecom,
 )
@@ -27,7 +28,6 @@ from bridge.errors import Misconfigured
 #: By the ``kind`` of the endpoints that they speak to.
 CHANNELS: Mapping[str, Channel] = {
     "webhook": webhook,
-    "discord": discord,
     "slack": slack,
     "discord": discord,
     "feishu": feishu,
@@ -36,6 +36,8 @@ CHANNELS: Mapping[str, Channel] = {
     "telegram": telegram,
     "teams": teams,
     "ntfy": ntfy,
+    "apprise": apprise,
+    "template": template,
 }
 
 

@@ -29,6 +29,8 @@ from bridge.core.delivery import Attempt, Fault, Meaning
 
 __all__ = ["NOTIFY", "agrees", "tell"]
 
+#: The `kind` that this is.
+KIND = "apprise"
 #: The method of an order for the adapter.
 NOTIFY = "NOTIFY"
 TITLE_MOST = 200

@@ -41,7 +41,7 @@ def line(text: str | None) -> str:
 
 def utf16(text: str) -> int:
     """Measure as Discord, Slack and Telegram do: in UTF-16 units."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf8(text: str) -> int:

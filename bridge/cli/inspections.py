@@ -200,14 +200,14 @@ def inspect_endpoints(settings: Settings) -> Iterator[Finding]:
 
 def _endpoint(name: str, settings: EndpointSettings) -> Finding:
     """Make every request that an endpoint could be sent, and send none."""
-    from bridge.cli.rehearsal import occasion_of, rehearse
+    from bridge.cli.rehearsal import occasion_of, rehearsed
     from bridge.core.event import EVENT_TYPES
 
     endpoint = settings.to_endpoint(name)
     now = time.time()
     try:
         for event_type in EVENT_TYPES:
-            rehearse(occasion_of(event_type, endpoint, at=now))
+            rehearsed(occasion_of(event_type, endpoint, at=now))
     except BridgeError as error:
         return _error("endpoint", error, name=name)
     except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +15,7 @@ from bridge.cli.words import is_credential, masked
 
 if TYPE_CHECKING:
     from bridge.channels.request import Request
+    from bridge.core.endpoint import Endpoint
 
 
 def preview(
@@ -34,16 +35,16 @@ def preview(
     The URL is masked, and so are credentials in headers. The signature is the real one.
     """
     from bridge.cli.office import find_settings
-    from bridge.cli.rehearsal import configured, occasion_of, rehearse
+    from bridge.cli.rehearsal import configured, occasion_of, rehearsed
 
     told = configured(endpoint, find_settings().endpoints)
     occasion = occasion_of(event_type, told, at=time.time())
-    requests, outcome = rehearse(occasion)
-    own = {name.lower() for name in told.headers}
+    requests, outcome = rehearsed(occasion)
+    hidden = _credentials(told)
     for number, request in enumerate(requests):
         if number and not as_json:
             write("")
-        _print(request, own, as_json=as_json)
+        _print(request, hidden, as_json=as_json)
     if not requests:
         say(
             f"nothing would be sent: {outcome.attempt.detail or outcome.attempt.outcome}"
@@ -52,25 +53,32 @@ def preview(
         say(f"{endpoint} does not subscribe to {event_type}")
 
 
-def _print(request: Request, own: AbstractSet[str], *, as_json: bool) -> None:
+def _print(request: Request, hidden: Sequence[str], *, as_json: bool) -> None:
     headers = {
-        name: "…" if name.lower() in own and is_credential(name) else value
+        name: "…" if is_credential(name) else value
         for name, value in request.headers.items()
     }
     url = masked(request.url)
     if as_json:
         row = {"method": request.method, "url": url, "headers": headers}
-        emit({**row, "body": _body(request)})
+        emit({**row, "body": _body(request, hidden)})
         return
     line(text(f"{request.method} ", "bold") + text(url))
     for name, value in headers.items():
         line(text(f"{name}: ", "cyan") + text(value))
     if request.body:
         write("")
-        write(_body(request))
+        write(_body(request, hidden))
 
 
-def _body(request: Request) -> str:
+def _credentials(endpoint: Endpoint) -> Sequence[str]:
+    """List what a body could hold of what lets somebody in, the longest first."""
+    token = str(endpoint.options.get("token") or "")
+    found = {token, *token.split(":")}
+    return sorted((one for one in found if len(one) > 3), key=len, reverse=True)
+
+
+def _body(request: Request, hidden: Sequence[str]) -> str:
     """Show what is text, and say how much there is of what is not: a picture, mostly."""
     parts = []
     for part in request.body.split(b"\r\n\r\n"):
@@ -82,4 +90,7 @@ def _body(request: Request) -> str:
             parts.append(f"({size} bytes that are not text)")
             if tail:
                 parts[-1] += f"\r\n--{tail.decode(errors='replace')}"
-    return "\n\n".join(parts).replace("\r\n", "\n")
+    shown = "\n\n".join(parts).replace("\r\n", "\n")
+    for secret in hidden:
+        shown = shown.replace(secret, "…")
+    return shown

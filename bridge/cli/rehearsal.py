@@ -1,12 +1,12 @@
-"""Rehearsal: what a channel would send, with somebody at the other end who agrees to all."""
+"""Rehearsal: what an endpoint of the configuration would be sent of a sample event."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from bridge.channels import channel_for
-from bridge.channels.conversation import Occasion, Outcome, Remember
-from bridge.channels.request import Request, Response
+from bridge.channels.conversation import Occasion, Outcome, rehearse
+from bridge.channels.request import Request
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.errors import NotFound
@@ -32,29 +32,13 @@ def occasion_of(event_type: str, endpoint: Endpoint, *, at: float) -> Occasion:
     return Occasion(event=event, endpoint=endpoint, at=at, started=at)
 
 
-def rehearse(occasion: Occasion) -> tuple[Sequence[Request], Outcome]:
+def rehearsed(occasion: Occasion) -> tuple[Sequence[Request], Outcome]:
     """
-    Hold a conversation without sending anything.
-
-    Returns:
-        The requests that would be sent, in their order, and how it ends.
+    List what would be sent, and how it ends, if the platform agreed to everything.
 
     Raises:
         Misconfigured: There is no channel for the endpoint's kind.
 
         Exception: Whatever the channel raises.
     """
-    channel = channel_for(occasion.endpoint.kind)
-    talk = channel.tell(occasion)
-    requests: list[Request] = []
-    try:
-        step = next(talk)
-        while True:
-            if isinstance(step, Remember):
-                step = talk.send(Response(took=0.0, at=occasion.at))
-            else:
-                requests.append(step)
-                step = talk.send(channel.agrees(step))
-    except StopIteration as end:
-        outcome: Outcome = end.value
-        return requests, outcome
+    return rehearse(channel_for(occasion.endpoint.kind), occasion)

@@ -61,6 +61,9 @@ class Endpoint:
 
         concurrency: Requests in flight at once, over all workers.
 
+        edits: Whether it shows a task's way in one message that is edited in place. What
+            is on the way then gives way to what comes later, as progress does everywhere.
+
         delays: Seconds before the 2nd, 3rd, ... scheduled attempt.
 
         proxy: The proxy to go through; ``None`` for none, whatever the environment
@@ -81,6 +84,7 @@ class Endpoint:
     timeout: float = 15.0
     rate: Rate | None = None
     concurrency: int = 20
+    edits: bool = False
     delays: tuple[float, ...] = STANDARD_DELAYS
     proxy: str | None = field(default=None, repr=False)
     tls_ca: str | None = None

@@ -192,10 +192,14 @@ class EndpointSettings(BaseModel):
             for value in [getattr(self, name)]
         }
 
+    @property
+    def _edits(self) -> bool:
+        editable = can_edit(self.kind, has_token=self.token is not None)
+        return editable and self.progress == "edit"
+
     def _events(self) -> tuple[str, ...]:
         events = self.events or default_events(self.kind)
-        editable = can_edit(self.kind, has_token=self.token is not None)
-        return with_edits(events) if self.progress == "edit" and editable else events
+        return with_edits(events) if self._edits else events
 
     def to_endpoint(self, name: str) -> Endpoint:
         """Say it in the words of the core; a default that depends on the kind is settled."""
@@ -212,6 +216,7 @@ class EndpointSettings(BaseModel):
             timeout=self.timeout,
             rate=self.rate_limit or RATES.get(self.kind),
             concurrency=self.concurrency,
+            edits=self._edits,
             delays=self.retry,
             proxy=self.proxy.get_secret_value() if self.proxy else None,
             tls_ca=str(self.tls_ca) if self.tls_ca else None,

@@ -9,29 +9,26 @@ task is told to those chats that it was tracked for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.cli.words import masked
+from bridge.adapters.ledger import EventRow
 from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
 from tests.acceptance.stage import Gateway, Stage, row
 from tests.cli.commands import Shell
-from tests.platforms import discord, loopback, robots, slack, telegram
-from tests.platforms.dingtalk import DingTalk
+from tests.platforms import loopback, robots, slack, telegram
 from tests.platforms.discord import Discord
-from tests.platforms.feishu import Feishu
 from tests.platforms.ntfy import Ntfy
 from tests.platforms.robots import Robot
 from tests.platforms.slack import Slack
 from tests.platforms.teams import Teams
 from tests.platforms.telegram import Telegram
-from tests.platforms.wecom import WeCom
 from tests.waiting import until
 
 Settings = Mapping[str, Any]
@@ -45,22 +42,26 @@ EASY: Settings = {"retry": [0.3] * 20, "rate_limit": "50/s", "min_interval": 0.0
 ALLOWED = '["127.0.0.0/8"]'
 
 
+#: What a Slack endpoint is that speaks as a bot.
+BOT: Settings = {"token": slack.TOKEN, "channel": slack.CHANNEL}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
     """
-    A chat to be opened.
+    A chat that an endpoint tells.
 
     Attributes:
-        upstream: Whose tasks it hears about.
+        hears: The upstream whose tasks it is told about.
 
-        platform: A `Platform`, or a kind for a new one.
+        platform: Where it is.
 
         settings: What the endpoint's configuration says besides.
     """
 
-    upstream: str
+    hears: str
     platform: Platform
-    settings: Settings
+    settings: Settings = field(default_factory=dict)
 
 
 class Door:
@@ -83,57 +84,149 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a request."""
-        answers: list[Any] = []
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answers: list[Message] = []
 
-        async def keep(answer: Any) -> None:
+        async def keep(answer: Message) -> None:
             answers.append(answer)
 
         await self._app(scope, receive, keep)
-        if (shut := self._shut) is not None and scope["type"] == "http":
+        if self._shut is not None:
             self.waiting += 1
-            await shut.wait()
+            await self._shut.wait()
             self.waiting -= 1
         for answer in answers:
             await send(answer)
 
 
-def opened(stage: Stage, platform: Platform, door: Callable[[ASGIApp], ASGIApp]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A deployment among chats."""
+
+    deployment: Deployment
+    gateway: Gateway
+    stage: Stage
+    shell: Shell
+    chats: Mapping[str, Chat]
+    doors: Mapping[str, Door]
+
+    def at(self, name: str, kind: type[T]) -> T:
+        """Return the platform of an endpoint."""
+        platform = self.chats[name].platform
+        assert isinstance(platform, kind)
+        return platform
+
+    def says(
+        self, hears: str, task: str, status: str, progress: str = "", **more: Any
+    ) -> None:
+        """Let the gateway say something of a task, and have it looked at."""
+        self.gateway.put(row(task, status, progress, **more))
+        self.deployment.track(task, upstream=hears)
+
+    def story(self, hears: str, task: str) -> list[EventRow]:
+        """The events of a task."""
+        return list(self.deployment.story(task, upstream=hears))
+
+    def tells(
+        self, hears: str, task: str, status: str, progress: str = "", **more: Any
+    ) -> None:
+        """Let a task change, and wait until everybody has been told."""
+        before = len(self.story(hears, task))
+        self.says(hears, task, status, progress, **more)
+        until(
+            lambda: self.told(hears, task) > before,
+            what=lambda: f"{task}: {self.story(hears, task)}",
+        )
+
+    def told(self, hears: str, task: str) -> int:
+        """How many events of a task are over with everybody."""
+        open_ones = 0
+        story = self.story(hears, task)
+        for event in story:
+            open_ones += any(one.state == "pending" for one in event.deliveries)
+        return len(story) - open_ones
+
+    def picture_url(self, task: str) -> str:
+        """Where the gateway shows the picture of a task."""
+        return f"{self.gateway.url}/mj/image/{task}"
+
+    def picture(self, task: str) -> bytes:
+        """The picture of a task."""
+        found = httpx.get(self.picture_url(task), trust_env=False)
+        assert found.content.startswith(b"\x89PNG")
+        return found.content
+
+    def endpoint(self, name: str) -> dict[str, Any]:
+        """What ``mjbridge endpoints --json`` says of an endpoint."""
+        listed = self.shell.run("endpoints", "--json")
+        assert listed.code == 0, listed.err
+        return next(row for row in listed.rows if row["name"] == name)
+
+
+@contextmanager
+def set_up(stage: Stage, folder: Path, chats: Mapping[str, Chat]) -> Iterator[Scene]:
+    """Have a store, and all the chats; nobody works yet."""
+    gateway = stage.gateway()
+    doors: dict[str, Door] = {}
+    endpoints: dict[str, Settings] = {}
+    for name, chat in chats.items():
+        url = _opened(stage, name, chat.platform, doors)
+        settings = _settings_of(chat.platform, url, chat.settings)
+        endpoints[name] = {**settings, "upstreams": [chat.hears]}
+    upstream = {**QUICK_UPSTREAM, "base_url": gateway.url}
+    with Deployment(
+        folder,
+        upstreams=dict.fromkeys((chat.hears for chat in chats.values()), upstream),
+        endpoints=endpoints,
+        allow_networks=ALLOWED,
+    ) as deployment:
+        yield Scene(
+            deployment=deployment,
+            gateway=gateway,
+            stage=stage,
+            shell=Shell(folder, deployment.env),
+            chats=chats,
+            doors=doors,
+        )
+
+
+@contextmanager
+def running(stage: Stage, folder: Path, chats: Mapping[str, Chat]) -> Iterator[Scene]:
+    """Have the same, with a worker and a beat."""
+    with set_up(stage, folder, chats) as scene:
+        worker = scene.deployment.start_worker(wait=False)
+        scene.deployment.start_beat()
+        scene.deployment.is_up(worker)
+        yield scene
+
+
+def _opened(
+    stage: Stage, name: str, platform: Platform, doors: dict[str, Door]
+) -> str:
     """Put a platform on a port; returns the URL that its operator is given."""
-    match platform:
-        case Discord():
-            return stage.serve(door(platform.app)) + platform.path
-        case Slack():
-            return stage.serve(door(platform.app)) + slack.HOOK
-        case Robot():
-            stage.enter(robots.running(platform))
-        case _:
-            stage.enter(loopback.serving(platform))
+    if isinstance(platform, Discord | Slack):
+        doors[name] = Door(platform.app)
+        path = platform.path if isinstance(platform, Discord) else slack.HOOK
+        return stage.serve(doors[name]) + path
+    if isinstance(platform, Robot):
+        stage.enter(robots.running(platform))
+    else:
+        stage.enter(loopback.serving(platform))
     return platform.url
 
 
-def settings_of(platform: Platform, url: str, more: Settings) -> dict[str, Any]:
-    """Say what an endpoint at a platform is configured with."""
-    found: dict[str, Any] = {"url": url, **EASY}
-    match platform:
-        case Discord():
-            found |= {"kind": "discord"}
-        case Slack():
-            found |= {"kind": "slack"}
-            if "token" in more:
-                found |= {"url": url.removesuffix(slack.HOOK) + "/api"}
-        case Telegram():
-            found |= {"kind": "telegram", "chat_id": telegram.CHAT}
-        case Robot():
-            found |= {"kind": type(platform).__name__.lower()}
-            if platform.secret:
-                found |= {"secret": platform.secret}
-        case Teams():
-            found |= {"kind": "teams"}
-        case Ntfy():
-            found |= {"kind": "ntfy"}
+def _settings_of(platform: Platform, url: str, more: Settings) -> Settings:
+    found: dict[str, Any] = {
+        "kind": type(platform).__name__.lower(),
+        "url": url,
+        **EASY,
+    }
+    if isinstance(platform, Slack) and "token" in more:
+        found["url"] = url.removesuffix(slack.HOOK) + "/api"
+    if isinstance(platform, Telegram):
+        found["chat_id"] = str(telegram.CHAT)
+    if isinstance(platform, Robot) and platform.secret:
+        found["secret"] = platform.secret
     return {**found, **more}
-
-
-#: What a Slack endpoint is that speaks as a bot.
-BOT: Settings = {"token": slack.TOKEN, "channel": slack.CHANNEL}
-EDITED: Settings = {"progress": "edit"}

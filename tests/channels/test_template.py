@@ -166,6 +166,30 @@ def test_a_token_that_is_answered_back_is_not_kept() -> None:
     assert had.outcome.attempt.detail == "bad token …"
 
 
+def test_credentials_that_are_answered_back_are_not_kept_in_any_form() -> None:
+    own = told_of(
+        answered(400, b"who is 0123456789?"),
+        body="{}",
+        headers={"X-Api-Key": "0123456789"},
+    )
+    basic = told_of(
+        answered(400, b"Basic Ym90OnQwa2Vu bot:t0ken"),
+        preset="jenkins",
+        token="bot:t0ken",
+    )
+    signed_in = told_of(
+        answered(201, b'{"access_token": "eyJ.jwt.sig"}'),
+        answered(403, b"eyJ.jwt.sig may not"),
+        preset="airflow",
+        url=AIRFLOW,
+        token="bot:t0ken",
+    )
+
+    assert own.outcome.attempt.detail == "who is …?"
+    assert basic.outcome.attempt.detail == "Basic … …"
+    assert signed_in.outcome.attempt.detail == "… may not"
+
+
 # --- Airflow --------------------------------------------------------------------------
 
 

@@ -77,8 +77,11 @@ def endpoint(
     url: str = "http://r/",
     concurrency: int = 20,
     rate: Rate | None = None,
+    edits: bool = False,
 ) -> Endpoint:
-    return Endpoint(name=name, url=url, concurrency=concurrency, rate=rate)
+    return Endpoint(
+        name=name, url=url, concurrency=concurrency, rate=rate, edits=edits
+    )
 
 
 def attempted(

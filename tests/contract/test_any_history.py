@@ -37,7 +37,8 @@ Result = TypeVar("Result")
 
 NAMES = st.sampled_from(["a", "b"])
 LANES = st.sampled_from(["u", "v", "w"])
-KINDS = st.sampled_from(["task.started", "task.progress", "task.progress"])
+PASSING = ("task.started", "task.progress", "task.progress")
+KINDS = st.sampled_from([*PASSING, "task.action_required"])
 SECONDS = st.sampled_from([0.5, 6.0, 31.0, 65.0, 400.0])
 ANY = st.integers(0, 1000)
 
@@ -58,7 +59,7 @@ class History(RuleBasedStateMachine):
         self.reached: dict[tuple[str, str], int] = {}
         self.run(self.make())
         limits = endpoint("a", concurrency=2, rate=Rate(per_second=5.0, burst=5.0))
-        self.run(self.bench.desk.configure([limits, endpoint("b")]))
+        self.run(self.bench.desk.configure([limits, endpoint("b", edits=True)]))
 
     async def make(self) -> None:
         raise NotImplementedError
@@ -211,7 +212,8 @@ class History(RuleBasedStateMachine):
             assert row is not None
             for delivery in row.deliveries:
                 allowed = {"delivered"}
-                if event.is_progress:
+                edited = delivery.endpoint == "b" and event.type in PASSING
+                if event.is_progress or edited:
                     allowed.add("superseded")
                 if (event.id, delivery.endpoint) in self.given_up:
                     allowed.add("dead")

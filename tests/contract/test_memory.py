@@ -80,10 +80,13 @@ async def test_who_was_replaced_has_nothing_to_remember(bench: Bench) -> None:
     await bench.let_pass(31.0)
     await bench.claim()
     now = await bench.claim_one(alone=True)
-    await bench.store.remember(late, {"message": "late"})
-    await bench.store.remember(now, {"message": "now"})
+    kept = [
+        await bench.store.remember(late, {"message": "late"}),
+        await bench.store.remember(now, {"message": "now"}),
+    ]
     await bench.hand_back(now)
 
+    assert kept == [False, True]
     assert (await bench.claim_one(alone=True)).memory == {"message": "now"}
 
 
@@ -128,3 +131,44 @@ async def test_progress_is_told_with_what_others_leave(bench: Bench) -> None:
         await bench.tell(lane, "task.succeeded")
 
     assert sorted(one.lane for one in await bench.claim()) == ["v:1", "w:1"]
+
+
+# --- where one message is edited all the way ------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["task.submitted", "task.started"])
+async def test_what_is_on_the_way_gives_way_where_one_message_is_edited(
+    bench: Bench, kind: str
+) -> None:
+    await bench.desk.configure([endpoint("a", edits=True), endpoint("b")])
+    passing = await bench.tell("u", kind, to=["a", "b"])
+    done = await bench.tell("u", "task.succeeded", to=["a", "b"])
+
+    assert await bench.state(passing, "a") == "superseded"
+    assert await bench.state(passing, "b") == "pending"
+    claimed = {one.endpoint: one.event.id for one in await bench.claim()}
+    assert claimed == {"a": done.id, "b": passing.id}
+
+
+async def test_ends_go_before_all_that_is_on_the_way(bench: Bench) -> None:
+    await bench.desk.configure([endpoint(concurrency=2, edits=True)])
+    for lane in "tuv":
+        await bench.tell(lane, "task.submitted")
+    await bench.tell("w", "task.succeeded")
+    await bench.tell("x", "task.action_required")
+
+    claimed = await bench.claim()
+
+    assert sorted(one.event.type for one in claimed) == [
+        "task.action_required",
+        "task.succeeded",
+    ]
+
+
+async def test_a_start_does_not_wait_as_progress_does(bench: Bench) -> None:
+    await bench.desk.configure([endpoint(edits=True)])
+    await bench.tell("u", "task.submitted")
+    await end(bench, await bench.claim_one(), edit_in=5.0)
+    started = await bench.tell("u", "task.started")
+
+    assert await bench.claimed() == [started.id]

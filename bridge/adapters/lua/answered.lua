@@ -51,8 +51,8 @@ elseif not outrun then
   told = held.unhealthy_since
 end
 
-if told and given.event then
-  tell(given.event, given.endpoints, given.retention, now)
-  return {wake('deliver'), 1}
-end
+local say = told and given.event
+if say then tell(given.event, given.endpoints, given.retention, now) end
+finish(now)
+if say then return {wake('deliver'), 1} end
 return {0, told and 1 or 0}

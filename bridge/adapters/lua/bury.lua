@@ -9,7 +9,7 @@
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
-local buried, touched = {}, {}
+local buried = {}
 
 for position, item in ipairs(given.items) do
   local endpoint, lane, id = item.endpoint, item.lane, item.id
@@ -30,8 +30,7 @@ for position, item in ipairs(given.items) do
     for _, notice in ipairs(item.notices or {}) do
       tell(notice.event, notice.endpoints, given.retention, now)
     end
-    touched[endpoint] = true
   end
 end
-for endpoint in pairs(touched) do arm(endpoint, now) end
+finish(now)
 return buried

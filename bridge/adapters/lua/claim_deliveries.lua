@@ -25,7 +25,7 @@ local function is_slow(health)
   return number(health.latency) > SLOW or number(health.failures) > 0
 end
 
-local function take(endpoint, lane, health)
+local function take(endpoint, lane, health, fresh)
   local list, key = P .. 'lane:' .. endpoint .. ':' .. lane, P .. 'head:' .. endpoint .. ':' .. lane
   local id = redis.call('LINDEX', list, 0)
   if not id then return false end
@@ -35,7 +35,8 @@ local function take(endpoint, lane, health)
     pop(endpoint, lane, 'dead', retention, now)
     return false
   end
-  local head = fields(key, 'claims', 'attempts', 'first', 'due', 'failures', 'refusals')
+  -- Nothing is known yet of a head that was never claimed.
+  local head = fresh and {} or fields(key, 'claims', 'attempts', 'first', 'due', 'failures', 'refusals')
   local crashes = number(head.claims) - number(head.attempts)
   local mine = token .. ':' .. #claimed
   redis.call('HSET', key, 'token', mine, 'claims', number(head.claims) + 1)
@@ -43,8 +44,8 @@ local function take(endpoint, lane, health)
   claimed[#claimed + 1] = {endpoint, lane, mine, health.told_disabled and 1 or 0, crashes, id,
     event.type, event.subject, event.upstream, event.sequence, event.at, event.body,
     head.attempts or '0', head.first or '', head.due or '0', head.failures or '0', head.refusals or '0',
-    is_slow(health) and 1 or 0,
-    redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data') or ''}
+    is_slow(health) and 1 or 0, health.kind ~= 'webhook'
+      and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data') or ''}
   return mine
 end
 
@@ -71,50 +72,54 @@ local function reclaim(endpoint)
   end
 end
 
--- Lanes that may be tried at once, unless they were woken lately.
-local function woken(endpoint, wanted)
-  local found = {}
-  for _, lane in ipairs(redis.call('ZRANGE', P .. 'woken:' .. endpoint, 0, wanted - 1)) do
+-- Choose lanes, each with where it waits. Half of the slots are for recent events, half for
+-- the backlog; the odd one goes to each in turn, and what one side does not use the other does.
+local function choose(endpoint, slots, turn)
+  local recent, backlog, chosen = {}, {}, {}
+  local function find(where, into, from, to, most)
+    for _, lane in ipairs(redis.call('ZRANGEBYSCORE', P .. where .. endpoint, from, to, 'LIMIT', 0, most)) do
+      into[#into + 1] = {where, lane}
+    end
+  end
+  local edge = string.format('%.6f', now - FRESH_FOR)
+  find('fresh:', recent, edge, '+inf', slots)
+  find('retry:', backlog, '-inf', now, slots)
+  find('woken:', backlog, '-inf', '+inf', slots)
+  find('fresh:', backlog, '-inf', '(' .. edge, slots)
+  local share = math.floor((slots + turn) / 2)
+  local from_recent = math.min(#recent, math.max(share, slots - #backlog))
+  for place = 1, from_recent do chosen[#chosen + 1] = recent[place] end
+  for place = 1, math.min(#backlog, slots - from_recent) do chosen[#chosen + 1] = backlog[place] end
+  -- Progress is told with what is left: when the budget is short, it is what goes first.
+  if #chosen < slots then find('edits:', chosen, '-inf', now, slots - #chosen) end
+  return chosen
+end
+
+-- Lanes that were woken lately go back to wait for their time.
+local function calm(endpoint, most)
+  for _, lane in ipairs(redis.call('ZRANGE', P .. 'woken:' .. endpoint, 0, most - 1)) do
     local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at', 'due')
     if lately(head.woken_at, WAKE_EVERY, now) and number(head.due) > now then
       redis.call('ZREM', P .. 'woken:' .. endpoint, lane)
       redis.call('ZADD', P .. 'retry:' .. endpoint, number(head.due), lane)
-    else
-      found[#found + 1] = lane
     end
   end
-  return found
 end
 
--- Choose lanes. Half of the slots are for recent events, half for the backlog; the odd one
--- goes to each in turn, and what one side does not use the other does.
-local function choose(endpoint, slots, turn)
-  local fresh, retry = P .. 'fresh:' .. endpoint, P .. 'retry:' .. endpoint
-  local edge = string.format('%.6f', now - FRESH_FOR)
-  local recent = redis.call('ZRANGEBYSCORE', fresh, edge, '+inf', 'LIMIT', 0, slots)
-  local backlog = redis.call('ZRANGEBYSCORE', retry, '-inf', now, 'LIMIT', 0, slots)
-  for _, lane in ipairs(woken(endpoint, slots)) do backlog[#backlog + 1] = lane end
-  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', fresh, '-inf', '(' .. edge, 'LIMIT', 0, slots)) do
-    backlog[#backlog + 1] = lane
+local function claim(endpoint, health, where, lane)
+  redis.call('ZREM', P .. where .. endpoint, lane)
+  local mine = take(endpoint, lane, health, where == 'fresh:' or where == 'edits:')
+  if mine and where == 'woken:' then
+    redis.call('HSET', P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at', now)
   end
-  local share = math.floor((slots + turn) / 2)
-  local from_recent = math.min(#recent, math.max(share, slots - #backlog))
-  local lanes = {}
-  for place = 1, from_recent do lanes[#lanes + 1] = recent[place] end
-  for place = 1, math.min(#backlog, slots - from_recent) do lanes[#lanes + 1] = backlog[place] end
-  if #lanes < slots then
-    -- Progress is told with what is left: when the budget is short, it is what goes first.
-    local edits = redis.call('ZRANGEBYSCORE', P .. 'edits:' .. endpoint, '-inf', now, 'LIMIT', 0, slots - #lanes)
-    for _, lane in ipairs(edits) do lanes[#lanes + 1] = lane end
-  end
-  return lanes
+  return mine
 end
 
 local function serve(endpoint, quota)
   reclaim(endpoint)
-  local at = next_time(endpoint, now)
-  if not at or at > now then return arm(endpoint, now) end
   local health = health_of(endpoint)
+  local at = next_time(endpoint, health, now)
+  if not at or at > now then return arm(endpoint, now) end
   local slots = math.min(quota, free_slots(endpoint, health))
   if is_slow(health) then slots = math.min(slots, slow_limit) end
   if number(health.rate) > 0 then
@@ -126,17 +131,11 @@ local function serve(endpoint, quota)
     return redis.call('ZADD', P .. 'ready', now + 0.05, endpoint)
   end
 
+  calm(endpoint, slots)
   local turn, taken, last = number(health.turn), 0, nil
-  for _, lane in ipairs(choose(endpoint, slots, turn)) do
-    local was_woken = redis.call('ZREM', P .. 'woken:' .. endpoint, lane) == 1
-    redis.call('ZREM', P .. 'fresh:' .. endpoint, lane)
-    redis.call('ZREM', P .. 'retry:' .. endpoint, lane)
-    redis.call('ZREM', P .. 'edits:' .. endpoint, lane)
-    local mine = take(endpoint, lane, health)
-    if mine then
-      taken, last = taken + 1, mine
-      if was_woken then redis.call('HSET', P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at', now) end
-    end
+  for _, chosen in ipairs(choose(endpoint, slots, turn)) do
+    local mine = claim(endpoint, health, chosen[1], chosen[2])
+    if mine then taken, last = taken + 1, mine end
   end
   if taken > 0 then
     redis.call('HSET', P .. 'health:' .. endpoint, 'turn', 1 - turn)
@@ -185,6 +184,7 @@ else
   end
 end
 
+finish(now)
 local suspects = first_suspect() ~= nil
 local next_at = first_score(P .. 'ready')
 return {string.format('%.6f', now), suspects and 1 or 0,

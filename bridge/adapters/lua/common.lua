@@ -32,8 +32,8 @@
 -- head:<endpoint>:<lane>     hash    of the lane's first event, once it was claimed: token,
 --                                    claims, attempts, first, due, failures, refusals, woken_at
 -- fresh:<endpoint>           zset    lane -> when its head became one; never attempted
--- edits:<endpoint>           zset    lane -> when its head, which is progress, may be told; never
---                                    attempted. They are served after all others
+-- edits:<endpoint>           zset    lane -> when its head, which is on its task's way, may be
+--                                    told; never attempted. They are served after all others
 -- memory:<endpoint>:<lane>   hash    data (JSON, what a channel remembers of a subject), edit_at
 --                                    (when progress of it may be told again)
 -- retry:<endpoint>           zset    lane -> when its head is to be tried again
@@ -44,8 +44,9 @@
 -- trial                      string  the token of the suspect that is attempted: one at a time
 -- ready                      zset    endpoint -> when something may be claimed there; paused,
 --                                    disabled and full ones are not in it
--- health:<endpoint>          hash    kind, fingerprint, concurrency, rate, burst, lease: from
---                                    the configuration; pending (count), failures, faults,
+-- health:<endpoint>          hash    kind, fingerprint, concurrency, rate, burst, lease, edits ("1"
+--                                    where one message is edited all the way): from the
+--                                    configuration; pending (count), failures, faults,
 --                                    failing_since, reason, opens, open_until, trial (token) and
 --                                    trial_until while it is half-open, hold_until, paused,
 --                                    disabled, disabled_at, told_disabled, away (a worker did
@@ -140,13 +141,16 @@ local function wake(queue)
   return redis.call('SET', P .. 'wake:' .. queue, 1, 'NX', 'PX', WAKE_GATE) and 1 or 0
 end
 
-local function count(name, by)
-  redis.call('HINCRBY', P .. 'stats', name, by or 1)
+-- What a script changes again and again is added up, and written once, by `finish`.
+local counted, pending, touched = {}, {}, {}
+
+local function count(name)
+  counted[name] = (counted[name] or 0) + 1
 end
 
 -- What the limits of an endpoint depend on.
 local LIMITS = {'paused', 'disabled', 'away', 'hold_until', 'opens', 'open_until', 'trial_until', 'concurrency',
-  'rate', 'burst', 'tokens', 'tokens_at', 'lease', 'latency', 'failures', 'told_disabled', 'turn'}
+  'rate', 'burst', 'tokens', 'tokens_at', 'lease', 'latency', 'failures', 'told_disabled', 'turn', 'kind'}
 
 local function health_of(endpoint)
   return fields(P .. 'health:' .. endpoint, unpack(LIMITS))
@@ -174,8 +178,7 @@ local function admissible(endpoint, health, now)
 end
 
 -- When something may next be claimed at an endpoint; nil if nothing may.
-local function next_time(endpoint, now)
-  local health = health_of(endpoint)
+local function next_time(endpoint, health, now)
   if health.paused or health.disabled or health.away then return nil end
   local flight = P .. 'flight:' .. endpoint
   local lease, last = first_score(flight), last_score(flight)
@@ -191,7 +194,7 @@ end
 
 -- Note when an endpoint is to be looked at again. To be called after every change of it.
 local function arm(endpoint, now)
-  local at = next_time(endpoint, now)
+  local at = next_time(endpoint, health_of(endpoint), now)
   if at then
     redis.call('ZADD', P .. 'ready', math.max(at, now), endpoint)
   else
@@ -199,12 +202,32 @@ local function arm(endpoint, now)
   end
 end
 
+-- Note that deliveries have come to an endpoint, or have come to their end.
+local function expect(endpoint, by)
+  pending[endpoint] = (pending[endpoint] or 0) + by
+  touched[endpoint] = true
+end
+
+-- Write what was added up. Every script that may have changed lanes ends with it.
+local function finish(now)
+  for name, by in pairs(counted) do redis.call('HINCRBY', P .. 'stats', name, by) end
+  for endpoint, by in pairs(pending) do
+    if by ~= 0 and redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', by) == by then
+      -- It may never have been configured where deliveries are made: the sweep has to know.
+      redis.call('ZADD', P .. 'endpoints', 'NX', now, endpoint)
+    end
+  end
+  for endpoint in pairs(touched) do arm(endpoint, now) end
+end
+
 -- One delivery of an event is over.
 local function close(id, endpoint, state, retention, now)
   local key = P .. 'event:' .. id
-  redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', -1)
-  if redis.call('EXISTS', key) == 0 then return end
-  redis.call('HSET', key, 'to:' .. endpoint, state)
+  expect(endpoint, -1)
+  local open = redis.call('HGET', key, 'open')
+  if not open then return end
+  open = tonumber(open) - 1
+  redis.call('HSET', key, 'to:' .. endpoint, state, 'open', open)
   count('deliveries:' .. endpoint .. ':' .. state)
   if state == 'dead' then
     local dead = P .. 'dead:' .. endpoint
@@ -213,7 +236,7 @@ local function close(id, endpoint, state, retention, now)
     redis.call('ZREMRANGEBYSCORE', dead, '-inf', now - retention)
     redis.call('EXPIRE', dead, math.ceil(retention))
   end
-  if redis.call('HINCRBY', key, 'open', -1) <= 0 then
+  if open <= 0 then
     redis.call('ZREM', P .. 'open', id)
     redis.call('ZADD', P .. 'closed', now + retention, id)
     redis.call('EXPIRE', key, math.ceil(retention))
@@ -221,18 +244,35 @@ local function close(id, endpoint, state, retention, now)
   end
 end
 
-local function is_progress(id)
-  return redis.call('HGET', P .. 'event:' .. id, 'type') == 'task.progress'
+local function kind_of(id)
+  return redis.call('HGET', P .. 'event:' .. id, 'type')
 end
 
--- Take a lane out of wherever it waits.
+-- Whether events of a kind give way to news of their task. Progress does; and where a message
+-- is edited in place all that is on the way does, as nobody is to see there what is over.
+local function is_passing(endpoint, kind)
+  if kind == 'task.progress' then return true end
+  if kind ~= 'task.submitted' and kind ~= 'task.started' then return false end
+  return redis.call('HGET', P .. 'health:' .. endpoint, 'edits') == '1'
+end
+
+-- Take a lane out of wherever it waits: that is one place, at most.
 local function unplace(endpoint, lane)
-  redis.call('ZREM', P .. 'edits:' .. endpoint, lane)
-  redis.call('ZREM', P .. 'fresh:' .. endpoint, lane)
-  redis.call('ZREM', P .. 'retry:' .. endpoint, lane)
-  redis.call('ZREM', P .. 'woken:' .. endpoint, lane)
-  redis.call('ZREM', P .. 'flight:' .. endpoint, lane)
+  for _, where in ipairs({'flight:', 'fresh:', 'retry:', 'woken:', 'edits:'}) do
+    if redis.call('ZREM', P .. where .. endpoint, lane) == 1 then return end
+  end
   redis.call('ZREM', P .. 'suspects', endpoint .. '|' .. lane)
+end
+
+-- Put a lane whose head is new where it waits.
+local function enter(endpoint, lane, kind, now)
+  if is_passing(endpoint, kind) then
+    local edit_at = kind == 'task.progress'
+      and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. lane, 'edit_at')
+    redis.call('ZADD', P .. 'edits:' .. endpoint, math.max(now, wait_end(edit_at, LONGEST_HOLD, now)), lane)
+  else
+    redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
+  end
 end
 
 -- Put a lane where its head belongs: by now it waits, if there is one.
@@ -244,11 +284,8 @@ local function place(endpoint, lane, now)
     redis.call('ZADD', P .. 'suspects', now, endpoint .. '|' .. lane)
   elseif head.due then
     redis.call('ZADD', P .. 'retry:' .. endpoint, number(head.due), lane)
-  elseif is_progress(id) then
-    local edit_at = number(redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. lane, 'edit_at'))
-    redis.call('ZADD', P .. 'edits:' .. endpoint, math.max(now, wait_end(edit_at, LONGEST_HOLD, now)), lane)
   else
-    redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
+    enter(endpoint, lane, kind_of(id), now)
   end
 end
 
@@ -258,20 +295,20 @@ local function pop(endpoint, lane, state, retention, now)
   local id = redis.call('LPOP', list)
   local woken_at = redis.call('HGET', key, 'woken_at')
   redis.call('DEL', key)
-  -- A lane is woken once in a while, whichever event is its head.
-  if lately(woken_at, WAKE_EVERY, now) and redis.call('EXISTS', list) == 1 then
-    redis.call('HSET', key, 'woken_at', woken_at)
-  end
   unplace(endpoint, lane)
   close(id, endpoint, state, retention, now)
-  place(endpoint, lane, now)
+  local after = redis.call('LINDEX', list, 0)
+  if not after then return end
+  -- A lane is woken once in a while, whichever event is its head.
+  if lately(woken_at, WAKE_EVERY, now) then redis.call('HSET', key, 'woken_at', woken_at) end
+  enter(endpoint, lane, kind_of(after), now)
 end
 
--- A head that is not in flight any more, and was not delivered: progress gives way to
--- news, anything else waits where it belongs.
+-- A head that is not in flight any more, and was not delivered: what is on the way gives
+-- way to news, anything else waits where it belongs.
 local function put_back(endpoint, lane, retention, now)
   local list = P .. 'lane:' .. endpoint .. ':' .. lane
-  if redis.call('LLEN', list) > 1 and is_progress(redis.call('LINDEX', list, 0)) then
+  if redis.call('LLEN', list) > 1 and is_passing(endpoint, kind_of(redis.call('LINDEX', list, 0))) then
     pop(endpoint, lane, 'superseded', retention, now)
   else
     unplace(endpoint, lane)
@@ -288,8 +325,9 @@ local function rouse(endpoint, lane, now)
   redis.call('ZADD', P .. 'woken:' .. endpoint, due, lane)
 end
 
--- Remove the progress that is all there is in a lane, and is not in flight. If it was
+-- Remove what is on its way, is all there is in a lane, and is not in flight. If it was
 -- tried, the news that takes its place wakes the lane, which it may do once in a while.
+-- Returns whether the news has to wait.
 local function give_way(endpoint, lane, retention, now)
   local key = P .. 'head:' .. endpoint .. ':' .. lane
   local head = fields(key, 'due', 'woken_at')
@@ -299,33 +337,32 @@ local function give_way(endpoint, lane, retention, now)
   close(id, endpoint, 'superseded', retention, now)
   if lately(head.woken_at, WAKE_EVERY, now) then
     redis.call('HSET', key, 'woken_at', head.woken_at, 'due', tonumber(head.woken_at) + WAKE_EVERY)
-  elseif head.due then
-    redis.call('HSET', key, 'woken_at', now)
+    return true
   end
+  if head.due then redis.call('HSET', key, 'woken_at', now) end
+  return false
 end
 
--- Append an event to a lane. Progress that waits there has been overtaken.
-local function append(endpoint, lane, id, retention, now)
-  local key = P .. 'lane:' .. endpoint .. ':' .. lane
+-- Append an event to a lane. What is on the way, and waits there, has been overtaken.
+local function append(endpoint, lane, id, kind, retention, now)
+  local key, waits = P .. 'lane:' .. endpoint .. ':' .. lane, false
   local tail = redis.call('LINDEX', key, -1)
-  if tail and is_progress(tail) then
+  if tail and is_passing(endpoint, kind_of(tail)) then
     if redis.call('LLEN', key) > 1 then
       redis.call('RPOP', key)
       close(tail, endpoint, 'superseded', retention, now)
     elseif not redis.call('ZSCORE', P .. 'flight:' .. endpoint, lane) then
-      give_way(endpoint, lane, retention, now)
+      waits = give_way(endpoint, lane, retention, now)
     end
   end
-  if redis.call('HINCRBY', P .. 'health:' .. endpoint, 'pending', 1) == 1 then
-    -- It may never have been configured where deliveries are made: the sweep has to know.
-    redis.call('ZADD', P .. 'endpoints', 'NX', now, endpoint)
-  end
-  if redis.call('RPUSH', key, id) == 1 then
+  expect(endpoint, 1)
+  if redis.call('RPUSH', key, id) > 1 then
+    rouse(endpoint, lane, now)
+  elseif waits then
     place(endpoint, lane, now)
   else
-    rouse(endpoint, lane, now)
+    enter(endpoint, lane, kind, now)
   end
-  arm(endpoint, now)
 end
 
 -- Write an event and put it into the lanes of those who are to hear of it.
@@ -333,11 +370,17 @@ end
 local function tell(event, endpoints, retention, now)
   local key = P .. 'event:' .. event.id
   if redis.call('EXISTS', key) == 1 then return end
+  local states = {}
+  for _, endpoint in ipairs(endpoints) do
+    states[#states + 1] = 'to:' .. endpoint
+    states[#states + 1] = 'pending'
+  end
   redis.call('HSET', key, 'type', event.type, 'subject', event.subject, 'upstream', event.upstream,
-    'sequence', event.sequence, 'at', event.at, 'body', event.body, 'open', #endpoints)
+    'sequence', event.sequence, 'at', event.at, 'body', event.body, 'open', #endpoints, unpack(states))
   redis.call('ZADD', P .. 'events', event.at, event.id)
-  redis.call('RPUSH', P .. 'told:' .. event.subject, event.id)
-  redis.call('LTRIM', P .. 'told:' .. event.subject, -TOLD_KEPT, -1)
+  if redis.call('RPUSH', P .. 'told:' .. event.subject, event.id) > TOLD_KEPT then
+    redis.call('LPOP', P .. 'told:' .. event.subject)
+  end
   count('events:' .. event.type)
   if #endpoints == 0 then
     redis.call('ZADD', P .. 'closed', now + retention, event.id)
@@ -345,8 +388,5 @@ local function tell(event, endpoints, retention, now)
     return
   end
   redis.call('ZADD', P .. 'open', event.at, event.id)
-  for _, endpoint in ipairs(endpoints) do
-    redis.call('HSET', key, 'to:' .. endpoint, 'pending')
-    append(endpoint, event.subject, event.id, retention, now)
-  end
+  for _, endpoint in ipairs(endpoints) do append(endpoint, event.subject, event.id, event.type, retention, now) end
 end

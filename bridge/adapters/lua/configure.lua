@@ -2,7 +2,7 @@
 -- Tell the store what workers have configured of the endpoints.
 --
 -- Reads and writes  health:<endpoint>, endpoints, ready
--- ARGV[1]           JSON [{name, kind, concurrency, rate, burst, lease, fingerprint}]
+-- ARGV[1]           JSON [{name, kind, concurrency, rate, burst, lease, edits, fingerprint}]
 -- Returns           the names whose URL is another than before
 --
 -- A changed URL is a new receiver: what was held against the old one is forgotten. That
@@ -14,7 +14,7 @@ for _, endpoint in ipairs(cjson.decode(ARGV[1])) do
   local key = P .. 'health:' .. endpoint.name
   local before = redis.call('HGET', key, 'fingerprint')
   redis.call('HSET', key, 'kind', endpoint.kind, 'concurrency', endpoint.concurrency, 'rate', endpoint.rate,
-    'burst', endpoint.burst, 'lease', endpoint.lease, 'fingerprint', endpoint.fingerprint)
+    'burst', endpoint.burst, 'lease', endpoint.lease, 'edits', endpoint.edits, 'fingerprint', endpoint.fingerprint)
   if before and before ~= endpoint.fingerprint then
     redis.call('HDEL', key, 'disabled', 'disabled_at', 'reason', 'faults', 'opens', 'open_until', 'trial',
       'trial_until', 'hold_until')

@@ -50,4 +50,5 @@ for upstream, wait in pairs(longest) do
   end
 end
 
+finish(now)
 return {told and wake('deliver') or 0, applied}

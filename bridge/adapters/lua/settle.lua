@@ -18,7 +18,8 @@
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
-local applied, touched = {}, {}
+local applied = {}
+local suspect = redis.call('GET', P .. 'trial')
 
 -- Open, keep or close the breaker after an attempt that failed.
 local function judge_breaker(key, item)
@@ -50,33 +51,33 @@ local function wake_all(endpoint)
 end
 
 -- Returns what became of the endpoint: which of the notices are to be told.
-local function note_health(endpoint, item)
+local function note_health(endpoint, health, item)
   local key = P .. 'health:' .. endpoint
-  local health = fields(key, 'failures', 'disabled', 'told_disabled', 'latency')
   local became = {}
+  local latency = number(health.latency)
   if item.took then
-    local before = health.latency and number(health.latency) or item.took
-    redis.call('HSET', key, 'latency', before * 0.8 + item.took * 0.2)
+    latency = (health.latency and latency or item.took) * 0.8 + item.took * 0.2
     count('attempts:' .. endpoint .. ':' .. item.outcome)
   end
   if item.hold and item.hold > 0 then
-    local held = number(redis.call('HGET', key, 'hold_until'))
-    redis.call('HSET', key, 'hold_until', math.max(held, now + item.hold))
+    redis.call('HSET', key, 'hold_until', math.max(number(health.hold_until), now + item.hold))
   end
   if item.fate == 'delivered' then
-    redis.call('HSET', key, 'failures', 0, 'faults', 0, 'opens', 0, 'open_until', 0, 'succeeded_at', now)
-    redis.call('HDEL', key, 'failing_since')
-    if number(health.failures) > 0 or health.told_disabled then wake_all(endpoint) end
-    if health.told_disabled and item.was_disabled and not health.disabled then
-      redis.call('HDEL', key, 'told_disabled', 'reason')
-      became['endpoint.recovered'] = true
-    elseif not health.disabled then
-      redis.call('HDEL', key, 'reason')
+    redis.call('HSET', key, 'latency', latency, 'succeeded_at', now)
+    if number(health.failures) > 0 or health.told_disabled then
+      redis.call('HSET', key, 'failures', 0, 'faults', 0, 'opens', 0, 'open_until', 0)
+      redis.call('HDEL', key, 'failing_since')
+      wake_all(endpoint)
     end
+    if health.told_disabled and item.was_disabled and not health.disabled then
+      redis.call('HDEL', key, 'told_disabled')
+      became['endpoint.recovered'] = true
+    end
+    if health.reason and not health.disabled then redis.call('HDEL', key, 'reason') end
     return became
   end
   if item.attempt then
-    redis.call('HINCRBY', key, 'failures', 1)
+    redis.call('HSET', key, 'latency', latency, 'failures', number(health.failures) + 1)
     redis.call('HSETNX', key, 'failing_since', now)
     if not health.disabled then redis.call('HSET', key, 'reason', item.reason) end
     judge_breaker(key, item)
@@ -95,14 +96,16 @@ local function settle(item)
   local mine = redis.call('HGET', key, 'token') == item.token
   if not mine and item.fate ~= 'delivered' then return false end
 
-  local health = P .. 'health:' .. endpoint
-  if redis.call('HGET', health, 'trial') == item.token then redis.call('HDEL', health, 'trial', 'trial_until') end
-  if redis.call('GET', P .. 'trial') == item.token then redis.call('DEL', P .. 'trial') end
+  touched[endpoint] = true
+  local health = fields(P .. 'health:' .. endpoint, 'trial', 'failures', 'disabled', 'told_disabled', 'latency',
+    'reason', 'hold_until')
+  if health.trial == item.token then redis.call('HDEL', P .. 'health:' .. endpoint, 'trial', 'trial_until') end
+  if suspect == item.token then redis.call('DEL', P .. 'trial') end
 
   if item.fate == 'returned' then
     redis.call('HINCRBY', key, 'claims', -1)
     redis.call('HDEL', key, 'token', 'woken_at')
-    if item.away then redis.call('HSET', health, 'away', 1) end
+    if item.away then redis.call('HSET', P .. 'health:' .. endpoint, 'away', 1) end
     put_back(endpoint, lane, given.retention, now)
     -- It may have been woken, and still is: nothing was sent.
     rouse(endpoint, lane, now)
@@ -111,14 +114,13 @@ local function settle(item)
 
   if item.attempt then
     local attempts = P .. 'attempts:' .. item.id
-    redis.call('RPUSH', attempts, item.attempt)
-    redis.call('LTRIM', attempts, -ATTEMPTS_KEPT, -1)
+    if redis.call('RPUSH', attempts, item.attempt) > ATTEMPTS_KEPT then redis.call('LPOP', attempts) end
   end
   local memory = P .. 'memory:' .. endpoint .. ':' .. item.subject
   if item.memory then redis.call('HSET', memory, 'data', item.memory) end
   if item.edit_in > 0 then redis.call('HSET', memory, 'edit_at', now + item.edit_in) end
   if item.memory or item.edit_in > 0 then redis.call('EXPIRE', memory, math.ceil(given.retention)) end
-  local became = note_health(endpoint, item)
+  local became = note_health(endpoint, health, item)
   if item.fate == 'retry' then
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
     redis.call('HSET', key, 'claims', attempts, 'first', item.first, 'due', item.due,
@@ -140,9 +142,8 @@ end
 
 for position, item in ipairs(given.items) do
   applied[position] = settle(item) and 1 or 0
-  touched[item.endpoint] = true
 end
-for endpoint in pairs(touched) do arm(endpoint, now) end
+finish(now)
 
 local next_at = first_score(P .. 'ready')
 return {next_at and next_at <= now and 1 or 0, applied}

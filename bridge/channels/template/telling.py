@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +19,9 @@ from bridge.core.delivery import Attempt, Fault, Meaning
 from bridge.version import __version__
 
 _USER_AGENT = f"mjbridge/{__version__}"
+#: Names of headers whose values let somebody in; shorter words in them are "Bearer".
+_CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass", re.IGNORECASE)
+_SHORTEST_SECRET = 7
 _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
@@ -55,7 +59,8 @@ def tell(occasion: Occasion) -> Conversation:
         headers=with_own(ours, own),
     )
     attempt = _read(response, occasion, recipe.success)
-    return Outcome(attempt=replace(attempt, took=took + attempt.took))
+    detail = _blotted(attempt.detail, occasion, own)
+    return Outcome(attempt=replace(attempt, took=took + attempt.took, detail=detail))
 
 
 def agrees(request: Request) -> Response:
@@ -81,7 +86,6 @@ def _unsent(occasion: Occasion, said: Meaning, detail: str) -> Attempt:
 def _read(response: Response, occasion: Occasion, success: tuple[str, ...]) -> Attempt:
     now = response.at or occasion.at
     attempt = answer.read(response, started=occasion.started, now=now)
-    attempt = replace(attempt, detail=_blotted(attempt.detail, occasion))
     status = response.status
     if status is None:
         return attempt
@@ -114,9 +118,16 @@ def _budget_back(response: Response, *, now: float) -> float | None:
     return min(int(reset) - now, MAX_RETRY_AFTER)
 
 
-def _blotted(detail: str, occasion: Occasion) -> str:
+def _blotted(detail: str, occasion: Occasion, headers: Mapping[str, str]) -> str:
+    """Blot out what a receiver repeats of our credentials, in any form they were sent in."""
     token = occasion.endpoint.options.get("token")
-    return detail.replace(token, "…") if isinstance(token, str) else detail
+    secrets = {token} if isinstance(token, str) else set()
+    for name, value in headers.items():
+        if _CREDENTIAL.search(name):
+            secrets |= {word for word in value.split() if len(word) >= _SHORTEST_SECRET}
+    for secret in sorted(secrets, key=len, reverse=True):
+        detail = detail.replace(secret, "…")
+    return detail
 
 
 # --- Airflow 3 ------------------------------------------------------------------------

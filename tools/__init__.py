@@ -1,0 +1,1 @@
+"""Tools for whoever works on mjbridge: they make the pictures that its documentation shows."""

@@ -1,0 +1,198 @@
+"""
+Scenes: moments of tasks, and the requests that tell of them, made by the channels.
+
+The pictures in them are the sandbox's. A channel is had a conversation with in which the
+platform agrees to everything, so what is shown is what would be sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from functools import cache
+from typing import Any
+
+from bridge.channels import channel_for
+from bridge.channels.conversation import Memory, Occasion, Remember
+from bridge.channels.request import Request, Response
+from bridge.core.button import Button
+from bridge.core.change import Change, ChangeType
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Event, task_event
+from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.sandbox.pictures import picture
+from bridge.settings import EndpointSettings
+
+#: 2026-11-22T18:41:00Z; the tasks begin then.
+BEGAN = 1795372860
+JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
+#: Where the gateway has its pictures; all that is said about them is that they are here.
+_PLACE = "https://cdn.example/attachments/"
+
+DUSK = "a mountain range at dusk, layered paper cut-out, soft light --ar 1:1 --v 7"
+DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --ar 1:1 --v 7"
+AURORA = "northern lights over a frozen fjord, layered paper cut-out --ar 1:1 --v 7"
+BANNED = "a bloody battle on a mountain pass at dusk, oil on canvas --ar 16:9"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """
+    What a channel would send about one moment.
+
+    Attributes:
+        payload: Of the last request that says something to people.
+
+        files: What was uploaded with it, by name.
+    """
+
+    payload: dict[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def image_at(url: str) -> bytes | None:
+    """Return the picture at a URL of our gateway's; ``None`` if there is none."""
+    name = url.partition("?")[0].removeprefix(_PLACE)
+    return _image(name) if url.startswith(_PLACE) else None
+
+
+@cache
+def _image(name: str) -> bytes | None:
+    made = {
+        "dusk.png": lambda: picture("dusk 2", DUSK),
+        "aurora_42.png": lambda: picture("aurora", AURORA, progress=46),
+    }.get(name)
+    return made() if made else None
+
+
+# --- what happens ---------------------------------------------------------------------
+
+
+def succeeded(prompt: str = DUSK) -> Sequence[Event]:
+    """A grid of four was finished."""
+    done = replace(
+        _running("1732257600123456", prompt),
+        status=TaskStatus.SUCCESS,
+        progress=100,
+        finish_time=(BEGAN + 50) * 1000,
+        image_url=f"{_PLACE}dusk.png",
+        buttons=(
+            *_row("upsample", "U"),
+            Button.of(f"MJ::JOB::reroll::0::{JOB}::SOLO", None, "🔄"),
+            *_row("variation", "V"),
+        ),
+    )
+    return [_told(ChangeType.SUCCEEDED, done, 4, BEGAN + 51)]
+
+
+def progressing() -> Sequence[Event]:
+    """A task was queued, and is halfway."""
+    running = _running("1732257601889020", AURORA)
+    waiting = replace(running, status=TaskStatus.SUBMITTED, start_time=None)
+    halfway = replace(running, progress=46, image_url=f"{_PLACE}aurora_42.png")
+    return [
+        _told(ChangeType.SUBMITTED, waiting, 1, BEGAN + 1),
+        _told(ChangeType.PROGRESS, halfway, 3, BEGAN + 24),
+    ]
+
+
+def failed() -> Sequence[Event]:
+    """A task failed, and the gateway said why."""
+    ended = replace(
+        _running("1732257602410077", BANNED),
+        status=TaskStatus.FAILURE,
+        finish_time=(BEGAN + 9) * 1000,
+        fail_reason="Banned prompt detected: bloody",
+    )
+    return [_told(ChangeType.FAILED, ended, 3, BEGAN + 10)]
+
+
+def _row(kind: str, letter: str) -> list[Button]:
+    return [
+        Button.of(f"MJ::JOB::{kind}::{n}::{JOB}", f"{letter}{n}", None)
+        for n in range(1, 5)
+    ]
+
+
+def _running(task: str, prompt: str) -> TaskSnapshot:
+    return TaskSnapshot(
+        id=task,
+        status=TaskStatus.IN_PROGRESS,
+        progress=0,
+        action="IMAGINE",
+        prompt=prompt,
+        submit_time=BEGAN * 1000,
+        start_time=(BEGAN + 3) * 1000,
+    )
+
+
+def _told(kind: ChangeType, after: TaskSnapshot, sequence: int, at: float) -> Event:
+    return task_event(
+        TaskKey("default", after.id),
+        Change(type=kind, before=TaskStatus.IN_PROGRESS, after=after),
+        sequence=sequence,
+        metadata={},
+        at=at,
+    )
+
+
+# --- what is sent about it ------------------------------------------------------------
+
+
+def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
+    """Make an endpoint as the configuration would."""
+    given = {"kind": kind, "url": url, **settings}
+    return EndpointSettings.model_validate(given).to_endpoint("art")
+
+
+def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
+    """Tell the events one after the other, and return what the last one looks like."""
+    memory: Memory = {}
+    said: list[Request] = []
+    for event in events:
+        requests, memory = _tell(to, event, memory)
+        said += requests
+    return _opened(said[-1])
+
+
+def _tell(to: Endpoint, event: Event, memory: Memory) -> tuple[list[Request], Memory]:
+    channel = channel_for(to.kind)
+    at = event.at + 1
+    occasion = Occasion(event=event, endpoint=to, at=at, started=at, memory=memory)
+    talk, requests = channel.tell(occasion), []
+    step = next(talk)
+    try:
+        while True:
+            if isinstance(step, Remember):
+                memory = step.memory
+                step = talk.send(Response(took=0.0, at=at))
+                continue
+            if image := image_at(step.url):
+                answer = Response(took=0.1, status=200, body=image)
+            else:
+                requests.append(step)
+                answer = channel.agrees(step)
+            step = talk.send(replace(answer, at=at))
+    except StopIteration as end:
+        kept = end.value.memory
+        return requests, memory if kept is None else kept
+
+
+def _opened(request: Request) -> Shown:
+    head = Message()
+    head["content-type"] = request.headers["content-type"]
+    if head.get_content_maintype() != "multipart":
+        return Shown(payload=json.loads(request.body))
+    edge = b"--" + str(head.get_boundary()).encode()
+    payload: dict[str, Any] = {}
+    files = {}
+    for part in request.body.split(edge)[1:-1]:
+        said, _, data = part.strip(b"\r\n").partition(b"\r\n\r\n")
+        disposition = said.decode().partition("filename=")[2].splitlines()
+        if disposition:
+            files[disposition[0].strip('"')] = data
+        else:
+            payload = json.loads(data)
+    return Shown(payload=payload, files=files)
