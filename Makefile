@@ -43,10 +43,10 @@ bench: $(INSTALLED)  ## run the benchmarks and print their table
 	@$(BIN)/python -m benchmarks
 
 chaos: $(INSTALLED)  ## kill processes for minutes and count what was lost (nothing)
-	@$(BIN)/python -m pytest -m chaos --timeout 900
+	@$(BIN)/python -m pytest -n 0 -m chaos --timeout 900
 
 soak: $(INSTALLED)  ## run for long under load and watch for growth
-	@$(BIN)/python -m pytest -m soak --timeout 7200
+	@$(BIN)/python -m pytest -n 0 -m soak --timeout 7200
 
 # The lock names hashes and no addresses: pip fetches from wherever its user's pip fetches.
 lock:  ## compile requirements.lock anew from pyproject.toml (needs uv)

@@ -39,7 +39,7 @@ from bridge.ports import (
     Settlement,
     Telling,
 )
-from bridge.talk import talk
+from bridge.talk import NotRemembered, talk
 
 log = structlog.get_logger(__name__)
 
@@ -299,6 +299,8 @@ class Pump:
                 now=self._now,
                 elapsed=self._elapsed,
             )
+        except NotRemembered:
+            return None
         except Exception as error:  # noqa: BLE001 - it costs this attempt and nothing else
             # Where, but not what: an exception's text may hold a URL, which is a secret.
             *_, place = extract_tb(error.__traceback__)
@@ -317,12 +319,14 @@ class Pump:
             )
             return Outcome(attempt=attempt)
 
-    async def _remember(self, delivery: Delivery, memory: Memory) -> bool:
+    async def _remember(self, delivery: Delivery, memory: Memory) -> None:
         try:
-            return await self._store.remember(delivery, memory)
+            kept = await self._store.remember(delivery, memory)
         except BridgeError as error:
             log.warning("remember.store_away", error=str(error))
-            return False
+            kept = False
+        if not kept:
+            raise NotRemembered
 
     def _settlement(
         self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict

@@ -25,15 +25,19 @@ from bridge.ports import Sender
 _TOO_LITTLE = 0.05
 
 
+class NotRemembered(Exception):  # noqa: N818 - it is what happened, and no mistake
+    """What had to be remembered before anything was sent could not be, or not in time."""
+
+
 async def talk(
     conversation: Conversation,
     endpoint: Endpoint,
     *,
     sender: Sender,
-    remember: Callable[[Memory], Awaitable[bool]],
+    remember: Callable[[Memory], Awaitable[None]],
     now: Callable[[], float],
     elapsed: Callable[[], float],
-) -> Outcome | None:
+) -> Outcome:
     """
     Hold a conversation to its end, within the endpoint's ``timeout``.
 
@@ -44,18 +48,17 @@ async def talk(
 
         sender: Sends its requests.
 
-        remember: Keeps its memory when it asks for that, and says whether it did.
+        remember: Keeps its memory when it asks for that; raises `NotRemembered` if it
+            cannot. Once something was sent that is no matter: losing the memory costs
+            less than saying everything again.
 
         now: Says the time, in seconds since the epoch.
 
         elapsed: A clock that only goes forward, in seconds.
 
-    Returns:
-        How it ended. ``None`` if it was broken off before anything was sent: what has to
-        be remembered first could not be, so it is for somebody else, or for later. Once
-        something was sent the rest follows; losing the memory costs less than repeating.
-
     Raises:
+        NotRemembered: It was broken off, and nothing was sent.
+
         Exception: Whatever the channel raises.
     """
     deadline = elapsed() + endpoint.timeout
@@ -64,9 +67,13 @@ async def talk(
         step = next(conversation)
         while True:
             if isinstance(step, Remember):
-                kept = await remember(step.memory)
-                if not spoken and not (kept and elapsed() < deadline):
-                    return None
+                try:
+                    await remember(step.memory)
+                    if not spoken and elapsed() >= deadline:
+                        raise NotRemembered
+                except NotRemembered:
+                    if not spoken:
+                        raise
                 answer = Response(took=0.0)
             elif not spoken:  # the first one has all the time there is
                 answer = await sender.send(endpoint, step)

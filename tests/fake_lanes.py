@@ -1,5 +1,5 @@
 """
-The delivery half of `tests.fakes.FakeStore`: lanes and endpoints, in memory.
+The delivery half of `tests.fake_store.FakeStore`: lanes and endpoints, in memory.
 
 It keeps the promises of `bridge.ports.DeliveryStore` in the plainest way there is: one
 object per lane that says where it waits, and loops over all of them.
@@ -210,9 +210,11 @@ class FakeLanes:
     def _give_way(self, lane: Lane) -> None:
         due, lane.head = lane.head.due, Head()
         self._close(lane.queue.pop(), lane.endpoint, "superseded")
+        if due is None:
+            return
         if self._was_woken(lane):
-            lane.head.due = lane.woken_at + 30.0
-        elif due is not None:
+            lane.head.due = min(due, lane.woken_at + 30.0)
+        else:
             lane.woken_at = self.clock.now
 
     def _was_woken(self, lane: Lane) -> bool:

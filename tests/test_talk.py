@@ -18,7 +18,7 @@ from bridge.channels.conversation import (
 from bridge.channels.request import Request, Response
 from bridge.core.delivery import Attempt, Fault, Meaning
 from bridge.core.endpoint import Endpoint
-from bridge.talk import talk
+from bridge.talk import NotRemembered, talk
 from tests.fakes import FakeSender, answered
 from tests.test_deliver import Site, endpoint
 
@@ -54,9 +54,10 @@ async def held(
     sender: Clock,
     *,
     remember: Callable[[Memory], bool] = lambda _: True,
-) -> Outcome | None:
-    async def kept(memory: Memory) -> bool:
-        return remember(memory)
+) -> Outcome:
+    async def kept(memory: Memory) -> None:
+        if not remember(memory):
+            raise NotRemembered
 
     return await talk(
         conversation,
@@ -70,10 +71,9 @@ async def held(
 
 def asking(*requests: Request | Remember) -> Conversation:
     """A conversation that asks for this and that, whatever is answered."""
-    answers = []
+    last = Response(took=0.0)
     for one in requests:
-        answers.append((yield one))
-    last = answers[-1]
+        last = yield one
     return Outcome(
         attempt=replace(
             DELIVERED, status=last.status, fault=last.fault, detail=last.detail
@@ -98,7 +98,6 @@ async def test_a_request_for_which_no_time_is_left_is_not_sent() -> None:
     outcome = await held(asking(request(), request()), sender)
 
     assert len(sender.asked) == 1
-    assert outcome is not None
     assert outcome.attempt.fault is Fault.TIMEOUT
     assert outcome.attempt.detail == "no time was left for another request"
 
@@ -133,9 +132,9 @@ async def test_what_is_to_be_remembered_is_kept_before_anything_is_sent() -> Non
 async def test_nothing_is_sent_if_the_mark_for_it_cannot_be_kept() -> None:
     """Somebody else may have posted it, or the store is away and nobody would know."""
     sender = Clock(step=1.0)
-    outcome = await held(asking(MARK, request()), sender, remember=lambda _: False)
+    with pytest.raises(NotRemembered):
+        await held(asking(MARK, request()), sender, remember=lambda _: False)
 
-    assert outcome is None
     assert not hasattr(sender, "asked")
 
 
@@ -145,7 +144,7 @@ async def test_what_was_begun_is_finished_even_if_it_cannot_be_remembered() -> N
     outcome = await held(conversation, sender, remember=lambda _: False)
 
     assert [one.url.rpartition("/")[2] for one in sender.asked] == ["post", "delete"]
-    assert outcome is not None
+    assert outcome.attempt.succeeded
 
 
 async def test_nothing_is_begun_when_remembering_took_all_the_time() -> None:
@@ -155,7 +154,8 @@ async def test_nothing_is_begun_when_remembering_took_all_the_time() -> None:
         sender.now += 11.0
         return True
 
-    assert await held(asking(MARK, request()), sender, remember=remember) is None
+    with pytest.raises(NotRemembered):
+        await held(asking(MARK, request()), sender, remember=remember)
 
 
 # --- in a pump ------------------------------------------------------------------------

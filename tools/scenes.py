@@ -8,6 +8,7 @@ platform agrees to everything, so what is shown is what would be sent.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import Message
@@ -22,7 +23,8 @@ from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, task_event
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
-from bridge.sandbox.pictures import picture
+from bridge.sandbox.canvas import Rows, encode
+from bridge.sandbox.pictures import GAP, SIDE, picture
 from bridge.settings import EndpointSettings
 
 #: 2026-11-22T18:41:00Z; the tasks begin then.
@@ -31,10 +33,10 @@ JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 #: Where the gateway has its pictures; all that is said about them is that they are here.
 _PLACE = "https://cdn.example/attachments/"
 
-DUSK = "a mountain range at dusk, layered paper cut-out, soft light --ar 1:1 --v 7"
-DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --ar 1:1 --v 7"
-AURORA = "northern lights over a frozen fjord, layered paper cut-out --ar 1:1 --v 7"
-BANNED = "a bloody battle on a mountain pass at dusk, oil on canvas --ar 16:9"
+DUSK = "a mountain range at dusk, layered paper cut-out, soft light --v 7"
+DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --v 7"
+GARDEN = "a walled garden in early spring, watercolour --stylize 250 --v 7"
+BANNED = "a bloody battle on a mountain pass, oil on canvas --ar 16:9"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +47,13 @@ class Shown:
     Attributes:
         payload: Of the last request that says something to people.
 
+        at: When it is looked at, in seconds since the epoch.
+
         files: What was uploaded with it, by name.
     """
 
     payload: dict[str, Any]
+    at: float
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -60,11 +65,30 @@ def image_at(url: str) -> bytes | None:
 
 @cache
 def _image(name: str) -> bytes | None:
-    made = {
-        "dusk.png": lambda: picture("dusk 2", DUSK),
-        "aurora_42.png": lambda: picture("aurora", AURORA, progress=46),
-    }.get(name)
-    return made() if made else None
+    if name == "dusk.png":
+        return _grid("dusk 2", DUSK)
+    if name == "garden_46.png":
+        return picture("garden", GARDEN, progress=46)
+    return None
+
+
+def _grid(seed: str, prompt: str) -> bytes:
+    """Put a task's four images together as large as they are in full."""
+    one, two, three, four = (
+        _rows(picture(seed, prompt, image=number)) for number in (1, 2, 3, 4)
+    )
+    line = b"\xf4\xf2\xee"
+    upper = [a + line * GAP + b for a, b in zip(one, two, strict=True)]
+    lower = [a + line * GAP + b for a, b in zip(three, four, strict=True)]
+    return encode([*upper, *[line * (2 * SIDE + GAP)] * GAP, *lower])
+
+
+def _rows(png: bytes) -> Rows:
+    """Take one of the sandbox's PNGs apart, whose rows are not filtered."""
+    packed = png.partition(b"IDAT")[2]
+    pixels = zlib.decompressobj().decompress(packed)
+    size = 1 + 3 * SIDE
+    return [pixels[at + 1 : at + size] for at in range(0, SIDE * size, size)]
 
 
 # --- what happens ---------------------------------------------------------------------
@@ -89,9 +113,9 @@ def succeeded(prompt: str = DUSK) -> Sequence[Event]:
 
 def progressing() -> Sequence[Event]:
     """A task was queued, and is halfway."""
-    running = _running("1732257601889020", AURORA)
+    running = _running("1732257601889020", GARDEN)
     waiting = replace(running, status=TaskStatus.SUBMITTED, start_time=None)
-    halfway = replace(running, progress=46, image_url=f"{_PLACE}aurora_42.png")
+    halfway = replace(running, progress=46, image_url=f"{_PLACE}garden_46.png")
     return [
         _told(ChangeType.SUBMITTED, waiting, 1, BEGAN + 1),
         _told(ChangeType.PROGRESS, halfway, 3, BEGAN + 24),
@@ -154,7 +178,7 @@ def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
     for event in events:
         requests, memory = _tell(to, event, memory)
         said += requests
-    return _opened(said[-1])
+    return _opened(said[-1], at=events[-1].at)
 
 
 def _tell(to: Endpoint, event: Event, memory: Memory) -> tuple[list[Request], Memory]:
@@ -180,11 +204,11 @@ def _tell(to: Endpoint, event: Event, memory: Memory) -> tuple[list[Request], Me
         return requests, memory if kept is None else kept
 
 
-def _opened(request: Request) -> Shown:
+def _opened(request: Request, *, at: float) -> Shown:
     head = Message()
     head["content-type"] = request.headers["content-type"]
     if head.get_content_maintype() != "multipart":
-        return Shown(payload=json.loads(request.body))
+        return Shown(payload=json.loads(request.body), at=at)
     edge = b"--" + str(head.get_boundary()).encode()
     payload: dict[str, Any] = {}
     files = {}
@@ -195,4 +219,4 @@ def _opened(request: Request) -> Shown:
             files[disposition[0].strip('"')] = data
         else:
             payload = json.loads(data)
-    return Shown(payload=payload, files=files)
+    return Shown(payload=payload, at=at, files=files)

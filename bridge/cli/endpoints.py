@@ -110,8 +110,8 @@ async def _try(
     from bridge.cli.rehearsal import configured, occasion_of
     from bridge.talk import talk
 
-    async def forget(_memory: Memory) -> bool:
-        return True  # the next test is another task's
+    async def forget(_memory: Memory) -> None:
+        pass  # the next test is another task's
 
     endpoint = configured(name, endpoints)
     occasion = occasion_of(event_type, endpoint, at=time.time())
@@ -128,7 +128,6 @@ async def _try(
         )
     finally:
         await sender.aclose()
-    assert outcome is not None  # noqa: S101 - what is forgotten is never in the way
     return outcome.attempt
 
 

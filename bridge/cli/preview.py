@@ -90,7 +90,7 @@ def _body(request: Request, hidden: Sequence[str]) -> str:
             parts.append(f"({size} bytes that are not text)")
             if tail:
                 parts[-1] += f"\r\n--{tail.decode(errors='replace')}"
-    shown = "\n\n".join(parts).replace("\r\n", "\n")
+    whole = "\n\n".join(parts).replace("\r\n", "\n")
     for secret in hidden:
-        shown = shown.replace(secret, "…")
-    return shown
+        whole = whole.replace(secret, "…")
+    return whole

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.adapters.ledger import EventRow
+from bridge.adapters.ledger import EndpointRow, EventRow
+from bridge.wiring import Office
 from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
 from tests.acceptance.stage import Gateway, Stage, row
 from tests.cli.commands import Shell
@@ -158,11 +159,14 @@ class Scene:
         assert found.content.startswith(b"\x89PNG")
         return found.content
 
-    def endpoint(self, name: str) -> dict[str, Any]:
-        """What ``mjbridge endpoints --json`` says of an endpoint."""
-        listed = self.shell.run("endpoints", "--json")
-        assert listed.code == 0, listed.err
-        return next(row for row in listed.rows if row["name"] == name)
+    def health(self) -> Mapping[str, EndpointRow]:
+        """How the endpoints are, by their names."""
+
+        async def listed(office: Office) -> Mapping[str, EndpointRow]:
+            now = await office.desk.clock()
+            return {row.name: row for row in await office.ledger.endpoints(now)}
+
+        return self.deployment.office(listed)
 
 
 @contextmanager
@@ -202,9 +206,7 @@ def running(stage: Stage, folder: Path, chats: Mapping[str, Chat]) -> Iterator[S
         yield scene
 
 
-def _opened(
-    stage: Stage, name: str, platform: Platform, doors: dict[str, Door]
-) -> str:
+def _opened(stage: Stage, name: str, platform: Platform, doors: dict[str, Door]) -> str:
     """Put a platform on a port; returns the URL that its operator is given."""
     if isinstance(platform, Discord | Slack):
         doors[name] = Door(platform.app)

@@ -38,7 +38,7 @@ CORNERS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "hopeless": {"hopeless": {"retry": [0.4, 0.4]}},
     "rated": {"rated": {"rate_limit": "10/s"}},
     "capped": {"capped": {"concurrency": 2}},
-    "silence": {"silent": {"timeout": 1.5}, "beside": {}},
+    "silence": {"silent": {"timeout": 5}, "beside": {}},
     "again": {"again": {}},
     "program": {"program": {}},
     "producer": {"producer": {}},

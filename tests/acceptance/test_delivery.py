@@ -195,14 +195,14 @@ def test_an_endpoint_that_never_answers_delays_no_other(everyday: Everyday) -> N
     first, second = ([f"quiet-{batch}-{n}" for n in range(30)] for batch in (1, 2))
     everyday.gateway.put(*(row(task, "SUCCESS") for task in (*first, *second)))
     everyday.deployment.track(*first, upstream="silence")
-    until(lambda: len(hooks.received("/silent")) >= 20, what="the silent one is full")
+    until(lambda: len(hooks.received("/silent")) >= 5, what="the silent one is full")
 
     everyday.deployment.track(*second, upstream="silence")
 
     until(lambda: len(hooks.events("/beside")) == 60)
     hooks.release("/silent")
-    latencies = [one.latency or 0.0 for one in hooks.events("/beside")]
-    assert max(latencies) < 1.0
+    # Half of what an attempt at the silent one takes.
+    assert max(one.latency or 0.0 for one in hooks.events("/beside")) < 2.5
 
 
 def test_a_redelivery_is_marked_and_sent_once_however_often_it_is_asked_for(

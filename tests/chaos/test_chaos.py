@@ -8,8 +8,9 @@ end: what the gateway said, what the store holds, what each receiver took.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ BETWEEN_KILLS_S = (2.0, 6.0)
 SETTLES_WITHIN_S = 90.0
 
 #: How receivers behave, by the path.
-ENDPOINTS = {
+ENDPOINTS: Mapping[str, Mapping[str, object]] = {
     "steady": {"events": ["task.*"]},
     "flaky": {"events": ["task.*"]},
     "slow": {"concurrency": 10},
@@ -172,8 +173,9 @@ def test_nothing_is_lost_whatever_is_killed(
 
             ledger = draw_up(stories, hooks, gateway)
             with capsys.disabled():
-                print(
-                    f"\nchaos, seed {SEED}: {dict(vandal.kills)} killed in {SECONDS:g} s; {ledger}"
+                sys.stdout.write(
+                    f"\nchaos, seed {SEED}, {SECONDS:g} s; killed: {dict(vandal.kills)}\n"
+                    f"  {ledger}\n"
                 )
             assert ledger.lost == []
             assert ledger.untold == []

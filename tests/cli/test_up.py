@@ -101,17 +101,3 @@ def test_the_real_thing_says_what_runs_and_finds_its_store(shell: Shell) -> None
     assert not run_file.exists()
     assert "never-shown" not in up.out + up.err
     assert up.out == ""
-
-
-def test_an_endpoint_of_a_kind_that_cannot_be_spoken_to_is_told_at_start(
-    shell: Shell,
-) -> None:
-    ran = shell.run(
-        "up",
-        BRIDGE_UPSTREAMS__DEFAULT__API_KEY="sk-test",
-        BRIDGE_ENDPOINTS__MAIL__URL="mailto://user:pass@example.com",
-    )
-
-    assert ran.code == 2
-    assert ran.err.startswith("mjbridge: ")
-    assert ran.err.count("\n") == 1

@@ -79,9 +79,7 @@ def endpoint(
     rate: Rate | None = None,
     edits: bool = False,
 ) -> Endpoint:
-    return Endpoint(
-        name=name, url=url, concurrency=concurrency, rate=rate, edits=edits
-    )
+    return Endpoint(name=name, url=url, concurrency=concurrency, rate=rate, edits=edits)
 
 
 def attempted(

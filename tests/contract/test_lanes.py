@@ -193,6 +193,35 @@ async def test_a_lane_is_woken_at_most_once_in_30_seconds(bench: Bench) -> None:
     assert await bench.claimed() == [first.id]
 
 
+async def test_news_waits_no_longer_than_the_progress_whose_place_it_takes(
+    bench: Bench,
+) -> None:
+    """The lane was woken lately, so the news does not wake it; but its retry is near."""
+    await bench.tell("u", "task.progress")
+    await bench.fail(await bench.claim_one(), again_in=1.0)
+    await bench.tell("u", "task.progress")
+    await bench.fail(await bench.claim_one(), again_in=1.0)
+
+    done = await bench.tell("u", "task.succeeded")
+
+    assert await bench.claim() == []
+    await bench.let_pass(2.0)
+    assert await bench.claimed() == [done.id]
+
+
+async def test_news_takes_the_place_of_progress_that_was_not_tried(
+    bench: Bench,
+) -> None:
+    await bench.tell("u", "task.started")
+    await bench.fail(await bench.claim_one())
+    await bench.tell("u", "task.progress")
+    await bench.succeed(await bench.claim_one())
+
+    done = await bench.tell("u", "task.succeeded")
+
+    assert await bench.claimed() == [done.id]
+
+
 async def test_the_first_success_after_failures_makes_all_lanes_try(
     bench: Bench,
 ) -> None:

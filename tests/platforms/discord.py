@@ -259,6 +259,10 @@ class Discord:
     def methods(self) -> list[str]:
         return [call.method for call in self.calls]
 
+    def statuses(self) -> list[int]:
+        """What it answered; 0 for what was cut off."""
+        return [0 if isinstance(c.said, Fault) else c.said.status for c in self.calls]
+
     # --- what it does -----------------------------------------------------------------
 
     def answers(self, request: Request) -> Response:

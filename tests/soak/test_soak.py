@@ -8,6 +8,7 @@ what has ended goes as fast as what is new comes, and only what leaks is left to
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -132,7 +133,11 @@ def _store_mb(deployment: Deployment) -> float:
 
 def _show(taken: Mapping[str, Sequence[float]]) -> None:
     """Print a line for each, with a number for every tenth of the run."""
-    print(f"\nsoak, {SECONDS:g} s, {TASKS_PER_S} new tasks a second; MB over time:")
+    out = sys.stdout
+    out.write(
+        f"\nsoak, {SECONDS:g} s, {TASKS_PER_S} new tasks a second; MB over time:\n"
+    )
     for name, samples in taken.items():
         every = max(1, len(samples) // 10)
-        print(f"  {name:8}", *(f"{size:7.1f}" for size in samples[::every]))
+        numbers = " ".join(f"{size:7.1f}" for size in samples[::every])
+        out.write(f"  {name:8} {numbers}\n")

@@ -326,7 +326,8 @@ local function rouse(endpoint, lane, now)
 end
 
 -- Remove what is on its way, is all there is in a lane, and is not in flight. If it was
--- tried, the news that takes its place wakes the lane, which it may do once in a while.
+-- tried, the news that takes its place wakes the lane, which it may do once in a while;
+-- otherwise it waits, but no longer than what it replaces would have.
 -- Returns whether the news has to wait.
 local function give_way(endpoint, lane, retention, now)
   local key = P .. 'head:' .. endpoint .. ':' .. lane
@@ -335,12 +336,14 @@ local function give_way(endpoint, lane, retention, now)
   redis.call('DEL', key)
   unplace(endpoint, lane)
   close(id, endpoint, 'superseded', retention, now)
-  if lately(head.woken_at, WAKE_EVERY, now) then
-    redis.call('HSET', key, 'woken_at', head.woken_at, 'due', tonumber(head.woken_at) + WAKE_EVERY)
-    return true
+  if not lately(head.woken_at, WAKE_EVERY, now) then
+    if head.due then redis.call('HSET', key, 'woken_at', now) end
+    return false
   end
-  if head.due then redis.call('HSET', key, 'woken_at', now) end
-  return false
+  redis.call('HSET', key, 'woken_at', head.woken_at)
+  if not head.due then return false end
+  redis.call('HSET', key, 'due', math.min(number(head.due), tonumber(head.woken_at) + WAKE_EVERY))
+  return true
 end
 
 -- Append an event to a lane. What is on the way, and waits there, has been overtaken.

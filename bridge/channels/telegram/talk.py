@@ -38,13 +38,15 @@ def tell(occasion: Occasion) -> Conversation:
     event, endpoint = occasion.event, occasion.endpoint
     teller = Teller(occasion)
     edits = endpoint.options.get("progress") == "edit"
-    if not edits or not event.type.startswith("task.") or occasion.redelivery:
-        if event.is_progress and not edits:
-            return teller.skipped("progress is off")
+    if event.is_progress and not edits:
+        return teller.skipped("progress is off")
+    if not edits or not event.type.startswith("task."):
         return teller.outcome((yield from teller.say(teller.post())))
     told = recall(occasion.memory, chat=calls.chat_of(endpoint))
     if event.type in EDITED:
         return (yield from _keep_up(teller, told))
+    if occasion.redelivery:
+        return teller.outcome((yield from teller.say(teller.post())))
     return (yield from _announce(teller, told))
 
 
