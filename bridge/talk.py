@@ -68,9 +68,7 @@ async def talk(
         while True:
             if isinstance(step, Remember):
                 try:
-                    await remember(step.memory)
-                    if not spoken and elapsed() >= deadline:
-                        raise NotRemembered
+                    await _in_time(remember(step.memory), deadline, elapsed)
                 except NotRemembered:
                     if not spoken:
                         raise
@@ -87,6 +85,14 @@ async def talk(
     except StopIteration as end:
         outcome: Outcome = end.value
         return outcome
+
+
+async def _in_time(
+    remembered: Awaitable[None], deadline: float, elapsed: Callable[[], float]
+) -> None:
+    await remembered
+    if elapsed() >= deadline:
+        raise NotRemembered
 
 
 def _within(request: Request, left: float) -> Request | None:

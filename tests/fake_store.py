@@ -101,6 +101,7 @@ class FakeStore:
     ) -> tuple[Tracked, bool]:
         now = self._now()
         tracked, known = [], []
+        self._set_the_clock(upstream, ids)
         for task_id in ids:
             key = TaskKey(upstream, task_id)
             old = self.tasks.get(key)
@@ -126,6 +127,19 @@ class FakeStore:
             tracked.append(task_id)
         wake = bool(tracked) and self.lanes.wake("poll")
         return Tracked(tracked=tuple(tracked), known=tuple(known)), wake
+
+    def _set_the_clock(self, upstream: str, ids: Sequence[str]) -> None:
+        """Put an upstream's answering clock right, if new tasks are to be timed by it."""
+        gateway, now = self._gateway(upstream), self.clock_.now
+        active = {key for key, task in self.tasks.items() if task.due is not None}
+        if (
+            gateway.answered_at is None
+            or {TaskKey(upstream, one) for one in ids} <= active
+        ):
+            return
+        if any(key.upstream == upstream for key in active):
+            gateway.clock += min(max(0.0, now - gateway.answered_at), 120.0)
+        gateway.answered_at = now
 
     async def untrack(self, key: TaskKey) -> bool | None:
         now = self._now()

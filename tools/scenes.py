@@ -34,7 +34,7 @@ JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 _PLACE = "https://cdn.example/attachments/"
 
 DUSK = "a mountain range at dusk, layered paper cut-out, soft light --v 7"
-DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --v 7"
+DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --v 7"  # noqa: RUF001 - Chinese has its own commas
 GARDEN = "a walled garden in early spring, watercolour --stylize 250 --v 7"
 BANNED = "a bloody battle on a mountain pass, oil on canvas --ar 16:9"
 

@@ -25,15 +25,17 @@ def check(
     *,
     online: Annotated[
         bool,
-        typer.Option("--online", help="Ask the upstreams whether they take the keys."),
+        typer.Option(
+            "--online", help="Ask upstreams and chats whether they let us in."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what is wrong with settings, store, upstreams, endpoints."""
     from bridge import logs
+    from bridge.cli.endpoint_inspections import inspect_endpoints
     from bridge.cli.inspections import (
         Finding,
-        inspect_endpoints,
         inspect_store,
         inspect_upstreams,
     )
@@ -47,7 +49,7 @@ def check(
         Finding(about="configuration", detail="every setting is valid"),
         *asyncio.run(inspect_store(settings)),
         *asyncio.run(inspect_upstreams(settings, online=online)),
-        *inspect_endpoints(settings),
+        *asyncio.run(inspect_endpoints(settings, online=online)),
     ]
     room = max(len(_title(finding)) for finding in findings)
     for finding in findings:

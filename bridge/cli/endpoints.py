@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.adapters.ledger import EndpointRow
     from bridge.core.delivery import Attempt
-    from bridge.settings import EndpointSettings
+    from bridge.settings import EndpointSettings, Settings
     from bridge.wiring import Office
 
 app = typer.Typer(
@@ -74,7 +73,7 @@ def try_out(
     """Send a sample event to an endpoint now, and say what it answers."""
     from bridge.cli.office import find_settings
 
-    attempt = asyncio.run(_try(name, find_settings().endpoints, event_type))
+    attempt = asyncio.run(_try(name, find_settings(), event_type))
     if as_json:
         emit(
             {
@@ -101,9 +100,8 @@ def try_out(
         raise typer.Exit(1)
 
 
-async def _try(
-    name: str, endpoints: Mapping[str, EndpointSettings], event_type: str
-) -> Attempt:
+async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
+    from bridge.adapters.guard import Guard
     from bridge.adapters.sender import Sender, silence_http_loggers
     from bridge.channels import channel_for
     from bridge.channels.conversation import Memory
@@ -113,10 +111,10 @@ async def _try(
     async def forget(_memory: Memory) -> None:
         pass  # the next test is another task's
 
-    endpoint = configured(name, endpoints)
+    endpoint = configured(name, settings.endpoints)
     occasion = occasion_of(event_type, endpoint, at=time.time())
     silence_http_loggers()
-    sender = Sender()
+    sender = Sender(guard=Guard(settings.allow_networks))
     try:
         outcome = await talk(
             channel_for(endpoint.kind).tell(occasion),

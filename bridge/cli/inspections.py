@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bridge.cli.words import ago, counted, host_of, masked
+from bridge.cli.words import ago, host_of
 from bridge.errors import BridgeError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from bridge.settings import EndpointSettings, Settings, UpstreamSettings
+    from bridge.settings import Settings, UpstreamSettings
 
 #: Seconds after which a deployment without a heartbeat is one that does not run.
 SILENT_AFTER = 30.0
@@ -45,7 +44,8 @@ class Finding:
     code: int = 0
 
 
-def _error(about: str, error: BridgeError, *, name: str = "") -> Finding:
+def broken(about: str, error: BridgeError, *, name: str = "") -> Finding:
+    """Make a finding of an error."""
     return Finding(
         about=about,
         name=name,
@@ -82,7 +82,7 @@ async def inspect_store(settings: Settings) -> Sequence[Finding]:
         detail = "it does not answer"
         return [Finding(about="store", level="error", detail=detail, mend=mend, code=1)]
     except BridgeError as error:
-        return [_error("store", error)]
+        return [broken("store", error)]
     where = "configured" if settings.redis_url else "built in"
     found = [Finding(about="store", detail=f"{where}; answers, and evicts nothing")]
     found += [Finding(about="store", level="warning", detail=one) for one in warnings]
@@ -95,7 +95,7 @@ def _built_in(settings: Settings) -> Finding:
     try:
         find_server()
     except BridgeError as error:
-        return _error("store", error)
+        return broken("store", error)
     detail = f"built in, in {settings.data_dir}; it does not run now"
     return Finding(
         about="store", level="note", detail=detail, mend="mjbridge up starts it"
@@ -182,52 +182,3 @@ async def _ask(name: str, settings: UpstreamSettings) -> Finding:
         mend=mend,
         code=code,
     )
-
-
-# --- endpoints ------------------------------------------------------------------------
-
-
-def inspect_endpoints(settings: Settings) -> Iterator[Finding]:
-    """Look whether each endpoint can be spoken to; nothing is sent."""
-    if not settings.endpoints:
-        mend = "BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
-        yield Finding(
-            about="endpoint", level="warning", detail="none: nobody is told", mend=mend
-        )
-    for name, endpoint in settings.endpoints.items():
-        yield _endpoint(name, endpoint)
-
-
-def _endpoint(name: str, settings: EndpointSettings) -> Finding:
-    """Make every request that an endpoint could be sent, and send none."""
-    from bridge.cli.rehearsal import occasion_of, rehearsed
-    from bridge.core.event import EVENT_TYPES
-
-    endpoint = settings.to_endpoint(name)
-    now = time.time()
-    try:
-        for event_type in EVENT_TYPES:
-            rehearsed(occasion_of(event_type, endpoint, at=now))
-    except BridgeError as error:
-        return _error("endpoint", error, name=name)
-    except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong
-        detail = f"no request can be made: {type(error).__name__}"
-        return Finding(
-            about="endpoint", name=name, level="error", detail=detail, code=2
-        )
-    where = f"{settings.kind} {masked(endpoint.url)}"
-    if endpoint.kind == "webhook" and not endpoint.secrets:
-        mend = f"endpoints.{name}.secrets lets the receiver know that events are yours"
-        return Finding(
-            about="endpoint",
-            name=name,
-            level="warning",
-            detail=f"{where}, not signed",
-            mend=mend,
-        )
-    signed = (
-        f", signed with {counted(len(endpoint.secrets), 'secret')}"
-        if endpoint.secrets
-        else ""
-    )
-    return Finding(about="endpoint", name=name, detail=f"{where}{signed}")

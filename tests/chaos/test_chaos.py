@@ -8,6 +8,7 @@ end: what the gateway said, what the store holds, what each receiver took.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -118,9 +119,14 @@ class Vandal:
     kills: Counter[str] = field(default_factory=Counter)
 
     def strike(self) -> None:
-        victim = ("worker", "store", "beat")[self.kills.total() % 3]
+        victims = ("worker", "store", "beat", "child")
+        victim = victims[self.kills.total() % len(victims)]
         self.kills[victim] += 1
-        if victim == "worker":
+        if victim == "child":
+            # Its worker starts another.
+            for child in self.worker.children()[:1]:
+                os.kill(child, signal.SIGKILL)
+        elif victim == "worker":
             self.worker.kill()
             self.worker = self.deployment.start_worker(wait=False)
         elif victim == "beat":

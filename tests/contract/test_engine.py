@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.adapters.connection import Client, connect, inspect
+from bridge.adapters.ledger import Ledger
 from bridge.adapters.scripts import NAMES, source
 from bridge.core.change import Held
 from bridge.core.endpoint import Rate
@@ -275,3 +276,38 @@ async def test_a_task_that_is_gone_holds_up_nothing(
     await client.delete(f"{{{namespace}}}:task:u:1")
 
     assert await real.due() == ["2"]
+
+
+async def test_what_happens_is_counted_over_all_processes(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.desk.configure([endpoint()])
+    await real.tell("u", "task.submitted")
+    await real.tell("u", "task.started")
+    await real.succeed(await real.claim_one())
+    await real.fail(await real.claim_one(), again_in=0.0)
+    await real.kill(await real.claim_one())
+    await real.track("1", upstream="v")
+    claim = await real.claim_tasks("v")
+    await real.store.answered("v", claim, hold=1.0, outcome="throttled")
+
+    assert await client.hgetall(f"{{{namespace}}}:stats") == {
+        "polls:u:ok": "2",
+        "polls:v:throttled": "1",
+        "events:task.submitted": "1",
+        "events:task.started": "1",
+        "attempts:a:delivered": "1",
+        "attempts:a:5xx": "2",
+        "deliveries:a:delivered": "1",
+        "deliveries:a:dead": "1",
+    }
+
+
+async def test_the_heartbeat_is_kept(
+    real: Bench, redis_url: str, namespace: str
+) -> None:
+    await real.desk.beat(123.5)
+    connected = connect(redis_url)
+
+    assert await Ledger(connected, namespace=namespace).heartbeat() == 123.5
+    await connected.aclose()

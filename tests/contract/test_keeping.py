@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.core.task import TaskKey
-from bridge.ports import Waiting
+from bridge.ports import Look, Waiting
 from tests.contract.bench import Bench, endpoint
 from tests.contract.conftest import RETENTION
 
@@ -73,6 +73,16 @@ async def test_tasks_that_ended_are_forgotten_when_retention_is_over(
 
     assert await bench.ledger.find("1", ["u"]) == []
     assert (await bench.task("2")).active
+
+
+async def test_tasks_that_came_to_their_end_are_forgotten_too(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    await bench.store.record([Look(due=claim.tasks[0], next_in=None)])
+    await bench.let_pass(RETENTION + A_BIT)
+    await bench.desk.tidy(100)
+
+    assert await bench.ledger.find("1", ["u"]) == []
 
 
 async def test_a_task_that_is_tracked_again_is_not_forgotten(bench: Bench) -> None:
@@ -253,3 +263,15 @@ async def test_what_is_sent_again_does_not_expire_before_it_is_over(
     assert await bench.claimed() == [event.id]
     now = await bench.desk.clock()
     assert await bench.desk.open_before(now - RETENTION, 100) == []
+
+
+async def test_what_is_sent_again_dies_of_its_age_like_any_other(bench: Bench) -> None:
+    event = await bench.tell("u")
+    await bench.succeed(await bench.claim_one())
+    await bench.desk.redeliver(event.id, "a")
+    await bench.let_pass(RETENTION + A_BIT)
+    now = await bench.desk.clock()
+    found = await bench.desk.open_before(now - RETENTION, 100)
+
+    assert await bench.desk.bury(found, "held too long") == 1
+    assert await bench.state(event) == "dead"

@@ -222,6 +222,22 @@ async def test_news_takes_the_place_of_progress_that_was_not_tried(
     assert await bench.claimed() == [done.id]
 
 
+async def test_a_lane_is_woken_once_in_30_seconds_whichever_event_is_its_head(
+    bench: Bench,
+) -> None:
+    await bench.tell("u", "task.submitted")
+    await bench.fail(await bench.claim_one())
+    second = await bench.tell("u", "task.started")
+    await bench.kill(await bench.claim_one())
+    await bench.fail(await bench.claim_one())
+
+    await bench.tell("u", "task.action_required")
+    assert await bench.claim() == []
+    await bench.let_pass(31.0)
+    await bench.tell("u", "task.succeeded")
+    assert await bench.claimed() == [second.id]
+
+
 async def test_the_first_success_after_failures_makes_all_lanes_try(
     bench: Bench,
 ) -> None:

@@ -320,6 +320,19 @@ async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> Non
     assert (again.version, again.held) == (0, Held())
 
 
+async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    await bench.store.record([Look(due=claim.tasks[0], next_in=172_800.0)])
+    await bench.store.answered("u", claim)
+
+    assert await bench.due() == []
+    await bench.let_pass(172_801.0)
+    assert await bench.due() == ["1"]
+
+
 async def test_misses_are_kept(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
@@ -544,3 +557,30 @@ async def test_a_task_is_timed_from_when_it_was_tracked(bench: Bench) -> None:
 
     assert due.tracked_clock == pytest.approx(20.0, abs=0.3)
     assert due.tracked_at == pytest.approx(claim.now, abs=1.0)
+
+
+async def test_a_task_is_not_older_for_the_time_in_which_nobody_asked(
+    bench: Bench,
+) -> None:
+    await answer(bench, after=0.0)
+    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.let_pass(100.0)
+    await bench.track("2")
+    await bench.store.answered("u", await bench.claim_tasks())
+    await bench.let_pass(200.0)
+    (due,) = (claim := await bench.claim_tasks()).tasks
+
+    assert claim.clock - due.tracked_clock == pytest.approx(0.0, abs=0.5)
+
+
+async def test_a_task_is_timed_from_between_two_answers(bench: Bench) -> None:
+    await answer(bench, after=0.0)
+    await bench.let_pass(30.0)
+    await bench.track("2")
+    await bench.let_pass(30.0)
+    await answer(bench, after=0.0)
+    await bench.let_pass(100.0)
+    claim = await bench.claim_tasks()
+    due = next(due for due in claim.tasks if due.key.id == "2")
+
+    assert claim.clock - due.tracked_clock == pytest.approx(30.0, abs=0.5)

@@ -9,20 +9,36 @@
 local given = cjson.decode(ARGV[1])
 local now = clock()
 local due = P .. 'poll:' .. given.upstream
-local answering = number(redis.call('HGET', P .. 'upstream:' .. given.upstream, 'clock'))
-local news, tracked = {}, 0
+local gateway = P .. 'upstream:' .. given.upstream
+local active, tracked = {}, 0
 
+for place, id in ipairs(given.ids) do
+  active[place] = redis.call('HGET', P .. 'task:' .. given.upstream .. ':' .. id, 'active')
+  if active[place] ~= '1' then tracked = tracked + 1 end
+end
+
+-- New tasks are timed from now. So the answering clock is put right first: it has gone on
+-- if tasks were looked at, and stood still if there were none.
+local held = fields(gateway, 'clock', 'answered_at')
+local answering = number(held.clock)
+if tracked > 0 and held.answered_at then
+  if redis.call('EXISTS', due) == 1 then
+    answering = answering + math.min(math.max(0, now - number(held.answered_at)), LONGEST_STEP)
+  end
+  redis.call('HSET', gateway, 'clock', string.format('%.6f', answering), 'answered_at', now)
+end
+
+local news = {}
 for place, id in ipairs(given.ids) do
   local task = given.upstream .. ':' .. id
   local key = P .. 'task:' .. task
-  local active = redis.call('HGET', key, 'active')
-  if active == '1' then
+  if active[place] == '1' then
     news[place] = 0
   else
     redis.call('HSETNX', key, 'held', '')
     redis.call('HSETNX', key, 'snapshot', '')
     redis.call('HSETNX', key, 'sequence', 0)
-    if not active or given.metadata ~= '{}' then
+    if not active[place] or given.metadata ~= '{}' then
       redis.call('HSET', key, 'metadata', given.metadata)
     end
     redis.call('HSET', key, 'active', '1', 'incarnation', given.incarnation, 'version', 0,
@@ -31,7 +47,6 @@ for place, id in ipairs(given.ids) do
     redis.call('ZREM', P .. 'ended', task)
     redis.call('ZADD', due, now, task)
     news[place] = 1
-    tracked = tracked + 1
   end
 end
 

@@ -1,0 +1,131 @@
+"""What `mjbridge check` finds out about endpoints."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bridge.cli.inspections import Finding, broken
+from bridge.cli.words import counted, masked
+from bridge.errors import BridgeError
+
+if TYPE_CHECKING:
+    from bridge.channels.request import Response
+    from bridge.core.endpoint import Endpoint
+    from bridge.settings import Settings
+
+#: What messages of each kind can and cannot do, for people.
+ABILITIES = {
+    "slack": "new messages with the picture",
+    "discord": "messages with the picture uploaded, edited in place if progress = edit",
+    "feishu": "cards with a link to the picture",
+    "dingtalk": "messages with the picture",
+    "wecom": "messages with the picture",
+    "telegram": "messages with the picture, edited in place if progress = edit",
+    "teams": "cards with the picture",
+    "ntfy": "notifications with the picture",
+    "apprise": "texts with a link to the picture, when a task ends",
+}
+
+
+async def inspect_endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
+    """
+    Look whether each endpoint can be spoken to; nothing is posted.
+
+    Args:
+        settings: All of them.
+
+        online: Whether to ask the platforms that can be asked without posting anything.
+    """
+    if not settings.endpoints:
+        mend = "BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
+        detail = "none: nobody is told"
+        return [Finding(about="endpoint", level="warning", detail=detail, mend=mend)]
+    found = []
+    for name, one in settings.endpoints.items():
+        endpoint = one.to_endpoint(name)
+        finding = _offline(endpoint)
+        if online and finding.level == "ok":
+            finding = await _online(endpoint, finding)
+        found.append(finding)
+    return found
+
+
+def _offline(endpoint: Endpoint) -> Finding:
+    """Make every request that an endpoint could be sent, and send none."""
+    from bridge.cli.rehearsal import occasion_of, rehearsed
+    from bridge.core.event import EVENT_TYPES
+
+    now = time.time()
+    try:
+        for event_type in EVENT_TYPES:
+            rehearsed(occasion_of(event_type, endpoint, at=now))
+    except BridgeError as error:
+        return broken("endpoint", error, name=endpoint.name)
+    except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong
+        detail = f"no request can be made: {type(error).__name__}"
+        return Finding(
+            about="endpoint", name=endpoint.name, level="error", detail=detail, code=2
+        )
+    where = f"{endpoint.kind} {masked(endpoint.url)}"
+    if endpoint.kind == "webhook" and not endpoint.secrets:
+        key = f"endpoints.{endpoint.name}.secrets"
+        return Finding(
+            about="endpoint",
+            name=endpoint.name,
+            level="warning",
+            detail=f"{where}, not signed",
+            mend=f"{key} lets the receiver know that events are yours",
+        )
+    return Finding(
+        about="endpoint", name=endpoint.name, detail=f"{where}{_ability(endpoint)}"
+    )
+
+
+def _ability(endpoint: Endpoint) -> str:
+    if endpoint.secrets:
+        return f", signed with {counted(len(endpoint.secrets), 'secret')}"
+    if endpoint.kind == "slack" and endpoint.options.get("token"):
+        return f": {ABILITIES['slack']}, edited in place if progress = edit"
+    can = ABILITIES.get(endpoint.kind)
+    return f": {can}" if can else ""
+
+
+async def _online(endpoint: Endpoint, finding: Finding) -> Finding:
+    from bridge.adapters.sender import Sender, silence_http_loggers
+    from bridge.channels import discord, slack, telegram
+
+    channels = {"discord": discord, "slack": slack, "telegram": telegram}
+    channel = channels.get(endpoint.kind)
+    request = channel.probe(endpoint) if channel else None
+    if channel is None or request is None:
+        return finding
+    silence_http_loggers()
+    sender = Sender()
+    try:
+        answer = await sender.send(endpoint, request)
+    finally:
+        await sender.aclose()
+    if answer.status is None:
+        detail = f"{endpoint.kind} {masked(endpoint.url)}: {answer.detail}"
+        mend = "it may be down; try again later"
+        return replace(finding, level="error", detail=detail, mend=mend, code=1)
+    told = channel.describe(replace(answer, at=time.time()))
+    if _agreed(answer):
+        return replace(finding, detail=f"{finding.detail}; {told}")
+    mend = f"check endpoints.{endpoint.name}: the platform does not accept it"
+    return replace(finding, level="error", detail=told, mend=mend, code=1)
+
+
+def _agreed(answer: Response) -> bool:
+    """Whether a platform let us in: some say no with a 200."""
+    if answer.status is None or not 200 <= answer.status < 300:
+        return False
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("ok") is not False

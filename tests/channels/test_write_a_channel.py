@@ -1,0 +1,268 @@
+"""
+`docs/write-a-channel.md`: followed to the letter, it makes a channel that works.
+
+The page's module, and the lines that it adds to two lists, go into a copy of the package,
+and commands are run with that; the platform is one on a loopback port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.channels import CHANNELS
+from bridge.channels.conversation import Channel, Occasion, rehearse
+from bridge.channels.request import Request, Response
+from bridge.channels.sample import sample_event
+from bridge.core.delivery import Meaning
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import EVENT_TYPES, Event
+from tests.channels.cases import CASES, HOSTILE, converse
+from tests.channels.talking import tell
+from tests.platforms.loopback import HTML, Asked, Said, serving
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "write-a-channel.md").read_text(encoding="utf-8")
+
+#: Where the page puts the module, and the module.
+PLACE, MODULE = re.findall(
+    r"`(bridge/[\w/]+\.py)`:\n\n```python\n(.*?)```", PAGE, re.DOTALL
+)[0]
+KIND = Path(PLACE).stem
+HOOK = "/hooks/xxx-generatedkey-xxx"
+
+
+def added(hunk: str) -> tuple[str, str]:
+    """What a piece of a ``diff`` block is found by, and what it becomes."""
+    lines = hunk.strip("\n").split("\n")
+    before = [line[1:] for line in lines if not line.startswith("+")]
+    return "\n".join(before), "\n".join(line[1:] for line in lines)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, with what the page says done to it."""
+    folder = tmp_path_factory.mktemp("follows_the_page")
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=ignore)
+    (folder / PLACE).write_text(MODULE, encoding="utf-8")
+    diffs = re.findall(r"```diff\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
+    assert len(diffs) == 2
+    for name, diff in diffs:
+        text = (folder / name).read_text(encoding="utf-8")
+        for hunk in diff.split("@@\n"):
+            old, new = added(hunk)
+            assert text.count(old) == 1, (
+                f"{name} does not have these lines once:\n{old}"
+            )
+            text = text.replace(old, new)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def registry(copy: Path) -> dict[str, Channel]:
+    """The registry with one more line."""
+    spec = spec_from_file_location(KIND, copy / PLACE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {**CHANNELS, KIND: module}
+
+
+def run(copy: Path, *args: str, url: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the copy, with the page's configuration but for the URL's host."""
+    example = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0]
+    assert tomllib.loads(example)["endpoints"]["team"]["kind"] == KIND
+    settings = re.sub(r'(?m)^url = "https://[^/]+/', f'url = "{url}/', example)
+    (copy / "bridge.toml").write_text(settings, encoding="utf-8")
+    command = [sys.executable, "-m", "bridge.cli", *args]
+    return subprocess.run(
+        command,
+        cwd=copy,
+        env={"PATH": "/usr/bin:/bin", "PYTHONUTF8": "1", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@dataclass
+class Mattermost:
+    """A server with one webhook, that says no when it is told to."""
+
+    base: str = ""
+    deleted: bool = False
+    refuses_attachments: bool = False
+    in_trouble: Said | None = None
+    posts: list[dict[str, Any]] = field(default_factory=list)
+
+    def answer(self, asked: Asked) -> Said:
+        assert (asked.method, asked.path) == ("POST", HOOK)
+        assert asked.headers["content-type"] == "application/json"
+        post = json.loads(asked.body)
+        if self.in_trouble:
+            return self.in_trouble
+        if self.deleted:
+            return self._no(
+                "web.incoming_webhook.invalid.app_error", "Invalid webhook."
+            )
+        if self.refuses_attachments and "attachments" in post:
+            return self._no("web.incoming_webhook.attachment.app_error", "Too long.")
+        self.posts.append(post)
+        return Said(body=b"ok", headers={"content-type": "text/plain"})
+
+    def _no(self, error: str, message: str) -> Said:
+        body = {"id": error, "message": message, "status_code": 400}
+        return Said(
+            status=400,
+            headers={"content-type": "application/json"},
+            body=json.dumps(body).encode(),
+        )
+
+
+@asynccontextmanager
+async def serving_mattermost(
+    **habits: Any,
+) -> AsyncIterator[tuple[Mattermost, Endpoint]]:
+    platform = Mattermost(**habits)
+    async with serving(platform):
+        yield platform, endpoint(f"{platform.base}{HOOK}")
+
+
+def endpoint(url: str = f"https://mattermost.example.com{HOOK}") -> Endpoint:
+    options = {"language": "en", "prompt_max": 1000}
+    return Endpoint(name="team", kind=KIND, url=url, options=options)
+
+
+# --- the page, followed ---------------------------------------------------------------
+
+
+async def test_the_commands_that_the_page_ends_with_work(copy: Path) -> None:
+    async with serving_mattermost() as (platform, _):
+        shown = await asyncio.to_thread(
+            run, copy, "preview", "task.succeeded", "-e", "team", url=platform.base
+        )
+        assert (shown.returncode, platform.posts) == (0, []), shown.stderr
+        sent = await asyncio.to_thread(
+            run, copy, "endpoints", "test", "team", url=platform.base
+        )
+    assert sent.returncode == 0, sent.stderr
+    assert '"attachments"' in shown.stdout
+    assert HOOK not in shown.stdout
+    (post,) = platform.posts
+    assert post["attachments"][0]["title"] == "✅ Imagine finished · 28 s"
+
+
+async def test_it_tells_how_a_task_ended_with_the_picture(
+    registry: dict[str, Channel],
+) -> None:
+    async with serving_mattermost() as (platform, team):
+        outcome = await tell(registry[KIND], CASES["succeeded_upscaled"], team, at=0.0)
+
+    (post,) = platform.posts
+    (shown,) = post["attachments"]
+    assert outcome.attempt.meaning is Meaning.DELIVERED
+    assert shown["title"] == "✅ Upscale finished · 47 s"
+    assert (
+        shown["image_url"] == "https://cdn.example/attachments/13/38/lighthouse_1.png"
+    )
+    assert shown["title_link"] == shown["image_url"]
+    assert "a lighthouse in a storm" in shown["text"]
+    assert shown["color"] == "#2ecc71"
+
+
+async def test_a_message_that_is_refused_is_told_more_plainly(
+    registry: dict[str, Channel],
+) -> None:
+    async with serving_mattermost(refuses_attachments=True) as (platform, team):
+        outcome = await tell(registry[KIND], CASES["failed"], team)
+
+    (post,) = platform.posts
+    assert outcome.attempt.meaning is Meaning.DELIVERED
+    assert post["text"].startswith("❌ Imagine failed")
+    assert "Banned prompt detected" in post["text"]
+
+
+async def test_a_deleted_webhook_disables_the_endpoint_and_says_why(
+    registry: dict[str, Channel],
+) -> None:
+    async with serving_mattermost(deleted=True) as (_, team):
+        outcome = await tell(registry[KIND], CASES["failed"], team)
+
+    assert outcome.attempt.meaning is Meaning.GONE
+    assert outcome.attempt.detail.startswith("the webhook was deleted (")
+    assert "xxx" not in outcome.attempt.detail
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(Said(status=502, body=HTML), id="a bad gateway"),
+        pytest.param(Said(status=200, body=HTML), id="a proxy's page with 200"),
+        pytest.param(Said(status=429, headers={"retry-after": "7"}), id="too fast"),
+        pytest.param(Said(lost=True), id="no answer"),
+    ],
+)
+async def test_trouble_that_may_pass_is_tried_again(
+    registry: dict[str, Channel], trouble: Said
+) -> None:
+    async with serving_mattermost(in_trouble=trouble) as (_, team):
+        outcome = await tell(registry[KIND], CASES["failed"], team)
+
+    assert outcome.attempt.meaning is Meaning.FAILED
+    assert outcome.attempt.retry_after == (7 if trouble.status == 429 else None)
+
+
+def test_progress_is_not_told(registry: dict[str, Channel]) -> None:
+    talk = converse(registry[KIND], CASES["progress_42"], endpoint())
+
+    assert (talk.requests, talk.meaning) == ([], "delivered")
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_it_tells_every_event(registry: dict[str, Channel], event_type: str) -> None:
+    event = sample_event(event_type, 1767268800.0)
+    occasion = Occasion(event=event, endpoint=endpoint(), at=event.at, started=event.at)
+
+    _, outcome = rehearse(registry[KIND], occasion)
+
+    assert outcome.attempt.succeeded
+
+
+@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_strangers_write_stays_text(
+    registry: dict[str, Channel], event: Event
+) -> None:
+    """In the message, and in the plainer one: it mentions, links and draws nothing."""
+    for request in (
+        *converse(registry[KIND], event, endpoint()).requests,
+        *_plainly(registry[KIND], event),
+    ):
+        post = json.loads(request.body)
+        texts = [one["text"] for one in post.get("attachments", [])] + [
+            post.get("text", "")
+        ]
+        for text in texts:
+            assert len(text) <= 16_383
+            assert not re.search(r"@\w|\]\(|://|www\.|[<>`*_~|\\]|:[\w+-]+:", text)
+
+
+def _plainly(channel: Channel, event: Event) -> list[Request]:
+    no = Response(took=0.0, status=400, body=b'{"id": "web.incoming_webhook.parse"}')
+    return converse(channel, event, endpoint(), answers=lambda _: no).requests[1:]
