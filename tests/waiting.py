@@ -38,19 +38,6 @@ def until(
     return answer
 
 
-def never(condition: Callable[[], object], *, for_s: float, what: str = "it") -> None:
-    """
-    Fail if *condition* comes true within *for_s* seconds.
-
-    For what must not happen. That takes its time; keep it short, and prefer a ledger that
-    tells afterwards that it did not.
-    """
-    deadline = monotonic() + for_s
-    while monotonic() < deadline:
-        assert not condition(), f"{what} happened within {for_s} s"
-        Event().wait(0.01)
-
-
 def runs(pid: int) -> bool:
     """Say whether there is such a process (one that only waits to be reaped has ended)."""
     try:
