@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import delivering, polling
+from bridge import logs
 
 MARKS = (
     "marks: ours at least 3x the baseline; healthy endpoints beside slow ones at least "
@@ -29,6 +30,7 @@ def main() -> None:
         "--quick", action="store_true", help="a tenth of the load, for a look"
     )
     scale = 0.1 if parser.parse_args().quick else 1.0
+    logs.configure("warning")
     console = Console()
     began = time.monotonic()
     table = Table(
