@@ -28,9 +28,10 @@ from bridge.core.delivery import (
     Verdict,
     judge,
 )
-from bridge.core.endpoint import Endpoint, receivers
+from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, NoticeType, notice
 from bridge.errors import BridgeError
+from bridge.notices import death_notice, tellings
 from bridge.ports import (
     Delivery,
     DeliveryClaim,
@@ -388,38 +389,6 @@ class Pump:
                     self._resume()
         finally:
             self._settler = None
-
-
-def death_notice(
-    endpoint: str, event: Event, reason: str, *, at: float
-) -> Event | None:
-    """
-    Say that a delivery was given up; ``None`` for an operator's event.
-
-    That one could not be told is not told in turn: it would never end.
-    """
-    if event.subject.startswith("@"):
-        return None
-    return notice(
-        NoticeType.DELIVERY_DEAD,
-        name=endpoint,
-        reason=reason,
-        since=event.at,
-        at=at,
-        event=event,
-    )
-
-
-def tellings(
-    events: Sequence[Event | None], endpoints: Sequence[Endpoint]
-) -> Sequence[Telling]:
-    """Address operators' events; those that nobody subscribes to are not made."""
-    addressed = (
-        (event, receivers(event, endpoints)) for event in events if event is not None
-    )
-    return [
-        Telling(event=event, endpoints=names) for event, names in addressed if names
-    ]
 
 
 def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:

@@ -15,7 +15,7 @@ import structlog
 
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.deliver import death_notice, tellings
+from bridge.notices import death_notice, tellings
 from bridge.ports import Telling, Waiting
 
 log = structlog.get_logger(__name__)

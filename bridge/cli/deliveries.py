@@ -128,7 +128,7 @@ def drop(
 
 def _notices(office: Office, waiting: Waiting, now: float) -> Sequence[Telling]:
     """Tell operators as of every death; but not where everything is being given up."""
-    from bridge.deliver import death_notice, tellings
+    from bridge.notices import death_notice, tellings
     from bridge.wiring import endpoints_of
 
     others = [
