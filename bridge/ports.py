@@ -2,7 +2,7 @@
 Ports: what the use cases need from the outside world, and no more.
 
 All times are seconds since the epoch by the *store's* clock, so that workers on
-machines with different clocks agree; `Claim.now` and its like say what that clock showed.
+machines with different clocks agree; `PollClaim.now` and `Delivery.now` say what that clock showed.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class PollClaim:
 
         unhealthy_since: When the first of them was.
 
-        token: Names the claim; to be given back with `Store.answered`.
+        token: Names the claim; to be given back with `TaskStore.answered`.
     """
 
     tasks: Sequence[DueTask]

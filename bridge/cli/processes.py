@@ -15,8 +15,6 @@ from bridge.cli.output import say
 if TYPE_CHECKING:
     from bridge.settings import Settings
 
-ALL_QUEUES = "poll,deliver,celery"
-
 
 def worker(
     *,
@@ -39,6 +37,10 @@ def worker(
     from bridge.celery import app
 
     wanted = [name.strip() for name in (queues or "").split(",") if name.strip()]
+    if "poll" in wanted and "celery" not in wanted:
+        # Where producers send that name no queue, if all of the broker's keys are ours.
+        known = {queue.name for queue in app.conf.task_queues}
+        wanted += known & {"celery"}
     # Celery announces its end on the terminal; results belong there, and nothing else.
     sys.__stdout__ = None  # type: ignore[misc]
     app.worker_main(

@@ -54,10 +54,6 @@ class Called:
     payload: Mapping[str, Any]
     said: Said
 
-    @property
-    def took_it(self) -> bool:
-        return self.said.body == b"ok" or b'"ok": true' in self.said.body
-
 
 @dataclass(kw_only=True)
 class Message:

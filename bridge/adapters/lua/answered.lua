@@ -1,6 +1,7 @@
 -- Note how a claim's request ended, and free its place.
 --
--- Reads and writes  upstream:<upstream>, polling:<upstream>, poll:<upstream>, and what `tell` does
+-- Reads and writes  upstream:<upstream>, polling:<upstream>, poll:<upstream>, wake:deliver,
+--                   and what `tell` does
 -- ARGV[1]           JSON {upstream, token, claimed_at, retention, tasks, outcome, hold?, reason?,
 --                   since?, announce?, event?, endpoints?}
 -- Returns           {wake a deliverer?, told?}

@@ -2,8 +2,8 @@
 -- Claim the heads of due lanes, fairly over the endpoints, within each one's limits.
 --
 -- Reads and writes  ready, fresh: retry: woken: edits: flight:<endpoint>, health:<endpoint>,
---                   head:<endpoint>:<lane>, suspects, trial, and what `pop` does
--- Reads             lane:<endpoint>:<lane>, event:<id>, memory:<endpoint>:<lane>
+--                   head:<endpoint>:<lane>, suspects, trial, wake:deliver, and what `pop` does
+-- Reads             lane:<endpoint>:<lane>, event:<id>, memory:<endpoint>:<subject>
 -- ARGV              token, limit, limit for slow endpoints, 1 to claim one suspect alone,
 --                   1 if a wake-up has arrived: the next one may be sent, retention
 -- Returns           {now, suspects waiting?, seconds until more or '', {delivery, ...}}

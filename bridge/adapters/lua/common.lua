@@ -34,13 +34,13 @@
 -- fresh:<endpoint>           zset    lane -> when its head became one; never attempted
 -- edits:<endpoint>           zset    lane -> when its head, which is on its task's way, may be
 --                                    told; never attempted. They are served after all others
--- memory:<endpoint>:<lane>   hash    data (JSON, what a channel remembers of a subject), edit_at
+-- memory:<endpoint>:<subject> hash   data (JSON, what a channel remembers of a subject), edit_at
 --                                    (when progress of it may be told again)
 -- retry:<endpoint>           zset    lane -> when its head is to be tried again
 -- woken:<endpoint>           zset    lane -> the same, but it may be tried at once
 -- flight:<endpoint>          zset    lane -> when the lease of its claimed head ends
 -- suspects                   zset    "<endpoint>|<lane>" -> since when; a head that its
---                                    worker did not survive. In none of the four above
+--                                    worker did not survive. In none of the five above
 -- trial                      string  the token of the suspect that is attempted: one at a time
 -- ready                      zset    endpoint -> when something may be claimed there; paused,
 --                                    disabled and full ones are not in it

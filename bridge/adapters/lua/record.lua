@@ -1,8 +1,10 @@
 -- Record looks at tasks: snapshot, event, the event's deliveries and the next look.
 --
--- Reads and writes  task:<task>, poll:<upstream>, upstream:<upstream>, ended, and what `tell` does
+-- Reads and writes  task:<task>, poll:<upstream>, upstream:<upstream>, ended, wake:deliver,
+--                   and what `tell` does
 -- ARGV[1]           JSON {retention, looks: [{task, upstream, incarnation, version, next_in?,
---                   held?, snapshot?, status?, misses, missed_clock, event?, endpoints?}]}
+--                   held?, snapshot?, status?, written?, misses, missed_clock, event?,
+--                   endpoints?}]}
 -- Returns           {wake a deliverer?, 1 or 0 for each look: recorded or overtaken}
 --
 -- All versions are compared before anything is written: whoever recorded a look at the

@@ -1,14 +1,15 @@
 #!lua flags=allow-oom
 -- Record what came of claimed deliveries.
 --
--- Reads and writes  lane: head:<endpoint>:<lane>, fresh: retry: woken: flight: dead:<endpoint>,
---                   health:<endpoint>, event:<id>, attempts:<id>, open, closed, ready, suspects,
---                   trial, and for notices what `tell` does
+-- Reads and writes  lane: head:<endpoint>:<lane>, memory:<endpoint>:<subject>,
+--                   fresh: retry: woken: edits: flight: dead:<endpoint>, health:<endpoint>,
+--                   event:<id>, attempts:<id>, open, closed, ready, suspects, trial, and for
+--                   notices what `tell` does
 -- ARGV[1]           JSON {retention, items: [{endpoint, lane, id, token, fate, away, ...}]}
 --                   fate is delivered | retry | dead | returned. All but returned have
 --                   attempt (JSON text; not if it died untried), outcome, took, blames,
 --                   answered, first, due, failures, refusals, reason, disable, hold, notices,
---                   was_disabled (as the claim said)
+--                   was_disabled (as the claim said), subject, memory?, edit_in
 -- Returns           {1 if more can be claimed at once, 1 or 0 for each item: took effect?}
 --
 -- A claim stands until somebody else makes another, even if its lease is over: what its
