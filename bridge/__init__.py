@@ -51,4 +51,8 @@ def track(
     """
     from bridge.wiring import track_now
 
-    return track_now(list(ids), upstream=upstream, metadata=metadata)
+    return track_now(
+        ids if isinstance(ids, str | bytes) else list(ids),
+        upstream=upstream,
+        metadata=metadata,
+    )

@@ -25,6 +25,7 @@ from bridge.adapters.connection import connect, inspect, wait_for
 from bridge.adapters.desk import Desk
 from bridge.adapters.guard import Guard
 from bridge.adapters.ledger import Ledger
+from bridge.adapters.producers import granted, wishes
 from bridge.adapters.runfile import read_run_file
 from bridge.adapters.sender import Sender
 from bridge.adapters.store import RedisStore
@@ -33,7 +34,7 @@ from bridge.channels import apprise, channel_for
 from bridge.core.cadence import Patience
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
-from bridge.core.task import why_not_an_id
+from bridge.core.task import why_not_an_id, why_not_metadata
 from bridge.deliver import Pump, Receiver
 from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.poll import Polled, Poller
@@ -188,8 +189,11 @@ class Office:
         Begin to look at tasks; all ids are checked before any is tracked.
 
         Raises:
-            Misconfigured: An id, or the upstream, is not one.
+            Misconfigured: An id, the upstream or the metadata is not one.
         """
+        wrong = why_not_metadata(metadata or {})
+        if wrong is not None:
+            raise Misconfigured(wrong)
         tracked, _wake = await self.store.track(
             choose_upstream(self.settings, upstream), checked(ids), metadata or {}
         )
@@ -225,6 +229,9 @@ def checked(ids: Sequence[object]) -> list[str]:
     Raises:
         Misconfigured: Some are not ids; all reasons are told.
     """
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Sequence):
+        msg = "task ids come as a list, also a single one"
+        raise Misconfigured(msg)
     wrong = [(value, why) for value in ids if (why := why_not_an_id(value)) is not None]
     if wrong:
         told = "; ".join(f"{str(value)[:40]!r}: {why}" for value, why in wrong[:5])
@@ -266,7 +273,11 @@ class Engine:
         self._wait(self._make())
 
     def poll(self) -> None:
-        """Start to ask about everything that is due."""
+        """Start to ask about everything that is due, after hearing who wants more of it."""
+        try:
+            self._wait(self._hear())
+        except StoreUnavailable as error:
+            log.warning("track.store_away", error=str(error))
         self._wait(self._poller.poll())
 
     def deliver(self) -> None:
@@ -345,6 +356,19 @@ class Engine:
             elapsed=time.monotonic,
             roll=random.random,
         )
+
+    async def _hear(self) -> None:
+        """Track what plain Celery producers ask for, if they share our server."""
+        if self._settings.broker_url is not None:
+            return
+        for wish in await wishes(self._office.client):
+            try:
+                await self._office.track(
+                    wish.ids, upstream=wish.upstream, metadata=wish.metadata
+                )
+            except Misconfigured as error:
+                log.error("track.refused", error=str(error))  # noqa: TRY400
+            await granted(self._office.client, wish)
 
     async def _unmake(self) -> None:
         await self._drain()

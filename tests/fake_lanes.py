@@ -40,6 +40,7 @@ class Kept:
     why: dict[str, str] = field(default_factory=dict)
     attempts: list[tuple[str, Attempt, str]] = field(default_factory=list)
     closed_at: float | None = None
+    again: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -181,9 +182,13 @@ class FakeLanes:
             return "unknown"
         if kept.states[endpoint] == "pending":
             return "open"
+        asked = kept.again.get(endpoint, -inf)
+        if kept.states[endpoint] == "delivered" and self.clock.now - asked < 30:
+            return "open"
         if dead_only and kept.states[endpoint] != "dead":
             return "skipped"
         kept.states[endpoint] = "pending"
+        kept.again[endpoint] = self.clock.now
         kept.why.pop(endpoint, None)
         kept.closed_at, kept.since = None, self.clock.now
         self.endpoint(endpoint)

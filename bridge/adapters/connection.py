@@ -94,6 +94,14 @@ class Client(Protocol):
         """Read a part of a list."""
         ...
 
+    async def lrem(self, name: str, count: int, value: str) -> int:
+        """Remove an element from a list."""
+        ...
+
+    async def type(self, name: str) -> str:
+        """Say what kind of value a key holds."""
+        ...
+
     @overload
     async def zrange(
         self,

@@ -151,6 +151,8 @@ async def check_endpoint(office: Office, name: str) -> None:
         return
     heard_of = [row.name for row in await office.ledger.endpoints(0.0)]
     if name not in heard_of:
-        known = ", ".join([*office.settings.endpoints, *heard_of]) or "none"
+        known = (
+            ", ".join(dict.fromkeys([*office.settings.endpoints, *heard_of])) or "none"
+        )
         msg = f"there is no endpoint {name!r}; there are: {known}"
         raise NotFound(msg)

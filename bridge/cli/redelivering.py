@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,12 +41,7 @@ def redeliver(
 
     Out of order, and marked webhook-redelivery: true. Asking twice sends once.
     """
-    if (event_id is None) == (since_text is None):
-        msg = "redeliver what? Give an EVENT_ID, or --endpoint E with --since T"
-        raise Misconfigured(msg)
-    if event_id is None and endpoint is None:
-        msg = "redeliver to whom? --since goes with --endpoint E"
-        raise Misconfigured(msg)
+    _check(event_id, endpoint, since_text)
     from bridge.cli.office import check_endpoint, in_office
 
     async def work(office: Office) -> None:
@@ -69,6 +65,18 @@ def redeliver(
             write(_summary(outcomes))
 
     in_office(work)
+
+
+def _check(event_id: str | None, endpoint: str | None, since_text: str | None) -> None:
+    """Refuse what makes no sense before anything is tried."""
+    if (event_id is None) == (since_text is None):
+        msg = "redeliver what? Give an EVENT_ID, or --endpoint E with --since T"
+        raise Misconfigured(msg)
+    if event_id is None and endpoint is None:
+        msg = "redeliver to whom? --since goes with --endpoint E"
+        raise Misconfigured(msg)
+    if since_text is not None:
+        since(since_text, time.time())
 
 
 async def _of_event(

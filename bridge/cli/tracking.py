@@ -51,15 +51,15 @@ def track(
     """
     metadata = dict(_pair(given) for given in meta or ())
     wanted = _gather(ids or (), file)
-    from bridge.cli.office import in_office
+    from bridge.cli.office import find_settings, in_office
     from bridge.cli.watching import follow
     from bridge.core.task import TaskKey
     from bridge.wiring import checked, choose_upstream
 
     checked(wanted)
+    name = choose_upstream(find_settings(), upstream)
 
     async def work(office: Office) -> bool:
-        name = choose_upstream(office.settings, upstream)
         keys = [TaskKey(name, one) for one in dict.fromkeys(wanted)]
         told = dict.fromkeys(keys, 0)
         if wait:

@@ -10,12 +10,16 @@ into ``None``, and nothing below it checks again.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
 from bridge.core.button import Button
 
+#: Most characters of metadata, written as JSON.
+MAX_METADATA = 16_384
 #: Longest task id that is accepted, in characters. Real ones have 16.
 MAX_ID_LENGTH = 128
 
@@ -147,6 +151,26 @@ def why_not_an_id(value: object) -> str | None:
         return f"a task id has at most {MAX_ID_LENGTH} characters, not {len(value)}"
     if not value.isprintable() or any(char.isspace() for char in value):
         return "a task id has no white space and no invisible characters"
+    return None
+
+
+def why_not_metadata(value: object) -> str | None:
+    """
+    Say why a value cannot be a task's metadata; ``None`` if it can.
+
+    Every event of the task carries it, so it is an object that strict JSON can say, in at
+    most `MAX_METADATA` characters.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        return "metadata is an object with text for keys"
+    try:
+        text = json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError):
+        return "metadata holds only what JSON can say: no NaN, no infinity, no objects of a program"
+    if len(text) > MAX_METADATA:
+        return (
+            f"metadata has at most {MAX_METADATA} characters as JSON, not {len(text)}"
+        )
     return None
 
 

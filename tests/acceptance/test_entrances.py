@@ -11,6 +11,7 @@ from bridge.adapters.embedded import broker_url_for
 from tests.acceptance.harness import NAMESPACE
 from tests.acceptance.scenery import Everyday
 from tests.acceptance.stage import row
+from tests.waiting import until
 
 PROGRAM = """
 import asyncio
@@ -66,3 +67,23 @@ def test_any_celery_producer_tracks_without_importing_the_bridge(
     everyday.hooks.wait_for("/producer", "task.succeeded", task="by-message")
     told = everyday.hooks.wait_for("/producer", "task.succeeded", task="with-more")
     assert told.data["metadata"] == {"order": "78"}
+
+
+def test_a_producer_that_knows_nothing_but_the_broker_tracks_and_loses_nothing(
+    everyday: Everyday,
+) -> None:
+    """Its own tasks wait in the same queue, and stay there for its own workers."""
+    everyday.gateway.put(row("by-a-stranger", "SUCCESS"))
+    producer = Celery(broker=broker_url_for(everyday.deployment.store.url))
+
+    with producer, producer.connection_for_write() as connection:
+        producer.send_task("shop.sell", ["a picture"])
+        producer.send_task("mjbridge.track", [["by-a-stranger"], "producer"])
+        producer.send_task("mjbridge.track", [7])  # no list of ids: logged, and gone
+        everyday.hooks.wait_for("/producer", "task.succeeded", task="by-a-stranger")
+        queue = connection.SimpleQueue("celery")
+        until(lambda: queue.qsize() == 1)
+
+        kept = queue.get(timeout=5)
+        assert kept.headers["task"] == "shop.sell"
+        kept.ack()

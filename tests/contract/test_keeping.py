@@ -221,6 +221,20 @@ async def test_asking_twice_sends_once(bench: Bench) -> None:
     assert (await bench.health()).dead == 0
 
 
+async def test_asking_again_right_after_it_was_sent_again_sends_nothing(
+    bench: Bench,
+) -> None:
+    """Who asks twice does so within a moment, and the first has often arrived by then."""
+    event = await bench.tell("u")
+    await bench.succeed(await bench.claim_one())
+    assert (await bench.desk.redeliver(event.id, "a"))[0] == "queued"
+    await bench.succeed(await bench.claim_one())
+
+    assert (await bench.desk.redeliver(event.id, "a"))[0] == "open"
+    await bench.let_pass(31.0)
+    assert (await bench.desk.redeliver(event.id, "a"))[0] == "queued"
+
+
 async def test_what_is_open_is_not_sent_again(bench: Bench) -> None:
     event = await bench.tell("u")
 

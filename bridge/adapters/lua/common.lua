@@ -20,7 +20,8 @@
 -- event:<id>                 hash    type, subject, upstream, sequence, at, body,
 --                                    open (count of its open deliveries), to:<endpoint> =
 --                                    pending | delivered | superseded | dead,
---                                    why:<endpoint> if it is dead
+--                                    why:<endpoint> if it is dead, again:<endpoint> (when it
+--                                    was last asked to be sent again)
 -- events                     zset    event id -> when it was seen: all that are kept
 -- told:<subject>             list    of the ids of its newest TOLD_KEPT events, oldest first
 -- open                       zset    event id -> when it was seen, or was last to be sent
@@ -83,6 +84,8 @@ local OPEN_FOR, OPEN_AT_MOST = 30, 300
 local SLOW = 1
 -- Attempts in flight at an endpoint that has never ended one.
 local UNPROVEN = 5
+-- Who asks for the same redelivery again within so long has asked twice.
+local ASKED_TWICE = 30
 local ATTEMPTS_KEPT = 50
 local DEAD_KEPT = 100000
 local TOLD_KEPT = 500
