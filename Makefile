@@ -51,7 +51,7 @@ soak: $(INSTALLED)  ## run for long under load and watch for growth
 # The lock names hashes and no addresses: pip fetches from wherever its user's pip fetches.
 lock:  ## compile requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv on PATH' >&2; exit 1; }
-	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+	@uv pip compile --universal --generate-hashes --no-header --quiet \
 	  --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove .venv and everything that checks leave behind (never the data in .mjbridge)

@@ -320,6 +320,10 @@ class Settled:
     more: bool
 
 
+#: Share of the store's memory from which on polling pauses.
+NEARLY_FULL = 0.8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A delivery that is open: not delivered, not given up."""

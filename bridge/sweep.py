@@ -16,7 +16,7 @@ import structlog
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.notices import death_notice, tellings
-from bridge.ports import Telling, Waiting
+from bridge.ports import NEARLY_FULL, Telling, Waiting
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) 
     for name in await desk.configure(endpoints):
         log.info("endpoint.url_changed", endpoint=name)
     share = await desk.watch_memory()
-    if share is not None and share >= 0.8:
+    if share is not None and share >= NEARLY_FULL:
         log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
     old = await desk.open_before(now - retention, AT_ONCE)
     await _bury(desk, old, f"held longer than {retention:g} s", endpoints, now)

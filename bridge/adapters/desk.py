@@ -12,12 +12,10 @@ from bridge.adapters.connection import Client, store_errors
 from bridge.adapters.scripts import Scripts
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
-from bridge.ports import Telling, Waiting
+from bridge.ports import NEARLY_FULL, Telling, Waiting
 
 #: Seconds beyond an endpoint's timeout after which a claimed delivery is up for others.
 LEASE_MARGIN = 10.0
-#: Share of the store's memory from which on polling pauses.
-NEARLY_FULL = 0.8
 
 
 class Desk:

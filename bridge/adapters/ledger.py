@@ -186,14 +186,6 @@ class Ledger:
                 rows.append(_endpoint(name, health, dead, float(seen_at), now))
         return rows
 
-    async def upstream_health(self, name: str) -> Mapping[str, str]:
-        """Return what the store holds of an upstream's health, as it is written there."""
-        with store_errors():
-            health: dict[str, str] = await self._client.hgetall(
-                f"{self._prefix}upstream:{name}"
-            )
-        return health
-
     async def heartbeat(self) -> float | None:
         """Return when the sweep last ran, by the store's clock."""
         with store_errors():

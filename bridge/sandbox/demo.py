@@ -65,11 +65,6 @@ async def demo_tasks(
         await _submit(client, "modal", taskId=zoomed, prompt=f"{first} --zoom 1.8")
 
 
-async def seed_demo(base_url: str, key: str, *, pause: float = 0.5) -> list[str]:
-    """Submit the demonstration's tasks, and give all their ids at the end."""
-    return [task_id async for task_id in demo_tasks(base_url, key, pause=pause)]
-
-
 async def _next_prompts(client: httpx.AsyncClient) -> tuple[str, str]:
     made = (await client.get("/sandbox/tasks")).raise_for_status().json()["tasks"]
     at = sum(task["action"] == "IMAGINE" and task["prompt"] in PROMPTS for task in made)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from bridge.sandbox.demo import PROMPTS, seed_demo
+from bridge.sandbox.demo import PROMPTS, demo_tasks
 from bridge.sandbox.gateway import create_gateway
 from bridge.sandbox.server import serving
 
@@ -25,7 +25,7 @@ async def ends(url: str, ids: list[str]) -> dict[str, str]:
 
 async def test_it_submits_two_pictures_a_failure_an_upscale_and_a_modal() -> None:
     async with serving(create_gateway(speed=100)) as url:
-        ids = await seed_demo(url, "key", pause=0.01)
+        ids = [one async for one in demo_tasks(url, "key", pause=0.01)]
         ended = await ends(url, ids)
 
     assert list(ended.values()) == [
@@ -41,7 +41,7 @@ async def test_a_second_start_goes_on_with_other_prompts(tmp_path: Path) -> None
     for _ in range(2):
         app = create_gateway(data_dir=tmp_path, speed=1000)
         async with serving(app) as url:
-            await seed_demo(url, "key", pause=0.01)
+            assert [one async for one in demo_tasks(url, "key", pause=0.01)]
             tasks = app.state.world.book.tasks()
 
     prompts = [task.prompt for task in tasks if task.action == "IMAGINE"]
