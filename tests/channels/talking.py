@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
-
 from bridge.adapters.sender import Sender
 from bridge.channels.conversation import Channel, Occasion, Outcome, Remember
 from bridge.channels.request import Response
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from tests.channels.cases import NOW
 
 
 async def tell(
-    channel: Channel, event: Event, to: Endpoint, *, at: float | None = None
+    channel: Channel, event: Event, to: Endpoint, *, at: float = NOW
 ) -> Outcome:
     """Tell an event to an endpoint, as a worker would."""
-    now = time.time()
-    talk = channel.tell(
-        Occasion(event=event, endpoint=to, at=now if at is None else at, started=now)
-    )
+    talk = channel.tell(Occasion(event=event, endpoint=to, at=at, started=at))
     sender = Sender()
     try:
         step = next(talk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +15,7 @@ from tests.channels.cases import (
     CASES,
     GRID_URL,
     HOSTILE,
+    NOW,
     OPERATORS,
     PICTURE_URL,
     PROMPT,
@@ -264,7 +264,7 @@ def test_alibabas_shield_is_given_the_time_it_asks_for() -> None:
 
 @pytest.fixture
 async def group() -> AsyncIterator[DingTalk]:
-    one = DingTalk(secret=SECRET, keywords=("出图",))
+    one = DingTalk(secret=SECRET, keywords=("出图",), today=lambda: NOW)
     async with running(one):
         yield one
 
@@ -306,7 +306,7 @@ async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
 
 
 async def test_a_clock_that_is_an_hour_off_is_named(group: DingTalk) -> None:
-    outcome = await tell(dingtalk, DONE, configured(group), at=time.time() - 4000)
+    outcome = await tell(dingtalk, DONE, configured(group), at=NOW - 4000)
 
     assert "this machine's clock" in outcome.attempt.detail
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.channels.cases import (
     CASES,
     GRID_URL,
     HOSTILE,
+    NOW,
     OPERATORS,
     PROMPT,
     converse,
@@ -250,7 +250,7 @@ def test_older_robots_say_success_in_their_own_way() -> None:
 
 @pytest.fixture
 async def group() -> AsyncIterator[Feishu]:
-    one = Feishu(secret=SECRET, keywords=("出图", "Midjourney"))
+    one = Feishu(secret=SECRET, keywords=("出图", "Midjourney"), today=lambda: NOW)
     async with running(one):
         yield one
 
@@ -293,7 +293,7 @@ async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
 
 
 async def test_a_clock_that_is_an_hour_off_is_named(group: Feishu) -> None:
-    outcome = await tell(feishu, DONE, configured(group), at=time.time() - 4000)
+    outcome = await tell(feishu, DONE, configured(group), at=NOW - 4000)
 
     assert "this machine's clock" in outcome.attempt.detail
 

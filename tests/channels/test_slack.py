@@ -579,7 +579,7 @@ def test_a_preview_shows_what_would_be_sent_next() -> None:
 
 
 async def test_the_stand_in_answers_over_http_as_it_does_without() -> None:
-    there = Slack()
+    there = Slack(clock=lambda: NOW)
     async with serving(there.app) as base, httpx.AsyncClient(trust_env=False) as http:
         hook = converse(slack, SUCCEEDED, replace(webhook(), url=base + HOOK))
         api = converse(slack, SUCCEEDED, replace(bot(), url=f"{base}/api"))

@@ -316,13 +316,14 @@ def test_the_others_wait_until_the_store_is_ready(
 
 def test_a_child_that_may_end_is_not_started_again(supervise: Supervise) -> None:
     once = shell("hello", "echo hello >> $LOG", restart=False, stop_order=1)
-    supervised = supervise(once, shell("worker"))
-    supervised.until_started("worker")
+    supervised = supervise(once, shell("worker", "exit 1"))
+    until(lambda: "hello" in supervised.lines())
 
+    until(lambda: supervised.told().count("worker ended") >= 3)  # others are, meanwhile
     supervised.end()
 
-    assert supervised.lines().count("hello") == 1
-    assert supervised.told() == ""
+    assert supervised.lines() == ["hello"]
+    assert "hello" not in supervised.told()
 
 
 def test_with_nothing_left_to_supervise_it_ends(supervise: Supervise) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import time
 from base64 import b64encode
 from dataclasses import dataclass
 
@@ -68,7 +67,7 @@ class DingTalk(Robot):
         if not self.secret:
             return
         at, said = request.query.get("timestamp", ""), request.query.get("sign")
-        if not at.isdigit() or abs(time.time() * 1000 - int(at)) > 3_600_000:
+        if not at.isdigit() or abs(self.today() * 1000 - int(at)) > 3_600_000:
             raise Refused(
                 310000, "invalid timestamp, more: [https://ding-doc.dingtalk.com]"
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -99,7 +98,7 @@ class Feishu(Robot):
             return
         said, at = payload.get("sign"), payload.get("timestamp")
         fresh = (
-            isinstance(at, str) and at.isdigit() and abs(time.time() - int(at)) <= 3600
+            isinstance(at, str) and at.isdigit() and abs(self.today() - int(at)) <= 3600
         )
         key = f"{at}\n{self.secret}".encode()
         if not fresh or said != b64encode(hmac.digest(key, b"", "sha256")).decode():

@@ -86,6 +86,8 @@ class Robot:
         faults: Answers that come first, before anything is looked at.
 
         clock: Seconds; a test that waits for a limit to pass brings its own.
+
+        today: Seconds since the epoch; a test whose events have a date brings it along.
     """
 
     key: str = "robotkey-0123456789abcdef"
@@ -100,6 +102,7 @@ class Robot:
     requests: list[Json] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     clock: Callable[[], float] = time.monotonic
+    today: Callable[[], float] = time.time
     base: str = ""
     _seen: deque[float] = field(default_factory=deque)
     _shut_until: float = 0.0
