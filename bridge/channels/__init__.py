@@ -1,8 +1,9 @@
 """
 Channels: how each kind of endpoint is spoken to.
 
-A channel is a module with two pure functions, see `bridge.channels.conversation`. A new
-kind is a module beside this one and a line in `CHANNELS`; nothing else learns of it.
+A channel is a module with two pure functions and its traits, see
+`bridge.channels.conversation`. A new kind is a module beside this one and a line in
+`CHANNELS`; whatever else has to know of it asks there.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from bridge.channels import (
     webhook,
     wecom,
 )
-from bridge.channels.conversation import Channel
+from bridge.channels.conversation import ChannelModule
 from bridge.errors import Misconfigured
 
 #: By the ``kind`` of the endpoints that they speak to.
-CHANNELS: Mapping[str, Channel] = {
+CHANNELS: Mapping[str, ChannelModule] = {
     "webhook": webhook,
     "slack": slack,
     "discord": discord,
@@ -41,7 +42,7 @@ CHANNELS: Mapping[str, Channel] = {
 }
 
 
-def channel_for(kind: str) -> Channel:
+def channel_for(kind: str) -> ChannelModule:
     """
     Return the channel that speaks to endpoints of a kind.
 

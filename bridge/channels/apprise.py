@@ -25,9 +25,28 @@ from bridge.channels.picture import File, taken, to_fetch
 from bridge.channels.request import Request, Response
 from bridge.channels.story import Story, story_of
 from bridge.channels.text import clean, cut, fit, line, utf8
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Attempt, Fault, Meaning
 
-__all__ = ["NOTIFY", "agrees", "tell"]
+__all__ = ["NOTIFY", "TRAITS", "agrees", "tell"]
+
+#: URL schemes that are Apprise's without ``kind = "apprise"``.
+_SCHEMES = """
+    apprise apprises bark barks bluesky dbus dingtalk discord email fcm feishu flock
+    form forms gchat gnome gotify gotifys guilded hassio hassios homeassistant ifttt
+    jira join json jsons kodi kodis lark line macosx mailgun mailto mailtos mastodon
+    mastodons matrix matrixs mmost mmosts mqtt mqtts msteams ncloud nclouds nctalk
+    nctalks ntfy ntfys opsgenie pagerduty pbul pover prowl pushdeer pushdeers pushme
+    pushplus qq reddit rocket rockets schan sendgrid ses signal signals slack
+    smtp2go sns spike splunk syslog teams telegram tgram threema twilio twitter
+    victorops vonage webex whatsapp windows workflow workflows wxpusher wxteams xml
+    xmls zulip
+"""
+
+TRAITS = Traits(
+    schemes=frozenset(_SCHEMES.split()),
+    ability="texts with a link to the picture, when a task ends",
+)
 
 #: The `kind` that this is.
 KIND = "apprise"

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from bridge.channels.request import Request, Response
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, Json
@@ -109,6 +110,17 @@ class Channel(Protocol):
         For previews: it shows what would be sent next.
         """
         ...
+
+
+class ChannelModule(Channel, Protocol):
+    """
+    A channel that can be registered.
+
+    Attributes:
+        TRAITS: What a configuration has to know of the kind.
+    """
+
+    TRAITS: Traits
 
 
 def rehearse(channel: Channel, occasion: Occasion) -> tuple[list[Request], Outcome]:

@@ -33,10 +33,19 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, json_size, option, story_of
 from bridge.channels.text import cut, fit, utf16
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Meaning
+from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 
-__all__ = ["agrees", "tell"]
+__all__ = ["TRAITS", "agrees", "tell"]
+
+TRAITS = Traits(
+    hosts=("oapi.dingtalk.com",),
+    options=frozenset({"secret", "keyword"}),
+    rate=Rate(per_second=0.25, burst=5.0),  # 20/min
+    ability="messages with the picture",
+)
 
 #: Bytes of a whole body. "message too long, exceed 20000 bytes".
 MOST = 18_000

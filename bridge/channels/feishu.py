@@ -32,9 +32,19 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, json_size, option, story_of
 from bridge.channels.text import fit
+from bridge.channels.traits import Traits
+from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 
-__all__ = ["agrees", "tell"]
+__all__ = ["TRAITS", "agrees", "tell"]
+
+TRAITS = Traits(
+    hosts=("open.feishu.cn", "open.larksuite.com"),
+    aliases=("lark",),
+    options=frozenset({"secret", "keyword"}),
+    rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
+    ability="cards with a link to the picture",
+)
 
 #: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.
 MOST = 18_000

@@ -23,10 +23,18 @@ from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint
 
-__all__ = ["agrees", "tell"]
+__all__ = ["TRAITS", "agrees", "tell"]
+
+# ntfy says for itself when it is enough.
+TRAITS = Traits(
+    hosts=("ntfy.sh",),
+    options=frozenset({"token"}),
+    ability="notifications with the picture",
+)
 
 #: Bytes of a message; at 4,096 ntfy makes a text file of it.
 MESSAGE_MOST = 4000

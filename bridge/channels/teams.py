@@ -24,10 +24,17 @@ from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
 from bridge.channels.text import cut, line, utf8
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Meaning
-from bridge.core.endpoint import Endpoint
+from bridge.core.endpoint import Endpoint, Rate
 
-__all__ = ["agrees", "tell"]
+__all__ = ["TRAITS", "agrees", "tell"]
+
+TRAITS = Traits(
+    hosts=(".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com"),
+    rate=Rate(per_second=2.0, burst=2.0),  # 4/s
+    ability="cards with the picture",
+)
 
 #: Bytes of a message.
 BODY_MOST = 28 * 1024

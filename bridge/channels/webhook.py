@@ -12,11 +12,14 @@ from bridge.channels.conversation import Conversation, Occasion, Outcome
 from bridge.channels.headers import with_own
 from bridge.channels.request import Request, Response
 from bridge.channels.signing import signatures
+from bridge.channels.traits import Traits
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.version import __version__
 
-__all__ = ["agrees", "read", "render", "tell"]
+__all__ = ["TRAITS", "agrees", "read", "render", "tell"]
+
+TRAITS = Traits(is_chat=False, options=frozenset({"secrets"}))
 
 USER_AGENT = f"mjbridge/{__version__}"
 

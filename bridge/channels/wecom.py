@@ -30,10 +30,18 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, story_of
 from bridge.channels.text import fit, line, utf8
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Meaning
+from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 
-__all__ = ["agrees", "tell"]
+__all__ = ["TRAITS", "agrees", "tell"]
+
+TRAITS = Traits(
+    hosts=("qyapi.weixin.qq.com",),
+    rate=Rate(per_second=0.25, burst=5.0),  # 20/min
+    ability="messages with the picture",
+)
 
 #: Bytes, as documented; markdown and text are kept a little below.
 MOST_TITLE = 128

@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from bridge.core.endpoint import Endpoint
     from bridge.settings import Settings
 
-#: What messages of each kind can and cannot do, for people.
-ABILITIES = {
-    "slack": "new messages with the picture",
-    "discord": "messages with the picture uploaded, edited in place if progress = edit",
-    "feishu": "cards with a link to the picture",
-    "dingtalk": "messages with the picture",
-    "wecom": "messages with the picture",
-    "telegram": "messages with the picture, edited in place if progress = edit",
-    "teams": "cards with the picture",
-    "ntfy": "notifications with the picture",
-    "apprise": "texts with a link to the picture, when a task ends",
-}
-
 
 async def inspect_endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
     """
@@ -86,12 +73,15 @@ def _offline(endpoint: Endpoint) -> Finding:
 
 
 def _ability(endpoint: Endpoint) -> str:
+    from bridge.channels import channel_for
+
     if endpoint.secrets:
         return f", signed with {counted(len(endpoint.secrets), 'secret')}"
-    if endpoint.kind == "slack" and endpoint.options.get("token"):
-        return f": {ABILITIES['slack']}, edited in place if progress = edit"
-    can = ABILITIES.get(endpoint.kind)
-    return f": {can}" if can else ""
+    traits = channel_for(endpoint.kind).TRAITS
+    if not traits.ability:
+        return ""
+    edits = ", edited in place if progress = edit"
+    return f": {traits.ability}{edits if traits.can_edit(endpoint.options) else ''}"
 
 
 async def _online(endpoint: Endpoint, finding: Finding) -> Finding:

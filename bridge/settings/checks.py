@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.settings import schema
-from bridge.settings.kinds import ALIASES, BELONGS_TO, KINDS, infer
+from bridge.settings.kinds import BELONGS_TO, KINDS, canonical, infer, traits_of
 from bridge.settings.problems import Problem, unknown, unknown_name
 
 Table = Mapping[str, Any]
@@ -113,11 +113,7 @@ def _kind(table: Table) -> str:
     kind, url = table.get("kind"), table.get("url")
     if kind is None:
         return infer(url) if isinstance(url, str) else ""
-    kind = (
-        ALIASES.get(kind.strip().lower(), kind.strip().lower())
-        if isinstance(kind, str)
-        else ""
-    )
+    kind = canonical(kind) if isinstance(kind, str) else ""
     return kind if kind in KINDS else ""
 
 
@@ -136,8 +132,8 @@ def _foreign(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
 
 
 def _needed(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
-    if kind == "telegram" and "chat_id" not in table:
-        yield Problem(path=(*path, "chat_id"), text="is required for telegram")
+    for key in sorted(traits_of(kind).required - table.keys()):
+        yield Problem(path=(*path, key), text=f"is required for {kind}")
     if kind == "slack":
         yield from _slack(path, table)
     if kind == "discord" and "thread_id" in table and "thread_name" in table:

@@ -1,37 +1,29 @@
 """
 Kinds of endpoint: which there are, how a URL tells its kind, and what each kind can be told.
 
-All of it is tables. Whether a kind has a channel to speak through is not decided here:
-a configuration is read and judged as a whole, whatever this version can already send.
+Nothing of it is said here: it is gathered from the traits of the registered channels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
+from pydantic import BeforeValidator
+
+from bridge.channels import CHANNELS
+from bridge.channels.traits import Traits
 from bridge.core.change import ChangeType
-from bridge.core.endpoint import DEFAULT_EVENTS, Rate
+from bridge.core.endpoint import DEFAULT_EVENTS
 
-Kind = Literal[
-    "webhook",
-    "slack",
-    "discord",
-    "feishu",
-    "dingtalk",
-    "wecom",
-    "telegram",
-    "teams",
-    "ntfy",
-    "apprise",
-    "template",
-]
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS = tuple(CHANNELS)
 
 #: Kinds whose events are messages for people.
-CHAT_KINDS = frozenset(KINDS) - {"webhook", "template"}
+CHAT_KINDS = frozenset(
+    kind for kind, channel in CHANNELS.items() if channel.TRAITS.is_chat
+)
 
 #: What a chat is told unless its ``events`` say otherwise: what ends, and what waits for
 #: a person.
@@ -46,161 +38,50 @@ CHAT_EVENTS = tuple(
     )
 )
 
-#: Other names that people know a kind by.
-ALIASES: dict[str, Kind] = {"lark": "feishu"}
-
-#: The platforms' own hosts; a leading dot stands for any subdomain.
-HOSTS: dict[str, Kind] = {
-    "hooks.slack.com": "slack",
-    "hooks.slack-gov.com": "slack",
-    "slack.com": "slack",
-    "slack-gov.com": "slack",
-    "discord.com": "discord",
-    "ptb.discord.com": "discord",
-    "canary.discord.com": "discord",
-    "discordapp.com": "discord",
-    "ptb.discordapp.com": "discord",
-    "canary.discordapp.com": "discord",
-    "open.feishu.cn": "feishu",
-    "open.larksuite.com": "feishu",
-    "oapi.dingtalk.com": "dingtalk",
-    "qyapi.weixin.qq.com": "wecom",
-    "api.telegram.org": "telegram",
-    ".logic.azure.com": "teams",
-    ".api.powerplatform.com": "teams",
-    ".webhook.office.com": "teams",
-    "ntfy.sh": "ntfy",
-}
-
-#: URL schemes of Apprise that are taken for one without ``kind = "apprise"``.
-APPRISE_SCHEMES = frozenset(
-    [
-        "apprise",
-        "apprises",
-        "bark",
-        "barks",
-        "bluesky",
-        "dbus",
-        "dingtalk",
-        "discord",
-        "email",
-        "fcm",
-        "feishu",
-        "flock",
-        "form",
-        "forms",
-        "gchat",
-        "gnome",
-        "gotify",
-        "gotifys",
-        "guilded",
-        "hassio",
-        "hassios",
-        "homeassistant",
-        "ifttt",
-        "jira",
-        "join",
-        "json",
-        "jsons",
-        "kodi",
-        "kodis",
-        "lark",
-        "line",
-        "macosx",
-        "mailgun",
-        "mailto",
-        "mailtos",
-        "mastodon",
-        "mastodons",
-        "matrix",
-        "matrixs",
-        "mmost",
-        "mmosts",
-        "mqtt",
-        "mqtts",
-        "msteams",
-        "ncloud",
-        "nclouds",
-        "nctalk",
-        "nctalks",
-        "ntfy",
-        "ntfys",
-        "opsgenie",
-        "pagerduty",
-        "pbul",
-        "pover",
-        "prowl",
-        "pushdeer",
-        "pushdeers",
-        "pushme",
-        "pushplus",
-        "qq",
-        "reddit",
-        "rocket",
-        "rockets",
-        "schan",
-        "sendgrid",
-        "ses",
-        "signal",
-        "signals",
-        "slack",
-        "smtp2go",
-        "sns",
-        "spike",
-        "splunk",
-        "syslog",
-        "teams",
-        "telegram",
-        "tgram",
-        "threema",
-        "twilio",
-        "twitter",
-        "victorops",
-        "vonage",
-        "webex",
-        "whatsapp",
-        "windows",
-        "workflow",
-        "workflows",
-        "wxpusher",
-        "wxteams",
-        "xml",
-        "xmls",
-        "zulip",
-    ]
+#: Settings that every chat has, and nobody else.
+_CHAT_OPTIONS = frozenset(
+    {
+        *("progress", "min_interval", "final", "silent"),
+        *("images", "prompt_max", "language"),
+    }
 )
 
-_CHAT = frozenset(CHAT_KINDS)
+#: What a message that is edited in place shows on the way to its end.
+_ON_THE_WAY = (ChangeType.SUBMITTED, ChangeType.STARTED, ChangeType.PROGRESS)
 
-#: Settings that only some kinds have. What is not listed, every kind has.
+
+def _options() -> Iterator[tuple[str, str]]:
+    for kind, channel in CHANNELS.items():
+        traits = channel.TRAITS
+        for name in traits.options | (_CHAT_OPTIONS if traits.is_chat else set()):
+            yield name, kind
+
+
+#: The kinds that have a setting. What is not listed, every kind has.
 BELONGS_TO: dict[str, frozenset[str]] = {
-    "secrets": frozenset({"webhook"}),
-    "token": frozenset({"slack", "ntfy", "template"}),
-    "channel": frozenset({"slack"}),
-    "thread_id": frozenset({"discord", "telegram"}),
-    "thread_name": frozenset({"discord"}),
-    "username": frozenset({"discord"}),
-    "avatar_url": frozenset({"discord"}),
-    "secret": frozenset({"feishu", "dingtalk"}),
-    "keyword": frozenset({"feishu", "dingtalk"}),
-    "chat_id": frozenset({"telegram"}),
-    "method": frozenset({"template"}),
-    "preset": frozenset({"template"}),
-    "body": frozenset({"template"}),
-    "content_type": frozenset({"template"}),
-    "success": frozenset({"template"}),
-    "values": frozenset({"template"}),
-    "progress": _CHAT,
-    "min_interval": _CHAT,
-    "final": _CHAT,
-    "silent": _CHAT,
-    "images": _CHAT,
-    "prompt_max": _CHAT,
-    "language": _CHAT,
+    name: frozenset(kind for known, kind in _options() if known == name)
+    for name in sorted({name for name, _ in _options()})
+}
+
+_ALIASES = {
+    alias: kind
+    for kind, channel in CHANNELS.items()
+    for alias in channel.TRAITS.aliases
 }
 
 
-def infer(url: str) -> Kind:
+def canonical(kind: str) -> str:
+    """Return a kind as it is called here, whatever people call it."""
+    kind = kind.strip().lower()
+    return _ALIASES.get(kind, kind)
+
+
+def traits_of(kind: str) -> Traits:
+    """Return the traits of one of `KINDS`."""
+    return CHANNELS[kind].TRAITS
+
+
+def infer(url: str) -> str:
     """
     Tell a URL's kind by the platform's own host, or by a scheme that only Apprise has.
 
@@ -211,41 +92,22 @@ def infer(url: str) -> Kind:
         host = (parts.hostname or "").rstrip(".")
     except ValueError:
         return "webhook"
-    if parts.scheme in APPRISE_SCHEMES:
-        return "apprise"
-    for known, kind in HOSTS.items():
-        if host == known or (known.startswith(".") and host.endswith(known)):
+    for kind, channel in CHANNELS.items():
+        if parts.scheme in channel.TRAITS.schemes or _is_at(host, channel.TRAITS.hosts):
             return kind
     return "webhook"
+
+
+def _is_at(host: str, hosts: tuple[str, ...]) -> bool:
+    return any(
+        host.endswith(known) if known.startswith(".") else host == known
+        for known in hosts
+    )
 
 
 def default_events(kind: str) -> tuple[str, ...]:
     """Globs over the events that a kind is told when nobody says which."""
     return CHAT_EVENTS if kind in CHAT_KINDS else DEFAULT_EVENTS
-
-
-#: The platforms' own limits, in requests; unless ``rate_limit`` says otherwise. A bucket
-#: lets its burst and what flows in meanwhile through at once, so both together stay below
-#: what a platform counts in one window:
-#: Slack 1/s with short bursts; Discord 5 in 2 s; Feishu 5/s and 100/min; DingTalk and WeCom
-#: 20/min; Telegram 20/min in a group; Teams 4/s. ntfy says for itself when it is enough.
-RATES: dict[str, Rate] = {
-    "slack": Rate(per_second=1.0, burst=3.0),
-    "discord": Rate(per_second=2.0, burst=1.0),
-    "feishu": Rate(per_second=1.5, burst=3.0),
-    "dingtalk": Rate(per_second=0.25, burst=5.0),
-    "wecom": Rate(per_second=0.25, burst=5.0),
-    "telegram": Rate(per_second=0.25, burst=5.0),
-    "teams": Rate(per_second=2.0, burst=2.0),
-}
-
-#: What a message that is edited in place shows on the way to its end.
-_ON_THE_WAY = (ChangeType.SUBMITTED, ChangeType.STARTED, ChangeType.PROGRESS)
-
-
-def can_edit(kind: str, *, has_token: bool) -> bool:
-    """Whether messages of a kind can be edited. Slack's incoming webhooks cannot."""
-    return kind in {"discord", "telegram"} or (kind == "slack" and has_token)
 
 
 def with_edits(events: tuple[str, ...]) -> tuple[str, ...]:
@@ -256,3 +118,15 @@ def with_edits(events: tuple[str, ...]) -> tuple[str, ...]:
         if not any(fnmatchcase(kind, glob) for glob in events)
     ]
     return (*events, *missing)
+
+
+def _known(kind: object) -> object:
+    if kind not in KINDS:
+        *most, last = map(repr, KINDS)
+        msg = f"must be {', '.join(most)} or {last}"
+        raise ValueError(msg)
+    return kind
+
+
+#: One of `KINDS`.
+Kind: TypeAlias = Annotated[str, BeforeValidator(_known)]

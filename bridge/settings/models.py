@@ -59,13 +59,12 @@ from bridge.settings.fields import (
     lower,
 )
 from bridge.settings.kinds import (
-    ALIASES,
     BELONGS_TO,
-    RATES,
     Kind,
-    can_edit,
+    canonical,
     default_events,
     infer,
+    traits_of,
     with_edits,
 )
 
@@ -166,8 +165,7 @@ class EndpointSettings(BaseModel):
             return given
         kind, url = given.get("kind"), given.get("url")
         if isinstance(kind, str):
-            kind = kind.strip().lower()
-            return {**given, "kind": ALIASES.get(kind, kind)}
+            return {**given, "kind": canonical(kind)}
         if isinstance(url, SecretStr):
             url = url.get_secret_value()
         if kind is None and isinstance(url, str):
@@ -194,8 +192,7 @@ class EndpointSettings(BaseModel):
 
     @property
     def _edits(self) -> bool:
-        editable = can_edit(self.kind, has_token=self.token is not None)
-        return editable and self.progress == "edit"
+        return self.progress == "edit" and traits_of(self.kind).can_edit(self.options)
 
     def _events(self) -> tuple[str, ...]:
         events = self.events or default_events(self.kind)
@@ -214,7 +211,7 @@ class EndpointSettings(BaseModel):
                 name: value.get_secret_value() for name, value in self.headers.items()
             },
             timeout=self.timeout,
-            rate=self.rate_limit or RATES.get(self.kind),
+            rate=self.rate_limit or traits_of(self.kind).rate,
             concurrency=self.concurrency,
             edits=self._edits,
             delays=self.retry,

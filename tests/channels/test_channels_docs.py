@@ -18,7 +18,7 @@ from bridge.channels.request import Request, Response
 from bridge.channels.slack import answers as slack
 from bridge.channels.telegram import answers as telegram
 from bridge.core.endpoint import Endpoint
-from bridge.settings.kinds import CHAT_KINDS, RATES
+from bridge.settings.kinds import CHAT_KINDS, traits_of
 from bridge.settings.load import load_settings
 from bridge.settings.models import EndpointSettings
 from tests.channels.cases import CASES, converse
@@ -79,7 +79,7 @@ def test_the_limits_are_those_that_are_kept() -> None:
     said = dict(zip(KINDS, (cell.strip() for cell in row.split("|")), strict=True))
 
     for kind, limit in said.items():
-        rate = RATES.get(kind)
+        rate = traits_of(kind).rate
         number, _, per = limit.partition("/")
         assert (float(number) / {"s": 1, "m": 60}[per] if limit else None) == (
             rate.per_second if rate else None

@@ -15,11 +15,23 @@ from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import describe
 from bridge.channels.discord.talk import Talk
 from bridge.channels.request import Request, Response
+from bridge.channels.traits import Traits
 from bridge.core.delivery import Attempt, Meaning
-from bridge.core.endpoint import Endpoint
+from bridge.core.endpoint import Endpoint, Rate
 from bridge.errors import Misconfigured
 
-__all__ = ["agrees", "describe", "probe", "tell"]
+__all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+
+TRAITS = Traits(
+    hosts=(
+        *("discord.com", "ptb.discord.com", "canary.discord.com"),
+        *("discordapp.com", "ptb.discordapp.com", "canary.discordapp.com"),
+    ),
+    options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
+    rate=Rate(per_second=2.0, burst=1.0),  # 5 in 2 s
+    edits=True,
+    ability="messages with the picture uploaded",
+)
 
 _NO_WEBHOOK = (
     "the url is not a Discord webhook's:"

@@ -19,5 +19,16 @@ from __future__ import annotations
 from bridge.channels.slack.answers import describe
 from bridge.channels.slack.calls import agrees, probe
 from bridge.channels.slack.flow import tell
+from bridge.channels.traits import Traits
+from bridge.core.endpoint import Rate
 
-__all__ = ["agrees", "describe", "probe", "tell"]
+__all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+
+TRAITS = Traits(
+    hosts=("hooks.slack.com", "hooks.slack-gov.com", "slack.com", "slack-gov.com"),
+    options=frozenset({"token", "channel"}),
+    rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
+    edits=True,
+    edits_with="token",
+    ability="messages with the picture",
+)

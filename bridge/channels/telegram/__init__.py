@@ -13,5 +13,16 @@ from __future__ import annotations
 from bridge.channels.telegram.answers import describe
 from bridge.channels.telegram.calls import agrees, probe
 from bridge.channels.telegram.talk import tell
+from bridge.channels.traits import Traits
+from bridge.core.endpoint import Rate
 
-__all__ = ["agrees", "describe", "probe", "tell"]
+__all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+
+TRAITS = Traits(
+    hosts=("api.telegram.org",),
+    options=frozenset({"chat_id", "thread_id"}),
+    required=frozenset({"chat_id"}),
+    rate=Rate(per_second=0.25, burst=5.0),  # 20/min in a group
+    edits=True,
+    ability="messages with the picture",
+)

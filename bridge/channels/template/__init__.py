@@ -14,5 +14,13 @@ from __future__ import annotations
 from bridge.channels.template.checking import faults, problems
 from bridge.channels.template.faults import TemplateFault
 from bridge.channels.template.telling import agrees, tell
+from bridge.channels.traits import Traits
 
-__all__ = ["TemplateFault", "agrees", "faults", "problems", "tell"]
+__all__ = ["TRAITS", "TemplateFault", "agrees", "faults", "problems", "tell"]
+
+TRAITS = Traits(
+    is_chat=False,
+    options=frozenset(
+        {"token", "method", "preset", "body", "content_type", "success", "values"}
+    ),
+)
