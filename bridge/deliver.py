@@ -12,41 +12,20 @@ slow receiver costs its own place and nobody else's. A Celery message only kicks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from traceback import extract_tb
+from collections.abc import Callable
 
 import structlog
 
-from bridge.channels.conversation import Channel, Memory, Occasion, Outcome
-from bridge.core.delivery import (
-    MAX_CRASHES,
-    Attempt,
-    Fate,
-    Fault,
-    Verdict,
-    judge,
-)
-from bridge.core.endpoint import Endpoint
-from bridge.core.event import Event, NoticeType, notice
+from bridge.courier import Courier
 from bridge.errors import BridgeError
-from bridge.notices import death_notice, tellings
-from bridge.ports import (
-    Delivery,
-    DeliveryClaim,
-    DeliveryStore,
-    Sender,
-    Settlement,
-    Telling,
-)
-from bridge.talk import NotRemembered, talk
+from bridge.ports import Delivery, DeliveryClaim, DeliveryStore, Settlement
+from bridge.settling import Settler
 
 log = structlog.get_logger(__name__)
 
 #: Attempts in flight at once, in one process.
 WINDOW = 200
-#: Deliveries in one claim, and settlements in one settle: a script's work is bounded.
+#: Deliveries in one claim: a script's work is bounded.
 AT_ONCE = 100
 #: Seconds within which the pump itself waits for the next due delivery. Beat ticks
 #: every second, so waiting longer would gain nothing.
@@ -56,16 +35,6 @@ NEAR = 1.0
 FOR_SUSPECTS = 1.0
 #: Seconds between two looks at the store, at least.
 SHORTEST = 0.005
-#: Seconds between two tries to settle with a store that is away.
-SETTLE_AGAIN = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
-    """An endpoint, and the channel that speaks to it."""
-
-    endpoint: Endpoint
-    channel: Channel
 
 
 class Pump:
@@ -75,11 +44,8 @@ class Pump:
         self,
         *,
         store: DeliveryStore,
-        sender: Sender,
-        receivers: Mapping[str, Receiver],
-        now: Callable[[], float],
+        courier: Courier,
         elapsed: Callable[[], float],
-        roll: Callable[[], float],
         window: int = WINDOW,
     ) -> None:
         """
@@ -88,34 +54,23 @@ class Pump:
         Args:
             store: Where deliveries are claimed and settled.
 
-            sender: What sends requests.
-
-            receivers: By the endpoint's name.
-
-            now: Says the time, in seconds since the epoch, by this machine's clock.
+            courier: What makes the attempts.
 
             elapsed: A clock that only goes forward, in seconds.
-
-            roll: Rolls a number in ``[0, 1)``.
 
             window: Attempts in flight at once.
         """
         self._store = store
-        self._sender = sender
-        self._receivers = receivers
-        self._now = now
         self._elapsed = elapsed
-        self._roll = roll
         self._window = window
+        self._courier = courier
+        self._settler = Settler(store, elapsed=elapsed, on_more=self._resume)
         self._flight: dict[asyncio.Task[None], Delivery] = {}
-        self._settling: list[Settlement] = []
-        self._settler: asyncio.Task[None] | None = None
         self._work: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._kicked = False
         self._suspects_at = 0.0
         self._stopping = False
-        self._settle_until = 0.0
 
     def kick(self) -> None:
         """Say that something may be due. Cheap, and harmless if nothing is."""
@@ -124,8 +79,10 @@ class Pump:
 
     async def idle(self) -> None:
         """Wait until nothing is due soon, in flight or unsettled."""
-        while waiting := [task for task in (self._work, self._settler) if task]:
-            await asyncio.wait(waiting)
+        while self._work is not None:
+            await asyncio.wait([self._work])
+            await self._settler.idle()
+        await self._settler.idle()
 
     async def stop(self, grace: float) -> None:
         """
@@ -135,7 +92,7 @@ class Pump:
         their claims given back, so that somebody else attempts them at once.
         """
         self._stopping = True
-        self._settle_until = self._elapsed() + grace
+        self._settler.patience(grace)
         self._news.set()
         if self._flight:
             _, late = await asyncio.wait(self._flight, timeout=grace)
@@ -220,7 +177,7 @@ class Pump:
                 break
             self._launch(claim.deliveries[0])
             await self._landed()
-            await self._settled()
+            await self._settler.idle()
         ended = self._elapsed()
         self._suspects_at = ended + max(ended - began, SHORTEST)
 
@@ -228,13 +185,9 @@ class Pump:
         while self._flight:
             await asyncio.wait(self._flight)
 
-    async def _settled(self) -> None:
-        if self._settler is not None:
-            await asyncio.wait([self._settler])
-
     def _launch(self, delivery: Delivery) -> None:
         if self._stopping:
-            self._settle(Settlement(delivery=delivery))
+            self._settler.settle(Settlement(delivery=delivery))
             return
         task = asyncio.get_running_loop().create_task(self._deliver(delivery))
         self._flight[task] = delivery
@@ -243,166 +196,8 @@ class Pump:
     def _land(self, task: asyncio.Task[None]) -> None:
         delivery = self._flight.pop(task)
         if task.cancelled():
-            self._settle(Settlement(delivery=delivery))
+            self._settler.settle(Settlement(delivery=delivery))
         self._news.set()
 
-    # --- one delivery -----------------------------------------------------------------
-
     async def _deliver(self, delivery: Delivery) -> None:
-        self._settle(await self._attempt(delivery))
-
-    async def _attempt(self, delivery: Delivery) -> Settlement:
-        receiver = self._receivers.get(delivery.endpoint)
-        if receiver is None:
-            log.warning("delivery.endpoint_unknown", endpoint=delivery.endpoint)
-            return Settlement(delivery=delivery, away=True)
-        if delivery.crashes >= MAX_CRASHES:
-            crashed = Verdict(fate=Fate.DEAD, reason="crashed the worker")
-            return self._settlement(delivery, None, crashed)
-        outcome = await self._talk(delivery, receiver)
-        if outcome is None:
-            return Settlement(delivery=delivery)
-        verdict = judge(
-            outcome.attempt,
-            delivery.tried,
-            delays=receiver.endpoint.delays,
-            roll=self._roll(),
-        )
-        _log_attempt(delivery, outcome.attempt, verdict)
-        settlement = self._settlement(delivery, outcome.attempt, verdict)
-        if outcome.memory is None and not outcome.edit_in:
-            return settlement
-        return replace(settlement, memory=outcome.memory, edit_in=outcome.edit_in)
-
-    async def _talk(self, delivery: Delivery, receiver: Receiver) -> Outcome | None:
-        """
-        Make one attempt. Its times are told by the store's clock.
-
-        Returns:
-            What came of it; ``None`` if it could not be made now, and nothing was sent.
-        """
-        endpoint, channel = receiver.endpoint, receiver.channel
-        began = self._elapsed()
-        occasion = Occasion(
-            event=delivery.event,
-            endpoint=endpoint,
-            at=self._now(),
-            started=delivery.now,
-            memory=delivery.memory,
-            redelivery=delivery.redelivery,
-        )
-        try:
-            return await talk(
-                channel.tell(occasion),
-                endpoint,
-                sender=self._sender,
-                remember=partial(self._remember, delivery),
-                now=self._now,
-                elapsed=self._elapsed,
-            )
-        except NotRemembered:
-            return None
-        except Exception as error:  # noqa: BLE001 - it costs this attempt and nothing else
-            # Where, but not what: an exception's text may hold a URL, which is a secret.
-            *_, place = extract_tb(error.__traceback__)
-            log.error(  # noqa: TRY400
-                "delivery.not_rendered",
-                endpoint=endpoint.name,
-                event_id=delivery.event.id,
-                error=type(error).__name__,
-                where=f"{place.name} ({place.filename}:{place.lineno})",
-            )
-            attempt = Attempt(
-                started=delivery.now,
-                took=self._elapsed() - began,
-                fault=Fault.RENDERING,
-                detail=type(error).__name__,
-            )
-            return Outcome(attempt=attempt)
-
-    async def _remember(self, delivery: Delivery, memory: Memory) -> None:
-        try:
-            kept = await self._store.remember(delivery, memory)
-        except BridgeError as error:
-            log.warning("remember.store_away", error=str(error))
-            kept = False
-        if not kept:
-            raise NotRemembered
-
-    def _settlement(
-        self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict
-    ) -> Settlement:
-        return Settlement(
-            delivery=delivery,
-            attempt=attempt,
-            verdict=verdict,
-            notices=tuple(self._notices(delivery, verdict)),
-        )
-
-    def _notices(self, delivery: Delivery, verdict: Verdict) -> Sequence[Telling]:
-        """List what operators are to hear if the verdict has its effect."""
-        told = []
-        if verdict.fate is Fate.DEAD:
-            dead = death_notice(
-                delivery.endpoint, delivery.event, verdict.reason, at=self._now()
-            )
-            told.append(dead)
-        if verdict.disable:
-            told.append(
-                self._about(NoticeType.ENDPOINT_DISABLED, delivery, verdict.reason)
-            )
-        if verdict.fate is Fate.DELIVERED and delivery.was_disabled:
-            reason = "the endpoint accepts deliveries again"
-            told.append(self._about(NoticeType.ENDPOINT_RECOVERED, delivery, reason))
-        endpoints = [receiver.endpoint for receiver in self._receivers.values()]
-        return tellings(told, endpoints)
-
-    def _about(self, kind: NoticeType, delivery: Delivery, reason: str) -> Event:
-        at = self._now()
-        return notice(kind, name=delivery.endpoint, reason=reason, since=at, at=at)
-
-    # --- settling ---------------------------------------------------------------------
-
-    def _settle(self, settlement: Settlement) -> None:
-        """Settle soon: one at a time when little is going on, many at once under load."""
-        self._settling.append(settlement)
-        if self._settler is None:
-            loop = asyncio.get_running_loop()
-            self._settler = loop.create_task(self._settle_all())
-
-    async def _settle_all(self) -> None:
-        try:
-            while self._settling:
-                batch = self._settling[:AT_ONCE]
-                try:
-                    settled = await self._store.settle(batch)
-                except BridgeError as error:
-                    # What was delivered must not be forgotten: the store is asked
-                    # until it is back. Repeating a settle changes nothing.
-                    log.warning("settle.store_away", error=str(error))
-                    if self._stopping and self._elapsed() >= self._settle_until:
-                        return
-                    await asyncio.sleep(SETTLE_AGAIN)
-                    continue
-                del self._settling[: len(batch)]
-                if settled.more:
-                    self._resume()
-        finally:
-            self._settler = None
-
-
-def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
-    log.info(
-        "delivery.attempted",
-        event_id=delivery.event.id,
-        type=delivery.event.type,
-        subject=delivery.event.subject,
-        endpoint=delivery.endpoint,
-        attempt=delivery.attempts + 1,
-        outcome=attempt.outcome,
-        status=attempt.status,
-        took_ms=round(attempt.took * 1000, 1),
-        verdict=verdict.fate,
-        retry_in=round(verdict.due - attempt.started, 1) if verdict.due else None,
-        reason=verdict.reason or None,
-    )
+        self._settler.settle(await self._courier.attempt(delivery))

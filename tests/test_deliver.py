@@ -18,7 +18,8 @@ from bridge.channels.request import Request, Response
 from bridge.core.delivery import Attempt, Fault
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
-from bridge.deliver import Pump, Receiver
+from bridge.courier import Courier, Receiver
+from bridge.deliver import Pump
 from bridge.ports import DeliveryClaim
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, FakeStore, answered
@@ -39,10 +40,12 @@ class Site:
     store: FakeStore = field(default_factory=FakeStore)
     endpoints: Sequence[Endpoint] = (endpoint(),)
     channel: Channel = WEBHOOK
+    channels: Mapping[str, Channel] = field(default_factory=dict)
     window: int = 200
     roll: float = 0.0
 
     def __post_init__(self) -> None:
+        self.courier = self.new_courier()
         self.pump = self.new_pump()
         self.bench = Bench(
             name="fake",
@@ -55,18 +58,28 @@ class Site:
 
     def new_pump(self) -> Pump:
         """Make another worker's pump, or this one's after a restart."""
+        return Pump(
+            store=self.store,
+            courier=self.new_courier(),
+            elapsed=time.monotonic,
+            window=self.window,
+        )
+
+    def new_courier(self) -> Courier:
+        """Make what makes that worker's attempts."""
         receivers: Mapping[str, Receiver] = {
-            one.name: Receiver(endpoint=one, channel=self.channel)
+            one.name: Receiver(
+                endpoint=one, channel=self.channels.get(one.name, self.channel)
+            )
             for one in self.endpoints
         }
-        return Pump(
+        return Courier(
             store=self.store,
             sender=self.sender,
             receivers=receivers,
             now=lambda: self.store.clock_.now,
             elapsed=time.monotonic,
             roll=lambda: self.roll,
-            window=self.window,
         )
 
     async def let_pass(self, seconds: float) -> None:
@@ -488,12 +501,8 @@ async def test_an_exception_is_a_failed_attempt_like_any_other(where: str) -> No
 
 
 async def test_an_exception_costs_the_others_nothing() -> None:
-    site = Site(FakeSender(), endpoints=(endpoint("a"), endpoint("b")))
-    pump = site.pump
-    pump._receivers = {
-        "a": Receiver(endpoint=site.endpoints[0], channel=Broken("render")),
-        "b": Receiver(endpoint=site.endpoints[1], channel=WEBHOOK),
-    }
+    endpoints = (endpoint("a"), endpoint("b"))
+    site = Site(FakeSender(), endpoints=endpoints, channels={"a": Broken("render")})
     event = await site.tell()
     await site.deliver()
 

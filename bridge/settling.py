@@ -1,0 +1,81 @@
+"""Settling: what came of deliveries goes to the store, soon and many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bridge.errors import BridgeError
+from bridge.ports import DeliveryStore, Settlement
+
+log = structlog.get_logger(__name__)
+
+#: Settlements in one settle: a script's work is bounded.
+AT_ONCE = 100
+#: Seconds between two tries to settle with a store that is away.
+SETTLE_AGAIN = 0.5
+
+
+class Settler:
+    """Settles in micro-batches, in one process's event loop."""
+
+    def __init__(
+        self,
+        store: DeliveryStore,
+        *,
+        elapsed: Callable[[], float],
+        on_more: Callable[[], None],
+    ) -> None:
+        """
+        Make a settler that has nothing to do.
+
+        Args:
+            store: Where it settles.
+
+            elapsed: A clock that only goes forward, in seconds.
+
+            on_more: Called when a settle has made more deliveries claimable at once.
+        """
+        self._store = store
+        self._elapsed = elapsed
+        self._on_more = on_more
+        self._waiting: list[Settlement] = []
+        self._work: asyncio.Task[None] | None = None
+        self._until: float | None = None
+
+    def settle(self, settlement: Settlement) -> None:
+        """Settle soon: one at a time when little is going on, many at once under load."""
+        self._waiting.append(settlement)
+        if self._work is None:
+            self._work = asyncio.get_running_loop().create_task(self._settle_all())
+
+    def patience(self, seconds: float) -> None:
+        """From `seconds` on, do not wait any longer for a store that is away."""
+        self._until = self._elapsed() + seconds
+
+    async def idle(self) -> None:
+        """Wait until everything is settled, or given up."""
+        while self._work is not None:
+            await asyncio.wait([self._work])
+
+    async def _settle_all(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[:AT_ONCE]
+                try:
+                    settled = await self._store.settle(batch)
+                except BridgeError as error:
+                    # What was delivered must not be forgotten: the store is asked
+                    # until it is back. Repeating a settle changes nothing.
+                    log.warning("settle.store_away", error=str(error))
+                    if self._until is not None and self._elapsed() >= self._until:
+                        return
+                    await asyncio.sleep(SETTLE_AGAIN)
+                    continue
+                del self._waiting[: len(batch)]
+                if settled.more:
+                    self._on_more()
+        finally:
+            self._work = None
