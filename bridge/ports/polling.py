@@ -1,9 +1,4 @@
-"""
-Ports: what the use cases need from the outside world, and no more.
-
-All times are seconds since the epoch by the *store's* clock, so that workers on
-machines with different clocks agree; `PollClaim.now` and `Delivery.now` say what that clock showed.
-"""
+"""The polled side: gateways that are asked, and tasks that are claimed and recorded."""
 
 from __future__ import annotations
 
@@ -12,15 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bridge.channels.conversation import Memory
-from bridge.channels.request import Request, Response
 from bridge.core.change import Held
-from bridge.core.delivery import Attempt, Tried, Verdict
-from bridge.core.endpoint import Endpoint, Rate
-from bridge.core.event import Event, Json
+from bridge.core.endpoint import Rate
+from bridge.core.event import Json
 from bridge.core.task import TaskKey, TaskSnapshot
+from bridge.ports.telling import Telling
 
-# --- the polled side ------------------------------------------------------------------
+#: Share of the store's memory from which on polling pauses.
+NEARLY_FULL = 0.8
 
 
 class Complaint(StrEnum):
@@ -71,27 +65,6 @@ class Upstream(Protocol):
 
     async def aclose(self) -> None:
         """Close its connections."""
-
-
-# --- the told side --------------------------------------------------------------------
-
-
-class Sender(Protocol):
-    """Sends requests, each endpoint's over connections of its own."""
-
-    async def send(self, endpoint: Endpoint, request: Request) -> Response:
-        """
-        Send one request and read its answer, all within ``endpoint.timeout``.
-
-        Never raises for what a receiver or the network does. Redirects are not
-        followed, cookies are not kept.
-        """
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-
-
-# --- the store ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +133,6 @@ class PollClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """An event, and the endpoints that are to hear of it."""
-
-    event: Event
-    endpoints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """
     What a look at a task changes. Recorded as a whole, or not at all if somebody else
@@ -212,125 +177,6 @@ class Recorded:
 
     applied: Sequence[bool]
     wake: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """
-    A delivery that was claimed: nobody else will attempt it until the lease ends.
-
-    Attributes:
-        endpoint: The endpoint's name.
-
-        lane: The lane whose head it is.
-
-        event: What to tell.
-
-        token: Names the claim; a settle must show it.
-
-        tried: What happened before.
-
-        attempts: Attempts recorded so far.
-
-        crashes: Claims that nothing came of: whoever held them did not survive.
-
-        redelivery: Whether somebody asked to have it sent again.
-
-        was_disabled: Whether the endpoint was disabled and has not succeeded since.
-
-        slow: Whether the endpoint was lately slow or failing.
-
-        memory: What the channel remembers of the event's subject at this endpoint.
-
-        now: The store's clock when it was claimed.
-    """
-
-    endpoint: str
-    lane: str
-    event: Event
-    token: str
-    tried: Tried
-    attempts: int
-    crashes: int
-    redelivery: bool
-    was_disabled: bool
-    slow: bool
-    now: float
-    memory: Memory = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryClaim:
-    """
-    Deliveries to attempt.
-
-    Attributes:
-        deliveries: In no particular order; each of another lane.
-
-        suspects: Whether a delivery waits that its workers did not survive. It is to
-            be claimed alone, with nothing else in flight.
-
-        next_in: Seconds until something more can be claimed; ``None`` if nothing is
-            waiting.
-    """
-
-    deliveries: Sequence[Delivery]
-    suspects: bool
-    next_in: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """
-    What came of a claimed delivery.
-
-    Attributes:
-        delivery: As it was claimed.
-
-        attempt: What happened; ``None`` if nothing was sent.
-
-        verdict: What is to be done; ``None`` if the claim is given back.
-
-        away: The claim is given back because this process does not have the endpoint
-            configured. Nobody is to try until one says that it has.
-
-        notices: What operators are to hear if the verdict has the effect named by the
-            notice's type: a delivery died, an endpoint was disabled, or recovered.
-
-        memory: What the channel remembers of the subject from now on; ``None`` for what
-            it did.
-
-        edit_in: Seconds for which progress of the subject is not to be told.
-    """
-
-    delivery: Delivery
-    attempt: Attempt | None = None
-    verdict: Verdict | None = None
-    away: bool = False
-    notices: tuple[Telling, ...] = ()
-    memory: Memory | None = None
-    edit_in: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """Which settlements took effect, and whether there is more to claim at once."""
-
-    applied: Sequence[bool]
-    more: bool
-
-
-#: Share of the store's memory from which on polling pauses.
-NEARLY_FULL = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A delivery that is open: not delivered, not given up."""
-
-    event: Event
-    endpoint: str
-    lane: str
 
 
 class TaskStore(Protocol):
@@ -379,39 +225,3 @@ class TaskStore(Protocol):
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
         """Return the snapshot kept of a task, if it was ever seen."""
-
-
-class DeliveryStore(Protocol):
-    """The store as delivering sees it. Each method is one atomic step."""
-
-    async def claim_deliveries(
-        self, *, limit: int, slow_limit: int, alone: bool = False, woken: bool = False
-    ) -> DeliveryClaim:
-        """
-        Claim the heads of due lanes, fairly over the endpoints.
-
-        Args:
-            limit: At most so many.
-
-            slow_limit: At most so many of endpoints that were lately slow or failing.
-
-            alone: Claim one suspect and nothing else.
-
-            woken: A wake-up has arrived, so that the next one may be sent.
-        """
-
-    async def settle(self, settlements: Sequence[Settlement]) -> Settled:
-        """
-        Record what came of claimed deliveries.
-
-        A settlement whose delivery somebody else has claimed in the meantime changes
-        nothing, unless it says that a delivery still waiting has succeeded.
-        """
-
-    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
-        """
-        Keep a channel's memory in the middle of an attempt.
-
-        Returns:
-            Whether it was kept. If the claim was lost in the meantime, nothing changes.
-        """
