@@ -78,6 +78,7 @@ async def _cycle(tracked: int, share_changed: float) -> float:
                 endpoints=endpoints_of(settings),
                 progress_step=10,
                 now=time.time,
+                elapsed=time.monotonic,
                 wake=_nobody,
             )
             await _once_around(poller)

@@ -7,7 +7,9 @@ recorded together with the deliveries that tell it.
 A hung upstream must not keep others from being polled, nor a Celery child from working.
 So `Poller.poll` only starts work: it returns when nothing more can be claimed, and the
 requests under way go on in the process's event loop until they end, or are given up
-at `Poller.stop`. What a crash leaves behind comes due again when its lease ends.
+at `Poller.stop`. What comes due before the next tick is claimed by a timer, so that looks
+are as frequent as the limits allow, and not as the ticks are. What a crash leaves behind
+comes due again when its lease ends.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridge.core.backoff import poll_backoff
-from bridge.core.cadence import Patience, next_look_in, why_lost
+from bridge.core.cadence import Patience, clock_step, next_look_in, why_lost
 from bridge.core.change import Change, Observation, lose, observe
 from bridge.core.endpoint import Endpoint, receivers
 from bridge.core.event import NoticeType, notice, task_event
@@ -45,6 +47,10 @@ FAILURES_TO_TELL = 3
 STORE_AGAIN = 0.5
 #: The longest wait that an upstream can ask for, in seconds.
 LONGEST_HOLD = 3600.0
+#: Seconds within which the poller itself looks again. Beat ticks every second.
+NEAR = 1.0
+#: Seconds between two looks at the store, at least.
+SHORTEST = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,7 @@ class Poller:
         endpoints: Sequence[Endpoint],
         progress_step: int,
         now: Callable[[], float],
+        elapsed: Callable[[], float],
         wake: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -74,7 +81,10 @@ class Poller:
         self._endpoints = endpoints
         self._step = progress_step
         self._now = now
+        self._elapsed = elapsed
         self._wake = wake
+        #: Upstreams that a timer is set for.
+        self._awaited: dict[str, asyncio.TimerHandle] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -85,6 +95,9 @@ class Poller:
     async def stop(self, grace: float) -> None:
         """Claim no more; wait for what is under way, for `grace` seconds at most."""
         self._stopping = True
+        for timer in self._awaited.values():
+            timer.cancel()
+        self._awaited.clear()
         try:
             async with asyncio.timeout(grace):
                 await self.idle()
@@ -110,8 +123,26 @@ class Poller:
         while not self._stopping:
             claim = await self._store.claim_tasks(name, limits)
             if not claim.tasks:
+                self._await(name, claim.next_in)
                 return
             self._spawn(self._batch(name, claim))
+
+    def _await(self, name: str, seconds: float | None) -> None:
+        """Look again before the next tick, if it is known that it will be worth it."""
+        if (
+            seconds is None
+            or seconds >= NEAR
+            or name in self._awaited
+            or self._stopping
+        ):
+            return
+        loop = asyncio.get_running_loop()
+        delay = max(seconds, SHORTEST)
+        self._awaited[name] = loop.call_later(delay, self._look_again, name)
+
+    def _look_again(self, name: str) -> None:
+        del self._awaited[name]
+        self._spawn(self._begin(name))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -126,11 +157,12 @@ class Poller:
         then nobody else would ask. Saying it twice changes nothing.
         """
         limits, upstream = self._upstreams[name].limits, self._upstreams[name].upstream
+        began = self._elapsed()
         answer = await upstream.fetch([due.key.id for due in claim.tasks])
         for _ in range(max(1, int(limits.lease / STORE_AGAIN))):
             try:
                 await self._note(name, claim, answer)
-                await self._record(name, claim, answer)
+                await self._record(name, claim, answer, took=self._elapsed() - began)
                 if answer.complaint is None:
                     await self._start(name)
             except BridgeError as error:
@@ -145,7 +177,11 @@ class Poller:
         """Note how the upstream answered, and tell operators if that is news."""
         if answer.complaint is None:
             wake = await self._store.answered(
-                name, claim, notice=self._recovery(name, claim)
+                name,
+                claim,
+                notice=self._recovery(name, claim),
+                requests=answer.requests,
+                step=clock_step(self._upstreams[name].patience),
             )
         else:
             wake = await self._refused(name, claim, answer, answer.complaint)
@@ -183,6 +219,8 @@ class Poller:
             reason=answer.detail,
             since=since,
             notice=telling,
+            requests=answer.requests,
+            step=clock_step(self._upstreams[name].patience),
         )
 
     def _recovery(self, name: str, claim: PollClaim) -> Telling | None:
@@ -198,14 +236,16 @@ class Poller:
         event = notice(kind, name=name, reason=reason, since=since, at=self._now())
         return Telling(event=event, endpoints=receivers(event, self._endpoints))
 
-    async def _record(self, name: str, claim: PollClaim, answer: Answer) -> None:
+    async def _record(
+        self, name: str, claim: PollClaim, answer: Answer, *, took: float
+    ) -> None:
         looks = []
         for due in claim.tasks:
             seen = answer.tasks.get(due.key.id)
             if seen is None and answer.complaint is not None:
                 continue  # what was said before something went wrong counts, and no more
             try:
-                looks.append(await self._look(name, claim, due, seen))
+                looks.append(await self._look(name, claim, due, seen, took))
             except BridgeError:
                 raise
             except Exception:
@@ -227,7 +267,12 @@ class Poller:
             await self._wake()
 
     async def _look(
-        self, name: str, claim: PollClaim, due: DueTask, seen: TaskSnapshot | None
+        self,
+        name: str,
+        claim: PollClaim,
+        due: DueTask,
+        seen: TaskSnapshot | None,
+        took: float,
     ) -> Look:
         patience = self._upstreams[name].patience
         misses, missed_clock = 0, 0.0
@@ -249,6 +294,11 @@ class Poller:
             if reason is not None:
                 kept = observation.snapshot or await self._store.snapshot(due.key)
                 observation = _lost(observation, kept, reason)
+        next_in = None
+        if not observation.over:
+            age = max(0.0, claim.now - due.tracked_at)
+            status = observation.held.status
+            next_in = next_look_in(status, age=age, took=took, patience=patience)
         change = observation.change
         return Look(
             due=due,
@@ -256,21 +306,9 @@ class Poller:
             snapshot=observation.snapshot,
             misses=misses,
             missed_clock=missed_clock,
-            next_in=None
-            if observation.over
-            else self._next_in(due, observation, claim, patience),
+            next_in=next_in,
             telling=None if change is None else self._tell(due, change),
         )
-
-    def _next_in(
-        self,
-        due: DueTask,
-        observation: Observation,
-        claim: PollClaim,
-        patience: Patience,
-    ) -> float:
-        age = max(0.0, claim.now - due.tracked_at)
-        return next_look_in(observation.held.status, age=age, patience=patience)
 
     def _tell(self, due: DueTask, change: Change) -> Telling:
         event = task_event(

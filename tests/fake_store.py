@@ -65,6 +65,11 @@ class Gateway:
     tokens: float = inf
     tokens_at: float = 0.0
     places: dict[str, float] = field(default_factory=dict)
+    step: float = 120.0
+
+    def gone_on(self, now: float) -> float:
+        """How far the answering clock goes on from the last valid answer to now."""
+        return min(max(0.0, now - (self.answered_at or now)), self.step)
 
 
 class FakeStore:
@@ -138,7 +143,7 @@ class FakeStore:
         ):
             return
         if any(key.upstream == upstream for key in active):
-            gateway.clock += min(max(0.0, now - gateway.answered_at), 120.0)
+            gateway.clock += gateway.gone_on(now)
         gateway.answered_at = now
 
     async def untrack(self, key: TaskKey) -> bool | None:
@@ -159,12 +164,10 @@ class FakeStore:
         flown = max(0.0, now - gateway.tokens_at) * limits.rate.per_second
         tokens = min(limits.rate.burst, gateway.tokens + flown + 1e-6)
         width = 1 if gateway.failures else limits.concurrency
-        free = (
-            not self.full
-            and gateway.hold_until <= now
-            and tokens >= 1
-            and len(gateway.places) < width
-        )
+        has_place = not self.full and len(gateway.places) < width
+        short_for = max(0.0, 1 - tokens) / limits.rate.per_second
+        allowed = max(now, gateway.hold_until, now + short_for)
+        free = has_place and allowed <= now
         due = sorted(
             (
                 task
@@ -179,6 +182,16 @@ class FakeStore:
             gateway.places[token] = now + limits.lease
         for task in batch:
             task.due = now + limits.lease
+        first = min(
+            (
+                task.due or inf
+                for task in self.tasks.values()
+                if task.key.upstream == upstream
+            ),
+            default=inf,
+        )
+        next_at = allowed if first <= now else max(allowed, first + 0.1)
+        waits = has_place and not batch and next_at < inf
         return PollClaim(
             tasks=[_due(task) for task in batch],
             now=now,
@@ -187,6 +200,7 @@ class FakeStore:
             unhealthy=gateway.unhealthy,
             unhealthy_since=gateway.failing_since,
             token=token,
+            next_in=max(0.0, next_at - now) if waits else None,
         )
 
     async def answered(
@@ -199,10 +213,14 @@ class FakeStore:
         reason: str = "",  # noqa: ARG002 - for people
         since: float = 0.0,  # noqa: ARG002 - for people
         notice: Telling | None = None,
+        requests: int = 1,
+        step: float = 0.0,
     ) -> bool:
         now, gateway = self._now(), self._gateway(upstream)
         if gateway.places.pop(claim.token, None) is None:
             return False
+        gateway.tokens -= requests - 1
+        gateway.step = max(120.0, step)
         outrun = claim.now <= gateway.failed_at
         told = False
         if hold is not None:
@@ -221,7 +239,7 @@ class FakeStore:
                 gateway.unhealthy = told = True
         elif not outrun:
             if gateway.answered_at is not None:
-                gateway.clock += min(max(0.0, now - gateway.answered_at), 120.0)
+                gateway.clock += gateway.gone_on(now)
             told = gateway.unhealthy
             gateway.failures, gateway.answered_at = 0, now
             gateway.unhealthy, gateway.failing_since = False, 0.0

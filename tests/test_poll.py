@@ -15,6 +15,7 @@ from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.poll import Polled, Poller
 from bridge.ports import Answer, Complaint, PollLimits
+from tests.fake_lanes import Clock
 from tests.fakes import FakeStore, FakeUpstream
 
 LIMITS = PollLimits(
@@ -57,6 +58,7 @@ class Site:
             endpoints=ENDPOINTS,
             progress_step=10,
             now=lambda: self.store.clock_.now,
+            elapsed=lambda: self.store.clock_.now,
             wake=self.wake,
         )
 
@@ -289,6 +291,78 @@ async def test_a_hung_upstream_keeps_nobody_from_polling_again(site: Site) -> No
     assert site.upstream.asked == [["1"], ["2"]]
     site.upstream.gate.set()
     await site.poller.idle()
+
+
+# --- between two ticks ----------------------------------------------------------------
+
+
+class RunningClock(Clock):
+    """The loop's clock: it goes on by itself."""
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    @now.setter
+    def now(self, _: float) -> None: ...
+
+
+def running(**settings: Any) -> Site:
+    """A site whose clock goes on by itself, as the poller's timers do."""
+    site = Site(**settings)
+    site.store.clock_ = RunningClock()
+    site.upstream.show(
+        *(task("IN_PROGRESS", 5, id=str(number)) for number in range(60))
+    )
+    return site
+
+
+async def until_asked(site: Site, times: int) -> float:
+    """Wait for requests, and say how many seconds that took."""
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(10.0):
+        while len(site.upstream.asked) < times:
+            await asyncio.sleep(0.005)
+    return asyncio.get_running_loop().time() - began
+
+
+async def test_batches_go_out_as_fast_as_the_limit_allows_and_not_tick_by_tick() -> (
+    None
+):
+    rate = Rate(per_second=20.0, burst=1.0)
+    site = running(limits=replace(LIMITS, batch_size=5, rate=rate))
+    await site.track(*(str(number) for number in range(60)))
+
+    await site.poller.poll()  # the only tick
+    took = await until_asked(site, 12)
+    await site.poller.stop(1.0)
+
+    assert 11 / 20 <= took < 2.0
+    assert {len(ids) for ids in site.upstream.asked} == {5}
+
+
+async def test_a_task_is_looked_at_when_it_is_due_and_not_at_the_next_tick() -> None:
+    site = running(patience=Patience(poll_interval=0.3))
+    await site.track("1")
+
+    await site.poller.poll()  # the only tick
+    took = await until_asked(site, 4)
+    await site.poller.stop(1.0)
+
+    assert 3 * 0.3 <= took < 3.0
+
+
+async def test_who_has_stopped_does_not_look_again() -> None:
+    site = running(patience=Patience(poll_interval=0.1))
+    await site.track("1")
+    await site.poller.poll()
+    await until_asked(site, 2)
+
+    await site.poller.stop(1.0)
+    asked = len(site.upstream.asked)
+    await asyncio.sleep(0.5)  # several looks' worth
+
+    assert len(site.upstream.asked) == asked
 
 
 # --- missing and too old --------------------------------------------------------------

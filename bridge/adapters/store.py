@@ -92,7 +92,7 @@ class RedisStore:
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
         token = token_hex(8)
-        now, clock, failures, unhealthy, since, rows = await self._scripts.run(
+        now, clock, failures, unhealthy, since, rows, wait = await self._scripts.run(
             "claim_tasks",
             [
                 upstream,
@@ -112,6 +112,7 @@ class RedisStore:
             unhealthy=bool(unhealthy),
             unhealthy_since=float(since),
             token=token,
+            next_in=float(wait) if wait else None,
         )
 
     async def answered(
@@ -124,6 +125,8 @@ class RedisStore:
         reason: str = "",
         since: float = 0.0,
         notice: Telling | None = None,
+        requests: int = 1,
+        step: float = 0.0,
     ) -> bool:
         """Say how the request of a claim ended; see the port."""
         given: dict[str, object] = {
@@ -133,6 +136,8 @@ class RedisStore:
             "retention": self._retention,
             "tasks": [str(due.key) for due in claim.tasks],
             "outcome": outcome,
+            "extra": requests - 1,
+            "step": step,
         }
         if hold is not None:
             given |= {"hold": hold, "reason": reason, "since": since}

@@ -47,9 +47,14 @@ class Patience:
     max_age: float = 86400.0
 
 
-def next_look_in(status: TaskStatus | None, *, age: float, patience: Patience) -> float:
+def next_look_in(
+    status: TaskStatus | None, *, age: float, patience: Patience, took: float = 0.0
+) -> float:
     """
     Say in how many seconds to look at a task that has not ended.
+
+    Looks are counted from question to question. A gateway that takes long to answer still
+    gets a pause of half the interval.
 
     Args:
         status: What is held; ``None`` if it was never seen.
@@ -57,15 +62,32 @@ def next_look_in(status: TaskStatus | None, *, age: float, patience: Patience) -
         age: Seconds since it was tracked.
 
         patience: The upstream's.
+
+        took: Seconds that this look has taken.
     """
-    interval = patience.poll_interval
+    interval = _interval(status, age=age, shortest=patience.poll_interval)
+    return max(interval - took, interval / 2)
+
+
+def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> float:
     if status is TaskStatus.MODAL:
-        return max(interval, MODAL_INTERVAL)
+        return max(shortest, MODAL_INTERVAL)
     if age >= OLD_AFTER:
-        return max(interval, OLD_INTERVAL)
+        return max(2 * shortest, OLD_INTERVAL)
     if age >= SETTLED_AFTER:
-        return 2 * interval
-    return interval
+        return 2 * shortest
+    return shortest
+
+
+def clock_step(patience: Patience) -> float:
+    """
+    Say how many seconds the answering clock may go on from one valid answer to the next.
+
+    It is twice as long as the longest wait between two looks, so that an upstream whose
+    tasks are looked at rarely is no slower a clock. What goes on longer was an absence of
+    ours, in which nobody was asked.
+    """
+    return 2 * max(2 * patience.poll_interval, OLD_INTERVAL)
 
 
 def why_lost(

@@ -44,6 +44,8 @@ class Answer:
 
         suspects: Ids that the upstream refused to be asked about even alone. They
             count as missing; the rest of `tasks` is valid.
+
+        requests: How many requests it took.
     """
 
     tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Answer:
     detail: str = ""
     retry_after: float | None = None
     suspects: frozenset[str] = frozenset()
+    requests: int = 1
 
 
 class Upstream(Protocol):
@@ -121,6 +124,9 @@ class PollClaim:
         unhealthy_since: When the first of them was.
 
         token: Names the claim; to be given back with `TaskStore.answered`.
+
+        next_in: If nothing was claimed, seconds until something may be, as far as that is
+            known; ``None`` if time alone changes nothing.
     """
 
     tasks: Sequence[DueTask]
@@ -130,6 +136,7 @@ class PollClaim:
     unhealthy: bool
     unhealthy_since: float
     token: str
+    next_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +202,8 @@ class TaskStore(Protocol):
         reason: str = "",
         since: float = 0.0,
         notice: Telling | None = None,
+        requests: int = 1,
+        step: float = 0.0,
     ) -> bool:
         """
         Say how the request of a claim ended, and free its place.
@@ -215,6 +224,12 @@ class TaskStore(Protocol):
 
             notice: What operators are to hear if this makes the upstream unhealthy, or
                 well again. Told only if it does, so once.
+
+            requests: How many it took. The claim has paid for one; the others are paid
+                for before the next claim.
+
+            step: Seconds that the answering clock may go on at once, where that is more
+                than two minutes.
 
         Returns:
             Whether a deliverer should be woken.

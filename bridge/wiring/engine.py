@@ -148,6 +148,7 @@ class Engine:
             endpoints=self._endpoints,
             progress_step=settings.progress_step,
             now=time.time,
+            elapsed=time.monotonic,
             wake=self._wake,
         )
         courier = Courier(

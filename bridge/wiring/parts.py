@@ -74,6 +74,7 @@ def upstream_of(name: str, settings: UpstreamSettings) -> HttpUpstream:
             api_key=key.get_secret_value() if key is not None else "",
             auth=settings.auth,
             timeout=settings.timeout,
+            concurrency=settings.concurrency,
             proxy=proxy.get_secret_value() if proxy is not None else None,
             tls_ca=str(settings.tls_ca) if settings.tls_ca else None,
         )

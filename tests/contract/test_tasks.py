@@ -157,6 +157,59 @@ async def test_no_more_requests_are_made_than_the_rate_allows(bench: Bench) -> N
     assert made == [3, 2, 2]
 
 
+async def test_who_may_not_claim_is_told_when_that_is_over(bench: Bench) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=2, rate=Rate(per_second=0.5, burst=1.0))
+    first = await bench.claim_tasks(limits=limits)
+
+    short = await bench.claim_tasks(limits=limits)
+    assert (len(first.tasks), first.next_in) == (2, None)
+    assert short.tasks == []
+    assert short.next_in == pytest.approx(2.0, abs=0.3)
+    await bench.let_pass(2.1)
+    assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
+
+
+async def test_who_finds_nothing_due_is_told_when_something_will_be(
+    bench: Bench,
+) -> None:
+    assert (await bench.claim_tasks()).next_in is None
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    await bench.store.record([Look(due=due, next_in=5.0) for due in claim.tasks])
+    await bench.store.answered("u", claim)
+
+    early = await bench.claim_tasks()
+
+    # A little later than that: what comes due meanwhile goes into the same batch.
+    assert early.next_in == pytest.approx(5.1, abs=0.3)
+
+
+async def test_who_finds_all_places_taken_is_not_told_to_wait(bench: Bench) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=1, concurrency=1)
+    await bench.claim_tasks(limits=limits)
+
+    assert (await bench.claim_tasks(limits=limits)).next_in is None
+
+
+async def test_requests_beyond_a_claims_own_are_paid_for_before_the_next(
+    bench: Bench,
+) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=1, rate=Rate(per_second=2.0, burst=1.0))
+    claim = await bench.claim_tasks(limits=limits)
+    await bench.store.answered("u", claim, requests=5)
+
+    assert (await bench.claim_tasks(limits=limits)).next_in == pytest.approx(
+        2.5, abs=0.3
+    )
+    await bench.let_pass(2.1)
+    assert (await bench.claim_tasks(limits=limits)).tasks == []
+    await bench.let_pass(0.5)
+    assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
+
+
 async def test_a_claim_of_nothing_uses_up_no_request(bench: Bench) -> None:
     limits = replace(LIMITS, rate=Rate(per_second=0.01, burst=1.0))
     for _ in range(3):
@@ -511,13 +564,13 @@ async def test_a_failure_does_not_make_an_untracked_task_due(bench: Bench) -> No
 # --- the answering clock --------------------------------------------------------------
 
 
-async def answer(bench: Bench, *, after: float) -> float:
+async def answer(bench: Bench, *, after: float, step: float = 0.0) -> float:
     """Give a valid answer after some time; returns what the clock showed before it."""
     await bench.let_pass(after)
     await bench.track("1")
     claim = await bench.claim_tasks()
     await bench.store.record([Look(due=due, next_in=0.0) for due in claim.tasks])
-    await bench.store.answered("u", claim)
+    await bench.store.answered("u", claim, step=step)
     return claim.clock
 
 
@@ -546,6 +599,16 @@ async def test_the_answering_clock_stands_still_while_nobody_asks(
     await answer(bench, after=86400.0)
 
     assert await answer(bench, after=0.0) == pytest.approx(120.0, abs=0.3)
+
+
+async def test_the_answering_clock_keeps_up_where_looks_are_rare(bench: Bench) -> None:
+    for after in (0.0, 3600.0, 3600.0):
+        await answer(bench, after=after, step=14_400.0)
+    rare = await answer(bench, after=0.0)  # from now on they are not
+    await answer(bench, after=3600.0)
+
+    assert rare == pytest.approx(7200.0, abs=0.5)
+    assert await answer(bench, after=0.0) == pytest.approx(7320.0, abs=0.5)
 
 
 async def test_a_task_is_timed_from_when_it_was_tracked(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.cadence import Patience, next_look_in, why_lost
+from bridge.core.cadence import Patience, clock_step, next_look_in, why_lost
 from bridge.core.task import TaskStatus
 
 USUAL = Patience()
@@ -41,6 +41,44 @@ def test_nothing_is_looked_at_more_often_than_was_set(
     patience = Patience(poll_interval=interval)
 
     assert next_look_in(status, age=age, patience=patience) >= interval
+
+
+@given(st.sampled_from([*TaskStatus, None]), times, times, st.floats(0.1, 86400))
+def test_an_older_task_is_not_looked_at_more_often(
+    status: TaskStatus | None, age: float, more: float, interval: float
+) -> None:
+    patience = Patience(poll_interval=interval)
+    younger, older = (
+        next_look_in(status, age=one, patience=patience) for one in (age, age + more)
+    )
+
+    assert older >= younger
+
+
+@pytest.mark.parametrize(
+    ("took", "seconds"),
+    [
+        pytest.param(0.0, 5.0, id="at once"),
+        pytest.param(1.0, 4.0, id="a second"),
+        pytest.param(2.5, 2.5, id="half the interval"),
+        pytest.param(9.0, 2.5, id="longer than the interval: a pause all the same"),
+    ],
+)
+def test_looks_are_counted_from_question_to_question(
+    took: float, seconds: float
+) -> None:
+    assert next_look_in(RUNNING, age=0, patience=USUAL, took=took) == seconds
+
+
+@given(st.sampled_from([*TaskStatus, None]), times, st.floats(0.1, 86400))
+def test_the_answering_clock_covers_the_longest_wait(
+    status: TaskStatus | None, age: float, interval: float
+) -> None:
+    patience = Patience(poll_interval=interval)
+
+    longest = next_look_in(status, age=age, patience=patience)
+
+    assert clock_step(patience) >= 2 * longest
 
 
 @pytest.mark.parametrize(

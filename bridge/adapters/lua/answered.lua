@@ -3,10 +3,12 @@
 -- Reads and writes  upstream:<upstream>, polling:<upstream>, poll:<upstream>, wake:deliver,
 --                   and what `tell` does
 -- ARGV[1]           JSON {upstream, token, claimed_at, retention, tasks, outcome, hold?, reason?,
---                   since?, announce?, event?, endpoints?}
+--                   since?, announce?, event?, endpoints?, extra, step}
 -- Returns           {wake a deliverer?, told?}
 --
--- hold: the answer was not valid; leave the upstream alone for so long. announce: this
+-- extra: requests that it took beyond the claim's own; they are paid before the next claim.
+-- step: the longest that the answering clock may go on at once, for upstreams that are
+-- looked at rarely. hold: the answer was not valid; leave the upstream alone for so long. announce: this
 -- failure is to be told by the event, unless it was.
 --
 -- Requests that were under way side by side say one thing together: once one of them has
@@ -18,10 +20,17 @@ local now = clock()
 local key = P .. 'upstream:' .. given.upstream
 if redis.call('ZREM', P .. 'polling:' .. given.upstream, given.token) == 0 then return {0, 0} end
 
-local held = fields(key, 'failures', 'failed_at', 'hold_until', 'unhealthy_since', 'answered_at')
+local held = fields(key, 'failures', 'failed_at', 'hold_until', 'unhealthy_since', 'answered_at', 'step')
 local outrun = held.failed_at and given.claimed_at <= number(held.failed_at)
 local told = false
 count('polls:' .. given.upstream .. ':' .. given.outcome)
+
+if given.extra > 0 then redis.call('HINCRBYFLOAT', key, 'tokens', -given.extra) end
+if given.step > LONGEST_STEP then
+  redis.call('HSET', key, 'step', given.step)
+elseif held.step then
+  redis.call('HDEL', key, 'step')
+end
 
 if given.hold then
   if not outrun then
@@ -44,8 +53,7 @@ if given.hold then
   end
 elseif not outrun then
   if held.answered_at then
-    local elapsed = math.min(math.max(0, now - number(held.answered_at)), LONGEST_STEP)
-    redis.call('HINCRBYFLOAT', key, 'clock', string.format('%.6f', elapsed))
+    redis.call('HINCRBYFLOAT', key, 'clock', string.format('%.6f', clock_step(held, now)))
   end
   redis.call('HSET', key, 'failures', 0, 'answered_at', now)
   redis.call('HDEL', key, 'reason', 'failing_since', 'hold_until', 'unhealthy_since')

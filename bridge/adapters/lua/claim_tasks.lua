@@ -4,7 +4,10 @@
 -- Reads             task:<task>, full
 -- ARGV              upstream, token, batch size, concurrency, tokens a second, burst, lease
 -- Returns           {now, clock, failures, told that it is unhealthy?, failing since or 0,
---                   {{task, field, ...}, ...}}
+--                   {{task, field, ...}, ...}, seconds until a batch may be claimed}
+--
+-- The seconds are '' after a claim, and where time alone changes nothing: no task is
+-- looked at, or all places are taken.
 --
 -- The lease is the task's score in poll:<upstream>: if it is never recorded, the task
 -- comes due again when the lease ends. Not to be repeated by a client that lost the
@@ -18,15 +21,20 @@ local key, due, polling = P .. 'upstream:' .. upstream, P .. 'poll:' .. upstream
 local held = fields(key, 'failures', 'failing_since', 'hold_until', 'unhealthy_since', 'clock', 'tokens',
   'tokens_at', 'longest')
 local answer = {string.format('%.6f', now), held.clock or '0', held.failures or '0',
-  held.unhealthy_since and 1 or 0, held.failing_since or '0', {}}
+  held.unhealthy_since and 1 or 0, held.failing_since or '0', {}, ''}
 
 redis.call('ZREMRANGEBYSCORE', polling, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', polling, now + LONGEST_POLL, '+inf')
 if number(held.failures) > 0 then concurrency = 1 end
 local tokens = tokens_now(held, rate, burst, now)
 if redis.call('EXISTS', P .. 'full') == 1 then return answer end
-if wait_end(held.hold_until, LONGEST_HOLD, now) > now or tokens < 1 then return answer end
 if redis.call('ZCARD', polling) >= concurrency then return answer end
+local first = first_score(due)
+if not first then return answer end
+local allowed = math.max(wait_end(held.hold_until, LONGEST_HOLD, now), tokens < 1 and now + (1 - tokens) / rate or now)
+local next_at = first <= now and allowed or math.max(allowed, first + GATHER)
+answer[7] = string.format('%.6f', math.max(0, next_at - now))
+if allowed > now then return answer end
 
 local tasks = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, size)
 if #tasks == 0 then
@@ -52,5 +60,5 @@ if #found == 0 then return answer end
 redis.call('ZADD', due, unpack(leases))
 redis.call('ZADD', polling, now + lease, token)
 redis.call('HSET', key, 'tokens', tokens - 1, 'tokens_at', now)
-answer[6] = found
+answer[6], answer[7] = found, ''
 return answer

@@ -15,8 +15,10 @@
 -- polling:<upstream>         zset    claim's token -> when its lease ends
 -- upstream:<upstream>        hash    failures, failing_since, failed_at, hold_until,
 --                                    unhealthy_since, reason, clock, answered_at (of the last
---                                    answer if that was valid), tokens, tokens_at, longest (wait
---                                    between two looks, where it is more than an hour)
+--                                    answer if that was valid), tokens (below 0: requests that
+--                                    a claim took beyond its own), tokens_at, longest (wait
+--                                    between two looks, where it is more than an hour), step
+--                                    (the clock's longest, where it is more than LONGEST_STEP)
 -- event:<id>                 hash    type, subject, upstream, sequence, at, body,
 --                                    open (count of its open deliveries), to:<endpoint> =
 --                                    pending | delivered | superseded | dead,
@@ -73,6 +75,8 @@ local LONGEST_POLL = 900
 local LONGEST_WAIT = 3600
 -- The answering clock's longest step: while nobody asks, nobody answers either.
 local LONGEST_STEP = 120
+-- Tasks that come due within so many seconds go into one batch.
+local GATHER = 0.1
 -- An event is served before the backlog for so long.
 local FRESH_FOR = 60
 -- A lane is woken early at most once in so long.
@@ -130,6 +134,11 @@ end
 -- Whether something was less than some seconds ago.
 local function lately(at, seconds, now)
   return at and now - tonumber(at) < seconds and now >= tonumber(at)
+end
+
+-- How far an upstream's answering clock goes on from its last valid answer to now.
+local function clock_step(held, now)
+  return math.min(math.max(0, now - number(held.answered_at)), math.max(LONGEST_STEP, number(held.step)))
 end
 
 -- A bucket's tokens now. A clock that was set back adds none.

@@ -19,11 +19,11 @@ end
 
 -- New tasks are timed from now. So the answering clock is put right first: it has gone on
 -- if tasks were looked at, and stood still if there were none.
-local held = fields(gateway, 'clock', 'answered_at')
+local held = fields(gateway, 'clock', 'answered_at', 'step')
 local answering = number(held.clock)
 if tracked > 0 and held.answered_at then
   if redis.call('EXISTS', due) == 1 then
-    answering = answering + math.min(math.max(0, now - number(held.answered_at)), LONGEST_STEP)
+    answering = answering + clock_step(held, now)
   end
   redis.call('HSET', gateway, 'clock', string.format('%.6f', answering), 'answered_at', now)
 end
