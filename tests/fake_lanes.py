@@ -66,7 +66,9 @@ class Lane:
     head: Head = field(default_factory=Head)
     where: Where = "fresh"
     at: float = 0.0  #: Fresh since; due; until when its lease lasts; a suspect since.
-    woken_at: float = -inf
+    woken_at: float = -inf  #: Tried early because of news.
+    revived_at: float = -inf  #: Tried early because the endpoint was back.
+    roused: bool = False  #: Whether news has moved its next attempt forward.
 
 
 @dataclass
@@ -209,21 +211,28 @@ class FakeLanes:
         lane.queue.append(event.id)
         if len(lane.queue) == 1:
             self._place(lane)
-        elif lane.where == "retry" and not self._was_woken(lane):
-            lane.where = "woken"
+        else:
+            self._rouse(lane)
+
+    def _rouse(self, lane: Lane) -> None:
+        at = self._next_wake(lane.woken_at)
+        if lane.where == "retry" and at < lane.at:
+            lane.at, lane.roused = at, True
 
     def _give_way(self, lane: Lane) -> None:
         due, lane.head = lane.head.due, Head()
         self._close(lane.queue.pop(), lane.endpoint, "superseded")
         if due is None:
             return
-        if self._was_woken(lane):
-            lane.head.due = min(due, lane.woken_at + 30.0)
+        at = self._next_wake(lane.woken_at)
+        if at > self.clock.now:
+            lane.head.due, lane.roused = min(due, at), True
         else:
             lane.woken_at = self.clock.now
 
-    def _was_woken(self, lane: Lane) -> bool:
-        return self.clock.now - lane.woken_at < 30.0
+    def _next_wake(self, last: float) -> float:
+        """When a lane may be woken again."""
+        return max(self.clock.now, last + 30.0)
 
     # --- going out --------------------------------------------------------------------
 
@@ -308,11 +317,11 @@ class FakeLanes:
 
     def _choose(self, health: Health, slots: int) -> list[Lane]:
         now = self.clock.now
+        for lane in self._of(health.name):
+            due, at = lane.head.due or 0.0, self._next_wake(lane.revived_at)
+            if lane.where == "woken" and not lane.roused and min(at, due) > now:
+                lane.where, lane.at = "retry", min(at, due)
         lanes = sorted(self._of(health.name), key=lambda lane: lane.at)
-        for lane in lanes:
-            due = lane.head.due or 0.0
-            if lane.where == "woken" and self._was_woken(lane) and due > now:
-                lane.where, lane.at = "retry", due
         fresh = [lane for lane in lanes if lane.where == "fresh"]
         recent = [lane for lane in fresh if lane.at >= now - 60][:slots]
         backlog = [lane for lane in lanes if lane.where == "retry" and lane.at <= now]
@@ -328,8 +337,10 @@ class FakeLanes:
         now, health, head = self.clock.now, self.health[lane.endpoint], lane.head
         crashes = head.claims - head.attempts
         head.token, head.claims = f"claim{next(self._numbers)}", head.claims + 1
-        if lane.where == "woken":
-            lane.woken_at = now
+        if lane.roused:
+            lane.woken_at, lane.roused = now, False
+        elif lane.where in {"retry", "woken"} and (head.due or 0.0) > now:
+            lane.revived_at = now
         lane.where, lane.at = "flight", now + health.lease
         return Delivery(
             endpoint=lane.endpoint,
@@ -422,10 +433,9 @@ class FakeLanes:
         health = self.health[lane.endpoint]
         health.away = health.away or away
         lane.head.claims -= 1
-        lane.woken_at = -inf
+        lane.woken_at = lane.revived_at = -inf
         self._put_back(lane)
-        if lane.where == "retry":
-            lane.where = "woken"
+        self._rouse(lane)
 
     def _judge(self, lane: Lane, one: Settlement, verdict: Verdict) -> None:
         delivery, head = one.delivery, lane.head
@@ -526,7 +536,7 @@ class FakeLanes:
             lane.where, lane.at = "fresh", self.clock.now
 
     def _pop(self, lane: Lane, state: State) -> None:
-        lane.head = Head()
+        lane.head, lane.roused = Head(), False
         self._close(lane.queue.pop(0), lane.endpoint, state)
         self._place(lane)
         if not lane.queue:

@@ -193,6 +193,54 @@ async def test_a_lane_is_woken_at_most_once_in_30_seconds(bench: Bench) -> None:
     assert await bench.claimed() == [first.id]
 
 
+async def test_news_that_comes_too_soon_wakes_its_lane_when_it_may_again(
+    bench: Bench,
+) -> None:
+    first = await bench.tell("u", "task.submitted")
+    await bench.fail(await bench.claim_one(), again_in=300.0)
+    await bench.tell("u", "task.started")
+    await bench.fail(await bench.claim_one(), again_in=300.0)
+    await bench.tell("u", "task.succeeded")
+
+    await bench.let_pass(29.0)
+    assert await bench.claim() == []
+    await bench.let_pass(1.5)
+    again = await bench.claim_one()
+    assert again.event.id == first.id
+    await bench.fail(again, again_in=300.0)
+    await bench.tell("u", "task.corrected")
+    assert await bench.claim() == []
+
+
+async def test_who_was_woken_by_news_a_moment_ago_still_hears_that_the_endpoint_is_back(
+    bench: Bench,
+) -> None:
+    await bench.desk.configure([endpoint()])
+    first = await bench.tell("u", "task.submitted")
+    await bench.fail(await bench.claim_one())
+    await bench.tell("u", "task.started")
+    await bench.fail(await bench.claim_one())
+    await bench.tell("v")
+    await bench.succeed(await bench.claim_one())
+
+    assert await bench.claimed() == [first.id]
+
+
+async def test_who_was_tried_a_moment_ago_as_the_endpoint_was_back_is_woken_by_news(
+    bench: Bench,
+) -> None:
+    await bench.desk.configure([endpoint()])
+    first = await bench.tell("u", "task.submitted")
+    await bench.fail(await bench.claim_one())
+    await bench.tell("v")
+    await bench.succeed(await bench.claim_one())
+    await bench.fail(await bench.claim_one())
+
+    await bench.tell("u", "task.started")
+
+    assert await bench.claimed() == [first.id]
+
+
 async def test_news_waits_no_longer_than_the_progress_whose_place_it_takes(
     bench: Bench,
 ) -> None:
@@ -261,7 +309,10 @@ async def test_recoveries_wake_a_lane_at_most_once_in_30_seconds(bench: Bench) -
         claimed = await bench.claim()
         assert [delivery.event.id for delivery in claimed] == expected
         for delivery in claimed:
-            await bench.fail(delivery)
+            await bench.fail(delivery, again_in=300.0)
+    # What came too soon is not forgotten.
+    await bench.let_pass(30.5)
+    assert await bench.claimed() == [waiting.id]
 
 
 async def test_a_woken_lane_that_is_handed_back_stays_woken(bench: Bench) -> None:

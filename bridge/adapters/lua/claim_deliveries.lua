@@ -95,22 +95,30 @@ local function choose(endpoint, slots, turn)
   return chosen
 end
 
--- Lanes that were woken lately go back to wait for their time.
+-- Lanes that were tried lately because the endpoint was back wait until they may be again.
 local function calm(endpoint, most)
   for _, lane in ipairs(redis.call('ZRANGE', P .. 'woken:' .. endpoint, 0, most - 1)) do
-    local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at', 'due')
-    if lately(head.woken_at, WAKE_EVERY, now) and number(head.due) > now then
+    local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'revived_at', 'roused', 'due')
+    if lately(head.revived_at, WAKE_EVERY, now) and not head.roused and number(head.due) > now then
       redis.call('ZREM', P .. 'woken:' .. endpoint, lane)
-      redis.call('ZADD', P .. 'retry:' .. endpoint, number(head.due), lane)
+      redis.call('ZADD', P .. 'retry:' .. endpoint,
+        math.min(number(head.due), tonumber(head.revived_at) + WAKE_EVERY), lane)
     end
   end
 end
 
 local function claim(endpoint, health, where, lane)
   redis.call('ZREM', P .. where .. endpoint, lane)
-  local mine = take(endpoint, lane, health, where == 'fresh:' or where == 'edits:')
-  if mine and where == 'woken:' then
-    redis.call('HSET', P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at', now)
+  local fresh = where == 'fresh:' or where == 'edits:'
+  local mine = take(endpoint, lane, health, fresh)
+  if not mine or fresh then return mine end
+  local key = P .. 'head:' .. endpoint .. ':' .. lane
+  local head = fields(key, 'roused', 'due')
+  if head.roused then
+    redis.call('HDEL', key, 'roused')
+    redis.call('HSET', key, 'woken_at', now)
+  elseif number(head.due) > now then
+    redis.call('HSET', key, 'revived_at', now)
   end
   return mine
 end

@@ -34,13 +34,18 @@
 --                                    events' subject, or "~<event id>" for a redelivery
 -- head:<endpoint>:<lane>     hash    of the lane's first event, once it was claimed: token,
 --                                    claims, attempts, first, due, failures, refusals, woken_at
+--                                    (tried early because of news), revived_at (because the
+--                                    endpoint was back), roused ("1" while news has moved its
+--                                    next attempt forward)
 -- fresh:<endpoint>           zset    lane -> when its head became one; never attempted
 -- edits:<endpoint>           zset    lane -> when its head, which is on its task's way, may be
 --                                    told; never attempted. They are served after all others
 -- memory:<endpoint>:<subject> hash   data (JSON, what a channel remembers of a subject), edit_at
 --                                    (when progress of it may be told again)
--- retry:<endpoint>           zset    lane -> when its head is to be tried again
--- woken:<endpoint>           zset    lane -> the same, but it may be tried at once
+-- retry:<endpoint>           zset    lane -> when its head is to be tried again: when it is due,
+--                                    or earlier
+-- woken:<endpoint>           zset    lane -> the same, but the endpoint is back, and it may be
+--                                    tried at once
 -- flight:<endpoint>          zset    lane -> when the lease of its claimed head ends
 -- suspects                   zset    "<endpoint>|<lane>" -> since when; a head that its
 --                                    worker did not survive. In none of the five above
@@ -301,18 +306,24 @@ local function place(endpoint, lane, now)
   end
 end
 
+-- Keep when a lane was last woken: that is once in a while, whichever event is its head.
+local function stamp(key, stamps, now)
+  for name, at in pairs(stamps) do
+    if lately(at, WAKE_EVERY, now) then redis.call('HSET', key, name, at) end
+  end
+end
+
 -- Remove a lane's head, whose delivery ended in a state, and let the next one come up.
 local function pop(endpoint, lane, state, retention, now)
   local list, key = P .. 'lane:' .. endpoint .. ':' .. lane, P .. 'head:' .. endpoint .. ':' .. lane
   local id = redis.call('LPOP', list)
-  local woken_at = redis.call('HGET', key, 'woken_at')
+  local stamps = fields(key, 'woken_at', 'revived_at')
   redis.call('DEL', key)
   unplace(endpoint, lane)
   close(id, endpoint, state, retention, now)
   local after = redis.call('LINDEX', list, 0)
   if not after then return end
-  -- A lane is woken once in a while, whichever event is its head.
-  if lately(woken_at, WAKE_EVERY, now) then redis.call('HSET', key, 'woken_at', woken_at) end
+  stamp(key, stamps, now)
   enter(endpoint, lane, kind_of(after), now)
 end
 
@@ -328,13 +339,18 @@ local function put_back(endpoint, lane, retention, now)
   end
 end
 
--- Let a lane that waits for its next attempt try at once, if it was not woken lately.
+-- News lets a lane that waits for its next attempt try at once; or, if news has done so
+-- lately, as soon as it may again.
 local function rouse(endpoint, lane, now)
   local due = redis.call('ZSCORE', P .. 'retry:' .. endpoint, lane)
   if not due then return end
-  if lately(redis.call('HGET', P .. 'head:' .. endpoint .. ':' .. lane, 'woken_at'), WAKE_EVERY, now) then return end
-  redis.call('ZREM', P .. 'retry:' .. endpoint, lane)
-  redis.call('ZADD', P .. 'woken:' .. endpoint, due, lane)
+  local key = P .. 'head:' .. endpoint .. ':' .. lane
+  local woken_at = redis.call('HGET', key, 'woken_at')
+  local at = lately(woken_at, WAKE_EVERY, now) and tonumber(woken_at) + WAKE_EVERY or now
+  if at < tonumber(due) then
+    redis.call('ZADD', P .. 'retry:' .. endpoint, at, lane)
+    redis.call('HSET', key, 'roused', 1)
+  end
 end
 
 -- Remove what is on its way, is all there is in a lane, and is not in flight. If it was
@@ -343,18 +359,18 @@ end
 -- Returns whether the news has to wait.
 local function give_way(endpoint, lane, retention, now)
   local key = P .. 'head:' .. endpoint .. ':' .. lane
-  local head = fields(key, 'due', 'woken_at')
+  local head = fields(key, 'due', 'woken_at', 'revived_at')
   local id = redis.call('LPOP', P .. 'lane:' .. endpoint .. ':' .. lane)
   redis.call('DEL', key)
   unplace(endpoint, lane)
   close(id, endpoint, 'superseded', retention, now)
+  stamp(key, {woken_at = head.woken_at, revived_at = head.revived_at}, now)
+  if not head.due then return false end
   if not lately(head.woken_at, WAKE_EVERY, now) then
-    if head.due then redis.call('HSET', key, 'woken_at', now) end
+    redis.call('HSET', key, 'woken_at', now)
     return false
   end
-  redis.call('HSET', key, 'woken_at', head.woken_at)
-  if not head.due then return false end
-  redis.call('HSET', key, 'due', math.min(number(head.due), tonumber(head.woken_at) + WAKE_EVERY))
+  redis.call('HSET', key, 'due', math.min(number(head.due), tonumber(head.woken_at) + WAKE_EVERY), 'roused', 1)
   return true
 end
 

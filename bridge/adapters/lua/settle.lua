@@ -105,7 +105,7 @@ local function settle(item)
 
   if item.fate == 'returned' then
     redis.call('HINCRBY', key, 'claims', -1)
-    redis.call('HDEL', key, 'token', 'woken_at')
+    redis.call('HDEL', key, 'token', 'woken_at', 'revived_at')
     if item.away then redis.call('HSET', P .. 'health:' .. endpoint, 'away', 1) end
     put_back(endpoint, lane, given.retention, now)
     -- It may have been woken, and still is: nothing was sent.
