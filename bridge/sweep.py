@@ -2,8 +2,9 @@
 The sweep: what nobody else would notice. It runs every few seconds and does a bounded
 piece of work each time.
 
-Deliveries die here by age: what was held, or could not be reached, for longer than
-`retention`; and what waits for an endpoint that no worker has had configured for an hour.
+Deliveries die here by age: what a paused or disabled endpoint holds for longer than
+`retention`; what could not be delivered for longer than that and than any endpoint's
+schedule; and what waits for an endpoint that no worker has had configured for an hour.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.notices import death_notice, tellings
@@ -43,8 +45,13 @@ class Desk(Protocol):
     async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
         """List open deliveries of events older than a time."""
 
-    async def open_at(self, endpoint: str, most: int) -> Sequence[Waiting]:
-        """List deliveries that wait at an endpoint."""
+    async def open_at(
+        self, endpoint: str, most: int, *, before: float | None = None
+    ) -> Sequence[Waiting]:
+        """List deliveries that wait at an endpoint, or those older than a time."""
+
+    async def holding(self) -> Sequence[str]:
+        """Name the endpoints that are paused or disabled."""
 
     async def bury(
         self,
@@ -76,8 +83,13 @@ async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) 
     share = await desk.watch_memory()
     if share is not None and share >= NEARLY_FULL:
         log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
-    old = await desk.open_before(now - retention, AT_ONCE)
-    await _bury(desk, old, f"held longer than {retention:g} s", endpoints, now)
+    for name in await desk.holding():
+        held = await desk.open_at(name, AT_ONCE, before=now - retention)
+        await _bury(desk, held, f"held longer than {retention:g} s", endpoints, now)
+    longest = max((_lifetime(one) for one in endpoints), default=0.0)
+    limit = max(retention, longest)
+    old = await desk.open_before(now - limit, AT_ONCE)
+    await _bury(desk, old, f"not delivered within {limit:g} s", endpoints, now)
     for name in await desk.unconfigured(now - GONE_AFTER):
         waiting = await desk.open_at(name, AT_ONCE)
         await _bury(desk, waiting[:AT_ONCE], "endpoint removed", endpoints, now)
@@ -86,6 +98,11 @@ async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) 
     for _ in range(STEPS):
         if await desk.tidy(AT_ONCE) < AT_ONCE:
             break
+
+
+def _lifetime(endpoint: Endpoint) -> float:
+    """Seconds that a delivery may take: its schedule, and as much patience as is asked for."""
+    return lifetime(endpoint.delays) + MAX_RETRY_AFTER
 
 
 async def _bury(

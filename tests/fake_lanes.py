@@ -166,7 +166,7 @@ class FakeLanes:
         for one in endpoints:
             health = self.endpoint(one.name)
             if health.url not in {None, one.url}:
-                health.disabled, health.reason = False, None
+                health.paused, health.disabled, health.reason = False, False, None
                 health.faults = health.opens = 0
                 health.open_until = health.trial_until = health.hold_until = 0.0
                 changed.append(one.name)

@@ -352,8 +352,20 @@ class FakeStore:
         ids = [kept.event.id for kept in old if kept.closed_at is None][:most]
         return [one for one in self._open() if one.event.id in ids]
 
-    async def open_at(self, endpoint: str, most: int) -> Sequence[Waiting]:
-        return [one for one in self._open() if one.endpoint == endpoint][:most]
+    async def open_at(
+        self, endpoint: str, most: int, *, before: float | None = None
+    ) -> Sequence[Waiting]:
+        return [
+            one
+            for one in self._open()
+            if one.endpoint == endpoint
+            and (before is None or self.lanes.kept[one.event.id].since <= before)
+        ][:most]
+
+    async def holding(self) -> Sequence[str]:
+        self._now()
+        endpoints = self.lanes.health.values()
+        return [one.name for one in endpoints if one.paused or one.disabled]
 
     def _open(self) -> list[Waiting]:
         self._now()

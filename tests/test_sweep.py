@@ -51,6 +51,39 @@ async def test_what_was_held_longer_than_retention_is_dead() -> None:
     assert await bench.state(new) == "held"
 
 
+async def test_what_was_held_dies_beside_many_that_are_only_waiting() -> None:
+    bench = fake_bench()
+    both = [endpoint("a"), endpoint("b", delays=(10 * RETENTION,))]
+    await run(bench, both)
+    for number in range(300):
+        await bench.tell(f"w{number}", to=("b",))
+    await bench.desk.switch("a", "pause")
+    held = await bench.tell("u")
+    await bench.let_pass(RETENTION + 1.0)
+    await run(bench, both)
+
+    assert await bench.state(held) == "dead"
+
+
+async def test_what_waits_for_its_next_attempt_is_not_held() -> None:
+    """A schedule may be longer than what is over is kept."""
+    bench = fake_bench()
+    patient = endpoint(delays=(2 * RETENTION,))
+    await run(bench, [patient])
+    event = await bench.tell("u")
+    await bench.fail(await bench.claim_one(), again_in=2 * RETENTION)
+    await bench.let_pass(2 * RETENTION - 1.0)
+    await run(bench, [patient])
+    assert await bench.state(event) == "pending"
+
+    # A day of Retry-After is granted beyond the schedule, and a tenth of its last delay.
+    await bench.let_pass(0.2 * RETENTION + 86400.0 + 2.0)
+    await run(bench, [patient])
+
+    assert await bench.state(event) == "dead"
+    assert "not delivered within" in (await reason(bench, event) or "")
+
+
 async def test_deliveries_of_an_endpoint_that_is_gone_for_an_hour_are_dead() -> None:
     bench = fake_bench()
     await run(bench, [endpoint("a"), endpoint("b")])

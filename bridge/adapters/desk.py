@@ -16,6 +16,8 @@ from bridge.ports import NEARLY_FULL, Telling, Waiting
 
 #: Seconds beyond an endpoint's timeout after which a claimed delivery is up for others.
 LEASE_MARGIN = 10.0
+#: Lanes that are looked into, at most, for each old delivery that is asked for.
+LANES_FOR_ONE = 10
 
 
 class Desk:
@@ -117,22 +119,50 @@ class Desk:
             )
             return [one for event_id in ids for one in await self._open(event_id)]
 
-    async def open_at(self, endpoint: str, most: int) -> Sequence[Waiting]:
-        """List `most` deliveries that are open at an endpoint, or all if there are fewer."""
+    async def open_at(
+        self, endpoint: str, most: int, *, before: float | None = None
+    ) -> Sequence[Waiting]:
+        """
+        List `most` deliveries that are open at an endpoint, or all if there are fewer.
+
+        Args:
+            endpoint: Its name.
+
+            most: How many.
+
+            before: Only those of events that are as old as this time, or were asked to be
+                sent again by then. They are looked for in as many lanes as one call may.
+        """
         found: list[Waiting] = []
+        lanes = most if before is None else most * LANES_FOR_ONE
         with store_errors():
-            async for lane in self._lanes(endpoint, most):
+            async for lane in self._lanes(endpoint, lanes):
                 key = f"{self._prefix}lane:{endpoint}:{lane}"
                 ids = await self._client.lrange(key, 0, most - len(found) - 1)
                 pipe = self._client.pipeline(transaction=False)
                 for event_id in ids:
+                    pipe.zscore(f"{self._prefix}open", event_id)
                     pipe.hgetall(f"{self._prefix}event:{event_id}")
-                for event_id, row in zip(ids, await pipe.execute(), strict=True):
-                    event = codec.read_event(event_id, row)
-                    found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
+                answers = await pipe.execute()
+                rows = zip(ids, answers[::2], answers[1::2], strict=True)
+                for event_id, since, row in rows:
+                    if before is None or float(since or 0.0) <= before:
+                        event = codec.read_event(event_id, row)
+                        found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
                 if len(found) >= most:
                     break
         return found
+
+    async def holding(self) -> Sequence[str]:
+        """Name the endpoints that are paused or disabled."""
+        with store_errors():
+            names = await self._client.zrange(f"{self._prefix}endpoints", 0, -1)
+            held = []
+            for name in names:
+                key = f"{self._prefix}health:{name}"
+                if any(await self._client.hmget(key, ["paused", "disabled"])):
+                    held.append(name)
+        return held
 
     async def _lanes(self, endpoint: str, most: int) -> AsyncIterator[str]:
         """Name lanes of an endpoint that are not empty, wherever their heads wait."""

@@ -65,6 +65,11 @@ def next_attempt_at(
     return None
 
 
+def lifetime(delays: tuple[float, ...]) -> float:
+    """Say within how many seconds of the first attempt the last scheduled one is made."""
+    return sum(delays) + (delays[-1] * JITTER if delays else 0.0)
+
+
 def poll_backoff(failures: int, *, interval: float, refused: bool) -> float:
     """
     Say how many seconds to leave an upstream alone that gave no valid answer.

@@ -200,16 +200,17 @@ def judge(
         return replace(again, due=ended, hold=0.0, disable=True)
     if meaning is Meaning.HOPELESS:
         return _dead(_words(attempt), tried)
-    over = attempt.started > first + sum(delays)
-    if wait and not (over and tried.failures):
-        return again
     failed = replace(
         tried,
         failures=tried.failures + 1,
         refusals=tried.refusals + (meaning is Meaning.REFUSED),
     )
     if failed.refusals >= MAX_REFUSALS:
-        return _dead(f"refused {failed.refusals} times ({_words(attempt)})", failed)
+        why = f"refused {failed.refusals} times ({_words(attempt)})"
+        return replace(_dead(why, failed), hold=wait)
+    over = attempt.started > first + sum(delays)
+    if wait and not (over and tried.failures):
+        return replace(again, refusals=failed.refusals)
     due = next_attempt_at(
         delays, first=first, started=attempt.started, due=tried.due, roll=roll
     )

@@ -148,7 +148,9 @@ async def test_whatever_waits_can_be_found_and_given_up(
     if where in {"retry", "woken"}:
         await bench.fail(await bench.claim_one())
     if where == "woken":
-        await bench.tell("u", "task.started")
+        await bench.desk.configure([endpoint()])
+        await bench.tell("v")
+        await bench.succeed(await bench.claim_one())
     if where in {"suspect", "lease over"}:
         await bench.claim_one()
         await bench.let_pass(60.0)
@@ -169,6 +171,30 @@ async def test_no_more_are_listed_than_asked_for(bench: Bench) -> None:
 
     assert len(await bench.desk.open_at("a", 4)) == 4
     assert await bench.desk.open_at("b", 4) == []
+
+
+async def test_only_those_that_are_old_are_listed_when_asked_for(bench: Bench) -> None:
+    old = await bench.tell("u", "task.submitted")
+    await bench.let_pass(10.0)
+    await bench.tell("u", "task.started")
+    await bench.tell("v")
+    now = await bench.desk.clock()
+
+    found = await bench.desk.open_at("a", 100, before=now - 5.0)
+
+    assert [one.event.id for one in found] == [old.id]
+
+
+async def test_who_is_paused_or_disabled_holds_what_it_has(bench: Bench) -> None:
+    await bench.desk.configure([endpoint(name) for name in "abc"])
+    await bench.desk.switch("b", "pause")
+    await bench.tell("u", to=("c",))
+    await bench.disable(await bench.claim_one())
+    assert set(await bench.desk.holding()) == {"b", "c"}
+
+    await bench.desk.switch("b", "resume")
+
+    assert set(await bench.desk.holding()) == {"c"}
 
 
 async def test_an_endpoint_is_gone_when_nobody_has_had_it_configured_for_long(

@@ -338,15 +338,18 @@ async def test_a_changed_url_forgets_breaker_and_retry_after(bench: Bench) -> No
     assert await bench.claim() != []
 
 
-async def test_a_changed_url_does_not_resume_what_a_person_paused(
+async def test_a_changed_url_resumes_an_endpoint_that_was_paused(
     bench: Bench,
 ) -> None:
     await bench.desk.configure([endpoint(url="http://old/")])
-    await bench.tell("u")
+    event = await bench.tell("u")
     await bench.desk.switch("a", "pause")
+    await bench.desk.configure([endpoint(url="http://old/")])
+    assert await bench.claim() == []
+
     await bench.desk.configure([endpoint(url="http://new/")])
 
-    assert await bench.claim() == []
+    assert await bench.claimed() == [event.id]
 
 
 async def test_the_recovery_of_a_disabled_endpoint_is_told_with_its_first_success(

@@ -100,7 +100,7 @@ def test_gone_disables_the_endpoint_at_once_and_keeps_the_delivery() -> None:
     assert "410" in said.reason
 
 
-@pytest.mark.parametrize("status", [429, 503, 500, 404, 400])
+@pytest.mark.parametrize("status", [429, 503, 500, 404])
 @pytest.mark.parametrize(("asked", "granted"), [(7, 7), (1e9, 86400)])
 def test_retry_after_holds_the_endpoint_and_uses_up_no_attempt(
     status: int, asked: float, granted: float
@@ -113,6 +113,17 @@ def test_retry_after_holds_the_endpoint_and_uses_up_no_attempt(
         NOW + 0.5 + granted,
     )
     assert (said.failures, said.refusals) == (SECOND.failures, SECOND.refusals)
+
+
+def test_an_event_that_is_refused_with_a_retry_after_is_dead_after_three_times_too() -> (
+    None
+):
+    first = verdict(attempt(400, retry_after=7))
+    third = verdict(attempt(400, retry_after=7), replace(SECOND, refusals=2))
+
+    assert (first.fate, first.failures) == (Fate.RETRY, SECOND.failures)
+    assert (first.refusals, first.hold) == (SECOND.refusals + 1, 7)
+    assert (third.fate, third.hold) == (Fate.DEAD, 7)
 
 
 def test_retry_after_does_not_bring_an_attempt_forward() -> None:

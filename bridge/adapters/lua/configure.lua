@@ -5,8 +5,8 @@
 -- ARGV[1]           JSON [{name, kind, concurrency, rate, burst, lease, edits, fingerprint}]
 -- Returns           the names whose URL is another than before
 --
--- A changed URL is a new receiver: what was held against the old one is forgotten. That
--- it was disabled is still remembered, so that its recovery is told.
+-- A changed URL is a new receiver: what was held against the old one is forgotten, a pause
+-- included. That it was disabled is still remembered, so that its recovery is told.
 
 local now = clock()
 local changed = {}
@@ -16,7 +16,7 @@ for _, endpoint in ipairs(cjson.decode(ARGV[1])) do
   redis.call('HSET', key, 'kind', endpoint.kind, 'concurrency', endpoint.concurrency, 'rate', endpoint.rate,
     'burst', endpoint.burst, 'lease', endpoint.lease, 'edits', endpoint.edits, 'fingerprint', endpoint.fingerprint)
   if before and before ~= endpoint.fingerprint then
-    redis.call('HDEL', key, 'disabled', 'disabled_at', 'reason', 'faults', 'opens', 'open_until', 'trial',
+    redis.call('HDEL', key, 'paused', 'disabled', 'disabled_at', 'reason', 'faults', 'opens', 'open_until', 'trial',
       'trial_until', 'hold_until')
     changed[#changed + 1] = endpoint.name
   end
