@@ -5,7 +5,7 @@ Errors: what a person can do something about.
     ├── Misconfigured       ours to fix: a setting or an argument              exit 2
     ├── StoreUnavailable    the store is away; it is worth trying again        exit 1
     ├── StoreRefused        the store is there, but must not be used as it is  exit 2
-    ├── NotFound            there is no such task, event or endpoint           exit 1
+    ├── NotFound            there is no such task or event                     exit 1
     └── Ambiguous           the id is known at several upstreams               exit 2
 
 What a receiver or an upstream does wrong is not an exception here: it is a value (an
@@ -59,7 +59,7 @@ class StoreRefused(BridgeError):
 
 
 class NotFound(BridgeError):
-    """There is no such task, event or endpoint; `mjbridge tasks` lists what is known."""
+    """There is no such task or event; `mjbridge tasks` lists what is known."""
 
 
 class Ambiguous(BridgeError):

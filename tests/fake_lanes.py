@@ -178,7 +178,7 @@ class FakeLanes:
 
     def redeliver(
         self, event_id: str, endpoint: str, *, dead_only: bool
-    ) -> Literal["queued", "open", "unknown", "skipped"]:
+    ) -> Literal["queued", "open", "recent", "unknown", "skipped"]:
         kept = self.find(event_id)
         if kept is None or endpoint not in kept.states:
             return "unknown"
@@ -186,7 +186,7 @@ class FakeLanes:
             return "open"
         asked = kept.again.get(endpoint, -inf)
         if kept.states[endpoint] == "delivered" and self.clock.now - asked < 30:
-            return "open"
+            return "recent"
         if dead_only and kept.states[endpoint] != "dead":
             return "skipped"
         kept.states[endpoint] = "pending"

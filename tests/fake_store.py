@@ -327,7 +327,7 @@ class FakeStore:
 
     async def redeliver(
         self, event_id: str, endpoint: str, *, dead_only: bool = False
-    ) -> tuple[Literal["queued", "open", "unknown", "skipped"], bool]:
+    ) -> tuple[Literal["queued", "open", "recent", "unknown", "skipped"], bool]:
         self._now()
         outcome = self.lanes.redeliver(event_id, endpoint, dead_only=dead_only)
         return outcome, outcome == "queued" and self.lanes.wake("deliver")

@@ -68,7 +68,7 @@ class Desk:
 
     async def redeliver(
         self, event_id: str, endpoint: str, *, dead_only: bool = False
-    ) -> tuple[Literal["queued", "open", "unknown", "skipped"], bool]:
+    ) -> tuple[Literal["queued", "open", "recent", "unknown", "skipped"], bool]:
         """Send an event again; say what became of the wish, and whether to wake."""
         wake, outcome = await self._scripts.run(
             "redeliver", [event_id, endpoint, int(dead_only)]

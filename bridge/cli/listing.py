@@ -38,9 +38,10 @@ def tasks(
     as_json: Json = False,
 ) -> None:
     """List tasks, the newest first."""
-    from bridge.cli.office import in_office
+    from bridge.cli.office import check_upstream, in_office
 
     async def work(office: Office) -> None:
+        await check_upstream(office, upstream)
         most = limit
         if most is None and stdout().is_terminal and not as_json:
             most = options.SCREENFUL

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +17,9 @@ from bridge import logs
 from bridge.adapters.ledger import TaskRow
 from bridge.adapters.runfile import read_run_file
 from bridge.cli.output import say
-from bridge.errors import Ambiguous, NotFound, StoreUnavailable
+from bridge.errors import Ambiguous, Misconfigured, NotFound, StoreUnavailable
 from bridge.settings import Settings, load_settings
-from bridge.wiring import Office
+from bridge.wiring import Office, checked
 
 Result = TypeVar("Result")
 
@@ -118,10 +118,14 @@ async def find_task(office: Office, task_id: str, upstream: str | None) -> TaskR
     Find the one task that an id means.
 
     Raises:
+        Misconfigured: It is no id, or there is no such upstream.
+
         NotFound: None is known by it.
 
         Ambiguous: Several upstreams know it, and none was named.
     """
+    [task_id] = checked([task_id])
+    await check_upstream(office, upstream)
     ledger = office.ledger
     names: Sequence[str] = [upstream] if upstream else list(office.settings.upstreams)
     rows = await ledger.find(task_id, names)
@@ -140,19 +144,35 @@ async def find_task(office: Office, task_id: str, upstream: str | None) -> TaskR
     return rows[0]
 
 
-async def check_endpoint(office: Office, name: str) -> None:
+async def check_upstream(office: Office, name: str | None) -> None:
     """
-    Make sure that there is such an endpoint, configured or once heard of.
+    Make sure that there is such an upstream, configured or once heard of, if one is named.
 
     Raises:
-        NotFound: There is none.
+        Misconfigured: There is none.
     """
-    if name in office.settings.endpoints:
-        return
-    heard_of = [row.name for row in await office.ledger.endpoints(0.0)]
-    if name not in heard_of:
-        known = (
-            ", ".join(dict.fromkeys([*office.settings.endpoints, *heard_of])) or "none"
+    if name is not None and name not in office.settings.upstreams:
+        _check(
+            "upstream", name, office.settings.upstreams, await office.ledger.upstreams()
         )
-        msg = f"there is no endpoint {name!r}; there are: {known}"
-        raise NotFound(msg)
+
+
+async def check_endpoint(office: Office, name: str | None) -> None:
+    """
+    Make sure that there is such an endpoint, configured or once heard of, if one is named.
+
+    Raises:
+        Misconfigured: There is none.
+    """
+    if name is not None and name not in office.settings.endpoints:
+        heard_of = [row.name for row in await office.ledger.endpoints(0.0)]
+        _check("endpoint", name, office.settings.endpoints, heard_of)
+
+
+def _check(
+    what: str, name: str, configured: Iterable[str], heard_of: Iterable[str]
+) -> None:
+    if name not in heard_of:
+        known = ", ".join(dict.fromkeys([*configured, *heard_of])) or "none"
+        msg = f"there is no {what} {name!r}; there are: {known}"
+        raise Misconfigured(msg)

@@ -115,6 +115,7 @@ def _summary(outcomes: Counter[str]) -> str:
     told = {
         "queued": "queued again",
         "open": "still on the way",
+        "recent": "sent again a moment ago",
         "skipped": "not dead, left alone",
         "unknown": "no longer kept",
     }

@@ -9,7 +9,7 @@ from bridge.channels.conversation import Occasion, Outcome, rehearse
 from bridge.channels.request import Request
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
-from bridge.errors import NotFound
+from bridge.errors import Misconfigured
 from bridge.settings import EndpointSettings
 
 
@@ -18,11 +18,11 @@ def configured(name: str, endpoints: Mapping[str, EndpointSettings]) -> Endpoint
     Return a configured endpoint in the words of the core.
 
     Raises:
-        NotFound: It is not configured.
+        Misconfigured: It is not.
     """
     if name not in endpoints:
         msg = f"there is no endpoint {name!r}; configured: {', '.join(endpoints) or 'none'}"
-        raise NotFound(msg)
+        raise Misconfigured(msg)
     return endpoints[name].to_endpoint(name)
 
 

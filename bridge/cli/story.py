@@ -12,7 +12,7 @@ from bridge.cli.listing import status_cell, task_json
 from bridge.cli.options import Json, Upstream
 from bridge.cli.output import STATE_STYLES, Column, emit, line, table, text
 from bridge.cli.words import ago, clock, span
-from bridge.core.event import iso
+from bridge.core.event import iso, snapshot_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -45,7 +45,7 @@ def show(
         row = await find_task(office, task_id, upstream)
         story = await office.ledger.story(str(row.key))
         if as_json:
-            emit({**task_json(row), "events": [event_json(one) for one in story]})
+            emit(_task_json(row, story))
         else:
             _show_task(row, story, now)
 
@@ -55,17 +55,40 @@ def show(
 # --- as JSON --------------------------------------------------------------------------
 
 
+def _task_json(row: TaskRow, story: Sequence[EventRow]) -> dict[str, Any]:
+    """Say a task and its story: what it is, what was told of it, to whom, and how often."""
+    return {
+        **task_json(row),
+        "snapshot": snapshot_json(row.snapshot) if row.snapshot else None,
+        "events": [event_json(one) for one in story],
+        "deliveries": [
+            {"event": one.event.id, "type": one.event.type, **delivery}
+            for one in story
+            for delivery in _deliveries_json(one)
+        ],
+        "attempts": [
+            {"event": one.event.id, "type": one.event.type, **_attempt_json(attempt)}
+            for one in story
+            for attempt in one.attempts
+        ],
+    }
+
+
 def event_json(row: EventRow) -> dict[str, Any]:
     """Say an event, its deliveries and its attempts as JSON."""
     return {
         "event": row.event.id,
         **json.loads(row.event.body),
-        "deliveries": [
-            {"endpoint": one.endpoint, "state": one.state, "reason": one.reason}
-            for one in row.deliveries
-        ],
+        "deliveries": _deliveries_json(row),
         "attempts": [_attempt_json(attempt) for attempt in row.attempts],
     }
+
+
+def _deliveries_json(row: EventRow) -> list[dict[str, Any]]:
+    return [
+        {"endpoint": one.endpoint, "state": one.state, "reason": one.reason}
+        for one in row.deliveries
+    ]
 
 
 def _attempt_json(attempt: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import TypeAlias
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.image import expires_at, stable
-from bridge.core.task import TaskKey
+from bridge.core.task import TaskKey, TaskSnapshot
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -170,12 +170,17 @@ def _body(kind: str, at: float, data: dict[str, Json]) -> str:
 
 
 def _told(change: Change) -> dict[str, Json]:
-    after = change.after
+    told = snapshot_json(change.after)
+    action, status = told.pop("action"), told.pop("status")
+    return {"action": action, "status": status, "previousStatus": change.before, **told}
+
+
+def snapshot_json(after: TaskSnapshot) -> dict[str, Json]:
+    """Say a snapshot in the spelling of events: only what may leave."""
     expiry = expires_at(after.image_url)
     return {
         "action": after.action,
         "status": after.status,
-        "previousStatus": change.before,
         "progress": after.progress,
         "prompt": after.prompt,
         "promptEn": after.prompt_en,

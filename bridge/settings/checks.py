@@ -45,10 +45,23 @@ def _unknown_settings(values: Table) -> Iterator[Problem]:
     for kind in schema.TABLES:
         for name, table in _tables(values, kind).items():
             known = schema.names_at((kind, name))
+            fitting = (
+                [one for one in known if _fits(one, table)]
+                if kind == "endpoints"
+                else known
+            )
             for key in table.keys() - known:
                 yield Problem(
-                    path=(kind, name, key), text=_misplaced(key) or unknown(key, known)
+                    path=(kind, name, key),
+                    text=_misplaced(key) or unknown(key, fitting),
                 )
+
+
+def _fits(setting: str, table: Table) -> bool:
+    """Whether a setting is one that an endpoint's kind has, so that it is worth a hint."""
+    kind = _kind(table)
+    kinds = BELONGS_TO.get(setting.removesuffix(schema.FILE_SUFFIX))
+    return not kind or kinds is None or kind in kinds
 
 
 def _one_underscore(key: str) -> str:

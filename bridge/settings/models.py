@@ -45,6 +45,7 @@ from bridge.settings.addresses import (
 )
 from bridge.settings.credentials import Auth, Credential, Headers, SigningSecret
 from bridge.settings.fields import (
+    LONGEST,
     EndpointName,
     EventGlob,
     Identifier,
@@ -146,7 +147,7 @@ class EndpointSettings(BaseModel):
     ] = Field(default_factory=dict)
 
     progress: Annotated[Literal["off", "edit"], BeforeValidator(lower)] = "off"
-    min_interval: Seconds = 5.0
+    min_interval: Annotated[Number, Field(ge=0, le=LONGEST)] = 5.0
     final: Annotated[Literal["replace", "edit", "reply"], BeforeValidator(lower)] = (
         "replace"
     )

@@ -116,7 +116,7 @@ def choose_upstream(settings: Settings, name: str | None) -> str:
 
 def checked(ids: Sequence[object]) -> list[str]:
     """
-    Return ids, each once, in their order.
+    Return ids, each once, in their order, without white space around them.
 
     Raises:
         Misconfigured: Some are not ids; all reasons are told.
@@ -124,6 +124,7 @@ def checked(ids: Sequence[object]) -> list[str]:
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Sequence):
         msg = "task ids come as a list, also a single one"
         raise Misconfigured(msg)
+    ids = [value.strip() if isinstance(value, str) else value for value in ids]
     wrong = [(value, why) for value in ids if (why := why_not_an_id(value)) is not None]
     if wrong:
         told = "; ".join(f"{str(value)[:40]!r}: {why}" for value, why in wrong[:5])

@@ -172,12 +172,41 @@ def test_a_worker_waits_for_its_store_and_says_so(shell: Shell) -> None:
 def test_what_was_never_configured_or_tracked_is_not_found(office: Shell) -> None:
     for args in (
         ["show", "404"],
-        ["endpoints", "pause", "nobody"],
         ["redeliver", "evt_404"],
     ):
         ran = office.run(*args)
         assert args[-1] in complaint(ran)
         assert ran.code == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["endpoints", "pause", "nobody"],
+        ["endpoints", "test", "nobody"],
+        ["preview", "task.succeeded", "--endpoint", "nobody"],
+        ["deliveries", "--endpoint", "nobody"],
+        ["deliveries", "drop", "--endpoint", "nobody"],
+        ["redeliver", "--since", "2h", "--endpoint", "nobody"],
+        ["tasks", "--upstream", "nobody"],
+        ["show", "404", "--upstream", "nobody"],
+        ["untrack", "404", "--upstream", "nobody"],
+        ["track", "404", "--upstream", "nobody"],
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_was_given_to_nothing_is_wrong_usage(
+    office: Shell, args: list[str]
+) -> None:
+    ran = office.run(*args)
+
+    assert "'nobody'" in complaint(ran)
+    assert ran.code == 2
+
+
+def test_ids_may_have_white_space_around_them(office: Shell) -> None:
+    assert office.run("track", " 77 ").out == "tracked 77\n"
+    assert office.run("show", "77 ", "--json").rows[0]["id"] == "77"
 
 
 def test_check_says_what_is_wrong_and_how_to_mend_it(shell: Shell) -> None:

@@ -54,7 +54,7 @@ class Desk(SweepsDesk, Protocol):
 
     async def redeliver(
         self, event_id: str, endpoint: str, *, dead_only: bool = False
-    ) -> tuple[Literal["queued", "open", "unknown", "skipped"], bool]: ...
+    ) -> tuple[Literal["queued", "open", "recent", "unknown", "skipped"], bool]: ...
 
 
 class Ledger(Protocol):

@@ -3,10 +3,11 @@
 -- Reads and writes  event:<id>, lane:<endpoint>:~<id>, fresh:<endpoint>, health:<endpoint>,
 --                   open, closed, endpoints, ready, wake:deliver
 -- ARGV              event id, endpoint, at ('1' only if it is dead there)
--- Returns           {wake a deliverer?, queued | open | unknown | skipped}
+-- Returns           {wake a deliverer?, queued | open | recent | unknown | skipped}
 --
 -- unknown: the event is not kept any more, or was never for this endpoint. open: it is on
--- its way already, or was asked for and delivered a moment ago: who asks twice gets one.
+-- its way already. recent: it was asked for and delivered a moment ago. Who asks twice gets
+-- one.
 
 local id, endpoint, dead_only = ARGV[1], ARGV[2], ARGV[3] == '1'
 local now = clock()
@@ -15,7 +16,7 @@ local state = redis.call('HGET', key, 'to:' .. endpoint)
 if not state then return {0, 'unknown'} end
 if state == 'pending' then return {0, 'open'} end
 if state == 'delivered' and lately(redis.call('HGET', key, 'again:' .. endpoint), ASKED_TWICE, now) then
-  return {0, 'open'}
+  return {0, 'recent'}
 end
 if dead_only and state ~= 'dead' then return {0, 'skipped'} end
 
