@@ -510,7 +510,7 @@ class FakeLanes:
             half_open = health.opens > 0 and now >= health.open_until
             if half_open or (health.faults >= 10 and health.opens == 0):
                 health.opens += 1
-                health.open_until = now + min(300.0, 30.0 * 2 ** (health.opens - 1))
+                health.open_until = now + min(300.0, 5.0 * 2 ** (health.opens - 1))
         elif attempt.status is not None:
             health.faults = health.opens = 0
             health.open_until = 0.0

@@ -88,7 +88,7 @@ local FRESH_FOR = 60
 local WAKE_EVERY = 30
 -- Faults in a row that open the breaker; how long it stays open at first and at most.
 local FAULTS_TO_OPEN = 10
-local OPEN_FOR, OPEN_AT_MOST = 30, 300
+local OPEN_FOR, OPEN_AT_MOST = 5, 300
 -- Seconds of average latency from which an endpoint counts as slow.
 local SLOW = 1
 -- Attempts in flight at an endpoint that has never ended one.
