@@ -9,7 +9,8 @@ schedule; and what waits for an endpoint that no worker has had configured for a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -22,8 +23,11 @@ from bridge.ports import NEARLY_FULL, Telling, Waiting
 
 log = structlog.get_logger(__name__)
 
-#: Deliveries that one sweep gives up at most, and things that are forgotten in one step.
+#: Deliveries that are given up in one step, and things that are forgotten.
 AT_ONCE = 200
+#: Steps in which one sweep gives up deliveries of one kind: an endpoint that is held may
+#: collect hundreds a second, and must not outgrow the store.
+BURIALS = 20
 #: Steps in which one sweep forgets: as many as a busy deployment can need.
 STEPS = 100
 #: Seconds without a worker that has an endpoint configured, after which it is gone.
@@ -64,8 +68,8 @@ class Desk(Protocol):
     async def unconfigured(self, since: float) -> Sequence[str]:
         """Name the endpoints that no worker has had configured since a time."""
 
-    async def forget_endpoint(self, name: str) -> None:
-        """Remove what is left of an endpoint."""
+    async def forget_endpoint(self, name: str, since: float) -> bool:
+        """Forget an endpoint not configured since a time, unless something waits for it."""
 
     async def tidy(self, most: int) -> int:
         """Forget what was kept for `retention`."""
@@ -83,21 +87,33 @@ async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) 
     share = await desk.watch_memory()
     if share is not None and share >= NEARLY_FULL:
         log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
-    for name in await desk.holding():
-        held = await desk.open_at(name, AT_ONCE, before=now - retention)
-        await _bury(desk, held, f"held longer than {retention:g} s", endpoints, now)
-    longest = max((_lifetime(one) for one in endpoints), default=0.0)
-    limit = max(retention, longest)
-    old = await desk.open_before(now - limit, AT_ONCE)
-    await _bury(desk, old, f"not delivered within {limit:g} s", endpoints, now)
-    for name in await desk.unconfigured(now - GONE_AFTER):
-        waiting = await desk.open_at(name, AT_ONCE)
-        await _bury(desk, waiting[:AT_ONCE], "endpoint removed", endpoints, now)
-        if not waiting:
-            await desk.forget_endpoint(name)
+    await _give_up_what_is_old(desk, endpoints, retention, now)
+    await _forget_who_is_gone(desk, endpoints, now)
     for _ in range(STEPS):
         if await desk.tidy(AT_ONCE) < AT_ONCE:
             break
+
+
+async def _give_up_what_is_old(
+    desk: Desk, endpoints: Sequence[Endpoint], retention: float, now: float
+) -> None:
+    for name in await desk.holding():
+        held = partial(desk.open_at, name, AT_ONCE, before=now - retention)
+        await _give_up(desk, held, f"held longer than {retention:g} s", endpoints, now)
+    longest = max((_lifetime(one) for one in endpoints), default=0.0)
+    limit = max(retention, longest)
+    old = partial(desk.open_before, now - limit, AT_ONCE)
+    await _give_up(desk, old, f"not delivered within {limit:g} s", endpoints, now)
+
+
+async def _forget_who_is_gone(
+    desk: Desk, endpoints: Sequence[Endpoint], now: float
+) -> None:
+    since = now - GONE_AFTER
+    for name in await desk.unconfigured(since):
+        waiting = partial(desk.open_at, name, AT_ONCE)
+        await _give_up(desk, waiting, "endpoint removed", endpoints, now)
+        await desk.forget_endpoint(name, since)
 
 
 def _lifetime(endpoint: Endpoint) -> float:
@@ -105,20 +121,26 @@ def _lifetime(endpoint: Endpoint) -> float:
     return lifetime(endpoint.delays) + MAX_RETRY_AFTER
 
 
-async def _bury(
+async def _give_up(
     desk: Desk,
-    waiting: Sequence[Waiting],
+    find: Callable[[], Awaitable[Sequence[Waiting]]],
     reason: str,
     endpoints: Sequence[Endpoint],
     now: float,
 ) -> None:
-    if not waiting:
-        return
-    notices = [
-        _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
-    ]
-    buried = await desk.bury(waiting, reason, notices)
-    log.warning("deliveries.given_up", count=buried, reason=reason)
+    """Give up what is found, a few hundred deliveries at a time, until nothing more is."""
+    total = 0
+    for _ in range(BURIALS):
+        waiting = (await find())[:AT_ONCE]
+        told = [
+            _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
+        ]
+        buried = await desk.bury(waiting, reason, told) if waiting else 0
+        total += buried
+        if not buried or len(waiting) < AT_ONCE:
+            break
+    if total:
+        log.warning("deliveries.given_up", count=total, reason=reason)
 
 
 def _notices(

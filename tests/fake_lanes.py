@@ -145,7 +145,7 @@ class FakeLanes:
         event = telling.event
         if event.id in self.kept:
             return
-        kept = self.kept[event.id] = Kept(event=event, since=event.at)
+        kept = self.kept[event.id] = Kept(event=event, since=self.clock.now)
         if not telling.endpoints:
             kept.closed_at = self.clock.now
         for endpoint in telling.endpoints:

@@ -161,6 +161,7 @@ class FakeStore:
         gateway.places = {
             name: end for name, end in gateway.places.items() if end > now
         }
+        gateway.tokens_at = min(gateway.tokens_at, now)
         flown = max(0.0, now - gateway.tokens_at) * limits.rate.per_second
         tokens = min(limits.rate.burst, gateway.tokens + flown + 1e-6)
         width = 1 if gateway.failures else limits.concurrency
@@ -221,7 +222,7 @@ class FakeStore:
             return False
         gateway.tokens -= requests - 1
         gateway.step = max(120.0, step)
-        outrun = claim.now <= gateway.failed_at
+        outrun = claim.now <= gateway.failed_at <= now
         told = False
         if hold is not None:
             if not outrun:
@@ -247,6 +248,14 @@ class FakeStore:
             return False
         self.lanes.tell(notice)
         return self.lanes.wake("deliver")
+
+    async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
+        now = self._now()
+        if self._gateway(upstream).places.pop(claim.token, None) is not None:
+            for due in claim.tasks:
+                task = self.tasks.get(due.key)
+                if task is not None and task.due is not None:
+                    task.due = now
 
     async def record(self, looks: Sequence[Look]) -> Recorded:
         self._now()
@@ -383,13 +392,20 @@ class FakeStore:
         self._now()
         return [one.name for one in self.lanes.health.values() if one.seen_at <= since]
 
-    async def forget_endpoint(self, name: str) -> None:
-        self._now()
-        self.lanes.health.pop(name, None)
+    async def forget_endpoint(self, name: str, since: float) -> bool:
+        health = self.lanes.health.get(name)
+        if health is None or health.seen_at > since or await self.open_at(name, 1):
+            return False
+        return bool(self.lanes.health.pop(name))
 
     async def tidy(self, most: int) -> int:
         cutoff = self._now() - self._retention
-        ended = [key for key, task in self.tasks.items() if task.ended_at <= cutoff]
+        told = {kept.event.subject for kept in self.lanes.kept.values()}
+        ended = [
+            key
+            for key, task in self.tasks.items()
+            if task.ended_at <= cutoff and str(key) not in told
+        ]
         for key in ended[:most]:
             del self.tasks[key]
         closed = [

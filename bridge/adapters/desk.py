@@ -200,12 +200,9 @@ class Desk:
                 f"{self._prefix}endpoints", "-inf", since, byscore=True
             )
 
-    async def forget_endpoint(self, name: str) -> None:
-        """Remove what is left of an endpoint that is gone and has nothing waiting."""
-        with store_errors():
-            await self._client.zrem(f"{self._prefix}endpoints", name)
-            await self._client.zrem(f"{self._prefix}ready", name)
-            await self._client.delete(f"{self._prefix}health:{name}")
+    async def forget_endpoint(self, name: str, since: float) -> bool:
+        """Forget an endpoint not configured since a time, unless something waits for it."""
+        return bool(await self._scripts.run("forget_endpoint", [name, since]))
 
     async def tidy(self, most: int) -> int:
         """Forget what was kept for `retention`; returns how much, `most` of a kind."""

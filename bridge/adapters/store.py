@@ -147,6 +147,12 @@ class RedisStore:
         wake, _told = await self._scripts.run("answered", [codec.dumps(given)])
         return bool(wake)
 
+    async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
+        """Give a claim back that was not asked about."""
+        tasks = [str(due.key) for due in claim.tasks]
+        given = {"upstream": upstream, "token": claim.token, "tasks": tasks}
+        await self._scripts.run("return_tasks", [codec.dumps(given)])
+
     async def record(self, looks: Sequence[Look]) -> Recorded:
         """Record looks, each as a whole or not at all."""
         applied: list[bool] = []

@@ -144,7 +144,8 @@ def notice(
     data: dict[str, Json] = {what: name, "reason": reason, "since": iso(since)}
     if event is not None:
         data["event"] = {"id": event.id, **json.loads(event.body)}
-    about = event.id if event is not None else iso(since)
+    # An event may die, be sent again and die again.
+    about = iso(since) if event is None else f"{event.id} {iso(at)}"
     return Event(
         id=_event_id(kind, name, about),
         type=kind,

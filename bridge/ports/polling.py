@@ -235,6 +235,9 @@ class TaskStore(Protocol):
             Whether a deliverer should be woken.
         """
 
+    async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
+        """Give a claim back that was not asked about, so that somebody else asks at once."""
+
     async def record(self, looks: Sequence[Look]) -> Recorded:
         """Record looks: snapshot, event, deliveries and next look in one step each."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -21,7 +22,7 @@ from bridge.ports import Look, Telling
 from bridge.sweep import sweep
 from tests.contract.ageing import let_pass
 from tests.contract.anatomy import contents, examine
-from tests.contract.bench import Bench, endpoint
+from tests.contract.bench import LIMITS, Bench, endpoint
 from tests.contract.conftest import RETENTION
 
 
@@ -175,6 +176,42 @@ async def test_a_clock_that_was_set_back_adds_and_takes_no_tokens(
     assert len(await real.claim()) == 1
 
 
+async def test_limits_hold_nobody_up_until_a_clock_that_was_set_back_has_caught_up(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    slow = Rate(per_second=2.0, burst=1.0)
+    await real.desk.configure([endpoint(rate=slow)])
+    await real.tell("v0")
+    await real.succeed(await real.claim_one())
+    await real.track("1")
+    limits = replace(LIMITS, rate=slow)
+    await real.claim_tasks(limits=limits)
+    await let_pass(client, namespace, -3600.0)
+    await real.desk.tidy(1)
+    await real.track("2")
+    event = await real.tell("v1")
+    await real.claim_tasks(limits=limits)
+    await real.let_pass(0.6)
+
+    assert await real.claimed() == [event.id]
+    assert len((await real.claim_tasks(limits=limits)).tasks) >= 1
+
+
+async def test_a_valid_answer_counts_after_the_clock_was_set_back(
+    real: Bench, client: Redis, namespace: str
+) -> None:
+    await real.track("1")
+    await real.store.answered(
+        "u", await real.claim_tasks(), hold=1.0, reason="HTTP 502", since=1.0
+    )
+    await let_pass(client, namespace, -10_000.0)
+    await real.track("2")
+
+    await real.store.answered("u", await real.claim_tasks())
+
+    assert (await real.claim_tasks()).failures == 0
+
+
 async def test_a_hold_from_before_the_clock_was_set_back_is_over(
     real: Bench, client: Redis, namespace: str
 ) -> None:
@@ -252,7 +289,7 @@ async def test_nothing_is_left_of_what_was_forgotten(
     await real.desk.untrack(TaskKey("u", "1"))
     await real.let_pass(RETENTION + 10.0)
     await real.desk.tidy(100)
-    await real.desk.forget_endpoint("a")
+    await real.desk.forget_endpoint("a", await real.desk.clock())
 
     assert set(await contents(client, namespace)) <= {"stats", "upstream:u"}
 

@@ -206,8 +206,36 @@ async def test_an_endpoint_is_gone_when_nobody_has_had_it_configured_for_long(
     now = await bench.desk.clock()
 
     assert await bench.desk.unconfigured(now - 3600.0) == ["a"]
-    await bench.desk.forget_endpoint("a")
+    assert await bench.desk.forget_endpoint("a", now - 3600.0)
     assert await bench.desk.unconfigured(now - 3600.0) == []
+
+
+async def test_an_endpoint_is_not_forgotten_that_is_back_or_has_something_waiting(
+    bench: Bench,
+) -> None:
+    await bench.desk.configure([endpoint("a"), endpoint("b")])
+    await bench.let_pass(3601.0)
+    now = await bench.desk.clock()
+    await bench.desk.configure([endpoint("b")])
+    event = await bench.tell("u", to=("a",))
+
+    assert not await bench.desk.forget_endpoint("a", now - 3600.0)
+    assert not await bench.desk.forget_endpoint("b", now - 3600.0)
+    assert await bench.claimed() == [event.id]
+
+
+async def test_a_task_is_remembered_as_long_as_what_was_told_of_it(
+    bench: Bench,
+) -> None:
+    """Or its events would be counted from 1 again, and their ids be in use."""
+    old = await bench.tell("u", "task.succeeded")
+    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.let_pass(604_900.0)
+    await bench.desk.tidy(100)
+
+    new = await bench.tell("u", "task.succeeded")
+
+    assert (old.sequence, new.sequence) == (1, 2)
 
 
 async def test_an_endpoint_that_was_never_configured_anywhere_is_gone_in_time(

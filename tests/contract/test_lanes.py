@@ -315,6 +315,22 @@ async def test_recoveries_wake_a_lane_at_most_once_in_30_seconds(bench: Bench) -
     assert await bench.claimed() == [waiting.id]
 
 
+async def test_many_lanes_that_were_tried_a_moment_ago_all_wait(bench: Bench) -> None:
+    """Also those that stand behind as many as there are places."""
+    await bench.desk.configure([endpoint(concurrency=3)])
+    await bench.prove("a")
+    for number in range(9):
+        await bench.tell(f"u{number}")
+    for again_in in (300.0, 300.0):
+        for _ in range(3):
+            for delivery in await bench.claim():
+                await bench.fail(delivery, status=404, again_in=again_in)
+        await bench.tell("v")
+        await bench.succeed(await bench.claim_one())
+
+    assert await bench.claim() == []
+
+
 async def test_a_woken_lane_that_is_handed_back_stays_woken(bench: Bench) -> None:
     first = await bench.tell("u", "task.submitted")
     await bench.fail(await bench.claim_one())

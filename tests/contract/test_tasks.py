@@ -210,6 +210,22 @@ async def test_requests_beyond_a_claims_own_are_paid_for_before_the_next(
     assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
 
 
+async def test_a_claim_that_is_given_back_is_up_for_others_at_once(
+    bench: Bench,
+) -> None:
+    await bench.track(*"12")
+    limits = replace(LIMITS, concurrency=1)
+    claim = await bench.claim_tasks(limits=limits)
+    await bench.desk.untrack(TaskKey("u", "2"))
+
+    await bench.store.return_tasks("u", claim)
+
+    again = await bench.claim_tasks(limits=limits)
+    assert [due.key.id for due in again.tasks] == ["1"]
+    await bench.store.return_tasks("u", claim)  # too late: somebody else has it
+    assert (await bench.claim_tasks(limits=limits)).tasks == []
+
+
 async def test_a_claim_of_nothing_uses_up_no_request(bench: Bench) -> None:
     limits = replace(LIMITS, rate=Rate(per_second=0.01, burst=1.0))
     for _ in range(3):

@@ -21,7 +21,9 @@ local key = P .. 'upstream:' .. given.upstream
 if redis.call('ZREM', P .. 'polling:' .. given.upstream, given.token) == 0 then return {0, 0} end
 
 local held = fields(key, 'failures', 'failed_at', 'hold_until', 'unhealthy_since', 'answered_at', 'step')
-local outrun = held.failed_at and given.claimed_at <= number(held.failed_at)
+-- A failure in a time to come is one from before the clock was set back.
+local failed_at = number(held.failed_at)
+local outrun = failed_at <= now and given.claimed_at <= failed_at
 local told = false
 count('polls:' .. given.upstream .. ':' .. given.outcome)
 

@@ -72,19 +72,39 @@ local function reclaim(endpoint)
   end
 end
 
+-- Lanes that may be tried because the endpoint is back. Those that were lately, for the same
+-- reason, wait until they may be again; so many are looked at in one call.
+local function revived(endpoint, most)
+  local found = {}
+  for _, lane in ipairs(redis.call('ZRANGE', P .. 'woken:' .. endpoint, 0, LOOKED_AT - 1)) do
+    if #found >= most then break end
+    local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'revived_at', 'roused', 'due')
+    if lately(head.revived_at, WAKE_EVERY, now) and not head.roused and number(head.due) > now then
+      redis.call('ZREM', P .. 'woken:' .. endpoint, lane)
+      redis.call('ZADD', P .. 'retry:' .. endpoint,
+        math.min(number(head.due), tonumber(head.revived_at) + WAKE_EVERY), lane)
+    else
+      found[#found + 1] = lane
+    end
+  end
+  return found
+end
+
 -- Choose lanes, each with where it waits. Half of the slots are for recent events, half for
 -- the backlog; the odd one goes to each in turn, and what one side does not use the other does.
 local function choose(endpoint, slots, turn)
   local recent, backlog, chosen = {}, {}, {}
+  local function put(where, into, lanes)
+    for _, lane in ipairs(lanes) do into[#into + 1] = {where, lane} end
+  end
   local function find(where, into, from, to, most)
-    for _, lane in ipairs(redis.call('ZRANGEBYSCORE', P .. where .. endpoint, from, to, 'LIMIT', 0, most)) do
-      into[#into + 1] = {where, lane}
-    end
+    put(where, into, redis.call('ZRANGEBYSCORE', P .. where .. endpoint, from, to, 'LIMIT', 0, most))
   end
   local edge = string.format('%.6f', now - FRESH_FOR)
+  local back = revived(endpoint, slots)
   find('fresh:', recent, edge, '+inf', slots)
   find('retry:', backlog, '-inf', now, slots)
-  find('woken:', backlog, '-inf', '+inf', slots)
+  put('woken:', backlog, back)
   find('fresh:', backlog, '-inf', '(' .. edge, slots)
   local share = math.floor((slots + turn) / 2)
   local from_recent = math.min(#recent, math.max(share, slots - #backlog))
@@ -93,18 +113,6 @@ local function choose(endpoint, slots, turn)
   -- Progress is told with what is left: when the budget is short, it is what goes first.
   if #chosen < slots then find('edits:', chosen, '-inf', now, slots - #chosen) end
   return chosen
-end
-
--- Lanes that were tried lately because the endpoint was back wait until they may be again.
-local function calm(endpoint, most)
-  for _, lane in ipairs(redis.call('ZRANGE', P .. 'woken:' .. endpoint, 0, most - 1)) do
-    local head = fields(P .. 'head:' .. endpoint .. ':' .. lane, 'revived_at', 'roused', 'due')
-    if lately(head.revived_at, WAKE_EVERY, now) and not head.roused and number(head.due) > now then
-      redis.call('ZREM', P .. 'woken:' .. endpoint, lane)
-      redis.call('ZADD', P .. 'retry:' .. endpoint,
-        math.min(number(head.due), tonumber(head.revived_at) + WAKE_EVERY), lane)
-    end
-  end
 end
 
 local function claim(endpoint, health, where, lane)
@@ -139,7 +147,6 @@ local function serve(endpoint, quota)
     return redis.call('ZADD', P .. 'ready', now + 0.05, endpoint)
   end
 
-  calm(endpoint, slots)
   local turn, taken, last = number(health.turn), 0, nil
   for _, chosen in ipairs(choose(endpoint, slots, turn)) do
     local mine = claim(endpoint, health, chosen[1], chosen[2])

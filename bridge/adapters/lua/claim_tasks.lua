@@ -19,19 +19,21 @@ local rate, burst, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7
 local now = clock()
 local key, due, polling = P .. 'upstream:' .. upstream, P .. 'poll:' .. upstream, P .. 'polling:' .. upstream
 local held = fields(key, 'failures', 'failing_since', 'hold_until', 'unhealthy_since', 'clock', 'tokens',
-  'tokens_at', 'longest')
+  'tokens_at', 'longest', 'step')
 local answer = {string.format('%.6f', now), held.clock or '0', held.failures or '0',
   held.unhealthy_since and 1 or 0, held.failing_since or '0', {}, ''}
 
 redis.call('ZREMRANGEBYSCORE', polling, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', polling, now + LONGEST_POLL, '+inf')
 if number(held.failures) > 0 then concurrency = 1 end
+reset_clock(key, held, now)
 local tokens = tokens_now(held, rate, burst, now)
+local hold = wait_end(held.hold_until, math.max(LONGEST_WAIT + 1, number(held.step)), now)
 if redis.call('EXISTS', P .. 'full') == 1 then return answer end
 if redis.call('ZCARD', polling) >= concurrency then return answer end
 local first = first_score(due)
 if not first then return answer end
-local allowed = math.max(wait_end(held.hold_until, LONGEST_HOLD, now), tokens < 1 and now + (1 - tokens) / rate or now)
+local allowed = math.max(hold, tokens < 1 and now + (1 - tokens) / rate or now)
 local next_at = first <= now and allowed or math.max(allowed, first + GATHER)
 answer[7] = string.format('%.6f', math.max(0, next_at - now))
 if allowed > now then return answer end

@@ -6,7 +6,8 @@
 --
 -- schema                     string  the version of this layout
 -- tasks                      zset    task -> when it was tracked; a task is "<upstream>:<id>"
--- ended                      zset    task -> when it ended or was untracked
+-- ended                      zset    task -> when it ended or was untracked; later, if it was to
+--                                    be forgotten and its events were still kept
 -- task:<task>                hash    incarnation, version, sequence, held, snapshot, status,
 --                                    metadata, tracked_at, tracked_clock, misses, missed_clock,
 --                                    active ("1" while it is looked at)
@@ -86,6 +87,8 @@ local GATHER = 0.1
 local FRESH_FOR = 60
 -- A lane is woken early at most once in so long.
 local WAKE_EVERY = 30
+-- Woken lanes that one claim looks at, at most.
+local LOOKED_AT = 300
 -- Faults in a row that open the breaker; how long it stays open at first and at most.
 local FAULTS_TO_OPEN = 10
 local OPEN_FOR, OPEN_AT_MOST = 5, 300
@@ -152,6 +155,14 @@ local function tokens_now(held, rate, burst, now)
   local elapsed = math.max(0, now - number(held.tokens_at))
   -- What is a whole token but for rounding is one: it is waited for to the microsecond.
   return math.min(burst, number(held.tokens) + elapsed * rate + 0.000001)
+end
+
+-- A bucket that was last used in a time to come flows again from now on: the clock was set
+-- back, and nobody is to wait until it has caught up.
+local function reset_clock(key, held, now)
+  if number(held.tokens_at) <= now then return end
+  redis.call('HSET', key, 'tokens_at', now)
+  held.tokens_at = now
 end
 
 local function wake(queue)
@@ -408,16 +419,17 @@ local function tell(event, endpoints, retention, now)
   end
   redis.call('HSET', key, 'type', event.type, 'subject', event.subject, 'upstream', event.upstream,
     'sequence', event.sequence, 'at', event.at, 'body', event.body, 'open', #endpoints, unpack(states))
-  redis.call('ZADD', P .. 'events', event.at, event.id)
-  if redis.call('RPUSH', P .. 'told:' .. event.subject, event.id) > TOLD_KEPT then
-    redis.call('LPOP', P .. 'told:' .. event.subject)
-  end
+  redis.call('ZADD', P .. 'events', now, event.id)
+  local told = P .. 'told:' .. event.subject
+  if redis.call('RPUSH', told, event.id) > TOLD_KEPT then redis.call('LPOP', told) end
+  -- A task's is forgotten with the task. Nothing is tracked of an endpoint or an upstream.
+  if string.sub(event.subject, 1, 1) == '@' then redis.call('EXPIRE', told, math.ceil(retention)) end
   count('events:' .. event.type)
   if #endpoints == 0 then
     redis.call('ZADD', P .. 'closed', now + retention, event.id)
     redis.call('EXPIRE', key, math.ceil(retention))
     return
   end
-  redis.call('ZADD', P .. 'open', event.at, event.id)
+  redis.call('ZADD', P .. 'open', now, event.id)
   for _, endpoint in ipairs(endpoints) do append(endpoint, event.subject, event.id, event.type, retention, now) end
 end
