@@ -77,18 +77,12 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 timezone = "UTC"
 beat_scheduler = "bridge.celery:TickScheduler"
 beat_max_loop_interval = 1
+# Ticks carry no expiry: it would be a time by beat's clock, and a worker whose clock is a few
+# seconds ahead would discard every one. `TickScheduler` keeps them from piling up.
 # Who wants to look more often than once a second gets ticks for it.
 _poll_every = min(1.0, max(0.1, _look_every))
 beat_schedule = {
-    "poll": {
-        "task": "mjbridge.poll",
-        "schedule": _poll_every,
-        "options": {"expires": 2.0},
-    },
-    "deliver": {
-        "task": "mjbridge.deliver",
-        "schedule": 1.0,
-        "options": {"expires": 2.0},
-    },
-    "sweep": {"task": "mjbridge.sweep", "schedule": 5.0, "options": {"expires": 10.0}},
+    "poll": {"task": "mjbridge.poll", "schedule": _poll_every},
+    "deliver": {"task": "mjbridge.deliver", "schedule": 1.0},
+    "sweep": {"task": "mjbridge.sweep", "schedule": 5.0},
 }

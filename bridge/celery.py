@@ -19,8 +19,8 @@ class TickScheduler(Scheduler):
     """
     A scheduler in memory that does not pile up ticks while no worker reads them.
 
-    An expired message is discarded only when it is received: over a weekend without
-    workers, one tick a second would fill the broker with a quarter of a million.
+    Over a weekend without workers, one tick a second would fill the broker with a quarter
+    of a million.
     """
 
     def apply_async(

@@ -31,7 +31,8 @@ AT_ONCE = 100
 #: every second, so waiting longer would gain nothing.
 NEAR = 1.0
 #: Seconds that suspects may have for themselves, before everything else goes on for at
-#: least as long as they took.
+#: least as long as they took. It is also how long one is waited for: what has crashed
+#: nothing by then waits for an answer, and others need not.
 FOR_SUSPECTS = 1.0
 #: Seconds between two looks at the store, at least.
 SHORTEST = 0.005
@@ -169,7 +170,7 @@ class Pump:
         """
         began = self._elapsed()
         await self._landed()
-        while not self._stopping and self._elapsed() - began < FOR_SUSPECTS:
+        while not self._stopping:
             claim = await self._store.claim_deliveries(
                 limit=1, slow_limit=1, alone=True
             )
@@ -178,12 +179,15 @@ class Pump:
             self._launch(claim.deliveries[0])
             await self._landed()
             await self._settler.idle()
+            if self._elapsed() - began >= FOR_SUSPECTS:
+                break
         ended = self._elapsed()
         self._suspects_at = ended + max(ended - began, SHORTEST)
 
     async def _landed(self) -> None:
-        while self._flight:
-            await asyncio.wait(self._flight)
+        """Wait until nothing is in flight, for `FOR_SUSPECTS` at most."""
+        if self._flight:
+            await asyncio.wait(self._flight, timeout=FOR_SUSPECTS)
 
     def _launch(self, delivery: Delivery) -> None:
         if self._stopping:

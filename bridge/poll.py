@@ -158,7 +158,11 @@ class Poller:
         """
         limits, upstream = self._upstreams[name].limits, self._upstreams[name].upstream
         began = self._elapsed()
-        answer = await upstream.fetch([due.key.id for due in claim.tasks])
+        try:
+            answer = await upstream.fetch([due.key.id for due in claim.tasks])
+        except asyncio.CancelledError:
+            await self._give_back(name, claim)
+            raise
         for _ in range(max(1, int(limits.lease / STORE_AGAIN))):
             try:
                 await self._note(name, claim, answer)
@@ -172,6 +176,13 @@ class Poller:
             if self._stopping:
                 return
             await asyncio.sleep(STORE_AGAIN)
+
+    async def _give_back(self, name: str, claim: PollClaim) -> None:
+        """Leave tasks that could not be asked about in time to whoever comes next."""
+        try:
+            await self._store.return_tasks(name, claim)
+        except BridgeError as error:
+            log.warning("poll.store_away", upstream=name, error=str(error))
 
     async def _note(self, name: str, claim: PollClaim, answer: Answer) -> None:
         """Note how the upstream answered, and tell operators if that is news."""

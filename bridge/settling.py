@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -61,9 +62,10 @@ class Settler:
             await asyncio.wait([self._work])
 
     async def _settle_all(self) -> None:
+        at_once = AT_ONCE
         try:
             while self._waiting:
-                batch = self._waiting[:AT_ONCE]
+                batch = self._waiting[:at_once]
                 try:
                     settled = await self._store.settle(batch)
                 except BridgeError as error:
@@ -74,8 +76,40 @@ class Settler:
                         return
                     await asyncio.sleep(SETTLE_AGAIN)
                     continue
+                except Exception as error:  # noqa: BLE001 - one never costs the others
+                    if len(batch) > 1:
+                        at_once = 1
+                    else:
+                        self._take_out_the_words(error)
+                    continue
+                at_once = AT_ONCE
                 del self._waiting[: len(batch)]
                 if settled.more:
                     self._on_more()
         finally:
             self._work = None
+
+    def _take_out_the_words(self, error: Exception) -> None:
+        """
+        Have the first settlement say less, as it cannot be written: what a receiver said is
+        in it, in words or in what a channel remembers. If that does not help, it goes; its
+        claim ends by itself.
+        """
+        settlement = self._waiting.pop(0)
+        delivery, attempt = settlement.delivery, settlement.attempt
+        log.error(
+            "settle.not_written",
+            event_id=delivery.event.id,
+            endpoint=delivery.endpoint,
+            error=type(error).__name__,
+        )
+        bare = replace(
+            settlement,
+            attempt=attempt and replace(attempt, detail=""),
+            verdict=settlement.verdict
+            and replace(settlement.verdict, reason="its answer cannot be written down"),
+            notices=(),
+            memory=None,
+        )
+        if bare != settlement:
+            self._waiting.insert(0, bare)

@@ -78,10 +78,29 @@ class Desk(Protocol):
         """Say which share of the store's memory is used, and pause polling if need be."""
 
 
-async def sweep(desk: Desk, endpoints: Sequence[Endpoint], *, retention: float) -> None:
-    """Do one sweep's worth of housekeeping; running it twice at once does no harm."""
+async def sweep(
+    desk: Desk,
+    endpoints: Sequence[Endpoint],
+    *,
+    retention: float,
+    on_a_tick: bool = True,
+) -> None:
+    """
+    Do one sweep's worth of housekeeping; running it twice at once does no harm.
+
+    Args:
+        desk: The deployment's.
+
+        endpoints: Those that are configured here.
+
+        retention: Seconds that what is over, or held, is kept.
+
+        on_a_tick: Whether a tick of beat's has led to it. Then it leaves the heartbeat,
+            which proves beat, broker and worker at once.
+    """
     now = await desk.clock()
-    await desk.beat(now)
+    if on_a_tick:
+        await desk.beat(now)
     for name in await desk.configure(endpoints):
         log.info("endpoint.url_changed", endpoint=name)
     share = await desk.watch_memory()

@@ -31,6 +31,8 @@ _lock = threading.Lock()
 _engines: dict[int, Engine] = {}
 #: The reading and the writing end of the pipe between a worker and its pool.
 _line: list[int] = []
+#: The process that holds the writing end: the worker.
+_holder: list[int] = []
 
 
 def engine() -> Engine:
@@ -126,6 +128,7 @@ def _say(line: str) -> None:
 @signals.worker_init.connect
 def _hold_the_line(**_: Any) -> None:
     _line.extend(os.pipe())
+    _holder[:] = [os.getpid()]
 
 
 @signals.worker_shutting_down.connect
@@ -137,7 +140,8 @@ def _let_go(**_: Any) -> None:
 @signals.worker_process_init.connect
 def _begin(**_: Any) -> None:
     ours = engine()
-    if _line:
+    # A pool that does not fork says this too, in the worker itself, which holds the line.
+    if _line and os.getpid() != _holder[0]:
         os.close(_line.pop())
         ours.drain_at_end_of(_line[0])
 

@@ -20,7 +20,7 @@ from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
 from bridge.courier import Courier, Receiver
 from bridge.deliver import Pump
-from bridge.ports import DeliveryClaim
+from bridge.ports import DeliveryClaim, Settled, Settlement
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, FakeStore, answered
 
@@ -486,6 +486,20 @@ class Broken:
         return WEBHOOK.agrees(request)
 
 
+class Mumbling:
+    """A channel that makes half an emoji of whatever it is told."""
+
+    def tell(self, occasion: Occasion) -> Conversation:
+        response = yield Request(url=occasion.endpoint.url)
+        attempt = Attempt(
+            started=occasion.started, took=0.0, status=response.status, detail="\ud83d"
+        )
+        return Outcome(attempt=attempt)
+
+    def agrees(self, request: Request) -> Response:
+        return WEBHOOK.agrees(request)
+
+
 @pytest.mark.parametrize("where", ["render", "read"])
 async def test_an_exception_is_a_failed_attempt_like_any_other(where: str) -> None:
     site = Site(FakeSender(), channel=Broken(where))
@@ -540,6 +554,54 @@ async def test_suspects_have_nothing_beside_them() -> None:
 
     assert site.sender.sent_to("a").count(suspect.id) == 1
     assert site.sent == 21
+
+
+async def test_a_suspect_that_hangs_delays_others_for_a_second_at_most() -> None:
+    endpoints = (endpoint("hung"), endpoint("fine"))
+    site = Site(FakeSender(), endpoints=endpoints)
+    site.sender.gates["hung"] = asyncio.Event()
+    for number in range(3):
+        await site.bench.tell(f"u{number}", to=["hung"])
+    await crash(site)
+    site.pump.kick()
+    await site.until(sent=1)
+    await site.bench.tell("v", to=["fine"])
+
+    began = time.monotonic()
+    site.pump.kick()
+    await site.until(sent=2)
+    took = time.monotonic() - began
+    site.sender.gates["hung"].set()
+    await site.pump.idle()
+
+    assert took < 5.0
+    assert [name for name, _ in site.sender.sent] == ["hung", "fine", "hung", "hung"]
+
+
+class Unwritable(FakeStore):
+    """A store that cannot write what one receiver said."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Settled:
+        for one in settlements:
+            if one.attempt is not None and "\ud83d" in one.attempt.detail:
+                one.attempt.detail.encode()
+        return await super().settle(settlements)
+
+
+async def test_an_answer_that_cannot_be_written_costs_the_others_nothing() -> None:
+    odd = Response(took=0.0, status=500, body=b"x")
+    site = Site(
+        FakeSender(a=odd),
+        store=Unwritable(),
+        endpoints=(endpoint("a"), endpoint("b")),
+        channels={"a": Mumbling()},
+    )
+    events = [await site.bench.tell(f"u{number}", to=["a", "b"]) for number in range(5)]
+    await site.deliver()
+
+    assert {await site.bench.state(event, "b") for event in events} == {"delivered"}
+    assert {await site.bench.state(event, "a") for event in events} == {"pending"}
+    assert await site.bench.attempts(events[0]) == 2
 
 
 async def test_a_poison_delivery_costs_three_claims_and_is_dead_then() -> None:

@@ -645,6 +645,21 @@ async def test_stopping_does_not_wait_for_ever(site: Site) -> None:
     assert len(site.upstream.asked) == 1
 
 
+async def test_what_was_not_asked_in_time_is_left_to_whoever_comes_next(
+    site: Site,
+) -> None:
+    site.upstream.gate.clear()
+    await site.poller.poll()
+    await site.poller.stop(0.01)
+    site.upstream.gate.set()
+
+    other = Site(store=site.store, upstream=site.upstream)
+    site.upstream.show(task("SUBMITTED"))
+    await other.poll()
+
+    assert other.told == ["task.submitted"]
+
+
 class Unreadable(FakeStore):
     """A store in which the snapshot of one task cannot be read."""
 

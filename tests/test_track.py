@@ -24,6 +24,13 @@ def test_what_is_no_list_of_ids_is_refused(ids: Any) -> None:
         checked(ids)
 
 
+def nested(depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
 @pytest.mark.parametrize(
     ("metadata", "why"),
     [
@@ -33,6 +40,9 @@ def test_what_is_no_list_of_ids_is_refused(ids: Any) -> None:
         ({"a": float("nan")}, "NaN"),
         ({"a": {"b": float("inf")}}, "NaN"),
         ({"a": object()}, "what JSON can say"),
+        ({"a": "half an emoji \ud83d"}, "half of an emoji"),
+        ({"\udcff": 1}, "half of an emoji"),
+        (nested(50_000), "what JSON can say"),
         ({"a": "x" * MAX_METADATA}, "at most"),
     ],
 )

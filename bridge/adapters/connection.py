@@ -190,6 +190,19 @@ def _address(text: str) -> tuple[str, int]:
     return (host, int(port)) if host else (text, 26379)
 
 
+#: What a server says that takes no writes for the time being, and what that means.
+_NOT_NOW = {
+    "OOM": "the store's memory is used up",
+    "NOREPLICAS": "the store has too few replicas to take writes",
+    "MISCONF": "the store cannot write to its disk, so it takes no writes",
+    "READONLY": "the store is a replica, so it takes no writes",
+    "BUSY": "the store is busy with somebody's script",
+    "CLUSTERDOWN": "the store's cluster is down",
+    "TRYAGAIN": "the store's cluster is being rearranged",
+    "MASTERDOWN": "the store has lost its master",
+}
+
+
 @contextmanager
 def store_errors() -> Iterator[None]:
     """
@@ -214,9 +227,9 @@ def store_errors() -> Iterator[None]:
         msg = "the store's memory is used up"
         raise StoreUnavailable(msg) from error
     except RedisError as error:
-        if "OOM" in str(error):
-            msg = "the store's memory is used up"
-            raise StoreUnavailable(msg) from error
+        for sign, msg in _NOT_NOW.items():
+            if sign in str(error):
+                raise StoreUnavailable(msg) from error
         raise
 
 

@@ -19,16 +19,12 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from bridge.adapters.lenient import NoReason
+from bridge.adapters.lenient import LARGEST_HEADER, NoReason
 from bridge.adapters.tls import tls_context
 
 #: Bytes of an answer that are read at most. A row of trueai's proxy has some 10 KB, and
 #: rows with a mask in them have several hundred.
 LARGEST_BODY = 16 * 1024 * 1024
-
-#: Bytes of one header that are accepted. aiohttp's own limit of 8 KB is below what some
-#: sites send as their content security policy.
-_LARGEST_HEADER = 64 * 1024
 
 
 #: Seconds that an unused connection is kept: a little longer than the usual time between
@@ -101,8 +97,8 @@ def client(
             # The transport's own way of passing a proxy's credentials is deprecated below.
             proxy=proxy,
             response_class=NoReason,
-            max_line_size=_LARGEST_HEADER,
-            max_field_size=_LARGEST_HEADER,
+            max_line_size=LARGEST_HEADER,
+            max_field_size=LARGEST_HEADER,
         )
 
     transport = AiohttpTransport(

@@ -10,6 +10,10 @@ from __future__ import annotations
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+#: Bytes of one header that are accepted. aiohttp's own limit of 8 KB is below what some
+#: sites send as their content security policy.
+LARGEST_HEADER = 64 * 1024
+
 
 class HeadFirst(ResponseHandler):
     """

@@ -17,7 +17,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bridge.adapters.guard import Guard
-from bridge.adapters.lenient import HeadFirst, NoReason
+from bridge.adapters.lenient import LARGEST_HEADER, HeadFirst, NoReason
 from bridge.adapters.resolver import Resolver
 from bridge.adapters.tls import tls_context
 from bridge.channels.request import Request, Response
@@ -104,6 +104,8 @@ class Pool:
             proxy=endpoint.proxy or None,
             read_bufsize=BUFFER,
             response_class=NoReason,
+            max_line_size=LARGEST_HEADER,
+            max_field_size=LARGEST_HEADER,
             trust_env=False,
         )
         self._transport = AiohttpTransport(

@@ -64,5 +64,5 @@ def _read(row: str) -> Wish | None:
         args, kwargs, *_ = json.loads(body)
         given = dict(zip(("ids", "upstream", "metadata"), args, strict=False)) | kwargs
         return Wish(text=row, **given)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Wish(text=row) if f'"task": "{TASK}"' in row else None

@@ -17,6 +17,10 @@ from bridge.channels.request import Response
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt
 
+#: Seconds. HTTP counts whole ones; what asks for less would be asked again in a loop that uses
+#: up no attempt.
+SHORTEST_RETRY_AFTER = 1.0
+
 #: How much of an answer is kept for people, in bytes.
 MAX_DETAIL = 1024
 
@@ -55,13 +59,13 @@ def retry_after(value: str | None, *, now: float) -> float | None:
         now: In seconds since the epoch; what a date is measured against.
 
     Returns:
-        Seconds to wait, above 0 and at most `MAX_RETRY_AFTER`; ``None`` if nothing
-        sensible was asked for.
+        Seconds to wait, from `SHORTEST_RETRY_AFTER` to `MAX_RETRY_AFTER`; ``None`` if
+        nothing sensible was asked for.
     """
     seconds = _seconds(value.strip(), now) if value else None
     if seconds is None or math.isnan(seconds) or seconds <= 0:
         return None
-    return min(seconds, MAX_RETRY_AFTER)
+    return min(max(seconds, SHORTEST_RETRY_AFTER), MAX_RETRY_AFTER)
 
 
 def _seconds(value: str, now: float) -> float | None:

@@ -82,7 +82,7 @@ def _check(event_id: str | None, endpoint: str | None, since_text: str | None) -
 async def _of_event(
     office: Office, event_id: str, endpoint: str | None
 ) -> list[tuple[str, str]]:
-    row = await office.ledger.event(event_id)
+    row = await office.ledger.event(event_id) if event_id.isascii() else None
     if row is None:
         msg = f"no event {event_id[:64]!r} is kept; `mjbridge deliveries` lists those that are"
         raise NotFound(msg)

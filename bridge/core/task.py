@@ -164,9 +164,14 @@ def why_not_metadata(value: object) -> str | None:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         return "metadata is an object with text for keys"
     try:
-        text = json.dumps(dict(value), allow_nan=False)
-    except (TypeError, ValueError):
-        return "metadata holds only what JSON can say: no NaN, no infinity, no objects of a program"
+        # To UTF-8, as it will be written: half an emoji is text to JSON, and cannot be.
+        text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return (
+            "metadata holds only what JSON can say: no NaN, no infinity, no half of an "
+            "emoji, no objects of a program"
+        )
     if len(text) > MAX_METADATA:
         return (
             f"metadata has at most {MAX_METADATA} characters as JSON, not {len(text)}"

@@ -32,6 +32,7 @@ from bridge.settings import Settings
 from bridge.sweep import sweep
 from bridge.wiring.office import Office
 from bridge.wiring.parts import endpoints_of, polled, receivers_of
+from bridge.wiring.standin import stand_in
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -65,6 +66,8 @@ class Engine:
         self._thread.start()
         self._endpoints = endpoints_of(settings)
         self._draining: asyncio.Task[None] | None = None
+        self._polls = False  # until it has been told to: others may do it
+        self._born = 0.0  #: By the store's clock.
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
         self._office: Office
@@ -72,15 +75,13 @@ class Engine:
         self._pump: Pump
         self._sender: Sender
         self._upstreams: Sequence[HttpUpstream]
+        self._standing_in: asyncio.Task[None]
         self._wait(self._make())
 
     def poll(self) -> None:
         """Start to ask about everything that is due, after hearing who wants more of it."""
-        try:
-            self._wait(self._hear())
-        except StoreUnavailable as error:
-            log.warning("track.store_away", error=str(error))
-        self._wait(self._poller.poll())
+        self._polls = True
+        self._wait(self._poll())
 
     def deliver(self) -> None:
         """Start to deliver everything that is due."""
@@ -88,8 +89,7 @@ class Engine:
 
     def sweep(self) -> None:
         """Do one sweep's worth of housekeeping."""
-        retention = self._settings.retention
-        self._wait(sweep(self._office.desk, self._endpoints, retention=retention))
+        self._wait(self._sweep(on_a_tick=True))
 
     def track(
         self,
@@ -126,6 +126,7 @@ class Engine:
         return self._draining
 
     async def _drained(self) -> None:
+        self._standing_in.cancel()
         await asyncio.gather(self._poller.stop(GRACE), self._pump.stop(GRACE))
 
     async def _make(self) -> None:
@@ -162,6 +163,37 @@ class Engine:
         self._pump = Pump(
             store=self._office.store, courier=courier, elapsed=time.monotonic
         )
+        self._standing_in = asyncio.get_running_loop().create_task(
+            stand_in(self._silent_for, self._tick, self._sweep)
+        )
+
+    async def _silent_for(self) -> float:
+        """Seconds since a sweep ran on a tick, or since there is this engine to see one."""
+        now = await self._office.desk.clock()
+        self._born = min(self._born or now, now)
+        beat = await self._office.ledger.heartbeat()
+        return now - max(beat or 0.0, self._born)
+
+    async def _tick(self) -> None:
+        self._pump.kick()
+        if self._polls:
+            await self._poll()
+
+    async def _poll(self) -> None:
+        try:
+            await self._hear()
+        except StoreUnavailable as error:
+            log.warning("track.store_away", error=str(error))
+        await self._poller.poll()
+
+    async def _sweep(self, *, on_a_tick: bool = False) -> None:
+        retention = self._settings.retention
+        await sweep(
+            self._office.desk,
+            self._endpoints,
+            retention=retention,
+            on_a_tick=on_a_tick,
+        )
 
     async def _hear(self) -> None:
         """Track what plain Celery producers ask for, if they share our server."""
@@ -174,6 +206,10 @@ class Engine:
                 )
             except Misconfigured as error:
                 log.error("track.refused", error=str(error))  # noqa: TRY400
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("track.not_understood")  # one never costs the others
             await granted(self._office.client, wish)
 
     async def _unmake(self) -> None:

@@ -56,6 +56,52 @@ def test_a_store_that_is_away_is_waited_for_and_its_return_is_told(
         assert "Traceback" not in process.log.read_text()
 
 
+def test_a_worker_that_does_not_fork_does_the_same_work(
+    deployment: Deployment, gateway: Gateway, hooks: Hooks
+) -> None:
+    deployment.start_beat()
+    deployment.start_worker("--pool", "solo")
+    gateway.put(row("alone", "SUCCESS"))
+
+    deployment.track("alone")
+
+    hooks.wait_for("/me", "task.succeeded", task="alone", within_s=20)
+
+
+def test_what_a_full_store_holds_is_delivered_though_it_takes_no_tick(
+    deployment: Deployment, gateway: Gateway, hooks: Hooks
+) -> None:
+    """Where the store is the broker as well, beat's messages are refused like all others."""
+    deployment.start_beat()
+    worker = deployment.start_worker()
+    hooks.answer("/me", 500)
+    gateway.put(row("late", "SUCCESS"))
+    deployment.track("late")
+    until(lambda: hooks.received("/me"), within_s=20)
+    with Redis.from_url(deployment.store.url) as client:
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"]) // 2)
+
+    hooks.wait_for("/me", "task.succeeded", task="late", within_s=40)
+
+    assert worker.says("ticks.missing")
+
+
+def test_a_worker_goes_on_when_beat_is_gone(
+    deployment: Deployment, gateway: Gateway, hooks: Hooks
+) -> None:
+    beat = deployment.start_beat()
+    worker = deployment.start_worker()
+    gateway.put(row("on", "IN_PROGRESS"))
+    deployment.track("on")
+    hooks.wait_for("/me", "task.started", task="on", within_s=20)
+    beat.kill()
+    until(lambda: worker.says("ticks.missing"), within_s=40)
+
+    gateway.put(row("on", "SUCCESS"))
+
+    hooks.wait_for("/me", "task.succeeded", task="on")
+
+
 @pytest.mark.parametrize("role", ["worker", "beat"])
 def test_a_store_that_evicts_is_refused_in_one_sentence(
     deployment: Deployment, role: str

@@ -121,6 +121,14 @@ async def test_a_url_that_is_none_is_a_request_that_cannot_be_made(
 # --- what comes back ------------------------------------------------------------------
 
 
+async def test_a_long_header_takes_nothing_from_a_yes(sender: Sender) -> None:
+    policy = f"Content-Security-Policy: {'x' * 20_000}"
+    async with receiver(answers("200 OK", policy)) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.fault) == (200, None)
+
+
 @pytest.mark.parametrize(
     ("status", "headers"),
     [

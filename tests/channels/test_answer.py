@@ -28,7 +28,8 @@ def answered(status: int = 500, body: bytes = b"", **headers: str) -> Attempt:
     [
         pytest.param("120", 120.0, id="seconds"),
         pytest.param(" 7 ", 7.0, id="white space"),
-        pytest.param("0.25", 0.25, id="a fraction"),
+        pytest.param("2.25", 2.25, id="a fraction"),
+        pytest.param("0.001", 1, id="next to nothing, again and again"),
         pytest.param("2.", 2.0, id="a bare point"),
         pytest.param("86401", MAX_RETRY_AFTER, id="more than a day"),
         pytest.param("1e9", MAX_RETRY_AFTER, id="thirty years"),

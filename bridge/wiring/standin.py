@@ -1,0 +1,62 @@
+"""
+The stand-in: what a worker does for itself while no tick comes through.
+
+Ticks come from beat through a broker, and either may be away. Above all, a store that is
+also the broker takes no message when its memory is full, while what it holds could still
+be delivered and forgotten, which is the only way out. So an engine looks at the heartbeat
+that each sweep on a tick leaves; while that is old, it ticks by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bridge.errors import BridgeError
+
+log = structlog.get_logger(__name__)
+
+#: Seconds after which a heartbeat is old. It is renewed every 5 s.
+SILENT_AFTER = 12.0
+#: Seconds between two looks at the heartbeat, and between two ticks of our own.
+LOOK_EVERY = 3.0
+TICK_EVERY = 1.0
+#: Own ticks from one sweep to the next.
+TICKS_TO_SWEEP = 5
+
+
+async def stand_in(
+    silent_for: Callable[[], Awaitable[float]],
+    tick: Callable[[], Awaitable[None]],
+    sweep: Callable[[], Awaitable[None]],
+) -> None:
+    """
+    Tick while nobody else does; runs until it is cancelled.
+
+    Args:
+        silent_for: Says how old the heartbeat is, in seconds.
+
+        tick: Does what a tick of each kind would.
+
+        sweep: Does what a tick of the sweep would.
+    """
+    standing, ticks = False, 0
+    while True:
+        await asyncio.sleep(TICK_EVERY if standing else LOOK_EVERY)
+        try:
+            silent = await silent_for() > SILENT_AFTER
+            if silent != standing:
+                log.warning("ticks.missing" if silent else "ticks.are_back")
+            standing = silent
+            if not standing:
+                continue
+            await tick()
+            ticks += 1
+            if ticks % TICKS_TO_SWEEP == 0:
+                await sweep()
+        except BridgeError as error:
+            log.warning("ticks.store_away", error=str(error))
+        except Exception:
+            log.exception("ticks.failed")  # the next one may do better
