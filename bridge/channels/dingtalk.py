@@ -10,6 +10,7 @@ Source: open.dingtalk.com, "Custom robot access" (自定义机器人接入) and 
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -33,18 +34,28 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, json_size, option, story_of
 from bridge.channels.text import cut, fit, utf16
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
+_HOSTS = ("oapi.dingtalk.com",)
+_FORM = re.compile(r"/robot/send\?(?:.*&)?access_token=[^&]+.*")
+_LOOKS = "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_token=<token>"
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+
+
 TRAITS = Traits(
-    hosts=("oapi.dingtalk.com",),
+    hosts=_HOSTS,
     options=frozenset({"secret", "keyword"}),
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min
     ability="messages with the picture",
+    objections=_objections,
 )
 
 #: Bytes of a whole body. "message too long, exceed 20000 bytes".

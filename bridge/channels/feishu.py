@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -32,18 +33,28 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, json_size, option, story_of
 from bridge.channels.text import fit
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
+_HOSTS = ("open.feishu.cn", "open.larksuite.com")
+_FORM = re.compile(r"/open-apis/bot/(?:v2/)?hook/[^/?]+.*")
+_LOOKS = "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook/<key>"
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+
+
 TRAITS = Traits(
-    hosts=("open.feishu.cn", "open.larksuite.com"),
+    hosts=_HOSTS,
     aliases=("lark",),
     options=frozenset({"secret", "keyword"}),
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
+    objections=_objections,
 )
 
 #: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.

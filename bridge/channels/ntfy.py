@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -23,17 +23,33 @@ from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits, place_of
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
+_HOST = "ntfy.sh"
+_TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    host, place = place_of(settings.get("url"))
+    before, _, topic = place.partition("?")[0].rstrip("/").rpartition("/")
+    if not topic:
+        yield "url", f"names no topic: it looks like https://{_HOST}/your-topic"
+    elif not _TOPIC.fullmatch(unquote(topic)) or (host == _HOST and before):
+        of = "up to 64 letters, digits, - and _"
+        text = f"ends in no topic, which is {of}: https://{_HOST}/your-topic"
+        yield "url", text
+
+
 # ntfy says for itself when it is enough.
 TRAITS = Traits(
-    hosts=("ntfy.sh",),
+    hosts=(_HOST,),
     options=frozenset({"token"}),
     ability="notifications with the picture",
+    objections=_objections,
 )
 
 #: Bytes of a message; at 4,096 ntfy makes a text file of it.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,16 +24,26 @@ from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
 from bridge.channels.text import cut, line, utf8
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint, Rate
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
+_HOSTS = (".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com")
+_FORM = re.compile(r".*/workflows/[^/?]+.*|/webhookb2/.+")
+_LOOKS = "a workflow's: they look like https://<place>.logic.azure.com/workflows/<id>/triggers/..."
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+
+
 TRAITS = Traits(
-    hosts=(".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com"),
+    hosts=_HOSTS,
     rate=Rate(per_second=2.0, burst=2.0),  # 4/s
     ability="cards with the picture",
+    objections=_objections,
 )
 
 #: Bytes of a message.

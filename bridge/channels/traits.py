@@ -7,10 +7,20 @@ platform is in one place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from bridge.core.endpoint import Rate
+
+#: The name of a setting, and what is wrong with it; in words that never repeat its value.
+Objection: TypeAlias = tuple[str, str]
+
+
+def _none(settings: Mapping[str, object]) -> Iterable[Objection]:  # noqa: ARG001 - they all will do
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +53,9 @@ class Traits:
         edits_with: The setting without which they cannot.
 
         ability: What its messages can do, in a few words for people.
+
+        objections: Says what is wrong with an endpoint's settings, as they were given: a
+            URL that cannot be the platform's, above all. Total.
     """
 
     is_chat: bool = True
@@ -55,9 +68,50 @@ class Traits:
     edits: bool = False
     edits_with: str | None = None
     ability: str = ""
+    objections: Callable[[Mapping[str, object]], Iterable[Objection]] = _none
 
     def can_edit(self, options: Mapping[str, object]) -> bool:
         """Whether messages can be edited at an endpoint with these settings."""
         return self.edits and (
             self.edits_with is None or options.get(self.edits_with) is not None
         )
+
+
+def is_at(host: str, hosts: tuple[str, ...]) -> bool:
+    """Whether a host is one of a platform's; a leading dot stands for any subdomain."""
+    return any(
+        host.endswith(known) if known.startswith(".") else host == known
+        for known in hosts
+    )
+
+
+def unlike(
+    settings: Mapping[str, object],
+    form: re.Pattern[str],
+    *,
+    hosts: tuple[str, ...],
+    looks: str,
+) -> Iterator[Objection]:
+    """
+    Object to a URL on a platform's own host whose path and query are not the platform's.
+
+    On another host, a proxy may call the same place as it likes.
+
+    Args:
+        form: Of path and query, as a whole.
+
+        looks: What such URLs look like, for a person.
+    """
+    host, place = place_of(settings.get("url"))
+    if is_at(host, hosts) and not form.fullmatch(place):
+        yield "url", f"is not {looks}"
+
+
+def place_of(url: object) -> tuple[str, str]:
+    """Return a URL's host, and its path with its query; both empty for what is none."""
+    try:
+        parts = urlsplit(str(url).strip())
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return "", ""
+    return host, f"{parts.path}?{parts.query}" if parts.query else parts.path

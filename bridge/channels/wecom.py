@@ -10,6 +10,7 @@ table of global error codes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -30,17 +31,27 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, story_of
 from bridge.channels.text import fit, line, utf8
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
+_HOSTS = ("qyapi.weixin.qq.com",)
+_FORM = re.compile(r"/cgi-bin/webhook/send\?(?:.*&)?key=[^&]+.*")
+_LOOKS = "a robot's: they look like https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=<key>"
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+
+
 TRAITS = Traits(
-    hosts=("qyapi.weixin.qq.com",),
+    hosts=_HOSTS,
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min
     ability="messages with the picture",
+    objections=_objections,
 )
 
 #: Bytes, as documented; markdown and text are kept a little below.

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 
 from bridge.cli.inspections import Finding, broken
 from bridge.cli.words import counted, masked
+from bridge.core.delivery import Meaning
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
     from bridge.channels.request import Response
+    from bridge.core.delivery import Attempt
     from bridge.core.endpoint import Endpoint
     from bridge.settings import Settings
+
+#: Nothing that comes later makes such an end another one.
+_NEVER = frozenset({Meaning.GONE, Meaning.HOPELESS})
 
 
 async def inspect_endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
@@ -49,7 +54,12 @@ def _offline(endpoint: Endpoint) -> Finding:
     now = time.time()
     try:
         for event_type in EVENT_TYPES:
-            rehearsed(occasion_of(event_type, endpoint, at=now))
+            occasion = occasion_of(event_type, endpoint, at=now)
+            _, outcome = rehearsed(occasion)
+            # The samples' upstream is nobody's.
+            told = replace(endpoint, upstreams=None).wants(occasion.event)
+            if told and outcome.attempt.said in _NEVER:
+                return _unspeakable(endpoint, event_type, outcome.attempt)
     except BridgeError as error:
         return broken("endpoint", error, name=endpoint.name)
     except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong
@@ -69,6 +79,18 @@ def _offline(endpoint: Endpoint) -> Finding:
         )
     return Finding(
         about="endpoint", name=endpoint.name, detail=f"{where}{_ability(endpoint)}"
+    )
+
+
+def _unspeakable(endpoint: Endpoint, event_type: str, attempt: Attempt) -> Finding:
+    """Say of an endpoint that it cannot be told an event even if the platform agrees to all."""
+    return Finding(
+        about="endpoint",
+        name=endpoint.name,
+        level="error",
+        detail=attempt.detail,
+        mend=f"mend endpoints.{endpoint.name}: {event_type} cannot be told there",
+        code=2,
     )
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from bridge.settings import schema
+from bridge.settings.addresses import any_url, http_url
 from bridge.settings.kinds import BELONGS_TO, KINDS, canonical, infer, traits_of
 from bridge.settings.problems import Problem, unknown, unknown_name
 
@@ -147,11 +147,10 @@ def _foreign(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
 def _needed(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
     for key in sorted(traits_of(kind).required - table.keys()):
         yield Problem(path=(*path, key), text=f"is required for {kind}")
-    if kind == "slack":
-        yield from _slack(path, table)
-    if kind == "discord" and "thread_id" in table and "thread_name" in table:
-        text = "set this or thread_id, not both: a thread is either there or new"
-        yield Problem(path=(*path, "thread_name"), text=text)
+    readable = _is_readable(table.get("url"), kind)
+    for key, text in traits_of(kind).objections(table):
+        if key != "url" or readable:
+            yield Problem(path=(*path, key), text=text)
     both = "preset" in table and "body" in table
     if kind == "template" and (both or _forgot_its_body(table)):
         text = (
@@ -169,26 +168,12 @@ def _forgot_its_body(table: Table) -> bool:
     return not bodiless and "preset" not in table and "body" not in table
 
 
-def _slack(path: schema.Path, table: Table) -> Iterator[Problem]:
-    """A bot needs a token and a channel; an incoming webhook has both in its URL."""
-    bot = (
-        "token" in table or "channel" in table or _host(table.get("url")) in _SLACK_API
-    )
-    for key, other in (("token", "channel"), ("channel", "token")):
-        if bot and key not in table:
-            text = f"is required to post as a bot, together with {other}"
-            yield Problem(path=(*path, key), text=text)
-    url = table.get("url")
-    if "token" in table and isinstance(url, str) and "/services/" in url:
-        text = "is an incoming webhook's, which needs no token; a bot posts to https://slack.com/api"
-        yield Problem(path=(*path, "url"), text=text)
-
-
-_SLACK_API = frozenset({"slack.com", "slack-gov.com"})
-
-
-def _host(url: object) -> str:
+def _is_readable(url: object, kind: str) -> bool:
+    """Whether an address is one at all; if it is not, its type says so."""
+    if not isinstance(url, str):
+        return False
     try:
-        return urlsplit(url).hostname or "" if isinstance(url, str) else ""
+        (any_url if kind == "apprise" else http_url)(url)
     except ValueError:
-        return ""
+        return False
+    return True

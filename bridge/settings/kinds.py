@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 
 from bridge.channels import CHANNELS
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Traits, is_at
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS
 
@@ -93,16 +93,9 @@ def infer(url: str) -> str:
     except ValueError:
         return "webhook"
     for kind, channel in CHANNELS.items():
-        if parts.scheme in channel.TRAITS.schemes or _is_at(host, channel.TRAITS.hosts):
+        if parts.scheme in channel.TRAITS.schemes or is_at(host, channel.TRAITS.hosts):
             return kind
     return "webhook"
-
-
-def _is_at(host: str, hosts: tuple[str, ...]) -> bool:
-    return any(
-        host.endswith(known) if known.startswith(".") else host == known
-        for known in hosts
-    )
 
 
 def default_events(kind: str) -> tuple[str, ...]:

@@ -493,6 +493,32 @@ def test_a_preview_shows_the_whole_conversation(images: str) -> None:
     assert methods[-1] == "deleteMessage"
 
 
+@pytest.mark.parametrize(
+    ("url", "called"),
+    [
+        ("https://api.telegram.org/bot1:ab", "https://api.telegram.org/bot1:ab/"),
+        (
+            "https://api.telegram.org/bot1:ab/sendMessage?chat_id=5",
+            "https://api.telegram.org/bot1:ab/",
+        ),
+        ("https://api.telegram.org/bot1:ab/", "https://api.telegram.org/bot1:ab/"),
+        (
+            "https://api.telegram.org/bot1:ab/test/getMe",
+            "https://api.telegram.org/bot1:ab/test/",
+        ),
+        ("http://127.0.0.1:8081/robots/botKEY", "http://127.0.0.1:8081/robots/botKEY/"),
+    ],
+)
+def test_a_method_with_its_query_is_taken_for_the_bot_that_it_is_of(
+    url: str, called: str
+) -> None:
+    to = endpoint("telegram", url, chat_id="1", images="none")
+
+    talk = converse(telegram, CASES["failed"], to)
+
+    assert [request.url for request in talk.requests] == [f"{called}sendMessage"]
+
+
 def test_an_older_announcement_is_told_and_changes_nothing() -> None:
     chat = Chat()
     chat.live(*WAY, FINAL)

@@ -23,6 +23,12 @@ LEAST: dict[str, dict[str, object]] = {kind: {} for kind in KINDS} | {
     "telegram": {"chat_id": -100},
     "template": {"body": "{}"},
 }
+#: A URL of the form that a kind insists on wherever it is.
+FORMS = {
+    "discord": "https://x.example/api/webhooks/1/x",
+    "telegram": "https://x.example/bot1:x",
+    "ntfy": "https://x.example/topic",
+}
 #: A right value of each setting that belongs to some kinds only.
 VALUES: dict[str, object] = {
     "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
@@ -61,6 +67,7 @@ VALUES: dict[str, object] = {
         ("https://discordapp.com/api/webhooks/1/x", "discord"),
         ("https://ptb.discord.com/api/webhooks/1/x", "discord"),
         ("https://canary.discord.com/api/v9/webhooks/1/x", "discord"),
+        ("https://www.discord.com/api/webhooks/1/x", "discord"),
         ("https://open.feishu.cn/open-apis/bot/v2/hook/x", "feishu"),
         ("https://open.larksuite.com/open-apis/bot/v2/hook/x", "feishu"),
         ("https://oapi.dingtalk.com/robot/send?access_token=x", "dingtalk"),
@@ -122,7 +129,7 @@ def test_every_setting_of_a_kind_is_accepted_there_and_refused_elsewhere(
             given |= {"token": "t", "channel": "C"}
         if setting == "preset":
             given.pop("body", None)
-        table = {"url": "https://x.example", "kind": kind} | given
+        table = {"url": FORMS.get(kind, "https://x.example"), "kind": kind} | given
         env = {"BRIDGE_ENDPOINTS__ME": json.dumps(table)}
 
         if kind in kinds:
@@ -193,6 +200,16 @@ def test_every_setting_that_not_all_kinds_have_is_tried() -> None:
             id="a long name",
         ),
         pytest.param(
+            {"kind": "discord", "username": "My DISCORD bot"},
+            ['username: holds "discord", which Discord lets nobody be called'],
+            id="Discord's name",
+        ),
+        pytest.param(
+            {"kind": "discord", "username": "ClydeBot"},
+            ['username: holds "clyde"'],
+            id="a name that Discord keeps",
+        ),
+        pytest.param(
             {"kind": "discord", "avatar_url": "a.png"},
             ["avatar_url: must begin with http://"],
             id="no URL",
@@ -213,6 +230,145 @@ def test_what_a_kind_needs_or_cannot_have_is_told(
 
     for part in said:
         assert f"endpoints.me.{part}" in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "said"),
+    [
+        pytest.param(
+            None,
+            "https://hooks.slack.com/triggers/T0HIDDEN/1/x",
+            'is a workflow\'s, which takes fields of its own: use kind = "template"',
+            id="a workflow of Slack's",
+        ),
+        pytest.param(
+            "slack",
+            "https://proxy.example/slack/workflows/T0HIDDEN/A1/2/x",
+            'use kind = "template"',
+            id="a workflow behind a proxy",
+        ),
+        pytest.param(
+            None,
+            "https://hooks.slack.com/services/T0HIDDEN",
+            "is not an incoming webhook's: they look like https://hooks.slack.com/",
+            id="half of an incoming webhook's",
+        ),
+        pytest.param(
+            None,
+            "https://slack.com/HIDDEN",
+            "is not the Web API's, which is https://slack.com/api",
+            id="a page of Slack's",
+        ),
+        pytest.param(
+            "discord",
+            "http://host.example/HIDDEN",
+            "is not a Discord webhook's: they look like https://discord.com/api/",
+            id="Discord without a webhook",
+        ),
+        pytest.param(
+            None,
+            "https://www.discord.com/channels/1/HIDDEN",
+            "is not a Discord webhook's",
+            id="a channel of Discord's",
+        ),
+        pytest.param(
+            None,
+            "https://discord.com/api/webhooks/mine/HIDDEN",
+            "is not a Discord webhook's",
+            id="a webhook without a number",
+        ),
+        pytest.param(
+            None,
+            "https://api.telegram.org/1:HIDDEN",
+            "names no bot: it looks like https://api.telegram.org/bot<token>",
+            id="a token without bot",
+        ),
+        pytest.param(
+            None,
+            "https://api.telegram.org/",
+            "names no bot",
+            id="Telegram without a token",
+        ),
+        pytest.param(
+            None, "https://ntfy.sh/", "names no topic", id="ntfy without a topic"
+        ),
+        pytest.param(
+            None,
+            "https://ntfy.sh/HIDDEN/json",
+            "ends in no topic, which is up to 64 letters, digits, - and _",
+            id="a topic's feed",
+        ),
+        pytest.param(
+            "ntfy", "https://x.example/HIDDEN!", "ends in no topic", id="no topic"
+        ),
+        pytest.param(
+            None,
+            "https://open.feishu.cn/HIDDEN",
+            "is not a robot's: they look like https://open.feishu.cn/open-apis/bot/",
+            id="Feishu",
+        ),
+        pytest.param(
+            None,
+            "https://oapi.dingtalk.com/robot/send?token=HIDDEN",
+            "look like https://oapi.dingtalk.com/robot/send?access_token=<token>",
+            id="DingTalk",
+        ),
+        pytest.param(
+            None,
+            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?HIDDEN",
+            "look like https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=<key>",
+            id="WeCom",
+        ),
+        pytest.param(
+            None,
+            "https://prod-1.westus.logic.azure.com/HIDDEN",
+            "is not a workflow's",
+            id="Teams",
+        ),
+    ],
+)
+def test_a_url_that_cannot_be_the_kinds_is_refused_without_being_shown(
+    place: Workplace, kind: str | None, url: str, said: str
+) -> None:
+    table = {"url": url} | ({"kind": kind} if kind else {}) | LEAST[kind or infer(url)]
+    env = {"BRIDGE_ENDPOINTS__ME": json.dumps(table)}
+
+    message = place.refused(env)
+
+    assert "endpoints.me.url: " in message
+    assert said in message
+    assert "HIDDEN" not in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("slack", "https://hooks.slack.com/services/T0/B0/x/"),
+        ("slack", "http://127.0.0.1:9/hooks/mattermost"),
+        ("discord", "http://127.0.0.1:9/proxy/api/webhooks/any/x?wait=true"),
+        ("discord", "https://discord.com/api/v9/webhooks/1/x/github"),
+        ("telegram", "https://api.telegram.org/bot1:ab/sendMessage?chat_id=5"),
+        ("telegram", "http://127.0.0.1:8081/tg/botTOKEN"),
+        ("ntfy", "https://push.example/ntfy/topic?auth=x"),
+        ("feishu", "https://open.larksuite.com/open-apis/bot/v2/hook/x"),
+        ("feishu", "https://proxy.example/any"),
+        ("dingtalk", "https://oapi.dingtalk.com/robot/send?x=1&access_token=x"),
+        ("wecom", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x&debug=1"),
+        ("teams", "https://a.webhook.office.com/webhookb2/x/IncomingWebhook/y/z"),
+        (
+            "teams",
+            "https://a.b.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/x/triggers/manual/paths/invoke?sig=x",
+        ),
+    ],
+)
+def test_a_url_of_the_kinds_form_may_have_any_host_and_a_path_before_it(
+    place: Workplace, kind: str, url: str
+) -> None:
+    table = {"kind": kind, "url": url} | LEAST[kind]
+
+    settings = place.load({"BRIDGE_ENDPOINTS__ME": json.dumps(table)})
+
+    assert settings.endpoints["me"].url.get_secret_value() == url
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,35 +8,51 @@ The Discord channel: an embed worth reading, from a webhook alone.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 from bridge.channels.conversation import Conversation, Occasion, Outcome
 from bridge.channels.discord import wire
-from bridge.channels.discord.address import Address
+from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
 from bridge.channels.discord.talk import Talk
 from bridge.channels.request import Request, Response
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits
 from bridge.core.delivery import Attempt, Meaning
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.errors import Misconfigured
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
 
+_NOT_ONE = (
+    "is not a Discord webhook's:"
+    " they look like https://discord.com/api/webhooks/<id>/<token>"
+)
+_NO_WEBHOOK = f"the url {_NOT_ONE}"
+#: What no webhook may call itself; each message that does is refused, with 50035.
+_NOBODYS_NAMES = ("discord", "clyde")
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    if Address.of(str(settings.get("url"))) is None:
+        yield "url", _NOT_ONE
+    name = str(settings.get("username") or "").lower()
+    for word in _NOBODYS_NAMES:
+        if word in name:
+            yield "username", f'holds "{word}", which Discord lets nobody be called'
+    if "thread_id" in settings and "thread_name" in settings:
+        text = "set this or thread_id, not both: a thread is either there or new"
+        yield "thread_name", text
+
+
 TRAITS = Traits(
-    hosts=(
-        *("discord.com", "ptb.discord.com", "canary.discord.com"),
-        *("discordapp.com", "ptb.discordapp.com", "canary.discordapp.com"),
-    ),
+    hosts=tuple(sorted(OFFICIAL)),
     options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
     rate=Rate(per_second=2.0, burst=1.0),  # 5 in 2 s
     edits=True,
     ability="messages with the picture uploaded",
+    objections=_objections,
 )
 
-_NO_WEBHOOK = (
-    "the url is not a Discord webhook's:"
-    " they look like https://discord.com/api/webhooks/<id>/<token>"
-)
 #: A picture of one pixel, for previews.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from bridge.channels.discord.wording import snowflake
+
 #: Discord's own hosts; version 10 is served on the first only.
-_OFFICIAL = frozenset(
+OFFICIAL = frozenset(
     f"{place}{host}"
     for host in ("discord.com", "discordapp.com")
     for place in ("", "www.", "ptb.", "canary.")
@@ -59,9 +61,11 @@ class Address:
         found = _PATH.fullmatch(parts.path)
         if parts.scheme not in {"http", "https"} or not host or not found:
             return None
+        if host in OFFICIAL and not snowflake(found["id"]):
+            return None
         base = (
             "https://discord.com"
-            if host in _OFFICIAL
+            if host in OFFICIAL
             else f"{parts.scheme}://{parts.netloc}{found['before']}"
         )
         asked = parse_qsl(parts.query)

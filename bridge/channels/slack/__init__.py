@@ -16,19 +16,54 @@ and `flow` puts it in order.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+
 from bridge.channels.slack.answers import describe
 from bridge.channels.slack.calls import agrees, probe
 from bridge.channels.slack.flow import tell
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits, place_of
 from bridge.core.endpoint import Rate
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
 
+_HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
+_API = ("slack.com", "slack-gov.com")
+_WEBHOOK = re.compile(r"/services/[^/?]+/[^/?]+/[^/?]+/?")
+_WORKFLOW = re.compile(r"(?:.*/)?(?:triggers|workflows)/[ET][A-Z0-9]*/.+")
+_METHOD = re.compile(r"(?:/api)?(?:/[a-z][A-Za-z.]*\.[A-Za-z]+)?/?(?:\?.*)?")
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    """A bot needs a token and a channel; an incoming webhook has both in its URL."""
+    host, place = place_of(settings.get("url"))
+    bot = "token" in settings or "channel" in settings or host in _API
+    for key, other in (("token", "channel"), ("channel", "token")):
+        if bot and key not in settings:
+            yield key, f"is required to post as a bot, together with {other}"
+    if _WORKFLOW.fullmatch(place):
+        yield (
+            "url",
+            'is a workflow\'s, which takes fields of its own: use kind = "template"',
+        )
+    elif "token" in settings and "/services/" in place:
+        yield (
+            "url",
+            "is an incoming webhook's, which needs no token; a bot posts to https://slack.com/api",
+        )
+    elif host in _HOOKS and not _WEBHOOK.fullmatch(place):
+        looks = "https://hooks.slack.com/services/T.../B.../..."
+        yield "url", f"is not an incoming webhook's: they look like {looks}"
+    elif host in _API and not _METHOD.fullmatch(place):
+        yield "url", "is not the Web API's, which is https://slack.com/api"
+
+
 TRAITS = Traits(
-    hosts=("hooks.slack.com", "hooks.slack-gov.com", "slack.com", "slack-gov.com"),
+    hosts=(*_HOOKS, *_API),
     options=frozenset({"token", "channel"}),
     rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
     edits=True,
     edits_with="token",
     ability="messages with the picture",
+    objections=_objections,
 )

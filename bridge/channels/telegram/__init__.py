@@ -10,13 +10,24 @@ requests, `answers` reads what Telegram says to them, and `talk` puts these in o
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from bridge.channels.telegram.answers import describe
-from bridge.channels.telegram.calls import agrees, probe
+from bridge.channels.telegram.calls import agrees, bot_of, probe
 from bridge.channels.telegram.talk import tell
-from bridge.channels.traits import Traits
+from bridge.channels.traits import Objection, Traits
 from bridge.core.endpoint import Rate
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+
+
+def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+    if bot_of(str(settings.get("url"))) is None:
+        looks = (
+            "https://api.telegram.org/bot<token>, with a token such as 123456:ABC..."
+        )
+        yield "url", f"names no bot: it looks like {looks}"
+
 
 TRAITS = Traits(
     hosts=("api.telegram.org",),
@@ -25,4 +36,5 @@ TRAITS = Traits(
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min in a group
     edits=True,
     ability="messages with the picture",
+    objections=_objections,
 )

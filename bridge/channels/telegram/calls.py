@@ -30,6 +30,11 @@ MOST_ANSWER = 256 * 1024
 _GENERAL = "1"
 _A_PIXEL = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01"
 _PLACE = "photo"
+#: ``/test`` leads to Telegram's test environment.
+_METHOD = r"(?:/(?!test/?$)[A-Za-z]+)?/?"
+_BOT = re.compile(rf"(?P<bot>/bot\d+(?::|%3[Aa])[^/]+(?:/test)?){_METHOD}")
+#: A proxy may have a path before it, and a token of its own.
+_BOT_ANYWHERE = re.compile(rf"(?P<bot>.*/bot[^/]+(?:/test)?){_METHOD}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +194,26 @@ def _json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def bot_of(url: str) -> str | None:
+    """
+    Find a bot from what people paste: its address, or one of its methods with a query.
+
+    Returns:
+        What every method is appended to; ``None`` if the URL names no bot. Total.
+    """
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
+    official = (parts.hostname or "").rstrip(".") == "api.telegram.org"
+    found = (_BOT if official else _BOT_ANYWHERE).fullmatch(parts.path)
+    return f"{parts.scheme}://{parts.netloc}{found['bot']}" if found else None
+
+
 def _request(endpoint: Endpoint, method: str, kind: str, body: bytes) -> Request:
     headers = {"content-type": kind, "user-agent": f"mjbridge/{__version__}"}
     return Request(
-        url=f"{endpoint.url.rstrip('/')}/{method}",
+        url=f"{bot_of(endpoint.url) or endpoint.url.rstrip('/')}/{method}",
         body=body,
         headers=with_own(headers, endpoint.headers),
         most=MOST_ANSWER,
