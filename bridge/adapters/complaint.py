@@ -14,7 +14,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from bridge.adapters.wire import sentence, text_in
+from bridge.adapters.envelope import sentence
+from bridge.adapters.wire import text_in
 from bridge.ports import Answer, Complaint
 
 #: What a status means; 3xx is `Complaint.MISPLACED`, any other `Complaint.BROKEN`.

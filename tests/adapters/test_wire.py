@@ -70,6 +70,26 @@ def is_example(task: TaskSnapshot) -> bool:
         pytest.param(
             b'{"code":1,"data":{"list":[' + EXAMPLE + b"]}}", id="wrapped twice"
         ),
+        pytest.param(
+            b'{"code":0,"data":{"result":{"list":[' + EXAMPLE + b"]}}}",
+            id="wrapped three times",
+        ),
+        pytest.param(
+            b'{"code":1,"description":"Submit success","result":[' + EXAMPLE + b"]}",
+            id="with a sentence",
+        ),
+        pytest.param(
+            b'{"id":"req_1","code":1,"data":[' + EXAMPLE + b"]}",
+            id="in an envelope with an id of its own",
+        ),
+        pytest.param(
+            b'{"code":99,"list":["noise"],"items":[' + EXAMPLE + b"]}",
+            id="beside a list of something else",
+        ),
+        pytest.param(
+            EXAMPLE.replace(b"{", b'{"code":500,"error":"x",', 1),
+            id="an object with an error beside its status",
+        ),
         pytest.param(codecs.BOM_UTF8 + EXAMPLE, id="behind a byte order mark"),
         pytest.param(EXAMPLE.decode().encode("utf-16"), id="in UTF-16"),
         pytest.param(b"\r\n\t " + EXAMPLE + b" \n", id="with space around it"),
@@ -108,6 +128,38 @@ def test_null_is_an_empty_list_with_a_warning() -> None:
 
 def test_null_in_an_envelope_that_is_fine_is_an_empty_list() -> None:
     assert read({"code": 1, "data": None}).complaint is None
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {},
+        {"code": 0, "message": "查询成功"},
+        {"code": "1", "description": "Submit success"},
+        {"code": 200, "msg": "fine", "status": 200},
+        {"code": "success", "message": ""},
+        {"code": " OK "},
+        {"code": "", "error": None},
+        {"success": True, "message": "fine"},
+        {"message": "ok"},
+    ],
+    ids=brief,
+)
+def test_an_empty_list_in_an_envelope_that_is_fine_is_a_valid_answer(
+    envelope: dict[str, object],
+) -> None:
+    assert read({**envelope, "data": []}) == Answer()
+    assert read({**envelope, "data": {"list": []}}) == Answer()
+
+
+def test_a_stranger_without_a_list_around_it_is_nobody() -> None:
+    stranger = {"id": "2", "status": "SUBMITTED", "progress": "0%", "properties": {}}
+
+    assert read(stranger) == Answer()
+
+
+def test_an_object_that_was_asked_for_needs_no_other_field() -> None:
+    assert only({"id": "1"}) == TaskSnapshot(id="1", status=None)
 
 
 @pytest.mark.parametrize("body", [b"", b"  \r\n", codecs.BOM_UTF8, b"\x00"], ids=brief)
@@ -153,6 +205,80 @@ def test_nothing_at_all_is_no_answer(body: bytes) -> None:
             {"success": False, "data": None}, "no list", id="unsuccessful null"
         ),
         pytest.param({"code": 5, "data": {"x": 1}}, "code 5", id="a code, and no task"),
+        pytest.param(
+            {"id": "req_1", "code": 500, "message": "internal error"},
+            "internal error",
+            id="an error with the request's id",
+        ),
+        pytest.param(
+            {"id": "req_1", "message": "internal error"},
+            "internal error",
+            id="a sentence with the request's id",
+        ),
+        pytest.param(
+            {"id": "1", "code": 500, "message": "internal error"},
+            "internal error",
+            id="an error with the task's id",
+        ),
+        pytest.param(
+            {"code": 500, "message": "db down", "data": {"list": []}},
+            "db down",
+            id="an empty list in a list of nothing, and a code",
+        ),
+        pytest.param(
+            {"code": 500, "message": "db down", "data": {"code": 1, "list": None}},
+            "db down",
+            id="null deeper down, and a code",
+        ),
+        pytest.param(
+            {"code": 500, "message": "db down", "data": {"id": "x", "action": "A"}},
+            "db down",
+            id="a stranger, and a code",
+        ),
+        pytest.param(
+            {"success": "false", "message": "bad", "data": []},
+            "bad",
+            id="unsuccessful in a text",
+        ),
+        pytest.param(
+            {
+                "status": 500,
+                "error": "Internal Server Error",
+                "data": None,
+                "code": 0,
+            },
+            "Internal Server Error",
+            id="an HTTP status in the body",
+        ),
+        pytest.param(
+            {"code": 0, "status": 500, "message": "bad", "data": []},
+            "bad",
+            id="two verdicts that differ",
+        ),
+        pytest.param(
+            {"id": "r", "error": "x", "status": 500}, "x", id="an id and a status"
+        ),
+        pytest.param(
+            {"id": "1", "error": "x", "status": 500}, "x", id="the task's, and a status"
+        ),
+        pytest.param(
+            {"id": "r", "status": "error", "error": "x", "progress": 0},
+            "x",
+            id="a status that tasks have, too",
+        ),
+        pytest.param(
+            {"message": "overloaded", "data": []}, "overloaded", id="a sentence"
+        ),
+        pytest.param([{"error": {"message": "bad"}}], "bad", id="an error in a list"),
+        pytest.param([{"id": "r", "error": "bad"}], "bad", id="with an id, in a list"),
+        pytest.param([None], "no list", id="a list of null"),
+        pytest.param(["1"], "no list", id="a list of ids"),
+        pytest.param({"data": [None]}, "no list", id="a list of null in data"),
+        pytest.param(
+            {"code": {"a": []}, "message": "odd", "data": []},
+            "odd",
+            id="a code that is no word",
+        ),
         pytest.param({}, "no list", id="an empty object"),
         pytest.param("Invalid token.", "no list", id="a text"),
         pytest.param(42, "no list", id="a number"),
