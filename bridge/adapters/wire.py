@@ -70,12 +70,30 @@ def text_in(body: bytes) -> str:
 
 
 def _tasks(rows: list[object], asked: frozenset[str]) -> dict[str, TaskSnapshot]:
-    found: dict[str, list[TaskSnapshot]] = {}
+    found: dict[str, list[Mapping[str, object]]] = {}
     for row in rows:
         task_id = id_of(row)
         if task_id is not None and task_id in asked and isinstance(row, dict):
-            found.setdefault(task_id, []).append(_snapshot(task_id, row))
-    return {task_id: best_of(same) for task_id, same in found.items()}
+            found.setdefault(task_id, []).append(row)
+    return {task_id: _task(task_id, same) for task_id, same in found.items()}
+
+
+def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:
+    if len(rows) == 1:
+        return _snapshot(task_id, rows[0])
+    # What a row without a status is taken for must not outdo what another one says.
+    telling = [row for row in rows if text_of(row.get("status")) is not None] or rows
+    return best_of([_snapshot(task_id, row) for row in telling])
+
+
+def _status(row: Mapping[str, object]) -> TaskStatus | None:
+    spelled = text_of(row.get("status"))
+    if spelled is None and text_of(row.get("failReason")) is not None:
+        # new-api keeps the row of a submission that was refused, with the reason and an
+        # empty status, for ever: the proxy behind it never knew the id. A status that is
+        # merely unknown to us says nothing of the kind.
+        return TaskStatus.FAILURE
+    return TaskStatus.read(spelled)
 
 
 def _snapshot(task_id: str, row: Mapping[str, object]) -> TaskSnapshot:
@@ -84,7 +102,7 @@ def _snapshot(task_id: str, row: Mapping[str, object]) -> TaskSnapshot:
         properties = {}
     return TaskSnapshot(
         id=task_id,
-        status=TaskStatus.read(text_of(row.get("status"))),
+        status=_status(row),
         progress=progress_of(row.get("progress")),
         action=text_of(row.get("action")),
         prompt=text_of(row.get("prompt")),

@@ -140,7 +140,7 @@ def observe(held: Held, seen: TaskSnapshot, *, progress_step: int) -> Observatio
 
         progress_step: Percentage points between two ``task.progress``; 1 to 100.
     """
-    status = _status_of(held, seen)
+    status = seen.status or held.status or TaskStatus.SUBMITTED
     if held.ended is not None:
         return _look_again(held, replace(seen, status=status), status)
     if status.is_final:
@@ -180,16 +180,6 @@ def lose(held: Held, kept: TaskSnapshot | None, reason: str) -> Observation:
         return Observation(held=held, snapshot=None, change=None, over=True)
     ended = replace(held, ended=ChangeType.LOST)
     return Observation(held=ended, snapshot=None, change=change, over=True)
-
-
-def _status_of(held: Held, seen: TaskSnapshot) -> TaskStatus:
-    if seen.status is not None:
-        return seen.status
-    if seen.fail_reason is not None:
-        # A gateway that refused the submission keeps the row with the reason and an
-        # empty status for ever: the proxy behind it never knew the id.
-        return TaskStatus.FAILURE
-    return held.status or TaskStatus.SUBMITTED
 
 
 def _look_again(held: Held, seen: TaskSnapshot, status: TaskStatus) -> Observation:

@@ -113,8 +113,8 @@ class TaskSnapshot:
     What an upstream said about a task at one moment. ``None`` means unset.
 
     Times are milliseconds since the epoch, as on the wire. `status` is ``None`` where
-    the upstream gave an empty or unknown one; `progress` is 0 to 100. URLs are kept
-    to the byte, including a trailing ``&``: they may be signed.
+    the upstream gave an unknown one, or none and no `fail_reason`; `progress` is 0 to
+    100. URLs are kept to the byte, including a trailing ``&``: they may be signed.
     """
 
     id: str

@@ -549,6 +549,40 @@ def test_a_row_makes_one_event(fields: dict[str, object], change: ChangeType) ->
     assert told(once, once) == [change]
 
 
+@pytest.mark.parametrize("status", ["", None, " ", 0, []], ids=brief)
+def test_an_empty_status_with_a_reason_is_a_failure(status: object) -> None:
+    refused = {"id": "1", "status": status, "failReason": "队列已满"}
+
+    assert only([refused]).status is TaskStatus.FAILURE
+    assert told([refused]) == [ChangeType.FAILED]
+    assert told([{"id": "1", "status": "IN_PROGRESS"}], [refused]) == [
+        ChangeType.STARTED,
+        ChangeType.FAILED,
+    ]
+
+
+@pytest.mark.parametrize("status", ["RETRYING", "审核中", 7], ids=brief)
+def test_an_unknown_status_with_a_reason_is_no_failure(status: object) -> None:
+    odd = {"id": "1", "status": status, "failReason": "attempt 1 failed"}
+
+    assert only([odd]).status is None
+    assert told([odd]) == [ChangeType.SUBMITTED]
+    assert told([{"id": "1", "status": "IN_PROGRESS"}], [odd]) == [ChangeType.STARTED]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "RETRYING"])
+def test_a_row_without_a_status_does_not_outdo_one_with_it(
+    turned: bool, status: str
+) -> None:
+    refused = {"id": "1", "status": "", "failReason": "队列已满"}
+    rows = [refused, {"id": "1", "status": status, "progress": "46%"}]
+
+    task = only(rows[::-1] if turned else rows)
+
+    assert (task.status, task.progress) == (TaskStatus.read(status), 46)
+
+
 def test_a_description_is_text() -> None:
     text = "1️⃣ Cat --ar 5:4\n\n2️⃣ Cat2"
     task = row(status="SUCCESS", promptEn=text, properties={"finalPrompt": text})

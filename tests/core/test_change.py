@@ -96,16 +96,15 @@ def test_a_step_is_told_if_it_leads_on_or_out_of_a_modal(
         assert change.after.status == after
 
 
-def test_an_empty_status_with_a_reason_is_a_failure() -> None:
-    (change,) = follow(seen(None, 0, fail_reason="队列已满"))[1]
+@pytest.mark.parametrize("status", ["SUBMITTED", None])
+def test_a_reason_beside_no_end_is_no_failure(status: str | None) -> None:
+    """An empty status with a reason is an end, and comes as a FAILURE."""
+    looks = [seen(status, fail_reason="x"), seen("IN_PROGRESS", fail_reason="x")]
 
-    assert change.type == "task.failed"
-    assert change.after.status is TaskStatus.FAILURE
-    assert change.after.fail_reason == "队列已满"
-
-
-def test_a_reason_beside_a_status_is_no_failure() -> None:
-    assert told(seen("IN_PROGRESS", fail_reason="x")) == ["task.started"]
+    assert told(*looks, seen(None, fail_reason="y")) == [
+        "task.submitted",
+        "task.started",
+    ]
 
 
 def test_what_goes_back_stays_where_it_was() -> None:
@@ -152,6 +151,17 @@ def test_progress_begins_anew_after_a_modal() -> None:
     changes = follow(*looks, seen("IN_PROGRESS", 15))[1]
 
     assert [change.after.progress for change in changes] == [90, 0, 5, 15]
+
+
+def test_what_was_told_before_a_modal_is_forgotten_though_progress_is_unset() -> None:
+    looks = [seen("MODAL", 90), seen("SUBMITTED"), seen("IN_PROGRESS")]
+
+    assert told(*looks, seen("IN_PROGRESS", 12)) == [
+        "task.action_required",
+        "task.submitted",
+        "task.started",
+        "task.progress",
+    ]
 
 
 def test_progress_without_a_status_in_progress_is_not_told() -> None:
