@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +23,13 @@ class TickScheduler(Scheduler):
     Over a weekend without workers, one tick a second would fill the broker with a quarter
     of a million.
     """
+
+    def setup_schedule(self) -> None:
+        """Make every entry due at once: a deployment that has just begun is alive, too."""
+        super().setup_schedule()
+        long_ago = self.app.now() - timedelta(days=1)
+        for entry in self.schedule.values():
+            entry.last_run_at = long_ago
 
     def apply_async(
         self,

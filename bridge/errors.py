@@ -44,8 +44,8 @@ class Misconfigured(BridgeError):
 
 class StoreUnavailable(BridgeError):
     """
-    The store does not answer; start it with `mjbridge up`, or set BRIDGE_REDIS_URL to a
-    Redis or Valkey server that runs.
+    the store does not answer; does it run, and is it where BRIDGE_REDIS_URL says?
+    Without one, `mjbridge up` brings its own
     """
 
 

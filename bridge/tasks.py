@@ -19,6 +19,7 @@ import structlog
 from celery import signals
 
 from bridge import logs
+from bridge.adapters.connection import wait_for
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError
@@ -101,15 +102,18 @@ def _set_up_logging(**_: Any) -> None:
 @signals.worker_init.connect
 @signals.beat_init.connect
 def _wait_for_the_store(**_: Any) -> None:
-    async def ready() -> None:
+    async def look() -> list[str]:
         async with Office(load_settings()) as office:
-            await office.ready(tries=None, say=_say)
+            return await office.look()
 
     try:
-        asyncio.run(ready())
+        warnings = asyncio.run(wait_for(look, say=_say, sleep=asyncio.sleep))
     except BridgeError as error:
         _say(str(error))
         sys.exit(error.exit_code)
+    _set_up_logging()
+    for warning in warnings:
+        log.warning("store.careless", detail=warning)
 
 
 def _say(line: str) -> None:
@@ -139,11 +143,14 @@ def _let_go(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def _begin(**_: Any) -> None:
-    ours = engine()
     # A pool that does not fork says this too, in the worker itself, which holds the line.
-    if _line and os.getpid() != _holder[0]:
-        os.close(_line.pop())
-        ours.drain_at_end_of(_line[0])
+    if not _line or os.getpid() == _holder[0]:
+        engine()
+        return
+    if len(_line) == 1:
+        os._exit(0)  # a child's replacement, forked when the worker had let go already
+    os.close(_line.pop())
+    engine().drain_at_end_of(_line[0])
 
 
 @signals.worker_shutdown.connect

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from bridge.adapters.embedded import broker_url_for
+from bridge.adapters.sentinel import SCHEME, SentinelAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,17 @@ def broker_of(url: str, namespace: str) -> Broker:
         # Messages are wake-ups: one that is lost is replaced by the next tick.
         "ack_emulation": False,
     }
-    if url.startswith("sentinel://"):
-        hosts, _, rest = url.removeprefix("sentinel://").partition("/")
-        service, _, database = rest.partition("/")
-        credentials, at, addresses = hosts.rpartition("@")
-        url = ";".join(
-            f"sentinel://{credentials}{at}{address}/{database or 0}"
-            for address in addresses.split(",")
-        )
-        options["master_name"] = service or "mymaster"
-        return Broker(url=url, options=options, prefixed=True)
+    if url.startswith(f"{SCHEME}://"):
+        address = SentinelAddress.parse(url)
+        options["master_name"] = address.service
+        return Broker(url=address.for_celery, options=options, prefixed=True)
     return Broker(url=broker_url_for(url), options=options, prefixed=True)
+
+
+def broker_url_for(url: str) -> str:
+    """Translate a store's URL to what Celery calls it; only Unix sockets differ."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    db = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={db}"

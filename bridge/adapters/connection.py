@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, cast, overload
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -25,12 +24,15 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from bridge.adapters.sentinel import SCHEME, SentinelAddress
 from bridge.errors import StoreRefused, StoreUnavailable
 
 #: The version of the layout described in ``lua/common.lua``.
 SCHEMA = "1"
 #: Seconds that a single command may take. A frozen server must not freeze us.
 COMMAND_TIMEOUT = 5.0
+#: Seconds between two looks whether a store is there.
+LOOK_AGAIN = 0.5
 
 
 class Script(Protocol):
@@ -166,28 +168,18 @@ def connect(url: str) -> Client:
         "socket_connect_timeout": 3.0,
         "health_check_interval": 30,
     }
-    parts = urlsplit(url)
-    if parts.scheme != "sentinel":
+    if not url.startswith(f"{SCHEME}://"):
         return cast("Client", Redis.from_url(url, **options))
-    hosts, _, rest = url.removeprefix("sentinel://").partition("/")
-    service, _, database = rest.partition("/")
-    credentials, _, addresses = hosts.rpartition("@")
-    username, _, password = credentials.partition(":")
-    watchers = [_address(address) for address in addresses.split(",")]
-    sentinel: Any = Sentinel(watchers, socket_timeout=3.0)  # type: ignore[no-untyped-call]
+    address = SentinelAddress.parse(url)
+    sentinel: Any = Sentinel(address.watchers, socket_timeout=3.0)  # type: ignore[no-untyped-call]
     master = sentinel.master_for(
-        service or "mymaster",
-        db=int(database or 0),
-        username=username or None,
-        password=password or None,
+        address.service,
+        db=address.db,
+        username=address.username,
+        password=address.password,
         **options,
     )
     return cast("Client", master)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return (host, int(port)) if host else (text, 26379)
 
 
 #: What a server says that takes no writes for the time being, and what that means.
@@ -279,36 +271,56 @@ async def wait_for(
     *,
     say: Callable[[str], None],
     sleep: Callable[[float], Awaitable[None]],
-    tries: int | None = None,
 ) -> list[str]:
     """
-    Wait until a store answers, and say so every few seconds.
+    Wait for a store as long as it takes, and say so every few seconds.
 
     Args:
-        check: Raises `StoreUnavailable` while it does not.
+        check: Raises `StoreUnavailable` while it does not answer.
 
         say: Tells a person.
 
         sleep: Waits for so many seconds.
-
-        tries: Half seconds to wait; ``None`` for ever.
-
-    Raises:
-        StoreUnavailable: It did not answer in time.
     """
     tried = 0
     while True:
         try:
             warnings = await check()
         except StoreUnavailable as error:
-            tried += 1
-            if tries is not None and tried > tries:
-                raise
-            if tries is None and tried % 10 == 1:
-                what = str(error).partition(";")[0].rstrip(".")
+            if tried % 10 == 0:
+                # What to do about it is said once.
+                what = str(error) if not tried else str(error).partition(";")[0]
                 say(f"{what}; waiting for it")
-            await sleep(0.5)
+            tried += 1
+            await sleep(LOOK_AGAIN)
             continue
-        if tries is None and tried:
+        if tried:
             say("the store is back")
         return warnings
+
+
+async def within(
+    check: Callable[[], Awaitable[list[str]]],
+    seconds: float,
+    *,
+    sleep: Callable[[float], Awaitable[None]],
+) -> list[str]:
+    """
+    Wait for a store for some seconds, and say nothing.
+
+    Args:
+        check: Raises `StoreUnavailable` while it does not answer.
+
+        seconds: How long; 0 to look once.
+
+        sleep: Waits for so many seconds.
+
+    Raises:
+        StoreUnavailable: It did not answer in time.
+    """
+    for _ in range(round(seconds / LOOK_AGAIN)):
+        try:
+            return await check()
+        except StoreUnavailable:
+            await sleep(LOOK_AGAIN)
+    return await check()

@@ -30,7 +30,7 @@ from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Literal, Self
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -42,7 +42,7 @@ from bridge.adapters.servers import configuration, find_server
 from bridge.adapters.subprocesses import kill_group, spawn
 from bridge.errors import Misconfigured, StoreUnavailable
 
-__all__ = ["EmbeddedStore", "broker_url_for", "find_server"]
+__all__ = ["EmbeddedStore", "find_server"]
 
 #: The longest path of a Unix socket, in bytes: ``sun_path`` less its closing NUL.
 MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
@@ -54,15 +54,6 @@ SILENT_S, LOADING_S = 20.0, 600.0
 MAX_LOG = 10_000_000
 
 _PAUSE_S = 0.01  # between two looks at something that the kernel cannot wait for
-
-
-def broker_url_for(url: str) -> str:
-    """Translate a store's URL to what Celery calls it; only Unix sockets differ."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        return url
-    db = parse_qs(parts.query).get("db", ["0"])[0]
-    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={db}"
 
 
 class EmbeddedStore:

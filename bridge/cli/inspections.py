@@ -60,21 +60,15 @@ def broken(about: str, error: BridgeError, *, name: str = "") -> Finding:
 
 async def inspect_store(settings: Settings) -> Sequence[Finding]:
     """Look whether there is a store, whether it may be used, and whether anybody works."""
-    from bridge.adapters.connection import inspect, wait_for
+    from bridge.adapters.connection import within
     from bridge.adapters.runfile import read_run_file
-    from bridge.cli.output import say
     from bridge.wiring import Office
 
     if settings.redis_url is None and read_run_file(settings.data_dir) is None:
         return [_built_in(settings)]
     try:
         async with Office(settings) as office:
-            warnings = await wait_for(
-                lambda: inspect(office.client, settings.namespace),
-                say=say,
-                sleep=asyncio.sleep,
-                tries=6,
-            )
+            warnings = await within(office.look, 3.0, sleep=asyncio.sleep)
             now = await office.desk.clock()
             heartbeat = await office.ledger.heartbeat()
     except StoreUnavailable:

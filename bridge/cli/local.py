@@ -141,7 +141,7 @@ def demo() -> None:
 
     async def work() -> None:
         async with Office(settings) as office:
-            await office.ready(say=say)
+            await office.ready()
             async for task_id in demo_tasks(upstream.base_url, key):
                 await office.track([task_id])
 

@@ -57,7 +57,7 @@ async def _open() -> Office:
         office: Office | None = None
         try:
             office = Office(settings)
-            await office.ready(tries=0, say=say)
+            await office.ready(patience=0.0)
         except BaseException as error:
             if office is not None:
                 await office.client.aclose()

@@ -7,10 +7,12 @@ On a terminal, colours mean something and lines fit; in a pipe, text is plain an
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +67,16 @@ def stderr() -> Console:
 def say(line: str) -> None:
     """Tell a person something that is not a result."""
     print(f"mjbridge: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def program() -> str:
+    """Say how a person calls this program from where they are: it may not be on the PATH."""
+    called = Path(sys.argv[0])
+    found = shutil.which("mjbridge")
+    here = called.name == "mjbridge" and called.exists()
+    if not here or (found and called.samefile(found)):
+        return "mjbridge"
+    return sys.argv[0]
 
 
 def emit(value: Mapping[str, Any]) -> None:

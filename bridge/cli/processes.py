@@ -95,11 +95,11 @@ async def await_store(settings: Settings) -> None:
     Raises:
         StoreRefused: It must not be used.
     """
-    from bridge.adapters.connection import inspect, wait_for
+    from bridge.adapters.connection import wait_for
     from bridge.wiring import Office
 
     async def look() -> list[str]:
         async with Office(settings) as office:
-            return await inspect(office.client, settings.namespace)
+            return await office.look()
 
-    await wait_for(look, say=say, sleep=asyncio.sleep, tries=None)
+    await wait_for(look, say=say, sleep=asyncio.sleep)

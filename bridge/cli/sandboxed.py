@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.cli.office import SANDBOX, load_sandbox, sandbox_dir
-from bridge.cli.output import stderr
+from bridge.cli.output import program, stderr
 from bridge.errors import BridgeError, Misconfigured
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
     facts.add_row("gateway", f"simulated: tasks, progress, pictures  {gateway}")
     facts.add_row("receiver", "verifies each signature, and prints every event below")
     facts.add_row("data", f"kept for the next run  {_near(sandbox.folder)}")
-    facts.add_row("try", "mjbridge watch, mjbridge tasks  (in another terminal)")
+    name = program()
+    facts.add_row("try", f"{name} watch  (in another terminal)")
     real = Text("\nThe real thing: set these two, and run the same again", style="bold")
     variables = Text(
         "  BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-...\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.output import say, stderr
+from bridge.cli.output import program, say, stderr
 from bridge.cli.words import host_of
 from bridge.errors import Misconfigured
 
@@ -209,9 +209,10 @@ def _summary(settings: Settings, store: str) -> None:
         warning = "[yellow]nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"
         facts.add_row("tells", warning)
     facts.add_row("store", store)
+    name = program()
     facts.add_row(
         "track",
-        "mjbridge track ID, mjbridge watch  (in another terminal)",
+        f"{name} track ID  (in another terminal)",
     )
     console.print(f"[bold]mjbridge {__version__}[/]  Ctrl-C ends it")
     console.print(facts)

@@ -139,6 +139,10 @@ class Engine:
             log.warning("engine.store_away", error=str(error))
         self._sender = Sender(guard=Guard(settings.allow_networks))
         await self._sender.warm(self._endpoints)
+        if not settings.upstreams:
+            log.warning(
+                "engine.no_upstream", effect="nothing is polled, only delivered"
+            )
         upstreams = {
             name: polled(name, one) for name, one in settings.upstreams.items()
         }

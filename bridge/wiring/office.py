@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import structlog
 
-from bridge.adapters.connection import connect, inspect, wait_for
+from bridge.adapters.connection import connect, inspect, within
 from bridge.adapters.desk import Desk
 from bridge.adapters.ledger import Ledger
 from bridge.adapters.store import RedisStore
@@ -44,31 +44,32 @@ class Office:
     async def __aexit__(self, *exc: object) -> None:
         await self.client.aclose()
 
-    async def ready(
-        self, *, tries: int | None = 6, say: Callable[[str], None] = print
-    ) -> None:
+    async def ready(self, *, patience: float = 3.0) -> None:
         """
         Wait for the store and check that it may be used.
 
         Args:
-            tries: Half seconds to wait; ``None`` for ever.
-
-            say: Tells a person what is waited for.
+            patience: Seconds to wait.
 
         Raises:
             StoreUnavailable: It does not answer in time.
 
             StoreRefused: It must not be used.
         """
-        namespace = self.settings.namespace
-        warnings = await wait_for(
-            lambda: inspect(self.client, namespace),
-            say=say,
-            sleep=asyncio.sleep,
-            tries=tries,
-        )
+        warnings = await within(self.look, patience, sleep=asyncio.sleep)
         for warning in warnings:
             log.warning("store.careless", detail=warning)
+
+    async def look(self) -> list[str]:
+        """
+        Look once whether the store is there and may be used; list what is careless in it.
+
+        Raises:
+            StoreUnavailable: It does not answer.
+
+            StoreRefused: It must not be used.
+        """
+        return await inspect(self.client, self.settings.namespace)
 
     async def track(
         self,

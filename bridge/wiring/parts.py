@@ -32,7 +32,11 @@ def store_url(settings: Settings) -> str:
         return settings.redis_url.get_secret_value()
     run = read_run_file(settings.data_dir)
     if run is None:
-        raise StoreUnavailable
+        msg = (
+            "no store runs here; start one with `mjbridge up`, or set BRIDGE_REDIS_URL to a "
+            "Redis or Valkey server that runs"
+        )
+        raise StoreUnavailable(msg)
     return run.redis_url
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from redis import Redis
@@ -54,6 +57,21 @@ def test_a_store_that_is_away_is_waited_for_and_its_return_is_told(
     hooks.wait_for("/me", "task.succeeded", within_s=20)
     for process in (worker, beat):
         assert "Traceback" not in process.log.read_text()
+
+
+def test_a_worker_whose_whole_group_is_asked_to_end_leaves_no_late_child_behind(
+    deployment: Deployment,
+) -> None:
+    """As honcho and systemd do: the children may go first, and be replaced at once."""
+    deployment.start_beat()
+    for _ in range(3):
+        worker = deployment.start_worker()
+        began = monotonic()
+        os.killpg(worker.pid, signal.SIGTERM)
+        worker.popen.wait(15)
+
+        assert monotonic() - began < 5.5
+        assert "Signal handler" not in worker.log.read_text()
 
 
 def test_a_worker_that_does_not_fork_does_the_same_work(

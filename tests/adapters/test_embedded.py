@@ -16,10 +16,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, OutOfMemoryError
 from redis.retry import Retry
 
+from bridge.adapters.broker import broker_url_for
 from bridge.adapters.embedded import (
     MAX_SOCKET_PATH,
     EmbeddedStore,
-    broker_url_for,
     find_server,
 )
 from bridge.errors import Misconfigured, StoreUnavailable
