@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 from bridge.adapters.address import headers_of, root_of, secrets_of
@@ -115,13 +115,16 @@ class Gateway:
             return Answer(
                 complaint=Complaint.BROKEN, detail=reply.fault, retry_after=wait
             )
-        if len(ids) == 1 and _is_unknown(reply):
+        if len(ids) == 1 and is_unknown(reply):
             return Answer()
         if not 200 <= status < 300:
             return complain(status, reply.headers, reply.body, asked_host=self._host)
         if alone and not text_in(reply.body):
             return Answer()
-        return read_answer(reply.body, ids)
+        answer = read_answer(reply.body, ids)
+        if answer.complaint is None:
+            return answer
+        return replace(answer, retry_after=wait_in(reply.headers))
 
     def redacted(self, words: str) -> str:
         """Make words fit to be shown, see `bridge.adapters.complaint.redact`."""
@@ -132,19 +135,30 @@ class Gateway:
         await self._client.aclose()
 
 
-def is_refusal(reply: Reply) -> bool:
-    """Whether it is about what was asked for; too many rows in one answer are, too."""
+def is_refusal(reply: Reply, *, several: bool) -> bool:
+    """
+    Whether it is about what was asked for; too many rows in one answer are, too.
+
+    Args:
+        reply: To a question.
+
+        several: Whether that was about several tasks. "Task not found" is an answer about
+            one; of several it leaves open which, and what the others are.
+    """
     if reply.too_large and reply.status is not None and reply.status < 300:
         return True
-    return reply.status in _REFUSALS and not _is_unknown(reply)
+    if is_unknown(reply):
+        return several
+    return reply.status in _REFUSALS
 
 
 def is_gone(reply: Reply) -> bool:
     """Whether there is nothing at the address that was asked."""
-    return reply.status in _GONE and not _is_unknown(reply)
+    return reply.status in _GONE and not is_unknown(reply)
 
 
-def _is_unknown(reply: Reply) -> bool:
+def is_unknown(reply: Reply) -> bool:
+    """Whether it says that there is no such task."""
     if reply.status not in {400, 404}:
         return False
     return bool(_UNKNOWN_TASK.search(text_in(reply.body[:4096])))

@@ -6,10 +6,11 @@ that, beyond one request, is in here:
 
 - *Another way to ask.* Some servers have no ``list-by-condition``. Then its sibling
   ``list-by-ids`` is asked, then every task by itself. What worked is remembered, and the
-  first way is tried again now and then.
+  first way is tried again now and then; while that fails, what worked goes on.
 - *A poison id.* One id that a gateway chokes on fails a whole batch. A refused batch is
   halved until the poison is alone; what was found to be poison is asked for by itself
-  from then on.
+  from then on. Some gateways so refuse an id that they do not know; by itself it is no
+  poison, and simply missing.
 - *A gateway that refuses everything* looks the same from afar. So where nothing was
   answered at all, an id that no gateway knows is asked for: if even that is refused, it
   is not the ids' fault.
@@ -19,11 +20,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bridge.adapters.exchange import Reply
-from bridge.adapters.gateway import Gateway, UpstreamOptions, is_gone, is_refusal
-from bridge.core.task import TaskSnapshot
+from bridge.adapters.findings import Findings
+from bridge.adapters.gateway import (
+    Gateway,
+    UpstreamOptions,
+    is_gone,
+    is_refusal,
+    is_unknown,
+)
 from bridge.ports import Answer, Complaint
 
 __all__ = ["HttpUpstream", "UpstreamOptions"]
@@ -40,26 +47,6 @@ _MOST_POISONS = 1000
 _LISTS = ("task/list-by-condition", "task/list-by-ids")
 
 
-@dataclass(slots=True)
-class _Round:
-    """What one `fetch` has found out so far."""
-
-    tasks: dict[str, TaskSnapshot] = field(default_factory=dict)
-    suspects: set[str] = field(default_factory=set)
-    complaint: Answer | None = None
-    warning: str = ""
-    answered: bool = False  #: Whether any request had a valid answer.
-
-    def add(self, answer: Answer) -> None:
-        """Take in the answer to one request; the first complaint is the one told."""
-        if answer.complaint is not None:
-            self.complaint = self.complaint or answer
-            return
-        self.answered = True
-        self.tasks.update(answer.tasks)
-        self.warning = self.warning or answer.detail
-
-
 class HttpUpstream:
     """
     A `bridge.ports.Upstream` over HTTP, for one event loop.
@@ -74,6 +61,7 @@ class HttpUpstream:
         self._gateway = Gateway(options)
         self._way = 0  #: The place in `_LISTS` of what worked; behind them, one by one.
         self._return_at = 0.0  #: When to try the first way again, by the loop's clock.
+        self._nowhere_until = 0.0  #: Until when to believe that no way leads anywhere.
         self._poisons: dict[str, None] = {}
 
     async def fetch(self, ids: Sequence[str]) -> Answer:
@@ -84,7 +72,7 @@ class HttpUpstream:
         ``timeout``.
         """
         wanted = [*dict.fromkeys(task_id.strip() for task_id in ids if task_id.strip())]
-        found = _Round()
+        found = Findings()
         if not wanted:
             return Answer()
         try:
@@ -100,7 +88,7 @@ class HttpUpstream:
         """Close its connections."""
         await self._gateway.aclose()
 
-    def _answer(self, found: _Round) -> Answer:
+    def _answer(self, found: Findings) -> Answer:
         told = found.complaint or Answer(detail=found.warning)
         return replace(
             told,
@@ -111,24 +99,35 @@ class HttpUpstream:
 
     # --- ways to ask ------------------------------------------------------------------
 
-    async def _ask(self, ids: list[str], found: _Round) -> None:
+    async def _ask(self, ids: list[str], found: Findings) -> None:
         now = asyncio.get_running_loop().time()
+        found.hasty = now < self._nowhere_until
         first = 0 if now >= self._return_at else self._way
         gone: list[Reply] = []
         for way in (*range(first, len(_LISTS) + 1), *range(first)):
+            # Better than the way that works: it may have come back, and it may not.
+            is_better = first <= way < self._way
+            tried = Findings() if is_better else found
             if way < len(_LISTS):
-                nothing = await self._ask_list(_LISTS[way], ids, found)
+                nothing = await self._ask_list(_LISTS[way], ids, tried)
             else:
-                nothing = await self._ask_each(ids, found)
-            if nothing is None:
-                if found.answered and (way != first or way == 0):
-                    self._way, self._return_at = way, now + RETURN_AFTER
-                return
-            gone.append(nothing)
+                nothing = await self._ask_each(ids, tried)
+            if nothing is not None:
+                gone.append(nothing)
+                continue
+            if is_better and tried.is_useless:
+                continue
+            if is_better:
+                found.take(tried)
+            if found.answered and (way != first or way == 0):
+                self._way, self._return_at = way, now + RETURN_AFTER
+            return
+        if not found.hasty:
+            self._nowhere_until = now + RETURN_AFTER
         found.add(self._gateway.read(gone[0], ids))
 
     async def _ask_list(
-        self, route: str, ids: list[str], found: _Round
+        self, route: str, ids: list[str], found: Findings
     ) -> Reply | None:
         """Ask for all at once; return the reply if it is that there is no such address."""
         alone = [task_id for task_id in ids if task_id in self._poisons]
@@ -145,17 +144,20 @@ class HttpUpstream:
             await self._test(route, found)
         return None
 
-    async def _ask_part(self, route: str, ids: list[str], found: _Round) -> None:
+    async def _ask_part(self, route: str, ids: list[str], found: Findings) -> None:
         if found.complaint is None:
             await self._weigh(route, ids, await self._gateway.ask(route, ids), found)
 
     async def _weigh(
-        self, route: str, ids: list[str], reply: Reply, found: _Round
+        self, route: str, ids: list[str], reply: Reply, found: Findings
     ) -> None:
         """Take in a reply; if it refuses several ids, ask for each half of them."""
-        if not is_refusal(reply):
+        several = len(ids) > 1
+        if not is_refusal(reply, several=several):
             found.add(self._gateway.read(reply, ids))
-        elif len(ids) == 1:
+            if is_unknown(reply):
+                found.strangers.update(ids)
+        elif not several:
             found.suspects.update(ids)
         elif found.complaint is None:
             middle = len(ids) // 2
@@ -163,34 +165,44 @@ class HttpUpstream:
             replies = await asyncio.gather(
                 *(self._gateway.ask(route, half) for half in halves)
             )
-            if not found.answered and all(map(is_refusal, replies)):
+            if not found.answered and all(
+                is_refusal(its_reply, several=len(half) > 1)
+                for half, its_reply in zip(halves, replies, strict=True)
+            ):
                 # Before this becomes a request for each id: is it about them at all?
                 await self._test(route, found)
             async with asyncio.TaskGroup() as group:
                 for half, its_reply in zip(halves, replies, strict=True):
                     group.create_task(self._weigh(route, half, its_reply, found))
 
-    async def _test(self, route: str, found: _Round) -> None:
+    async def _test(self, route: str, found: Findings) -> None:
         """Ask for what nobody knows: a gateway that refuses that refuses us."""
         reply = await self._gateway.ask(route, [NOBODYS_ID])
         found.add(replace(self._gateway.read(reply, [NOBODYS_ID]), tasks={}))
 
-    async def _ask_each(self, ids: list[str], found: _Round) -> Reply | None:
+    async def _ask_each(self, ids: list[str], found: Findings) -> Reply | None:
         """Ask for each alone; return the reply if it is that there is no such address."""
+        gone: list[Reply] = []
+        asked = 0
         for start in range(0, len(ids), self._width):
             some = ids[start : start + self._width]
             replies = await asyncio.gather(
                 *(self._gateway.ask_for(task_id) for task_id in some)
             )
+            asked += len(some)
             for task_id, reply in zip(some, replies, strict=True):
-                if is_refusal(reply):
+                if is_refusal(reply, several=False):
                     found.suspects.add(task_id)
-                elif not is_gone(reply):
+                elif is_gone(reply):
+                    gone.append(reply)
+                else:
                     found.add(self._gateway.read(reply, [task_id], alone=True))
-            if found.complaint is not None:
+            if found.complaint is not None or (found.hasty and len(gone) == asked):
                 break
-            if not found.answered and all(map(is_gone, replies)):
-                return replies[0]
+        if len(gone) == asked:
+            # Some servers have no other words for a task that they do not know, so this
+            # takes more than the first few. But once is enough for a while.
+            return gone[0]
         if self._are_unproven(found):
             reply = await self._gateway.ask_for(NOBODYS_ID)
             tested = self._gateway.read(reply, [NOBODYS_ID], alone=True)
@@ -199,18 +211,17 @@ class HttpUpstream:
 
     # --- poison -----------------------------------------------------------------------
 
-    def _are_unproven(self, found: _Round) -> bool:
+    def _are_unproven(self, found: Findings) -> bool:
         """Whether the suspects may be innocent: the gateway refused all there was."""
-        is_silent = not found.answered and found.complaint is None
-        return is_silent and not found.suspects <= self._poisons.keys()
+        return not found.answered and found.complaint is None
 
-    def _convict(self, ids: list[str], found: _Round) -> None:
+    def _convict(self, ids: list[str], found: Findings) -> None:
         """Remember suspects as poison, if the gateway answered anything else at all."""
         if not found.answered:
             found.suspects &= self._poisons.keys()
         elif found.complaint is None:
             for task_id in ids:
                 self._poisons.pop(task_id, None)
-        self._poisons.update(dict.fromkeys(found.suspects))
+        self._poisons.update(dict.fromkeys(found.suspects | found.strangers))
         for task_id in [*self._poisons][:-_MOST_POISONS]:
             del self._poisons[task_id]

@@ -7,7 +7,7 @@ import gzip
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -399,6 +399,40 @@ async def test_a_wish_to_be_left_alone_is_passed_on(
     assert answer.retry_after == seconds
 
 
+async def test_without_a_date_of_the_upstreams_a_date_says_nothing() -> None:
+    headers = b"Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: 0\r\n\r\n"
+    async with raw(b"HTTP/1.1 503 Busy\r\n" + headers) as url, polled(url) as upstream:
+        answer = await upstream.fetch(["1"])
+
+    assert answer.retry_after is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"success": False, "message": "busy"}, "<title>busy</title>", b"", b"[{"],
+    ids=["envelope", "page", "nothing", "half of it"],
+)
+async def test_a_wish_to_be_left_alone_may_come_with_status_200(body: object) -> None:
+    answer = await answer_to(lambda _: says(body, 200, retry_after="7"))
+
+    assert answer.complaint is not None
+    assert answer.retry_after == 7
+
+
+async def test_a_wish_to_be_left_alone_counts_though_the_answer_is_broken() -> None:
+    head = OK + b"Retry-After: 7\r\nContent-Encoding: gzip\r\n\r\n" + BODY
+    async with raw(head) as url, polled(url) as upstream:
+        answer = await upstream.fetch(["1"])
+
+    assert (answer.complaint, answer.retry_after) == (Complaint.BROKEN, 7)
+
+
+async def test_a_valid_answer_is_no_wish_to_be_left_alone() -> None:
+    answer = await answer_to(lambda _: says(rows("1"), 200, retry_after="7"))
+
+    assert (answer.complaint, answer.retry_after) == (None, None)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_told_and_not_followed(status: int) -> None:
     async with asking(lists(rows("1"))) as (elsewhere, _):
@@ -446,6 +480,10 @@ BODY = b'[{"id":"1","status":"SUCCESS"}]'
         pytest.param(
             OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY)[:-12],
             id="gzip cut off",
+        ),
+        pytest.param(
+            OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY)[:-3],
+            id="gzip cut off in its trailer",
         ),
         pytest.param(OK + b"Content-Encoding: br\r\n\r\n" + BODY, id="brotli"),
     ],
@@ -593,6 +631,110 @@ async def test_a_single_unknown_task_is_missing_and_no_poison() -> None:
     assert answer == Answer()
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_an_unknown_id_that_costs_a_whole_batch_harms_only_itself(
+    status: int,
+) -> None:
+    ids = [f"t{number}" for number in range(13)]
+    known = lists(rows(*ids))
+
+    def script(asked: Asked) -> web.Response:
+        if {"t3", "t4"} & set(asked.ids):
+            return says({"description": "task_no_found ", "code": 4}, status)
+        return known(asked)
+
+    async with asking(script) as (gateway, upstream):
+        first = await upstream.fetch(ids)
+        gateway.asked.clear()
+        second = await upstream.fetch(ids)
+        asked = [asked.ids for asked in gateway.asked]
+        gateway.script = known
+        await upstream.fetch(ids)
+        gateway.asked.clear()
+        await upstream.fetch(ids)
+
+    assert first == second
+    assert (first.complaint, first.suspects) == (None, frozenset())
+    assert set(first.tasks) == set(ids) - {"t3", "t4"}
+    assert sorted(asked, key=len) == [["t3"], ["t4"], [*ids[:3], *ids[5:]]]
+    assert [asked.ids for asked in gateway.asked] == [ids]
+
+
+async def test_a_batch_of_unknown_ids_is_no_complaint() -> None:
+    refusal = {"description": "task_no_found ", "code": 4}
+
+    answer = await answer_to(lambda _: says(refusal, 400), ["1", "2", "3"])
+
+    assert answer == Answer()
+
+
+async def test_known_poison_that_is_refused_may_be_innocent() -> None:
+    """As long as nothing is answered at all, none of it counts as missing."""
+    async with asking(poisoned("p", known=["a"])) as (gateway, upstream):
+        await upstream.fetch(["a", "p"])
+        gateway.script = lambda _: says({"description": "maintenance"}, 400)
+        answer = await upstream.fetch(["p"])
+
+    assert answer.complaint is Complaint.BROKEN
+    assert "maintenance" in answer.detail
+
+
+@pytest.mark.parametrize(("count", "most"), [(13, 9), (50, 13), (200, 17)])
+async def test_poison_is_found_by_halves(count: int, most: int) -> None:
+    ids = [f"t{number}" for number in range(count)]
+    async with asking(poisoned("t5", known=ids)) as (gateway, upstream):
+        answer = await upstream.fetch(ids)
+
+    assert answer.suspects == {"t5"}
+    assert len(gateway.asked) <= most
+
+
+async def test_poison_is_remembered_through_an_outage() -> None:
+    ids = ["a", "b", "p"]
+    script = poisoned("p", known=ids)
+    async with asking(script) as (gateway, upstream):
+        await upstream.fetch(ids)
+        gateway.script = lambda _: says(b"", 503)
+        await upstream.fetch(ids)
+        gateway.script = script
+        gateway.asked.clear()
+        await upstream.fetch(ids)
+
+    assert [asked.ids for asked in gateway.asked] == [["a", "b"], ["p"]]
+
+
+@pytest.mark.parametrize("status", [401, 429])
+async def test_a_gateway_that_complains_is_not_asked_about_poison(status: int) -> None:
+    ids = ["a", "b", "p", "q"]
+    async with asking(poisoned("p", "q", known=ids)) as (gateway, upstream):
+        await upstream.fetch(ids)
+        gateway.script = lambda _: says(b"", status)
+        gateway.asked.clear()
+        await upstream.fetch(ids)
+
+    assert [asked.ids for asked in gateway.asked] == [["a", "b"]]
+
+
+async def test_only_so_much_poison_is_remembered() -> None:
+    async with asking(poisoned("p", known=["a"])) as (_, upstream):
+        upstream._poisons = dict.fromkeys(map(str, range(1000)))
+        await upstream.fetch(["a", "p"])
+
+        assert len(upstream._poisons) == 1000
+        assert "p" in upstream._poisons
+        assert "0" not in upstream._poisons
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 422])
+async def test_a_batch_that_is_too_much_is_asked_for_in_parts(status: int) -> None:
+    def script(asked: Asked) -> web.Response:
+        return says(b"", status) if len(asked.ids) > 1 else says(rows(*asked.ids))
+
+    answer = await answer_to(script, ["a", "b", "c"])
+
+    assert (answer.complaint, set(answer.tasks)) == (None, {"a", "b", "c"})
+
+
 async def test_a_complaint_about_one_half_is_a_complaint() -> None:
     def script(asked: Asked) -> web.Response:
         if len(asked.ids) == 4:
@@ -723,6 +865,76 @@ async def test_a_list_that_came_back_is_found_again() -> None:
     assert gateway.asked[-1].path == LIST
 
 
+async def test_a_way_that_goes_on_working_does_not_put_off_the_usual_one() -> None:
+    async with asking(without("list-by-condition", known=["1"])) as (_, upstream):
+        await upstream.fetch(["1"])
+        return_at = upstream._return_at
+        await upstream.fetch(["1"])
+
+        assert upstream._return_at == return_at > 0
+
+
+async def test_a_way_without_a_valid_answer_is_not_remembered() -> None:
+    def script(asked: Asked) -> web.Response:
+        return says(b"", 405 if asked.path == LIST else 503)
+
+    async with asking(script) as (gateway, upstream):
+        await upstream.fetch(["1"])
+        gateway.asked.clear()
+        await upstream.fetch(["1"])
+
+    assert gateway.asked[0].path == LIST
+
+
+@pytest.mark.parametrize("gone", [LISTS[:1], LISTS], ids=len)
+@pytest.mark.parametrize("body", [b"", "<title>New API</title>"], ids=["500", "page"])
+async def test_while_the_usual_way_fails_the_one_that_works_goes_on(
+    gone: Sequence[str], body: bytes | str
+) -> None:
+    instead = without(*gone, known=["1"], status=405)
+
+    def script(asked: Asked) -> web.Response | Awaitable[web.Response]:
+        if asked.path == LIST:
+            return says(body, 200 if body else 500)
+        return instead(asked)
+
+    async with asking(instead) as (gateway, upstream):
+        await upstream.fetch(["1"])
+        gateway.script = script
+        upstream._return_at = 0.0
+        answers = [await upstream.fetch(["1"]) for _ in range(2)]
+
+    assert [(answer.complaint, set(answer.tasks)) for answer in answers] == [
+        (None, {"1"})
+    ] * 2
+    assert [asked.path for asked in gateway.asked].count(LIST) == 2
+
+
+@pytest.mark.parametrize("status", [401, 429])
+async def test_a_complaint_about_us_is_not_evaded_by_another_way(status: int) -> None:
+    async with asking(without("list-by-condition", known=["1"])) as (gateway, upstream):
+        await upstream.fetch(["1"])
+        gateway.script = lambda _: says(b"", status)
+        upstream._return_at = 0.0
+        gateway.asked.clear()
+        answer = await upstream.fetch(["1"])
+
+    assert answer.complaint is not None
+    assert [asked.path for asked in gateway.asked] == [LIST]
+
+
+async def test_a_usual_way_that_is_back_is_stayed_with() -> None:
+    async with asking(without("list-by-condition", known=["1"])) as (gateway, upstream):
+        await upstream.fetch(["1"])
+        gateway.script = lists(rows("1"))
+        upstream._return_at = 0.0
+        gateway.asked.clear()
+        answers = [await upstream.fetch(["1"]) for _ in range(2)]
+
+    assert [set(answer.tasks) for answer in answers] == [{"1"}] * 2
+    assert [asked.path for asked in gateway.asked] == [LIST] * 2
+
+
 async def test_the_usual_way_is_tried_again_now_and_then() -> None:
     async with asking(without(*LISTS, known=["1"])) as (gateway, upstream):
         await upstream.fetch(["1"])
@@ -733,20 +945,33 @@ async def test_the_usual_way_is_tried_again_now_and_then() -> None:
     assert gateway.asked[0].path == LIST
 
 
-async def test_a_wrong_address_is_told_after_a_few_questions() -> None:
+async def test_a_wrong_address_takes_every_question_once_and_then_a_few() -> None:
     ids = [str(number) for number in range(50)]
     async with asking(lambda _: says({"error": {"message": "Invalid URL"}}, 404)) as (
         gateway,
         upstream,
     ):
-        answers = [await upstream.fetch(ids) for _ in range(2)]
+        answers = [await upstream.fetch(ids) for _ in range(3)]
         asked = [asked.path.rpartition("/")[2] for asked in gateway.asked]
 
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] == answers[2]
     assert answers[0].complaint is Complaint.MISPLACED
     assert "Invalid URL" in answers[0].detail
     assert "base_url" in answers[0].detail
-    assert asked == [*LISTS, *["fetch"] * 4] * 2
+    assert asked == [*LISTS, *["fetch"] * 50] + [*LISTS, *["fetch"] * 4] * 2
+
+
+async def test_unknown_tasks_in_front_do_not_hide_the_others() -> None:
+    """Some servers say the same of a task that they do not know as of a wrong address."""
+    known = rows("9")[0]
+
+    def script(asked: Asked) -> web.Response:
+        return says(known) if asked.path.endswith("/9/fetch") else says(b"", 404)
+
+    ids = [str(number) for number in range(10)]
+    answer = await answer_to(script, ids)
+
+    assert (answer.complaint, set(answer.tasks)) == (None, {"9"})
 
 
 @pytest.mark.parametrize("status", [401, 429, 503])
