@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bridge.errors import Misconfigured
 
-#: What people copy from a vendor's page behind the part that matters.
-_ROUTE = re.compile(r"/(?:task|submit|image|insight-face)(?:/.*)?$")
+#: What people copy from a vendor's page behind the part that matters. In front of that, a
+#: path of the same name is somebody's prefix.
+_ROUTE = r"/(?:task|submit|image|insight-face)(?:/.*)?$"
+_PREFIX = re.compile(r"/mj(?:-[^/]*)?(?=/|$)")
+_ROUTE_ALONE = re.compile(_ROUTE)
+_ROUTE_BEHIND = re.compile(rf"(?P<mj>{_PREFIX.pattern}){_ROUTE}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -26,7 +30,12 @@ def root_of(base_url: str) -> str:
         Misconfigured: It is no address.
     """
     parts = _split(base_url)
-    path = _ROUTE.sub("", re.sub("/+", "/", parts.path)).rstrip("/")
+    path = re.sub("/+", "/", parts.path)
+    if _PREFIX.search(path):
+        path = _ROUTE_BEHIND.sub(r"\g<mj>", path)
+    else:
+        path = _ROUTE_ALONE.sub("", path)
+    path = path.rstrip("/")
     if not path.endswith("/mj"):
         path = f"{path}/mj"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
@@ -58,12 +67,24 @@ def headers_of(auth: str, api_key: str, base_url: str) -> Mapping[str, str]:
 
 
 def secrets_of(api_key: str, *urls: str | None) -> tuple[str, ...]:
-    """List what must not be shown: the key, and the passwords in addresses."""
-    found = [api_key.strip()]
+    """
+    List what must not be shown: the key, and the names and passwords in addresses.
+
+    A name is as secret as a password: with many proxies it is the token. All are listed
+    as others may spell them, too: percent-encoded or not, and packed for a header.
+    """
+    found = _spellings(api_key.strip())
     for url in filter(None, urls):
-        password = _split(url).password or ""
-        found += [password, unquote(password)]
+        parts = _split(url)
+        found += _spellings(parts.username or "") + _spellings(parts.password or "")
+        if parts.username or parts.password:
+            found.append(_basic_of(parts))
     return tuple(filter(None, found))
+
+
+def _spellings(secret: str) -> list[str]:
+    plain = unquote(secret)
+    return [secret, plain, quote(secret, safe=""), quote(plain, safe="")]
 
 
 def _split(url: str) -> SplitResult:
@@ -101,5 +122,9 @@ def _basic(base_url: str) -> dict[str, str]:
     parts = _split(base_url)
     if parts.username is None and parts.password is None:
         return {}
+    return {"authorization": f"Basic {_basic_of(parts)}"}
+
+
+def _basic_of(parts: SplitResult) -> str:
     pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+    return b64encode(pair.encode()).decode()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from string import ascii_lowercase, ascii_uppercase
 from urllib.parse import urlsplit
 
 from bridge.adapters.envelope import sentence
@@ -55,6 +56,8 @@ _LONGEST_WAIT = 86400.0
 _LONGEST_DETAIL = 300
 #: How many characters of a key in a row give too much of it away.
 _TELLTALE = 6
+#: Unlike `str.lower`, this leaves every character in its place.
+_LOWERED = str.maketrans(ascii_uppercase, ascii_lowercase)
 _KEY_LIKE = re.compile(
     r"\bsk-[^\s\"'\],;)}]*|[\w-]*\*{2,}[\w-]*|(?<=Bearer )[\w.~+/=-]{8,}", re.IGNORECASE
 )
@@ -126,17 +129,18 @@ def redact(words: str, secrets: Collection[str]) -> str:
 
 
 def _without(words: str, secret: str) -> str:
-    """Replace a secret, and every piece of it that is long enough to tell."""
+    """Replace a secret, and every piece of it that is long enough to tell, in any case."""
     if len(secret) < 4:
         return words  # a word; without it no sentence would be left
     length = min(len(secret), _TELLTALE)
+    secret, searched = secret.translate(_LOWERED), words.translate(_LOWERED)
     pieces = {secret[i : i + length] for i in range(len(secret) - length + 1)}
     covered: set[int] = set()
     for piece in pieces:
-        start = words.find(piece)
+        start = searched.find(piece)
         while start >= 0:
             covered.update(range(start, start + length))
-            start = words.find(piece, start + 1)
+            start = searched.find(piece, start + 1)
     kept: list[str] = []
     for place, char in enumerate(words):
         if place not in covered:

@@ -190,6 +190,9 @@ def _unpacked(packed: bytes, window: int) -> bytes:
 
 def _why(cause: BaseException) -> str:
     """Say what broke, in the error's own words: they name hosts and causes."""
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        # Its own words hold the proxy's address, and that a name and password.
+        return f"no usable answer: the proxy answered {cause.status}"
     words = " ".join(str(cause).split())
     name = type(cause).__name__
     return (

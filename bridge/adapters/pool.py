@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -223,7 +224,8 @@ def _secrets_of(endpoint: Endpoint) -> tuple[bytes, ...]:
         url = urlsplit(endpoint.url)
     except ValueError:
         return ()
-    found = {endpoint.url, url.path, url.path.strip("/"), url.query, url.password or ""}
+    found = {endpoint.url, url.path, url.path.strip("/"), url.query}
+    found |= _credentials_in(endpoint.url) | _credentials_in(endpoint.proxy or "")
     found |= {f"{url.path}?{url.query}", f"{url.path.strip('/')}?{url.query}"}
     found |= {part for part in url.path.split("/") if len(part) >= 2 * _SHORTEST_SECRET}
     found |= {value for _, value in parse_qsl(url.query)}
@@ -237,3 +239,14 @@ def _secrets_of(endpoint: Endpoint) -> tuple[bytes, ...]:
     found |= {unquote(text) for text in found} | set(endpoint.secrets)
     long = {text.encode() for text in found if len(text) >= _SHORTEST_SECRET}
     return tuple(sorted(long, key=len, reverse=True))
+
+
+def _credentials_in(url: str) -> set[str]:
+    """List the name and the password in a URL, alone and packed for a header."""
+    try:
+        parts = urlsplit(url)
+        name, password = parts.username or "", parts.password or ""
+    except ValueError:
+        return set()
+    pair = f"{unquote(name)}:{unquote(password)}"
+    return {name, password, b64encode(pair.encode()).decode()}

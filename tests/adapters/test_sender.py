@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -588,6 +589,19 @@ async def test_a_guarded_receiver_in_an_allowed_network_is_reached() -> None:
 
         assert response.status == 200
     await sender.aclose()
+
+
+async def test_a_proxys_token_is_in_no_answer_and_no_detail(sender: Sender) -> None:
+    """Some providers' proxies take their token as the name, and no password."""
+    token = "tok+Zm9vYmFyYmF6cXV4"
+    echo = f"{token} {quote(token)} dG9rK1ptOXZZbUZ5WW1GNmNYVjQ6 may not".encode()
+    async with receiver(answers("407 No", body=echo)) as proxy:
+        through = f"http://{quote(token)}:@127.0.0.1:{proxy.port}"
+        plain = await send(sender, to("http://example.org/x", proxy=through))
+        tunnel = await send(sender, to("https://example.org/x", proxy=through))
+
+    assert (plain.status, plain.body) == (407, b"[hidden] [hidden] [hidden] may not")
+    assert tunnel.detail == "the proxy answered 407"
 
 
 async def test_a_guarded_receiver_is_not_reached_through_a_proxy(

@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import trustme
 from aiohttp import web
 
+from bridge.adapters.address import secrets_of
 from bridge.adapters.exchange import LARGEST_BODY
 from bridge.adapters.upstream import NOBODYS_ID, HttpUpstream, UpstreamOptions
 from bridge.core.task import TaskStatus
@@ -122,6 +124,14 @@ async def test_no_ids_are_no_question() -> None:
         ("/mj-fast/mj", f"/mj-fast{LIST}"),
         ("/mj-relax/mj/task/list-by-condition", f"/mj-relax{LIST}"),
         ("/prefix", f"/prefix{LIST}"),
+        ("/submit/imagine", LIST),
+        ("/prefix/task/list-by-ids", f"/prefix{LIST}"),
+        ("/mj-fast/task/list-by-ids", f"/mj-fast{LIST}"),
+        ("/image/mj", f"/image{LIST}"),
+        ("/image/mj/image/1", f"/image{LIST}"),
+        ("/task/mj-fast", f"/task/mj-fast{LIST}"),
+        ("/task/mj-fast/mj/submit/imagine", f"/task/mj-fast{LIST}"),
+        ("/submit/mjx", LIST),
         ("/prefix/mj/", f"/prefix{LIST}"),
     ],
 )
@@ -1061,8 +1071,9 @@ async def test_two_accounts_of_one_gateway_share_nothing() -> None:
         f"plain {KEY}",
         f"<title>{KEY}</title>",
         f"{'x' * 4090} {KEY}",
+        {"error": {"message": f"bad key {KEY.upper()} or {KEY[5:].lower()}"}},
     ],
-    ids=range(8),
+    ids=range(9),
 )
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 500])
 async def test_a_key_reaches_no_detail_and_no_log(
@@ -1075,8 +1086,42 @@ async def test_a_key_reaches_no_detail_and_no_log(
 
     shown = f"{answer.detail} {caplog.text}"
     assert answer.complaint is not None
-    assert not any(KEY[i : i + 6] in shown for i in range(len(KEY) - 5))
+    pieces = [KEY[i : i + 6].lower() for i in range(len(KEY) - 5)]
+    assert not any(piece in shown.lower() for piece in pieces)
     assert "sk-zyx" not in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "echo"),
+    [
+        ("ab/cd+ef==gh", "ab%2Fcd%2Bef%3D%3Dgh"),
+        ("ab/cd+ef==gh", "ab%2fcd%2bef%3d%3dgh"),
+    ],
+)
+async def test_a_percent_encoded_key_is_a_key(key: str, echo: str) -> None:
+    answer = await answer_to(lambda _: says(f"no {echo} here", 401), api_key=key)
+
+    assert answer.detail == "HTTP 401: no [key] here"
+
+
+async def test_what_a_proxy_in_front_is_shown_is_not_shown_on() -> None:
+    def script(asked: Asked) -> web.Response:
+        return says(f"not you: {asked.headers['authorization']}", 403)
+
+    async with asking(script) as (gateway, _):
+        url = gateway.url.replace("://", "://joan:p%40ssw0rd@")
+        async with polled(url, auth="mj-api-secret") as upstream:
+            answer = await upstream.fetch(["1"])
+
+    assert answer.detail == "HTTP 403: not you: Basic [key]"
+
+
+async def test_a_foreign_key_is_not_shown_either() -> None:
+    echo = {"error": {"message": "expected Bearer qpQP90.71-mw~, got another"}}
+
+    answer = await answer_to(lambda _: says(echo, 401))
+
+    assert answer.detail == "HTTP 401: expected Bearer [key], got another"
 
 
 def test_a_key_is_in_no_repr() -> None:
@@ -1101,6 +1146,40 @@ async def test_a_reason_phrase_in_another_encoding_is_no_fault() -> None:
         answer = await upstream.fetch(["1"])
 
     assert set(answer.tasks) == {"1"}
+
+
+TOKEN = "tok+Zm9vYmFyYmF6cXV4"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("userinfo", ["{}:", "{}", "name1234:{}", "{}:x"])
+async def test_a_proxy_that_refuses_is_told_without_its_address(
+    scheme: str, userinfo: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some providers' proxies take their token as the name, and no password."""
+    caplog.set_level(logging.DEBUG)
+    body = f"407: {TOKEN} and {quote(TOKEN)} may not".encode()
+    head = b"HTTP/1.1 407 No\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with raw(head + body) as url:
+        address = url.replace("://", f"://{userinfo.format(quote(TOKEN))}@")
+        async with polled(f"{scheme}://gateway.invalid", proxy=address) as upstream:
+            answer = await upstream.fetch(["1"])
+
+    shown = f"{answer.detail} {caplog.text} {upstream!r}"
+    assert answer.complaint is Complaint.BROKEN
+    assert "407" in answer.detail
+    assert scheme == "http" or answer.detail.endswith("the proxy answered 407")
+    assert not any(TOKEN[i : i + 6] in shown for i in range(len(TOKEN) - 5))
+
+
+def test_what_addresses_hold_is_secret_in_every_spelling() -> None:
+    secrets = secrets_of("sk/1 2", "https://me%40home:p%2Fss@h", None, "tok@proxy:1")
+
+    assert set(secrets) == {
+        *("sk/1 2", "sk%2F1%202"),
+        *("me%40home", "me@home", "me%2540home", "p%2Fss", "p/ss", "p%252Fss"),
+        *("bWVAaG9tZTpwL3Nz", "tok", "dG9rOg=="),
+    }
 
 
 async def test_a_proxy_is_shown_its_password() -> None:
