@@ -79,6 +79,7 @@ async def _cycle(tracked: int, share_changed: float) -> float:
                 progress_step=10,
                 now=time.time,
                 elapsed=time.monotonic,
+                roll=lambda: 0.0,
                 wake=_nobody,
             )
             await _once_around(poller)

@@ -74,6 +74,7 @@ class Poller:
         progress_step: int,
         now: Callable[[], float],
         elapsed: Callable[[], float],
+        roll: Callable[[], float],
         wake: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -82,6 +83,7 @@ class Poller:
         self._step = progress_step
         self._now = now
         self._elapsed = elapsed
+        self._roll = roll
         self._wake = wake
         #: Upstreams that a timer is set for.
         self._awaited: dict[str, asyncio.TimerHandle] = {}
@@ -207,7 +209,9 @@ class Poller:
         since = claim.unhealthy_since if claim.failures else claim.now
         refused = complaint is Complaint.REFUSED
         interval = self._upstreams[name].patience.poll_interval
-        hold = poll_backoff(failures, interval=interval, refused=refused)
+        hold = poll_backoff(
+            failures, interval=interval, refused=refused, roll=self._roll()
+        )
         hold = max(hold, min(answer.retry_after or 0.0, LONGEST_HOLD))
         log.warning(
             "upstream.complained",

@@ -46,6 +46,7 @@ class Site:
     patience: Patience = field(default_factory=Patience)
     limits: PollLimits = LIMITS
     wakes: int = 0
+    rolls: float = 0.0
 
     def __post_init__(self) -> None:
         self.poller = Poller(
@@ -59,6 +60,7 @@ class Site:
             progress_step=10,
             now=lambda: self.store.clock_.now,
             elapsed=lambda: self.store.clock_.now,
+            roll=lambda: self.rolls,
             wake=self.wake,
         )
 
@@ -449,6 +451,18 @@ async def test_the_clocks_stand_still_while_the_upstream_fails() -> None:
     assert site.told.count("task.lost") == 0
 
 
+async def test_what_the_last_look_saw_of_a_task_that_is_given_up_is_kept() -> None:
+    site = Site(patience=Patience(max_age=20.0))
+    await site.track()
+    await site.see(*[task("IN_PROGRESS", 40)] * 5, task("IN_PROGRESS", 80))
+
+    (body,) = site.bodies("task.lost")
+    kept = await site.store.snapshot(TaskKey("u", "1"))
+    assert body["progress"] == 80
+    assert kept is not None
+    assert (kept.progress, kept.fail_reason) == (80, None)
+
+
 async def test_what_an_upstream_refuses_to_be_asked_about_is_lost_in_time(
     site: Site,
 ) -> None:
@@ -478,6 +492,22 @@ async def test_an_answer_that_is_not_valid_is_no_event_about_tasks(
     assert [kind for kind in site.told if kind.startswith("task.")] == ["task.started"]
 
 
+@pytest.mark.parametrize("complaint", list(Complaint))
+async def test_an_answer_that_is_not_valid_changes_nothing_about_a_missing_task(
+    site: Site, complaint: Complaint
+) -> None:
+    site.upstream.show()
+    await site.poll()
+    await site.poll(after=5.0)
+    kept = site.store.tasks[TaskKey("u", "1")]
+    missed = kept.misses, kept.missed_clock
+    site.store.clock_.now += 5.0
+    await site.fail(complaint, retry_after=40.0)
+
+    assert (kept.misses, kept.missed_clock) == missed == (2, missed[1])
+    assert kept.due == site.store.clock_.now + 40.0
+
+
 async def test_the_waits_for_an_upstream_that_fails_grow(site: Site) -> None:
     waits = []
     await site.fail(Complaint.BROKEN)
@@ -498,6 +528,25 @@ async def test_retry_after_makes_a_wait_longer(site: Site) -> None:
     await site.poll(after=76.0)
     assert site.told == []
     await site.poll(after=1.5)
+    assert site.told == ["task.submitted"]
+
+
+async def test_a_short_retry_after_makes_no_wait_shorter(site: Site) -> None:
+    await site.fail(Complaint.THROTTLED, retry_after=0.5)
+    site.upstream.show(task("SUBMITTED"))
+    await site.poll(after=4.9)
+    assert site.told == []
+    await site.poll(after=0.2)
+    assert site.told == ["task.submitted"]
+
+
+async def test_those_who_failed_together_do_not_come_back_together(site: Site) -> None:
+    site.rolls = 0.5
+    await site.fail(Complaint.BROKEN)
+    site.upstream.show(task("SUBMITTED"))
+    await site.poll(after=5.2)
+    assert site.told == []
+    await site.poll(after=0.1)
     assert site.told == ["task.submitted"]
 
 

@@ -70,7 +70,9 @@ def lifetime(delays: tuple[float, ...]) -> float:
     return sum(delays) + (delays[-1] * JITTER if delays else 0.0)
 
 
-def poll_backoff(failures: int, *, interval: float, refused: bool) -> float:
+def poll_backoff(
+    failures: int, *, interval: float, refused: bool, roll: float
+) -> float:
     """
     Say how many seconds to leave an upstream alone that gave no valid answer.
 
@@ -81,6 +83,10 @@ def poll_backoff(failures: int, *, interval: float, refused: bool) -> float:
 
         refused: Whether it refused the key. Insisting does not help then, and
             trueai's proxy blocks an address that insists.
+
+        roll: A fresh random number in ``[0, 1)``, so that those who failed together do
+            not come back together.
     """
     longest = max(300.0 if refused else 60.0, interval)
-    return min(longest, max(interval, 1.0) * 2.0 ** min(failures - 1, 10))
+    wait = min(longest, max(interval, 1.0) * 2.0 ** min(failures - 1, 10))
+    return wait * (1.0 + JITTER * roll)

@@ -154,6 +154,7 @@ class Engine:
             progress_step=settings.progress_step,
             now=time.time,
             elapsed=time.monotonic,
+            roll=random.random,
             wake=self._wake,
         )
         courier = Courier(

@@ -96,7 +96,7 @@ def test_an_upstream_is_left_alone_longer_each_time(
     refused: bool, waits: list[float]
 ) -> None:
     assert waits == [
-        poll_backoff(failures, interval=5, refused=refused)
+        poll_backoff(failures, interval=5, refused=refused, roll=0.0)
         for failures in range(1, len(waits) + 1)
     ]
 
@@ -105,7 +105,22 @@ def test_an_upstream_is_left_alone_longer_each_time(
 def test_waits_never_shrink_and_never_overflow(
     failures: int, interval: float, refused: bool
 ) -> None:
-    wait = poll_backoff(failures, interval=interval, refused=refused)
-    later = poll_backoff(failures + 1, interval=interval, refused=refused)
+    wait = poll_backoff(failures, interval=interval, refused=refused, roll=0.0)
+    later = poll_backoff(failures + 1, interval=interval, refused=refused, roll=0.0)
 
     assert interval <= wait <= later <= max(300, interval)
+
+
+@given(st.integers(1, 50), st.booleans(), rolls)
+def test_a_wait_is_longer_by_a_tenth_at_most(
+    failures: int, refused: bool, roll: float
+) -> None:
+    least = poll_backoff(failures, interval=5, refused=refused, roll=0.0)
+    wait = poll_backoff(failures, interval=5, refused=refused, roll=roll)
+
+    assert wait == pytest.approx(least * (1 + roll / 10))
+
+
+@pytest.mark.parametrize(("failures", "wait"), [(1, 1.0), (2, 2.0), (4, 8.0)])
+def test_a_hasty_poller_waits_a_second_at_least(failures: int, wait: float) -> None:
+    assert poll_backoff(failures, interval=0.05, refused=False, roll=0.0) == wait
