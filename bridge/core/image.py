@@ -8,7 +8,8 @@ the same picture.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 #: Query parameters that change from answer to answer while the picture stays the same.
@@ -18,6 +19,10 @@ _VOLATILE = frozenset(
     | {"q-url-param-list", "x-amz-date", "x-amz-expires", "x-amz-signature"}
     | {"x-amz-credential", "x-amz-algorithm", "x-amz-security-token"}
 )
+
+#: Seconds since the epoch at the beginning of the years 2015 and 2100.
+_EARLIEST = 1_420_070_400
+_LATEST = 4_102_444_800
 
 
 def stable(url: str | None) -> str | None:
@@ -42,7 +47,8 @@ def expires_at(url: str | None) -> datetime | None:
     Read from a signed URL when it ends to work; ``None`` if it does not say.
 
     Understood are Discord's ``ex`` (hexadecimal seconds), ``Expires`` (S3 v2, OSS),
-    ``X-Amz-Date`` with ``X-Amz-Expires`` (S3 v4) and ``q-sign-time`` (COS).
+    ``X-Amz-Date`` with ``X-Amz-Expires`` (S3 v4) and ``q-sign-time`` (COS). Other sites
+    have parameters of these names, too, so a time that no signature has is none.
     Sources: Discord, "Signed Attachment CDN URLs"; the vendors' signing documents.
     """
     if url is None:
@@ -52,19 +58,38 @@ def expires_at(url: str | None) -> datetime | None:
             name.lower(): values[0]
             for name, values in parse_qs(urlsplit(url).query).items()
         }
-        return _read(query)
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
         return None
-
-
-def _read(query: dict[str, str]) -> datetime | None:
-    if "ex" in query:
-        return datetime.fromtimestamp(int(query["ex"], 16), UTC)
-    if "expires" in query:
-        return datetime.fromtimestamp(int(query["expires"]), UTC)
-    if "x-amz-date" in query and "x-amz-expires" in query:
-        signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%S%z")
-        return signed + timedelta(seconds=int(query["x-amz-expires"]))
-    if "q-sign-time" in query:
-        return datetime.fromtimestamp(int(query["q-sign-time"].partition(";")[2]), UTC)
+    for read in (_discord, _expires, _amazon, _tencent):
+        try:
+            seconds = read(query)
+        except (ValueError, OverflowError):
+            continue
+        if seconds is not None and _EARLIEST <= seconds < _LATEST:
+            return datetime.fromtimestamp(seconds, UTC)
     return None
+
+
+def _discord(query: dict[str, str]) -> float | None:
+    text = query.get("ex", "")
+    return int(text, 16) if re.fullmatch("[0-9A-Fa-f]{8}", text) else None
+
+
+def _expires(query: dict[str, str]) -> float | None:
+    return _seconds(query.get("expires", ""))
+
+
+def _amazon(query: dict[str, str]) -> float | None:
+    lasts = _seconds(query.get("x-amz-expires", ""))
+    if lasts is None or "x-amz-date" not in query:
+        return None
+    signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%S%z")
+    return signed.timestamp() + lasts
+
+
+def _tencent(query: dict[str, str]) -> float | None:
+    return _seconds(query.get("q-sign-time", "").partition(";")[2])
+
+
+def _seconds(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,12}", text) else None
