@@ -50,12 +50,14 @@ def _check_host(parts: SplitResult) -> None:
         raise ValueError(msg)
 
 
-def http_url(text: str, *, userinfo: bool = False) -> str:
+def http_url(text: str, *, userinfo: bool = False, instead: str = "") -> str:
     """
     Check an address for HTTP.
 
     Args:
         userinfo: Whether a user and a password may be part of it.
+
+        instead: What to tell those who tried that they may not.
 
     Raises:
         ValueError: It is none; the message does not repeat it.
@@ -69,7 +71,7 @@ def http_url(text: str, *, userinfo: bool = False) -> str:
         raise ValueError(msg)
     _check_host(parts)
     if "@" in parts.netloc and not userinfo:
-        msg = "must not contain a user or password; a header can carry them instead"
+        msg = f"must not contain a user or password{instead and '; '}{instead}"
         raise ValueError(msg)
     return text
 
@@ -83,12 +85,16 @@ def any_url(text: str) -> str:
     return text
 
 
-def _base_url(text: str) -> str:
-    text = http_url(text)
+def _base_url(text: str, *, instead: str = "") -> str:
+    text = http_url(text, instead=instead)
     if "?" in text or "#" in text:
         msg = "must end with its path: no ? and no #"
         raise ValueError(msg)
     return text
+
+
+def _upstream_url(text: str) -> str:
+    return _base_url(text, instead="an upstream is shown api_key, in the way of auth")
 
 
 def _public_url(text: str) -> str:
@@ -160,7 +166,7 @@ def _file(path: Path) -> Path:
 
 
 Url: TypeAlias = Annotated[str, AfterValidator(http_url)]
-BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_upstream_url)]
 PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
 File: TypeAlias = Annotated[Path, AfterValidator(_file)]

@@ -179,7 +179,7 @@ class EndpointSettings(BaseModel):
         text = url.get_secret_value()
         if info.data.get("kind") == "apprise":
             return SecretStr(any_url(text))
-        return SecretStr(http_url(text))
+        return SecretStr(http_url(text, instead="a header can carry them instead"))
 
     @property
     def options(self) -> dict[str, object]:

@@ -66,6 +66,25 @@ def test_a_url_that_could_be_misread_is_refused(
     assert url not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("ENDPOINTS__ME__URL", "; a header can carry them instead"),
+        (
+            "UPSTREAMS__DEFAULT__BASE_URL",
+            "; an upstream is shown api_key, in the way of auth",
+        ),
+        ("PUBLIC_URL", ""),
+    ],
+)
+def test_who_may_not_put_a_password_into_a_url_is_told_where_it_belongs(
+    place: Workplace, name: str, instead: str
+) -> None:
+    said = refused_value(place, f"BRIDGE_{name}", "https://u:p@h.example/")
+
+    assert said.endswith(f": must not contain a user or password{instead}")
+
+
 def test_what_follows_an_address_in_brackets_is_a_port_or_nothing(
     place: Workplace,
 ) -> None:
