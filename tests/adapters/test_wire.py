@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -364,6 +367,10 @@ def test_leading_zeros_belong_to_an_id() -> None:
     }
 
 
+def test_space_around_an_id_does_not_belong_to_it() -> None:
+    assert set(read([{"id": " 1\n"}, {"id": "  "}]).tasks) == {"1"}
+
+
 def test_an_id_may_come_as_a_number() -> None:
     assert set(read([{"id": 1730621826053455}], EXAMPLE_ID).tasks) == {EXAMPLE_ID}
 
@@ -435,6 +442,25 @@ def test_progress_is_read_from_what_is_there(said: object, meant: int | None) ->
 )
 def test_times_come_in_many_types(said: object) -> None:
     assert row(submitTime=said).submit_time == 1730621826053
+
+
+@pytest.fixture
+def far_from_greenwich() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "CST-8"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_greenwich")
+def test_a_time_without_a_zone_is_no_local_time() -> None:
+    assert time.localtime(0).tm_hour == 8
+    assert row(submitTime="2024-11-03 08:17:06.053").submit_time == 1730621826053
 
 
 @pytest.mark.parametrize(

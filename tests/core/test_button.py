@@ -120,6 +120,13 @@ def test_a_button_is_told_from_its_id(
         )
 
 
+def test_a_number_that_no_image_has_is_none() -> None:
+    for grammar in ("JOB::upsample", "JOB::variation", "Job::PicReader"):
+        button = Button.of(f"MJ::{grammar}::1234", None, None)
+
+        assert (button.kind, button.label, button.index) == ("other", None, None)
+
+
 def test_what_the_upstream_prints_on_it_comes_first() -> None:
     button = Button.of(f"MJ::JOB::upsample::1::{HASH}", "Großartig", None)
 
