@@ -699,12 +699,14 @@ async def test_poison_is_found_by_halves(count: int, most: int) -> None:
     assert len(gateway.asked) <= most
 
 
-async def test_poison_is_remembered_through_an_outage() -> None:
+@pytest.mark.parametrize("down", [["a", "p"], ["p"]], ids=["all", "only the poison"])
+async def test_poison_is_remembered_through_an_outage(down: list[str]) -> None:
     ids = ["a", "b", "p"]
     script = poisoned("p", known=ids)
+    outage = poisoned(*down, known=ids, status=503)
     async with asking(script) as (gateway, upstream):
         await upstream.fetch(ids)
-        gateway.script = lambda _: says(b"", 503)
+        gateway.script = outage
         await upstream.fetch(ids)
         gateway.script = script
         gateway.asked.clear()

@@ -361,6 +361,12 @@ def test_of_two_rows_with_one_id_the_one_further_along_counts(turned: bool) -> N
     assert (task.status, task.progress) == (TaskStatus.IN_PROGRESS, 46)
 
 
+def test_of_two_rows_without_a_status_the_one_further_along_counts() -> None:
+    rows = [{"id": "1", "progress": "46%"}, {"id": "1", "status": "", "progress": ""}]
+
+    assert only(rows).progress == 46
+
+
 def test_leading_zeros_belong_to_an_id() -> None:
     assert set(read([{"id": "0191304188213322"}], "0191304188213322").tasks) == {
         "0191304188213322"
