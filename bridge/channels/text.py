@@ -12,25 +12,42 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+#: Whatever somebody's system ends a line with.
+_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 #: Control characters but the line feed; invisible marks that turn the reading direction
 #: around, which is how a prompt makes ``gnp.exe`` look like ``exe.png``; and others that
-#: show nothing and are only good for smuggling.
+#: show nothing and are only good for smuggling: tags among them, all of them, so that
+#: Scotland's flag is a black one, and nothing of it is left behind.
 _UNSEEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
     "\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LINES = re.compile(r"\n{3,}")
+#: Two empty lines or more, be there spaces in them or not.
+_LINES = re.compile(r"\n(?:[^\S\n]*\n){2,}")
+#: What may stay between letters, or on them, and shows nothing by itself: joiners, marks
+#: that choose an emoji's or a letter's form, fillers, the empty braille cell.
+_BLANK = (
+    r"\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u200b-\u200d\u2800\u3164"
+    r"\ufe00-\ufe0f\uffa0\U0001d173-\U0001d17a\U000e0080-\U000e0fff"
+)
+_SEEN = re.compile(f"[^{_BLANK}]")
 _ELLIPSIS = "…"
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u20e3")
 
 
 def clean(text: str | None) -> str:
-    """Remove what a reader does not see, and empty lines beyond one; never fails."""
+    """
+    Remove what a reader does not see, and empty lines beyond one; never fails.
+
+    A text that shows nothing at all is empty.
+    """
     if not text:
         return ""
-    text = text.replace("\r\n", "\n").replace("\t", " ")
+    text = _BREAK.sub("\n", text).replace("\t", " ")
     text = _UNSEEN.sub("", _SURROGATE.sub("\ufffd", text))
+    if not _SEEN.search(text):
+        return ""
     return _LINES.sub("\n\n", text).strip()
 
 
