@@ -94,9 +94,12 @@ class Courier:
         )
         _log_attempt(delivery, outcome.attempt, verdict)
         settlement = self._settlement(delivery, outcome.attempt, verdict)
-        if outcome.memory is None and not outcome.edit_in:
-            return settlement
-        return replace(settlement, memory=outcome.memory, edit_in=outcome.edit_in)
+        return replace(
+            settlement,
+            memory=outcome.memory,
+            edit_in=outcome.edit_in,
+            extra=outcome.extra,
+        )
 
     async def _talk(self, delivery: Delivery, receiver: Receiver) -> Outcome | None:
         """

@@ -479,6 +479,7 @@ class FakeLanes:
             return became
         before = attempt.took if health.latency is None else health.latency
         health.latency = before * 0.8 + attempt.took * 0.2
+        health.tokens -= one.extra
         if verdict.hold:
             health.hold_until = max(health.hold_until, now + verdict.hold)
         if verdict.fate is Fate.DELIVERED:

@@ -334,6 +334,7 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
         "notices": [_telling(notice) for notice in settlement.notices],
         "subject": delivery.event.subject,
         "edit_in": settlement.edit_in,
+        "extra": settlement.extra,
     }
     if settlement.memory is not None:
         row["memory"] = codec.dumps(settlement.memory)

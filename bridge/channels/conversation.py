@@ -81,11 +81,15 @@ class Outcome:
 
         edit_in: Seconds for which progress of the same subject is not told; what comes
             up meanwhile waits, and newer progress replaces it.
+
+        extra: Requests beyond the first that the platform's limit counts too. The
+            endpoint's rate knows of one a delivery, and is charged with these now.
     """
 
     attempt: Attempt
     memory: Memory | None = None
     edit_in: float = 0.0
+    extra: int = 0
 
 
 Conversation: TypeAlias = Generator[Request | Remember, Response, Outcome]

@@ -150,9 +150,10 @@ def tell(
                 started=occasion.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
         )
-    took, refused = 0.0, ""
+    took, refused, sent = 0.0, "", 0
     for draft in drafts:
         response = yield draft
+        sent += 1
         took += response.took
         sense, words = _read(response, occasion, platform)
         if not sense.plainer:
@@ -168,7 +169,9 @@ def tell(
             detail=detail if sense.said is Meaning.DELIVERED else words,
             retry_after=sense.retry_after,
             said=sense.said,
-        )
+        ),
+        # What is refused counts as well, and who exceeds DingTalk's limit is shut out.
+        extra=sent - 1,
     )
 
 

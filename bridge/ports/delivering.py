@@ -116,6 +116,9 @@ class Settlement:
             it did.
 
         edit_in: Seconds for which progress of the subject is not to be told.
+
+        extra: Requests that the endpoint's rate has not been charged with yet: it was
+            with one, when the delivery was claimed.
     """
 
     delivery: Delivery
@@ -125,6 +128,7 @@ class Settlement:
     notices: tuple[Telling, ...] = ()
     memory: Memory | None = None
     edit_in: float = 0.0
+    extra: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -193,18 +193,24 @@ class Bench:
         attempt: Attempt | None,
         verdict: Verdict | None,
         notices: Sequence[Telling] = (),
+        *,
+        extra: int = 0,
     ) -> bool:
         settlement = Settlement(
             delivery=delivery,
             attempt=attempt,
             verdict=verdict,
             notices=tuple(notices),
+            extra=extra,
         )
         return (await self.store.settle([settlement])).applied[0]
 
-    async def succeed(self, delivery: Delivery, *, took: float = 0.01) -> bool:
+    async def succeed(
+        self, delivery: Delivery, *, took: float = 0.01, extra: int = 0
+    ) -> bool:
         attempt = attempted(delivery, status=200, took=took)
-        return await self.settle(delivery, attempt, Verdict(fate=Fate.DELIVERED))
+        delivered = Verdict(fate=Fate.DELIVERED)
+        return await self.settle(delivery, attempt, delivered, extra=extra)
 
     async def fail(
         self,

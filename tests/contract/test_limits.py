@@ -88,6 +88,37 @@ async def test_a_rate_limited_endpoint_says_when_it_can_be_claimed_again(
     assert claim.next_in == pytest.approx(2.0, abs=0.2)
 
 
+async def test_an_attempt_of_several_requests_uses_up_as_much_of_the_rate(
+    bench: Bench,
+) -> None:
+    """And those of several deliveries add up: the bucket owes them."""
+    await bench.desk.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
+    for number in range(9):
+        await bench.tell(f"u{number}")
+    for delivery in await bench.claim():
+        await bench.succeed(delivery, extra=2)
+
+    claims = []
+    for _ in range(3):
+        await bench.let_pass(2.4)
+        claims.append(len(await bench.claim()))
+
+    assert claims == [0, 0, 2]
+
+
+async def test_who_has_no_rate_owes_nothing(bench: Bench) -> None:
+    await bench.desk.configure([endpoint()])
+    for number in range(3):
+        await bench.tell(f"u{number}")
+    for delivery in await bench.claim(limit=1):
+        await bench.succeed(delivery, extra=100)
+
+    assert len(await bench.claim()) == 2
+    await bench.desk.configure([endpoint(rate=Rate(per_second=0.01, burst=1.0))])
+    await bench.tell("v")
+    assert len(await bench.claim()) == 1
+
+
 async def test_a_rate_limited_endpoint_delays_no_other(bench: Bench) -> None:
     await bench.desk.configure(
         [endpoint("a", rate=Rate(per_second=0.01, burst=1.0)), endpoint("b")]

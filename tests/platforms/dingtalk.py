@@ -37,6 +37,7 @@ class DingTalk(Robot):
 
     path = "/robot/send"
     too_fast = (130101, "send too fast, exceed 20 times per minute")
+    unfit = (430104, "消息中含有不合适的内容")
 
     @property
     def url(self) -> str:

@@ -75,6 +75,8 @@ class Robot:
 
         removed: Whether the robot is no longer in the group.
 
+        spurned: Forms (``msgtype``) of which it dislikes every message.
+
         windows: Limits: so many messages in so many seconds.
 
         shut_out: Seconds for which nothing is accepted after a limit was exceeded.
@@ -95,6 +97,7 @@ class Robot:
     keywords: tuple[str, ...] = ()
     welcome: bool = True
     removed: bool = False
+    spurned: frozenset[str] = frozenset()
     windows: tuple[tuple[int, float], ...] = ()
     shut_out: float = 0.0
     messages: list[Posted] = field(default_factory=list)
@@ -109,6 +112,7 @@ class Robot:
 
     path = "/"
     too_fast = (-1, "system busy")
+    unfit = (9499, "Bad Request")
 
     @property
     def url(self) -> str:
@@ -156,8 +160,9 @@ class Robot:
         if self.faults:
             return self.faults.popleft()()
         try:
-            posted = self.admit(request, body)
             self._count()
+            posted = self.admit(request, body)
+            self._spurn(posted)
         except Refused as refused:
             return self._refuse(refused.code, refused.words)
         self.messages.append(posted)
@@ -180,6 +185,10 @@ class Robot:
             if sum(seen > now - seconds for seen in self._seen) > most:
                 self._shut_until = now + self.shut_out
                 raise Refused(*self.too_fast)
+
+    def _spurn(self, posted: Posted) -> None:
+        if posted.form in self.spurned:
+            raise Refused(*self.unfit)
 
     def check_keyword(self, text: str, code: int, words: str) -> None:
         """Refuse a text without any of the robot's keywords."""

@@ -28,6 +28,7 @@ class WeCom(Robot):
 
     path = "/cgi-bin/webhook/send"
     too_fast = (45009, f"api freq out of limit, {_MORE}45009")
+    unfit = (40058, f"invalid Request Parameter, {_MORE}40058")
 
     @property
     def url(self) -> str:

@@ -9,7 +9,8 @@
 --                   fate is delivered | retry | dead | returned. All but returned have
 --                   attempt (JSON text; not if it died untried), outcome, took, blames,
 --                   answered, first, due, failures, refusals, reason, disable, hold, notices,
---                   was_disabled (as the claim said), subject, memory?, edit_in
+--                   was_disabled (as the claim said), subject, memory?, edit_in,
+--                   extra
 -- Returns           {1 if more can be claimed at once, 1 or 0 for each item: took effect?}
 --
 -- A claim stands until somebody else makes another, even if its lease is over: what its
@@ -59,6 +60,10 @@ local function note_health(endpoint, health, item)
   if item.took then
     latency = (health.latency and latency or item.took) * 0.8 + item.took * 0.2
     count('attempts:' .. endpoint .. ':' .. item.outcome)
+  end
+  -- An attempt may have taken several requests. The bucket may owe them: it fills up from there.
+  if item.extra > 0 and redis.call('HEXISTS', key, 'tokens') == 1 then
+    redis.call('HINCRBYFLOAT', key, 'tokens', -item.extra)
   end
   if item.hold and item.hold > 0 then
     redis.call('HSET', key, 'hold_until', math.max(number(health.hold_until), now + item.hold))
