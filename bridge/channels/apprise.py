@@ -140,7 +140,9 @@ def _picture(
     It is not left to Apprise, which would connect to any address that a gateway names.
     """
     wanted = occasion.endpoint.options.get("images") == "upload"
-    fetch = to_fetch(story.message) if wanted and story.links else None
+    fetch = None
+    if wanted and story.links:
+        fetch = to_fetch(story.message, occasion.endpoint.timeout)
     if fetch is None:
         return None, 0.0
     response = yield fetch

@@ -18,8 +18,10 @@ from bridge.version import __version__
 
 #: Bytes of a picture that is uploaded.
 MOST = 10 * 1024 * 1024
-#: Seconds that a picture may take. The message itself must still find room in the attempt.
+#: Seconds that a picture may take at most, and the share of the attempt that it may take:
+#: the message itself must still find room in it.
 WITHIN = 6.0
+SHARE = 0.4
 #: The signed URL in a URL's query makes it long, and nobody but us has to read it.
 _URL_MOST = 8192
 
@@ -33,8 +35,13 @@ class File:
     data: bytes = field(repr=False)
 
 
-def to_fetch(message: Message) -> Request | None:
-    """Make the request that fetches a message's picture; ``None`` if there is no way."""
+def to_fetch(message: Message, timeout: float) -> Request | None:
+    """
+    Make the request that fetches a message's picture; ``None`` if there is no way.
+
+    Args:
+        timeout: Seconds of the whole attempt.
+    """
     url = presentable(message.picture, most=_URL_MOST, schemes=("https", "http"))
     if url is None:
         return None
@@ -43,7 +50,7 @@ def to_fetch(message: Message) -> Request | None:
         method="GET",
         headers={"accept": "image/*", "user-agent": f"mjbridge/{__version__}"},
         most=MOST + 1,
-        within=WITHIN,
+        within=min(WITHIN, timeout * SHARE),
         guarded=True,
     )
 

@@ -14,6 +14,7 @@ class Words:
     headlines: dict[str, str]  #: By event type.
     took: str
     progress: str
+    started: str
     reason: str
     result: str
     next: str
@@ -78,6 +79,7 @@ _EN = Words(
     },
     took="Took",
     progress="Progress",
+    started="Started",
     reason="Reason",
     result="Result",
     next="Next",
@@ -142,6 +144,7 @@ _ZH = Words(
     },
     took="耗时",
     progress="进度",
+    started="开始于",
     reason="原因",
     result="结果",
     next="下一步",

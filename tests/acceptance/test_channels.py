@@ -96,7 +96,7 @@ def test_a_tasks_whole_life_is_one_discord_message_edited_in_place_and_a_final_o
 
     older, final = discord.messages
     assert discord.methods() == ["POST", "PATCH", "PATCH", "PATCH", "POST", "DELETE"]
-    assert [title.rpartition(" · ")[2] for title in older.titles[2:]] == ["31%", "62%"]
+    assert older.percents == [0, 31, 62]
     assert (older.silent, older.deleted) == (True, True)
     assert (final.silent, final.deleted) == (False, False)
     assert "finished" in final.title

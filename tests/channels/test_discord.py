@@ -24,6 +24,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from tests.channels.cases import (
     CASES,
+    GRID_URL,
     HOSTILE,
     LANGUAGES,
     NASTY_TEXTS,
@@ -284,6 +285,19 @@ def test_a_link_that_expires_is_not_offered_where_the_picture_is_there() -> None
     ]
 
 
+def test_without_pictures_a_link_is_offered_as_long_as_it_lives() -> None:
+    """By the time when it is told: a delivery may have waited for days."""
+    event, to = CASES["succeeded_grid"], channel(images="none")
+
+    def links(at: float) -> list[str]:
+        talk = converse(discord, event, to, at=at)
+        rows = posted(talk).get("components", [])
+        return [button["url"] for row in rows for button in row["components"]]
+
+    assert links(event.at + 3600) == [GRID_URL]
+    assert links(event.at + 86400) == []
+
+
 @pytest.mark.parametrize("kind", OPERATORS)
 def test_operators_are_told_what_happened_and_since_when(kind: str) -> None:
     talk, server = tell(OPERATORS[kind], to=channel(progress="edit"))
@@ -295,7 +309,8 @@ def test_operators_are_told_what_happened_and_since_when(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", EVENT_TYPES)
 def test_a_sample_says_that_it_is_one(kind: str) -> None:
-    _, server = tell(sample_event(kind, NOW))
+    # A sample of progress is posted where progress is told at all.
+    _, server = tell(sample_event(kind, NOW), to=channel(progress="edit"))
 
     assert "sample" in server.shown[0].text
 

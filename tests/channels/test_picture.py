@@ -82,10 +82,22 @@ def test_parts_never_hold_what_separates_them(data: bytes, text: str) -> None:
     assert body.endswith(b"--" + boundary + b"--\r\n")
 
 
+@pytest.mark.parametrize(
+    ("timeout", "within"), [(60.0, 6.0), (15.0, 6.0), (5.0, 2.0), (1.0, 0.4)]
+)
+def test_a_picture_leaves_more_than_half_of_the_attempt_to_the_message(
+    timeout: float, within: float
+) -> None:
+    request = to_fetch(message_of(told("task.succeeded", DONE)), timeout)
+
+    assert request is not None
+    assert request.within == pytest.approx(within)
+
+
 def test_a_picture_with_no_way_to_it_is_not_fetched() -> None:
     def request(url: str) -> object:
         return to_fetch(
-            message_of(told("task.succeeded", replace(DONE, image_url=url)))
+            message_of(told("task.succeeded", replace(DONE, image_url=url))), 15.0
         )
 
     assert request(GRID_URL) is not None

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.channels import telegram
 from bridge.channels.conversation import Memory
-from bridge.channels.request import Response
+from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
 from bridge.core.event import Event
 from tests.channels.cases import (
@@ -25,6 +25,7 @@ from tests.channels.cases import (
 from tests.platforms.loopback import HTML, Said, answering
 from tests.platforms.telegram import CHAT, TOKEN, Message, Telegram
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 STARTED = told("task.started", RUNNING)
 LATE = told(
     "task.progress",
@@ -33,6 +34,11 @@ LATE = told(
 )
 FINAL = CASES["succeeded_grid"]
 FAILED = CASES["failed"]
+
+
+def is_upload(request: Request) -> bool:
+    """Whether a request carries a file."""
+    return request.headers.get("content-type", "").startswith("multipart/")
 
 
 @dataclass
@@ -528,3 +534,70 @@ def test_an_older_announcement_is_told_and_changes_nothing() -> None:
 
     assert len(chat.shown) == 2
     assert chat.memory == memory
+
+
+# --- uploads that do not get through --------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.CONNECTION])
+@pytest.mark.parametrize("images", ["upload", "url"])
+@pytest.mark.parametrize("progress", ["edit", "off"])
+def test_an_upload_that_does_not_get_through_is_not_tried_the_next_time(
+    progress: str, images: str, fault: Fault
+) -> None:
+    """By its URL if Telegram can fetch that; where it cannot, in words."""
+    server = Telegram(fetchable=lambda _: "failed to get HTTP URL content")
+    if images == "upload":
+        server.fetchable = None
+    chat = Chat(server=server, settings={"images": images, "progress": progress})
+    if progress == "edit":
+        chat.tell(CASES["submitted"])
+    reach = answering(server, {GRID_URL: Response(took=0.1, status=200, body=PNG)})
+
+    def answers(request: Request) -> Response:
+        if is_upload(request):
+            return Response(took=9.0, fault=fault, detail="cut off")
+        return reach(request)
+
+    talks = []
+    for _ in range(2):
+        talk = converse(
+            telegram,
+            FINAL,
+            endpoint(
+                "telegram",
+                server.url,
+                chat_id=str(CHAT),
+                progress=progress,
+                images=images,
+            ),
+            answers=answers,
+            memory=chat.memory,
+        )
+        chat.memory = talk.memory
+        talks.append(talk)
+
+    assert [talk.meaning for talk in talks] == ["failed", "delivered"]
+    assert [any(map(is_upload, talk.requests)) for talk in talks] == [True, False]
+    assert server.shown[-1].look.photo == (GRID_URL if images == "upload" else None)
+    assert "linked_of" not in chat.memory
+
+
+def test_where_a_url_gets_no_answer_either_the_upload_has_another_try() -> None:
+    to = endpoint(
+        "telegram", Telegram().url, chat_id=str(CHAT), progress="off", images="upload"
+    )
+
+    def answers(request: Request) -> Response:
+        if request.guarded:
+            return Response(took=0.1, status=200, body=PNG)
+        return Response(took=9.0, fault=Fault.TIMEOUT, detail="timed out")
+
+    uploads: list[bool] = []
+    memory: Memory = {}
+    for _ in range(3):
+        talk = converse(telegram, FINAL, to, answers=answers, memory=memory)
+        memory = talk.memory
+        uploads.append(any(map(is_upload, talk.requests)))
+
+    assert uploads == [True, False, True]

@@ -47,6 +47,7 @@ PNG = bytes.fromhex(
 _PATH = re.compile(
     rf"/api/(?P<version>v\d+)/webhooks/{WEBHOOK}/(?P<token>[^/]+)(?:/messages/(?P<message>\d+))?"
 )
+_PERCENT = re.compile(r"[▰▱]{10} (\d+)%")
 _AGENT = re.compile(r"DiscordBot \([^,()]+, \d[\w.+-]*\).*")
 
 
@@ -144,6 +145,17 @@ class Message:
         return [
             (said.get("embeds") or [{}])[0].get("title", "") for said in self.history
         ]
+
+    @property
+    def percents(self) -> list[int]:
+        """How far the task was, whenever that was said, from the beginning."""
+        fields = [
+            one["value"]
+            for said in self.history
+            for embed in said.get("embeds") or []
+            for one in embed.get("fields", [])
+        ]
+        return [int(found[1]) for text in fields if (found := _PERCENT.fullmatch(text))]
 
     @property
     def text(self) -> str:

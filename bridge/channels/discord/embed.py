@@ -30,8 +30,14 @@ _RUNNING = frozenset({"task.started", "task.progress"})
 
 def title_of(message: Message) -> str:
     """Say what happened in a line: in our own words, which mean nothing to Discord."""
-    percent = "" if message.progress is None else f" · {message.progress}%"
-    return cut(message.title + percent, TITLE_MOST)
+    return cut(message.title, TITLE_MOST)
+
+
+def progress_of(message: Message) -> str:
+    """Draw how far a running task is; empty if it does not run."""
+    if message.progress is None or message.type not in _RUNNING:
+        return ""
+    return f"{bar(message.progress)} {message.progress}%"
 
 
 def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, Json]:
@@ -76,11 +82,10 @@ def _text(message: Message, room: int) -> str:
 
 def _fields(message: Message) -> Iterator[Json]:
     words = message.words
-    if message.progress is not None and message.type in _RUNNING:
-        drawn = f"{bar(message.progress)} {message.progress}%"
+    if drawn := progress_of(message):
         yield {"name": words.progress, "value": drawn, "inline": True}
     if message.started is not None and message.type in _RUNNING:
-        yield {"name": words.since, "value": _moment(message.started), "inline": True}
+        yield {"name": words.started, "value": _moment(message.started), "inline": True}
     if message.reason and message.type != "task.succeeded":
         yield {"name": words.reason, "value": fit(message.reason, FIELD_MOST, escape)}
     if message.since is not None:

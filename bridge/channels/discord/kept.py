@@ -36,10 +36,15 @@ class Kept:
 
         chore_edits: Whether it is to be brought up to date, rather than deleted.
 
+        tries: How often that was tried in vain.
+
         form: The form that was tried last for `form_of`; what was refused once is not
             sent again.
 
         form_of: An event.
+
+        linked_of: An event whose message went off with the picture uploaded, and no
+            answer came; the next time the picture is linked.
 
         guild: The server's id, which a link to a message needs.
     """
@@ -54,8 +59,10 @@ class Kept:
     posting: bool = False
     chore: str = ""
     chore_edits: bool = False
+    tries: int = 0
     form: int = 0
     form_of: str = ""
+    linked_of: str = ""
     guild: str = ""
 
     @classmethod

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from bridge.channels.discord.embed import embed_of, title_of
+from bridge.channels.discord.embed import embed_of, progress_of, title_of
 from bridge.channels.discord.markup import escape
 from bridge.channels.discord.options import Options
 from bridge.channels.discord.pictures import NOTHING, Shown
@@ -53,6 +53,8 @@ class Draft:
     A message about to be told.
 
     Attributes:
+        at: When it is told, in seconds since the epoch.
+
         silent: Whether nobody is to be notified.
 
         edit: Whether it takes the place of what a message said before.
@@ -64,6 +66,7 @@ class Draft:
 
     message: Message
     options: Options
+    at: float
     shown: Shown = NOTHING
     form: Form = Form.FULL
     silent: bool = False
@@ -174,7 +177,7 @@ def _is_worth_opening(draft: Draft) -> bool:
     expires = draft.message.expires
     if expires is None or draft.shown.dead:
         return not draft.shown.dead
-    return draft.options.images == "none" and expires > draft.message.at
+    return draft.options.images == "none" and expires > draft.at
 
 
 def _content(draft: Draft) -> str:
@@ -183,6 +186,8 @@ def _content(draft: Draft) -> str:
     words = message.words
     task = f"{words.task_id} {message.task_id}" if message.task_id else ""
     head, foot = f"**{title_of(message)}**\n", f"\n{escape(task)}" if task else ""
+    if drawn := progress_of(message):
+        head += f"{drawn}\n"
     if draft.form is Form.OUR_WORDS:
         return head.rstrip() + foot
     reason = f"\n{words.reason}{words.colon}{message.reason}" if message.reason else ""

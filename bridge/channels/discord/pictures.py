@@ -67,6 +67,12 @@ def linked(message: Message, *, at: float) -> Shown:
     return Shown(url=url)
 
 
+def left_out(message: Message, *, at: float) -> Shown:
+    """Say how a picture is shown where nobody wants any: only its link may be missed."""
+    gone = _expired(message, at=at) and not message.videos
+    return Shown(note=message.words.expired if gone else "")
+
+
 def _is_discords(url: str | None) -> bool:
     """Whether a URL is an attachment on Discord's own CDN."""
     try:

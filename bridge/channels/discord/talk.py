@@ -21,12 +21,16 @@ from bridge.channels.discord.options import Options
 from bridge.channels.discord.payload import Form
 from bridge.channels.discord.wire import Steps, Wire
 from bridge.channels.message import message_of
-from bridge.core.delivery import Attempt, Meaning
+from bridge.core.delivery import Attempt, Fault, Meaning
 
 #: Discord allows a message few more edits once it is an hour old (30046).
 EDITABLE = 55 * 60.0
+#: Deliveries in which a message that is out of date is tidied up; then it stays.
+MOST_TRIES = 3
 _UNKNOWN_MESSAGE = 10008
 _DONE = Said(sense=Sense.TOLD, detail="told already")
+#: An upload that is too slow for the attempt, or for something on the way, ends so.
+_CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
 
 
 class Talk:
@@ -38,12 +42,14 @@ class Talk:
         self._options = options = Options.of(occasion.endpoint)
         self._kept = self._written = kept = Kept.of(occasion.memory)
         self._thread = options.thread_id or address.thread
+        self._stays = ""  #: Why the message that is out of date was not dealt with.
         self._message = message_of(
             self._event, language=options.language, prompt_max=options.prompt_max
         )
         tried = kept.form if kept.form_of == self._event.id else Form.FULL
         form = Form(tried) if tried in set(Form) else Form.FULL
-        self._wire = Wire(occasion, address, self._message, form)
+        linked = kept.linked_of == self._event.id
+        self._wire = Wire(occasion, address, self._message, form, linked=linked)
 
     def whole(self) -> Conversation:
         """Tell the event in the way that suits it."""
@@ -54,6 +60,8 @@ class Talk:
             return (yield from self._announce())
         if of_a_task and self._options.progress == "edit":
             return (yield from self._follow())
+        if self._event.is_progress and self._options.progress == "off":
+            return self._skipped("progress is off")
         return self._over((yield from self._post(silent=self._options.silent)))
 
     # --- progress -------------------------------------------------------------------
@@ -121,7 +129,7 @@ class Talk:
         # A thread of the task's own must keep the message that it began with.
         stays = older and (options.final == "reply" or self._kept.thread)
         if older:
-            self._keep(chore=older, chore_edits=bool(stays))
+            self._keep(chore=older, chore_edits=bool(stays), tries=0)
         if not stays:
             self._has_message(said)
         if self._message.final:
@@ -178,15 +186,17 @@ class Talk:
     def _leave(self, message: str, said: Said) -> None:
         """Give up a message that cannot be edited any more; it goes, unless it is gone."""
         gone = said.code == _UNKNOWN_MESSAGE or self._kept.thread
-        self._keep(id="", channel="", chore="" if gone else message, chore_edits=False)
+        chore = "" if gone else message
+        self._keep(id="", channel="", chore=chore, chore_edits=False, tries=0)
 
     def _tidy(self) -> Steps[Said | None]:
         """
-        Deal with the message that is out of date.
+        Deal with the message that is out of date: a few times, then it stays.
 
         Returns:
             The answer, if that has to be tried again; what it says otherwise does not
-            matter to anybody.
+            matter to anybody. Nor does it hold the endpoint: what is new has been told,
+            and others' news is not to wait until what is old is gone.
         """
         kept = self._kept
         if not kept.chore:
@@ -196,9 +206,14 @@ class Talk:
         else:
             thread = kept.thread or self._thread
             said = yield from self._wire.delete(kept.chore, thread=thread)
-        if said.sense is Sense.LATER or (said.status or 0) >= 500:
-            return replace(said, sense=Sense.LATER)
-        self._keep(chore="", chore_edits=False)
+        trouble = said.sense is Sense.LATER or (said.status or 0) >= 500
+        if trouble and kept.tries + 1 < MOST_TRIES:
+            self._keep(tries=kept.tries + 1)
+            detail = f"told; its older message: {said.detail}"
+            return replace(said, sense=Sense.LATER, detail=detail, retry_after=None)
+        if said.sense is not Sense.TOLD and said.code != _UNKNOWN_MESSAGE:
+            self._stays = f"its older message stays: {said.detail}"
+        self._keep(chore="", chore_edits=False, tries=0)
         return None
 
     # --- the end --------------------------------------------------------------------
@@ -232,11 +247,15 @@ class Talk:
         wire, told = self._wire, said.sense is Sense.TOLD
         detail = said.detail
         if told:
-            self._keep(form=0, form_of="")
+            self._keep(form=0, form_of="", linked_of="")
             plainly = f"told more plainly: {wire.refused}" if wire.refused else ""
-            detail = " · ".join(part for part in (detail, plainly) if part)
+            parts = (detail, plainly, self._stays)
+            detail = " · ".join(part for part in parts if part)
         elif wire.form:
             self._keep(form=int(wire.form), form_of=self._event.id)
+        if said.fault in _CUT_OFF:
+            # In turns: if there was no answer to a link either, it was not the file.
+            self._keep(linked_of=self._event.id if wire.carried else "")
         attempt = Attempt(
             started=self._occasion.started,
             took=wire.took,

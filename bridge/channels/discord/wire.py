@@ -64,12 +64,16 @@ class Wire:
 
         form: The form to begin with: not one that was refused before.
 
+        linked: Whether the picture is linked, because an upload of it came to nothing.
+
     Attributes:
         took: Seconds that the requests took together.
 
-        hold: Seconds until Discord takes more; ``None`` if it takes more now.
+        hold: Seconds until Discord takes more messages; ``None`` if it takes more now.
 
         last: Its last answer.
+
+        carried: Whether the last request carried a file.
 
         form: The form that was tried last.
 
@@ -77,17 +81,25 @@ class Wire:
     """
 
     def __init__(
-        self, occasion: Occasion, address: Address, message: Message, form: Form
+        self,
+        occasion: Occasion,
+        address: Address,
+        message: Message,
+        form: Form,
+        *,
+        linked: bool = False,
     ) -> None:
         self.took = 0.0
         self.hold: float | None = None
         self.last = Response(took=0.0)
+        self.carried = False
         self.form = form
         self.refused = ""
         self._occasion = occasion
         self._address = address
         self._message = message
         self._options = Options.of(occasion.endpoint)
+        self._linked = linked
         self._shown: Shown | None = None
 
     def post(
@@ -136,6 +148,7 @@ class Wire:
         return Draft(
             message=self._message,
             options=self._options,
+            at=self._occasion.at,
             form=self.form,
             silent=silent,
             edit=edit,
@@ -170,22 +183,32 @@ class Wire:
     def _look(self) -> Steps[Shown]:
         message, images = self._message, self._options.images
         result = message.type in _RESULTS
-        if images == "none" or not (result or message.type in _RUNNING):
+        at = self._occasion.at
+        if not (result or message.type in _RUNNING):
             return Shown()
+        if images == "none":
+            return pictures.left_out(message, at=at) if result else Shown()
         # A running task's picture is another one in a moment: not worth the way.
-        fetch = to_fetch(message) if result and images == "upload" else None
+        fetch = None
+        if result and images == "upload" and not self._linked:
+            fetch = to_fetch(message, self._occasion.endpoint.timeout)
         if fetch is None:
-            return pictures.linked(message, at=self._occasion.at)
+            return pictures.linked(message, at=at)
         response = yield fetch
         self.took += response.took
-        return pictures.fetched(response, message, at=self._occasion.at)
+        return pictures.fetched(response, message, at=at)
 
     def _ask(self, method: str, url: str, draft: Draft | None = None) -> Steps[Said]:
         kind, body = self._packed(draft) if draft else ("", b"")
         response = yield request(self._occasion.endpoint, method, url, kind, body)
         self.took += response.took
         self.last = response
-        if (wait := answers.budget(response.headers)) is not None:
+        self.carried = draft is not None and draft.file is not None
+        # Every method has a bucket of its own. So the rate, which counts deliveries, is
+        # right for a POST with the DELETE that follows it (``final = "replace"``), and
+        # that nothing is left for deleting is no reason to hold messages back.
+        wait = answers.budget(response.headers)
+        if draft is not None and wait is not None:
             self.hold = max(self.hold or 0.0, wait)
         now = response.at or self._occasion.at
         return answers.read(response, now=now, hide=self._address.token)

@@ -35,12 +35,16 @@ class Forms:
 
     Args:
         occasion: What it is about.
+
+        uploads: Whether the picture may be uploaded.
     """
 
-    def __init__(self, occasion: Occasion) -> None:
+    def __init__(self, occasion: Occasion, *, uploads: bool = True) -> None:
         options = occasion.endpoint.options
         self._at = occasion.at
+        self._timeout = occasion.endpoint.timeout
         self._images = str(options.get("images") or "url")
+        self._uploads = uploads
         self.message: Message = message_of(
             occasion.event,
             language=str(options.get("language", "en")),
@@ -57,9 +61,9 @@ class Forms:
             return ()
         if not fits_caption(self.message):
             return ()
-        return {"url": ("url", "upload"), "upload": ("upload", "url")}.get(
-            self._images, ()
-        )
+        sources = {"url": ("url", "upload"), "upload": ("upload", "url")}
+        found = sources.get(self._images, ())
+        return tuple(one for one in found if one != "upload" or self._uploads)
 
     @property
     def url(self) -> str | None:
@@ -74,7 +78,7 @@ class Forms:
 
     def to_fetch(self) -> Request | None:
         """Make the request that fetches the picture; ``None`` if there is no way."""
-        return to_fetch(self.message)
+        return to_fetch(self.message, self._timeout)
 
     def uploaded(self, response: Response) -> Content | None:
         """Put it under the picture that came; ``None`` if none did."""
@@ -105,9 +109,13 @@ class Forms:
 
     def _note(self) -> str:
         message = self.message
-        wanted = message.type in _SHOWING and self._images != "none"
-        if not wanted or not message.picture or self._preview():
+        if message.type not in _SHOWING or not message.picture or self._preview():
             return ""
+        if (
+            self._images == "none"
+        ):  # Its link may be missed, unless the videos' are there.
+            gone = self._expired() and not message.videos
+            return message.words.expired if gone else ""
         return message.words.expired if self._expired() else message.words.not_shown
 
     def _preview(self) -> str | None:

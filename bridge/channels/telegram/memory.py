@@ -40,6 +40,9 @@ class Told:
         old_photo: Whether it is a picture.
 
         tries: How often that was tried in vain.
+
+        linked_of: An event whose message went off with the picture uploaded, and no
+            answer came; the next time it is not uploaded.
     """
 
     id: int = 0
@@ -55,6 +58,7 @@ class Told:
     old: int = 0
     old_photo: bool = False
     tries: int = 0
+    linked_of: str = ""
 
 
 def recall(memory: Memory, *, chat: str) -> Told:

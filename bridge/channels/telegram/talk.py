@@ -22,7 +22,7 @@ from dataclasses import replace
 from bridge.channels.conversation import Conversation, Occasion, Remember
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Sense
-from bridge.channels.telegram.memory import Told, kept, recall
+from bridge.channels.telegram.memory import Told, kept
 from bridge.channels.telegram.teller import Teller
 
 #: What a task's message is edited to say; everything else is announced.
@@ -42,7 +42,7 @@ def tell(occasion: Occasion) -> Conversation:
         return teller.skipped("progress is off")
     if not edits or not event.type.startswith("task."):
         return teller.outcome((yield from teller.say(teller.post())))
-    told = recall(occasion.memory, chat=calls.chat_of(endpoint))
+    told = teller.recalled
     if event.type in EDITED:
         return (yield from _keep_up(teller, told))
     if occasion.redelivery:

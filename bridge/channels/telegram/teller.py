@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from bridge.channels.conversation import Occasion, Outcome, Remember
+from bridge.channels.picture import File
 from bridge.channels.request import Request, Response
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Answer, Sense, read
 from bridge.channels.telegram.calls import Content
 from bridge.channels.telegram.forms import Forms
-from bridge.channels.telegram.memory import Told, kept
-from bridge.core.delivery import Attempt, Meaning
+from bridge.channels.telegram.memory import Told, kept, recall
+from bridge.core.delivery import Attempt, Fault, Meaning
 
 _MEANINGS = {
     Sense.OK: Meaning.DELIVERED,
@@ -27,6 +28,8 @@ _MEANINGS = {
     Sense.GONE: Meaning.GONE,
     Sense.LATER: Meaning.FAILED,
 }
+#: An upload that is too slow for the attempt, or for something on the way, ends so.
+_CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
 
 Make: TypeAlias = Callable[[Content], Request]
 #: A part of a conversation, which ends with Telegram's last answer.
@@ -43,8 +46,12 @@ class Teller:
 
     def __init__(self, occasion: Occasion) -> None:
         self.occasion = occasion
-        self.forms = Forms(occasion)
+        #: What is remembered of the subject.
+        self.recalled = recall(occasion.memory, chat=calls.chat_of(occasion.endpoint))
+        uploads = self.recalled.linked_of != occasion.event.id
+        self.forms = Forms(occasion, uploads=uploads)
         self._took = 0.0
+        self._carried = False  #: Whether the last request carried a file.
         self._refused = ""  #: Why it was said in a simpler form.
         self._said: Content | None = None  #: The form that was accepted.
         self._unshown = False  #: Whether a picture was refused.
@@ -88,9 +95,11 @@ class Teller:
             content = yield from self._content(source, caption=caption)
             if content is None:
                 continue
-            answer = yield from self.ask(make(content))
+            upload = isinstance(content.photo, File)
+            answer = yield from self.ask(make(content), upload=upload)
             if answer.sense is Sense.UNLINKED and content.links:
-                answer = yield from self.ask(make(calls.unlinked(content)))
+                plain = make(calls.unlinked(content))
+                answer = yield from self.ask(plain, upload=upload)
             if answer.sense not in {Sense.UNFIT, Sense.UNLINKED}:
                 self._said = content
                 return answer
@@ -114,8 +123,9 @@ class Teller:
         self._took += response.took
         return self.forms.uploaded(response)
 
-    def ask(self, request: Request) -> Part:
-        """Ask Telegram."""
+    def ask(self, request: Request, *, upload: bool = False) -> Part:
+        """Ask Telegram; `upload` is whether the request carries a file."""
+        self._carried = upload
         response = yield request
         self._took += response.took
         return read(response, now=response.at or self.occasion.at)
@@ -161,15 +171,25 @@ class Teller:
         )
         seconds = self.occasion.endpoint.options.get("min_interval", 5.0)
         interval = float(seconds) if isinstance(seconds, int | float) else 5.0
+        after = replace(told or self.recalled, linked_of=self._linked_of(answer))
         return Outcome(
             attempt=attempt,
-            memory=None if told is None else kept(told),
+            memory=None if after == self.recalled and not told else kept(after),
             edit_in=interval if edit else 0.0,
         )
 
+    def _linked_of(self, answer: Answer) -> str:
+        """Say of which event the picture is not to be uploaded the next time."""
+        if answer.response.fault in _CUT_OFF:
+            # In turns: if there was no answer to a link either, it was not the file.
+            return self.occasion.event.id if self._carried else ""
+        return "" if answer.sense is Sense.OK else self.recalled.linked_of
+
     def done(self, told: Told, detail: str) -> Outcome:
         """End with the event told, whatever became of the rest."""
-        return Outcome(attempt=self._delivered(detail), memory=kept(told))
+        return Outcome(
+            attempt=self._delivered(detail), memory=kept(replace(told, linked_of=""))
+        )
 
     def skipped(self, why: str) -> Outcome:
         """End without having told anything."""

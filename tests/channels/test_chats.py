@@ -1,0 +1,165 @@
+"""What is promised of every chat, whatever the platform."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from bridge.channels import CHANNELS, channel_for
+from bridge.channels.apprise import NOTIFY
+from bridge.channels.request import Request, Response
+from bridge.core.button import Button
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.task import TaskStatus
+from tests.channels.cases import (
+    CASES,
+    DONE,
+    GRID_URL,
+    LANGUAGES,
+    converse,
+    endpoint,
+    operators_event,
+    told,
+)
+from tests.channels.golden import json_of, parts_of
+from tests.channels.test_text import REFUSED
+
+#: By name: the kind, and what it cannot do without.
+CHATS: dict[str, tuple[str, dict[str, Any]]] = {
+    "slack": ("slack", {"url": "https://hooks.slack.com/services/T0/B0/XXXX"}),
+    "slack bot": (
+        "slack",
+        {"url": "https://slack.com/api", "token": "xoxb-1", "channel": "C0123456789"},
+    ),
+    "discord": ("discord", {"url": f"https://discord.com/api/webhooks/1/{'t' * 20}"}),
+    "telegram": (
+        "telegram",
+        {"url": "https://api.telegram.org/bot1:abc", "chat_id": "7"},
+    ),
+    "apprise": ("apprise", {"url": "json://localhost"}),
+    **{
+        kind: (kind, {"url": "https://example.com/hooks/x"})
+        for kind in ("feishu", "dingtalk", "wecom", "teams", "ntfy")
+    },
+}
+chats = pytest.mark.parametrize("chat", CHATS)
+
+
+def to_chat(chat: str, **settings: Any) -> Endpoint:
+    kind, own = CHATS[chat]
+    return endpoint(kind, **own, **settings)
+
+
+def test_every_chat_is_one_of_these() -> None:
+    kinds = {kind for kind, channel in CHANNELS.items() if channel.TRAITS.is_chat}
+
+    assert kinds == {kind for kind, _ in CHATS.values()}
+
+
+@chats
+def test_progress_is_no_message_of_its_own(chat: str) -> None:
+    """Ten messages a picture, each of which rings, are not what ``task.*`` asks for."""
+    to = to_chat(chat, events=["task.*"], progress="off")
+
+    talk = converse(channel_for(to.kind), CASES["progress_42"], to)
+
+    assert (talk.requests, talk.meaning) == ([], "delivered")
+    assert talk.outcome.attempt.detail.startswith("skipped: ")
+
+
+# --- pictures that have expired -------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("images", ["upload", "url", "none"])
+@pytest.mark.parametrize("chat", [name for name in CHATS if "slack" not in name])
+def test_a_picture_that_has_expired_is_not_offered_and_said_to_have(
+    chat: str, images: str, language: str
+) -> None:
+    """It was alive when it was made, and is told of two days later."""
+    to = to_chat(chat, images=images, language=language)
+    channel = channel_for(to.kind)
+
+    def answers(request: Request) -> Response:
+        if request.guarded:
+            return Response(took=0.1, status=403, body=b"expired")
+        if to.kind == "telegram" and b'"photo": "https' in request.body:
+            words = {"ok": False, "error_code": 400, "description": "wrong content"}
+            return Response(took=0.1, status=400, body=json.dumps(words).encode())
+        return channel.agrees(request)
+
+    event = CASES["succeeded_grid"]
+    talk = converse(channel, event, to, answers=answers, at=event.at + 2 * 86400)
+
+    said = "\n".join(everything(talk.requests[-1]))
+    assert talk.meaning == "delivered"
+    assert GRID_URL.partition("?")[0] not in said
+    assert {"en": "has expired", "zh": "已过期"}[language] in said
+
+
+# --- what nobody sees -----------------------------------------------------------------
+
+
+def smuggling(kind: str) -> Event:
+    """An event with everything that is not to be seen wherever a stranger can put it."""
+    text = "".join(f"a{char}b" for char in sorted(REFUSED)) + " <- nothing there"
+    if not kind.startswith("task."):
+        return operators_event(kind, reason=text)
+    status = TaskStatus.FAILURE if kind == "task.failed" else TaskStatus.SUCCESS
+    button = Button.of("MJ::JOB::upsample::1::x", text, None)
+    after = replace(
+        DONE,
+        status=status,
+        action="DESCRIBE",
+        prompt=text,
+        prompt_en=text,
+        fail_reason=text,
+        buttons=(button, replace(button, label=None, emoji=text)),
+    )
+    return told(kind, after)
+
+
+@chats
+@pytest.mark.parametrize("kind", EVENT_TYPES)
+def test_no_control_and_no_mark_that_turns_a_text_around_is_ever_sent(
+    chat: str, kind: str
+) -> None:
+    for progress in ("off", "edit"):
+        to = to_chat(chat, events=["*"], progress=progress)
+        for request in converse(channel_for(to.kind), smuggling(kind), to).requests:
+            for text in everything(request):
+                assert not REFUSED & set(text)
+
+
+def everything(request: Request) -> Iterator[str]:
+    """All that a request says: the texts in its payload, its headers, its query."""
+    yield unquote(request.url)
+    yield from request.headers.values()
+    if "multipart/" in request.headers.get("content-type", ""):
+        for name, part in parts_of(request).items():
+            if name == "payload_json":
+                yield from _texts(json_of(request))
+            elif not part.startswith(b"\x89PNG"):
+                yield part.decode()
+    elif request.body:
+        yield from _texts(json.loads(request.body))
+    if request.method == NOTIFY:
+        assert json.loads(request.body)["body"]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
