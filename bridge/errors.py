@@ -45,7 +45,7 @@ class Misconfigured(BridgeError):
 class StoreUnavailable(BridgeError):
     """
     the store does not answer; does it run, and is it where BRIDGE_REDIS_URL says?
-    Without one, `mjbridge up` brings its own
+    Without one, `mjbridge up` brings its own.
     """
 
 

@@ -290,7 +290,7 @@ async def wait_for(
             if tried % 10 == 0:
                 # What to do about it is said once.
                 what = str(error) if not tried else str(error).partition(";")[0]
-                say(f"{what}; waiting for it")
+                say(f"{what.rstrip('.')}; waiting for it")
             tried += 1
             await sleep(LOOK_AGAIN)
             continue
