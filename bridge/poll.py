@@ -256,6 +256,9 @@ class Poller:
     ) -> None:
         looks = []
         for due in claim.tasks:
+            if due.key.id in answer.unasked:
+                looks.append(_later(due))
+                continue
             seen = answer.tasks.get(due.key.id)
             if seen is None and answer.complaint is not None:
                 continue  # what was said before something went wrong counts, and no more
@@ -334,6 +337,11 @@ class Poller:
             at=self._now(),
         )
         return Telling(event=event, endpoints=receivers(event, self._endpoints))
+
+
+def _later(due: DueTask) -> Look:
+    """Change nothing, and look again as soon as others have had their turn."""
+    return Look(due=due, misses=due.misses, missed_clock=due.missed_clock, next_in=NEAR)
 
 
 def _lost(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.core.cadence import Patience
+from bridge.core.cadence import FEWEST_MISSES, Patience
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.poll import Polled, Poller
@@ -293,6 +293,20 @@ async def test_a_hung_upstream_keeps_nobody_from_polling_again(site: Site) -> No
     assert site.upstream.asked == [["1"], ["2"]]
     site.upstream.gate.set()
     await site.poller.idle()
+
+
+async def test_a_task_that_there_was_no_time_for_is_neither_missing_nor_late(
+    site: Site,
+) -> None:
+    site.upstream.says = Answer(unasked=frozenset({"1"}))
+    for _ in range(FEWEST_MISSES + 1):
+        await site.poll(after=300.0)
+    assert site.told == []
+
+    site.upstream.show(task("SUBMITTED"))
+    await site.poll(after=1.0)
+
+    assert site.told == ["task.submitted"]
 
 
 # --- between two ticks ----------------------------------------------------------------

@@ -18,6 +18,8 @@ class Findings:
     complaint: Answer | None = None
     warning: str = ""
     answered: bool = False  #: Whether any request had a valid answer.
+    requests: int = 0  #: How many there were.
+    unasked: set[str] = field(default_factory=set)  #: For want of time.
     hasty: bool = False  #: Whether to take the first few answers for all of them.
 
     def add(self, answer: Answer) -> None:
@@ -34,6 +36,7 @@ class Findings:
         self.tasks.update(other.tasks)
         self.suspects |= other.suspects
         self.strangers |= other.strangers
+        self.unasked |= other.unasked
         self.complaint = self.complaint or other.complaint
         self.warning = self.warning or other.warning
         self.answered = self.answered or other.answered

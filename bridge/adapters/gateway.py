@@ -47,6 +47,9 @@ class UpstreamOptions:
         tls_ca: A file of certificates to trust instead of the usual ones.
 
         concurrency: Requests in flight at once, of this object.
+
+        rate: Requests a second, of this object, beyond the first one of each `fetch`, which
+            the store's limit has admitted; ``None`` for no limit.
     """
 
     name: str
@@ -57,6 +60,7 @@ class UpstreamOptions:
     proxy: str | None = field(default=None, repr=False)
     tls_ca: str | None = None
     concurrency: int = 4
+    rate: float | None = None
 
 
 class Gateway:

@@ -31,6 +31,7 @@ from bridge.adapters.gateway import (
     is_refusal,
     is_unknown,
 )
+from bridge.adapters.pace import Pace
 from bridge.ports import Answer, Complaint
 
 __all__ = ["HttpUpstream", "UpstreamOptions"]
@@ -40,6 +41,9 @@ RETURN_AFTER = 600.0
 #: Well-formed, and known to nobody: ids begin with the time of their submission, and this
 #: one's is in 2001.
 NOBODYS_ID = "1000000000000000"
+#: The share of the timeout in which another request for one task is begun. The others
+#: are left for the next time, which is soon.
+FOR_SINGLES = 0.6
 #: Ids that are remembered as poison.
 _MOST_POISONS = 1000
 
@@ -58,6 +62,7 @@ class HttpUpstream:
     def __init__(self, options: UpstreamOptions) -> None:
         self._timeout = options.timeout
         self._width = options.concurrency
+        self._pace = Pace(options.rate)
         self._gateway = Gateway(options)
         self._way = 0  #: The place in `_LISTS` of what worked; behind them, one by one.
         self._return_at = 0.0  #: When to try the first way again, by the loop's clock.
@@ -95,7 +100,23 @@ class HttpUpstream:
             tasks=found.tasks,
             detail=self._gateway.redacted(told.detail),
             suspects=frozenset(found.suspects),
+            unasked=frozenset(found.unasked),
+            requests=max(1, found.requests),
         )
+
+    async def _post(self, route: str, ids: list[str], found: Findings) -> Reply:
+        await self._wait_for_a_turn(found)
+        return await self._gateway.ask(route, ids)
+
+    async def _get(self, task_id: str, found: Findings) -> Reply:
+        await self._wait_for_a_turn(found)
+        return await self._gateway.ask_for(task_id)
+
+    async def _wait_for_a_turn(self, found: Findings) -> None:
+        """Keep to the pace: all but the first request, which was admitted by the claim."""
+        found.requests += 1
+        if found.requests > 1:
+            await self._pace.turn()
 
     # --- ways to ask ------------------------------------------------------------------
 
@@ -107,11 +128,12 @@ class HttpUpstream:
         for way in (*range(first, len(_LISTS) + 1), *range(first)):
             # Better than the way that works: it may have come back, and it may not.
             is_better = first <= way < self._way
-            tried = Findings() if is_better else found
+            tried = Findings(requests=found.requests) if is_better else found
             if way < len(_LISTS):
                 nothing = await self._ask_list(_LISTS[way], ids, tried)
             else:
                 nothing = await self._ask_each(ids, tried)
+            found.requests = tried.requests
             if nothing is not None:
                 gone.append(nothing)
                 continue
@@ -133,7 +155,7 @@ class HttpUpstream:
         alone = [task_id for task_id in ids if task_id in self._poisons]
         batch = [task_id for task_id in ids if task_id not in self._poisons]
         first, later = (batch, alone) if batch else (alone[:1], alone[1:])
-        reply = await self._gateway.ask(route, first)
+        reply = await self._post(route, first, found)
         if is_gone(reply):
             return reply
         await self._weigh(route, first, reply, found)
@@ -146,7 +168,7 @@ class HttpUpstream:
 
     async def _ask_part(self, route: str, ids: list[str], found: Findings) -> None:
         if found.complaint is None:
-            await self._weigh(route, ids, await self._gateway.ask(route, ids), found)
+            await self._weigh(route, ids, await self._post(route, ids, found), found)
 
     async def _weigh(
         self, route: str, ids: list[str], reply: Reply, found: Findings
@@ -163,7 +185,7 @@ class HttpUpstream:
             middle = len(ids) // 2
             halves = ids[:middle], ids[middle:]
             replies = await asyncio.gather(
-                *(self._gateway.ask(route, half) for half in halves)
+                *(self._post(route, half, found) for half in halves)
             )
             if not found.answered and all(
                 is_refusal(its_reply, several=len(half) > 1)
@@ -177,17 +199,22 @@ class HttpUpstream:
 
     async def _test(self, route: str, found: Findings) -> None:
         """Ask for what nobody knows: a gateway that refuses that refuses us."""
-        reply = await self._gateway.ask(route, [NOBODYS_ID])
+        reply = await self._post(route, [NOBODYS_ID], found)
         found.add(replace(self._gateway.read(reply, [NOBODYS_ID]), tasks={}))
 
     async def _ask_each(self, ids: list[str], found: Findings) -> Reply | None:
         """Ask for each alone; return the reply if it is that there is no such address."""
         gone: list[Reply] = []
         asked = 0
+        loop = asyncio.get_running_loop()
+        enough = loop.time() + FOR_SINGLES * self._timeout
         for start in range(0, len(ids), self._width):
             some = ids[start : start + self._width]
+            if start and loop.time() >= enough:
+                found.unasked.update(ids[start:])
+                break
             replies = await asyncio.gather(
-                *(self._gateway.ask_for(task_id) for task_id in some)
+                *(self._get(task_id, found) for task_id in some)
             )
             asked += len(some)
             for task_id, reply in zip(some, replies, strict=True):
@@ -204,7 +231,7 @@ class HttpUpstream:
             # takes more than the first few. But once is enough for a while.
             return gone[0]
         if self._are_unproven(found):
-            reply = await self._gateway.ask_for(NOBODYS_ID)
+            reply = await self._get(NOBODYS_ID, found)
             tested = self._gateway.read(reply, [NOBODYS_ID], alone=True)
             found.add(replace(tested, tasks={}))
         return None

@@ -45,7 +45,9 @@ class Answer:
         suspects: Ids that the upstream refused to be asked about even alone. They
             count as missing; the rest of `tasks` is valid.
 
-        requests: How many requests it took.
+        unasked: Ids that there was no time to ask about. Nothing is known of them.
+
+        requests: How many requests it took; no part of what was said.
     """
 
     tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
@@ -53,7 +55,8 @@ class Answer:
     detail: str = ""
     retry_after: float | None = None
     suspects: frozenset[str] = frozenset()
-    requests: int = 1
+    unasked: frozenset[str] = frozenset()
+    requests: int = field(default=1, compare=False)
 
 
 class Upstream(Protocol):

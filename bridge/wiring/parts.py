@@ -79,6 +79,7 @@ def upstream_of(name: str, settings: UpstreamSettings) -> HttpUpstream:
             auth=settings.auth,
             timeout=settings.timeout,
             concurrency=settings.concurrency,
+            rate=settings.rate_limit.per_second,
             proxy=proxy.get_secret_value() if proxy is not None else None,
             tls_ca=str(settings.tls_ca) if settings.tls_ca else None,
         )

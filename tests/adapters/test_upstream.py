@@ -864,6 +864,41 @@ async def test_without_any_list_each_task_is_asked_for() -> None:
     assert gateway.busiest <= 3
 
 
+async def test_every_request_is_counted() -> None:
+    ids = [str(number) for number in range(10, 20)]
+    async with asking(without(*LISTS, known=["10"])) as (gateway, upstream):
+        answers = [await upstream.fetch(ids) for _ in range(2)]
+        told = sum(answer.requests for answer in answers)
+
+    assert told == len(gateway.asked)
+    assert answers[1].requests == len(ids)
+
+
+async def test_requests_beyond_the_first_keep_to_the_pace() -> None:
+    ids = [str(number) for number in range(10, 22)]
+    async with asking(without(*LISTS, known=ids), rate=20.0) as (_, upstream):
+        await upstream.fetch(ids[:1])
+        began = asyncio.get_running_loop().time()
+        answer = await upstream.fetch(ids)
+        took = asyncio.get_running_loop().time() - began
+
+    assert set(answer.tasks) == set(ids)
+    assert took >= (len(ids) - 2) / 20.0
+
+
+async def test_tasks_that_there_is_no_time_for_are_left_for_the_next_look() -> None:
+    ids = [str(number) for number in range(10, 50)]
+    script = without(*LISTS, known=ids)
+    async with asking(script, rate=10.0, timeout=1.0, concurrency=2) as (_, upstream):
+        await upstream.fetch(ids[:1])
+        answer = await upstream.fetch(ids)
+
+    assert answer.complaint is None
+    assert answer.tasks
+    assert answer.unasked
+    assert answer.tasks.keys() | answer.unasked == set(ids)
+
+
 async def test_a_list_that_came_back_is_found_again() -> None:
     async with asking(without(*LISTS, known=["1"])) as (gateway, upstream):
         await upstream.fetch(["1"])
