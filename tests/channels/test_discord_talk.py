@@ -708,6 +708,20 @@ def test_a_message_that_is_refused_gets_plainer_until_it_is_taken() -> None:
     assert chat.shown[0].text.startswith("**✅ Upscale finished · 47 s**\na lighthouse")
 
 
+def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
+    chat = Chat()
+    chat.to = endpoint("discord", chat.to.url, username="Midjourney", events=["*"])
+    chat.server.faults.append(platform.invalid_form({"username": "cannot be that"}))
+
+    talk = chat.tell(CASES["succeeded_upscaled"])
+
+    sent = [call.payload for call in chat.server.calls]
+    assert ["username" in payload for payload in sent] == [True, False]
+    assert all(payload["embeds"] and payload["attachments"] for payload in sent)
+    assert talk.meaning == "delivered"
+    assert "told more plainly: Discord 50035" in talk.outcome.attempt.detail
+
+
 def test_what_is_refused_in_every_form_is_given_up() -> None:
     chat = Chat()
     chat.server.faults.extend([platform.invalid_form({"content": "no"})] * 9)

@@ -71,6 +71,8 @@ class Said:
 
         known: Whether the message is surely not there, or surely is.
 
+        blamed: The fields that a form was refused for, at its top (``username``).
+
         status: Of the answer; ``None`` if there was none.
 
         fault: Why there was none.
@@ -83,6 +85,7 @@ class Said:
     message: str = ""
     channel: str = ""
     known: bool = True
+    blamed: frozenset[str] = frozenset()
     status: int | None = None
     fault: Fault | None = None
 
@@ -132,7 +135,13 @@ def _read(response: Response, body: Mapping[str, Any], detail: str, now: float) 
         detail=f"{why(status, code)}{detail}",
         retry_after=answer.retry_after(headers.get("retry-after"), now=now),
         known=status < 500,
+        blamed=_blamed(body),
     )
+
+
+def _blamed(body: Mapping[str, Any]) -> frozenset[str]:
+    errors = body.get("errors")
+    return frozenset(errors) if isinstance(errors, dict) else frozenset()
 
 
 def budget(headers: Mapping[str, str]) -> float | None:

@@ -37,6 +37,10 @@ _ACTION_ROW, _BUTTON, _LINK = 1, 2, 5
 _RESULTS = frozenset({"task.succeeded", "task.corrected"})
 
 
+#: Whom a message is from; what cannot be changed later.
+NAMES = frozenset({"username", "avatar_url"})
+
+
 class Form(IntEnum):
     """How a message is told: what Discord refuses in one form, it may take in the next."""
 
@@ -62,6 +66,8 @@ class Draft:
         parent: URL of the message that this one follows.
 
         begin: The name of a thread to begin with it.
+
+        named: Whether it goes under the name and the picture that the endpoint asks for.
     """
 
     message: Message
@@ -73,6 +79,7 @@ class Draft:
     edit: bool = False
     parent: str = ""
     begin: str = ""
+    named: bool = True
 
     def plainer(self) -> Iterator[Draft]:
         """The next forms that differ from this one, in their order."""
@@ -118,7 +125,7 @@ class Draft:
 
     def _of_a_new_one(self) -> Iterator[tuple[str, Json]]:
         """What cannot be changed later."""
-        if self.form < Form.TEXT:
+        if self.form < Form.TEXT and self.named:
             if self.options.username:
                 yield "username", cut(line(self.options.username), USERNAME_MOST)
             if avatar := presentable(self.options.avatar_url):

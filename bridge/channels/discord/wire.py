@@ -16,7 +16,7 @@ from bridge.channels.discord import answers, pictures
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import FILTERED, Said, Sense
 from bridge.channels.discord.options import Options
-from bridge.channels.discord.payload import Draft, Form
+from bridge.channels.discord.payload import NAMES, Draft, Form
 from bridge.channels.discord.pictures import Shown
 from bridge.channels.headers import with_own
 from bridge.channels.message import Message
@@ -169,6 +169,10 @@ class Wire:
                 continue
             if said.sense not in {Sense.PLAINER, Sense.SMALLER}:
                 return said
+            if said.blamed & NAMES and draft.named:
+                # The name is refused, not the message: it would be refused in every form.
+                draft, self.refused = replace(draft, named=False), said.detail
+                continue
             plainer = _plainer(draft, said)
             if plainer is None:
                 return said
