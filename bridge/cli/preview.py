@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -32,7 +34,8 @@ def preview(
     """
     Show the exact request for a sample event; nothing is sent.
 
-    The URL is masked, and so are credentials in headers. The signature is the real one.
+    The URL is masked, and so are the headers that the endpoint's settings give and
+    whatever lets somebody in. The signature is the real one.
     """
     from bridge.cli.office import find_settings
     from bridge.cli.rehearsal import configured, occasion_of, rehearsed
@@ -41,10 +44,11 @@ def preview(
     occasion = occasion_of(event_type, told, at=time.time())
     requests, outcome = rehearsed(occasion)
     hidden = _credentials(told)
+    own = frozenset(name.lower() for name in told.headers)
     for number, request in enumerate(requests):
         if number and not as_json:
             write("")
-        _print(request, hidden, as_json=as_json)
+        _print(request, hidden, own, as_json=as_json)
     if not requests:
         say(
             f"nothing would be sent: {outcome.attempt.detail or outcome.attempt.outcome}"
@@ -53,9 +57,11 @@ def preview(
         say(f"{endpoint} does not subscribe to {event_type}")
 
 
-def _print(request: Request, hidden: Sequence[str], *, as_json: bool) -> None:
+def _print(
+    request: Request, hidden: Sequence[str], own: AbstractSet[str], *, as_json: bool
+) -> None:
     headers = {
-        name: "…" if is_credential(name) else value
+        name: "…" if is_credential(name) or name in own else _blotted(value, hidden)
         for name, value in request.headers.items()
     }
     url = masked(request.url)
@@ -72,10 +78,23 @@ def _print(request: Request, hidden: Sequence[str], *, as_json: bool) -> None:
 
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:
-    """List what a body could hold of what lets somebody in, the longest first."""
-    token = str(endpoint.options.get("token") or "")
-    found = {token, *token.split(":")}
-    return sorted((one for one in found if len(one) > 3), key=len, reverse=True)
+    """List what a request could hold of what lets somebody in, the longest first."""
+    from bridge.channels import channel_for
+
+    options = endpoint.options
+    token, secret = (str(options.get(name) or "") for name in ("token", "secret"))
+    found = {one for one in (token, *token.split(":"), secret) if len(one) > 3}
+    if channel_for(endpoint.kind).TRAITS.is_chat:
+        # ntfy repeats its topic, a word that may be short and part of other words.
+        last = urlsplit(endpoint.url).path.rstrip("/").rpartition("/")[2]
+        found.add(f'"{unquote(last)}"')
+    return sorted(found, key=len, reverse=True)
+
+
+def _blotted(text: str, hidden: Sequence[str]) -> str:
+    for secret in hidden:
+        text = text.replace(secret, '"…"' if secret.startswith('"') else "…")
+    return text
 
 
 def _body(request: Request, hidden: Sequence[str]) -> str:
@@ -90,7 +109,4 @@ def _body(request: Request, hidden: Sequence[str]) -> str:
             parts.append(f"({size} bytes that are not text)")
             if tail:
                 parts[-1] += f"\r\n--{tail.decode(errors='replace')}"
-    whole = "\n\n".join(parts).replace("\r\n", "\n")
-    for secret in hidden:
-        whole = whole.replace(secret, "…")
-    return whole
+    return _blotted("\n\n".join(parts).replace("\r\n", "\n"), hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -242,10 +243,60 @@ def test_preview_shows_the_exact_request_and_no_secret(shell: Shell) -> None:
     assert "never-shown" not in told.out + as_json.out
     assert told.out.startswith("POST https://example.com/hooks/…\n")
     assert "webhook-signature: v1," in told.out
-    assert "x-team: art" in told.out
+    assert "x-team: …" in told.out
     [row] = as_json.rows
     assert row["headers"]["webhook-id"].startswith("evt_")
     assert '"type":"task.succeeded"' in row["body"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(
+            {
+                "kind": "template",
+                "url": "https://example.com/",
+                "token": "never-shown",
+                "body": "{}",
+                "headers": {"X-Api": "{{ token }}", "X-Team": "never-shown-either"},
+            },
+            id="a token in a header of an innocent name",
+        ),
+        pytest.param(
+            {
+                "kind": "template",
+                "url": "https://example.com/",
+                "token": "me:never-shown",
+                "preset": "n8n",
+            },
+            id="a preset",
+        ),
+        pytest.param(
+            {"url": "https://ntfy.sh/never-shown", "token": "tk_never-shown"},
+            id="ntfy's topic",
+        ),
+        pytest.param(
+            {
+                "url": "https://oapi.dingtalk.com/robot/send?access_token=never-shown",
+                "secret": "SECnever-shown",
+            },
+            id="a robot's secret",
+        ),
+    ],
+)
+def test_preview_shows_no_secret_wherever_the_request_holds_it(
+    shell: Shell, settings: dict[str, object]
+) -> None:
+    variables = {**KEY, "BRIDGE_ENDPOINTS__ME": json.dumps(settings)}
+
+    told = shell.run("preview", "task.succeeded", "--endpoint", "me", **variables)
+    as_json = shell.run(
+        "preview", "task.succeeded", "--endpoint", "me", "--json", **variables
+    )
+
+    assert told.code == as_json.code == 0
+    assert "content-type: application/json" in told.out
+    assert "never-shown" not in told.out + as_json.out
 
 
 def test_a_reader_that_has_gone_is_no_reason_to_complain(office: Shell) -> None:
