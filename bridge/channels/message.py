@@ -42,6 +42,7 @@ _TEXT_RESULTS = frozenset({"DESCRIBE", "SHORTEN"})
 #: Buttons that people know by these labels need no explanation.
 _MOST_STEPS = 10
 _LABEL = 30
+_RESULTS = frozenset({"task.succeeded", "task.corrected"})
 _FINAL = frozenset(
     f"task.{end}" for end in ("succeeded", "failed", "cancelled", "lost", "corrected")
 )
@@ -91,6 +92,9 @@ class Message:
 
         final: Whether nothing more will come of the task.
 
+        shows: Whether the picture and the videos are the result: that of a running task
+            is a first look at it, that of a failed one is left over from before.
+
         sample: Whether somebody only tries how it looks.
 
         words: Of the language.
@@ -115,8 +119,13 @@ class Message:
     expires: float | None
     since: float | None
     final: bool
+    shows: bool
     sample: bool
     words: Words
+
+    def expired(self, at: float) -> bool:
+        """Whether the picture's URL has ended to work by a moment."""
+        return self.expires is not None and self.expires <= at
 
     @property
     def title(self) -> str:
@@ -148,6 +157,7 @@ def message_of(
     )
     prompt = cut(clean(told.get("prompt")), prompt_max)
     running = event.type in {"task.started", "task.progress"}
+    shows = event.type in _RESULTS and told.get("status") == "SUCCESS"
     return Message(
         type=event.type,
         emoji=emoji,
@@ -155,14 +165,12 @@ def message_of(
         headline=_headline(event.type, action, data, words),
         took=_took(told, words) if event.type in _FINAL else None,
         prompt=prompt or (words.no_prompt if told.get("id") else ""),
-        result=_result(action, told, prompt_max) if event.type in _FINAL else None,
+        result=_result(action, told, prompt_max) if shows else None,
         reason=clean(failed) or None,
         progress=told.get("progress") if running else None,
         picture=_url(told.get("imageUrl")),
         videos=tuple(url for one in told.get("videoUrls", ()) if (url := _url(one))),
-        steps=_steps(told)
-        if event.type in {"task.succeeded", "task.corrected"}
-        else (),
+        steps=_steps(told) if shows else (),
         task_id=line(told.get("id")),
         upstream=event.upstream or "",
         at=event.at,
@@ -170,6 +178,7 @@ def message_of(
         expires=_seconds(told.get("imageExpiresAt")),
         since=_seconds(data.get("since")),
         final=event.type in _FINAL,
+        shows=shows,
         sample=bool(
             isinstance(meta := told.get("metadata"), dict) and meta.get("sample")
         ),
@@ -182,7 +191,10 @@ def _headline(kind: str, action: str, data: Mapping[str, Any], words: Words) -> 
     if known is None and re.fullmatch(r"[A-Z][A-Z_]{1,30}", action):
         known = action.replace("_", " ").capitalize()
     name = data.get("endpoint") or data.get("upstream") or ""
-    return words.headlines[kind].format(what=known or words.task, name=name)
+    said = words.headlines[kind]
+    if kind == "task.corrected":
+        said = words.corrected.get(str(data.get("status")), said)
+    return said.format(what=known or words.task, name=name)
 
 
 def _took(data: Mapping[str, Any], words: Words) -> str | None:

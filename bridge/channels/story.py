@@ -22,7 +22,6 @@ from bridge.core.endpoint import Endpoint
 
 #: Characters; longer ones belong to nobody: Feishu takes words of 10.
 _MOST_KEYWORD = 60
-_SHOWING = frozenset({"task.succeeded", "task.corrected"})
 #: No picture, whatever a gateway calls it, or one that few clients can draw.
 _UNDRAWN = (".mp4", ".webm", ".mov", ".m4v", ".svg", ".avif", ".json", ".html")
 
@@ -132,7 +131,7 @@ def _since(message: Message) -> str:
 def _links(message: Message, *, at: float, most: int) -> tuple[tuple[str, str], ...]:
     """Label what can be opened; of a video not its still, and nothing that has expired."""
     words = message.words
-    if message.type not in _SHOWING:
+    if not message.shows:
         return ()
     if message.videos:
         several = len(message.videos) > 1
@@ -141,7 +140,7 @@ def _links(message: Message, *, at: float, most: int) -> tuple[tuple[str, str], 
             for n, url in enumerate(message.videos, start=1)
         ]
     else:
-        named = [] if _expired(message, at) else [(words.open, message.picture or "")]
+        named = [] if message.expired(at) else [(words.open, message.picture or "")]
     found: list[tuple[str, str]] = []
     for label, url in named:
         shown = presentable(url, schemes=("https", "http"))
@@ -154,10 +153,10 @@ def _links(message: Message, *, at: float, most: int) -> tuple[tuple[str, str], 
 
 def _picture(message: Message, endpoint: Endpoint, *, at: float) -> str | None:
     """Return the picture where everybody's client can load it, else ``None``."""
-    if message.type not in _SHOWING or option(endpoint, "images") == "none":
+    if not message.shows or option(endpoint, "images") == "none":
         return None
     shown = presentable(message.picture)
-    if shown is None or _expired(message, at) or _is_private(shown):
+    if shown is None or message.expired(at) or _is_private(shown):
         return None
     return None if urlsplit(shown).path.lower().endswith(_UNDRAWN) else shown
 
@@ -167,13 +166,9 @@ def _notes(
 ) -> Iterator[str]:
     if message.sample:
         yield message.words.sample
-    elif message.type in _SHOWING and message.picture and not links:
-        expired = _expired(message, at) and not message.videos
+    elif message.shows and message.picture and not links:
+        expired = message.expired(at) and not message.videos
         yield message.words.expired if expired else message.words.not_shown
-
-
-def _expired(message: Message, at: float) -> bool:
-    return message.expires is not None and message.expires <= at
 
 
 def _is_only_ours(url: str) -> bool:

@@ -107,8 +107,10 @@ _PLATFORM = robot.Platform(
 def _drafts(occasion: Occasion) -> Iterator[Request]:
     story = story_of(occasion, most_of_links=_MOST_LINKS)
     payloads = [_markdown(story), _text(story)]
-    # A description of a picture is longer than a card can hold, and what it is about.
-    if story.links and not story.result and _shows(story.picture):
+    # A description of a picture is longer than a card can hold, and what it is about; and
+    # what went wrong would not be told on one.
+    told = story.result or story.reason
+    if story.links and not told and _shows(story.picture):
         payloads.insert(0, _news(story))
     for payload in payloads:
         yield robot.post(occasion.endpoint, payload)

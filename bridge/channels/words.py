@@ -12,6 +12,7 @@ class Words:
     actions: dict[str, str]
     task: str
     headlines: dict[str, str]  #: By event type.
+    corrected: dict[str, str]  #: Of ``task.corrected``, by the status that it has now.
     took: str
     progress: str
     started: str
@@ -77,6 +78,11 @@ _EN = Words(
         "upstream.recovered": "Upstream {name} answers again",
         "delivery.dead": "A delivery to {name} was given up",
     },
+    corrected={
+        "SUCCESS": "{what}: finished after all",
+        "FAILURE": "{what}: failed after all",
+        "CANCEL": "{what}: was cancelled after all",
+    },
     took="Took",
     progress="Progress",
     started="Started",
@@ -141,6 +147,11 @@ _ZH = Words(
         "upstream.unhealthy": "上游 {name} 无响应",
         "upstream.recovered": "上游 {name} 已恢复",
         "delivery.dead": "发往 {name} 的一条通知已放弃投递",
+    },
+    corrected={
+        "SUCCESS": "{what}：最终完成",
+        "FAILURE": "{what}：最终失败",
+        "CANCEL": "{what}：最终取消",
     },
     took="耗时",
     progress="进度",

@@ -1,5 +1,5 @@
 """
-What every channel is tried with: ten events of a task's life, and what harms careless ones.
+What every channel is tried with: events of a task's life, and what harms careless ones.
 
 `CASES` are looked at by people, as golden payloads. `HOSTILE` must each still make a valid,
 inert, readable message. `events` draws more of the kind.
@@ -121,7 +121,7 @@ def told(
     )
 
 
-#: The ten cases that are kept as golden payloads, by name.
+#: The cases that are kept as golden payloads, by name.
 CASES: Mapping[str, Event] = {
     "submitted": told("task.submitted", WAITING, at=BEGAN + 1),
     "progress_42": told(
@@ -198,6 +198,20 @@ CASES: Mapping[str, Event] = {
         "task.cancelled",
         replace(RUNNING, status=TaskStatus.CANCEL, finish_time=(BEGAN + 20) * 1000),
         at=BEGAN + 21,
+    ),
+    "corrected_failed": told(
+        "task.corrected",
+        replace(
+            DONE,
+            status=TaskStatus.FAILURE,
+            fail_reason="The picture was taken down by a moderator",
+        ),
+        at=BEGAN + 300,
+    ),
+    "corrected_cancelled": told(
+        "task.corrected",
+        replace(DONE, status=TaskStatus.CANCEL, buttons=()),
+        at=BEGAN + 300,
     ),
     "lost": told(
         "task.lost",

@@ -309,7 +309,7 @@ def test_a_correction_is_a_message_of_its_own() -> None:
     chat.tell(CORRECTED)
 
     assert chat.titles[0] == "❌ Imagine failed · 11 s"
-    assert chat.titles[1].startswith("📝 Imagine: the outcome was corrected")
+    assert chat.titles[1].startswith("📝 Imagine: finished after all")
 
 
 def test_an_end_is_told_even_if_the_task_counts_from_one_again() -> None:

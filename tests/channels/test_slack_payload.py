@@ -202,7 +202,7 @@ def test_midjourneys_weights_are_no_emoji_in_a_notification() -> None:
     "url",
     [
         "https://cdn.example/a.png",
-        "https://cdn.example/a.JPG?ex=1",
+        "https://cdn.example/a.JPG?v=1",
         "https://cdn.example/a.jpeg",
         "https://cdn.example/a.gif",
         pytest.param("https://gateway.example/mj/image/17306", id="forwarded"),
@@ -252,7 +252,34 @@ def test_a_password_in_a_pictures_address_is_not_told_to_the_channel() -> None:
     assert "hunter2" not in json.dumps(payload(HOSTILE["picture_with_password"]))
 
 
-@pytest.mark.parametrize("name", ["expired", "not_found", "webp"])
+@pytest.mark.parametrize("images", ["url", "none"])
+def test_a_picture_whose_link_has_expired_is_said_to_have_and_not_asked_for(
+    images: str,
+) -> None:
+    forms = every_form(HOSTILE["picture_expired"], webhook(images=images))
+
+    assert len(forms) == 2
+    for form in forms:
+        assert "The picture's link has expired" in said(form)
+        assert "https://" not in json.dumps(form)
+
+
+@pytest.mark.parametrize("name", ["local", "private"])
+@pytest.mark.parametrize("images", ["url", "none"])
+def test_an_address_that_only_the_gateway_can_reach_is_no_link(
+    name: str, images: str
+) -> None:
+    picture, video = HOSTILE[f"picture_{name}"], HOSTILE[f"video_{name}"]
+
+    forms = [
+        *every_form(picture, webhook(images=images)),
+        *every_form(video, webhook(images=images)),
+    ]
+
+    assert not re.search(r"127\.0\.0\.1|192\.168", json.dumps(forms))
+
+
+@pytest.mark.parametrize("name", ["not_found", "webp"])
 def test_a_picture_that_slack_cannot_download_becomes_a_link(name: str) -> None:
     there = Slack(clock=lambda: NOW)
 
@@ -262,8 +289,6 @@ def test_a_picture_that_slack_cannot_download_becomes_a_link(name: str) -> None:
     assert talk.meaning == "delivered"
     assert message.picture is None
     assert "|Open full size>" in said(message.payload)
-    expired = "The picture's link has expired" in said(message.payload)
-    assert expired == (name == "expired")
 
 
 def test_progress_comes_without_pictures() -> None:

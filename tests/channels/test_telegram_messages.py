@@ -189,6 +189,13 @@ def test_without_pictures_there_is_a_link() -> None:
     assert "cannot be shown" not in look.text
 
 
+@pytest.mark.parametrize("name", ["local", "private", "expired"])
+def test_a_picture_that_telegram_cannot_get_is_not_asked_of_it(name: str) -> None:
+    look = seen(HOSTILE[f"picture_{name}"], images="url")
+
+    assert not isinstance(look.photo, str)
+
+
 def test_a_bot_that_may_not_send_pictures_sends_words() -> None:
     look = seen(CASES["succeeded_grid"], Telegram(photos=False))
 

@@ -33,9 +33,6 @@ THREAD_MOST = 100
 _SILENTLY = 1 << 12  #: SUPPRESS_NOTIFICATIONS
 _ACTION_ROW, _BUTTON, _LINK = 1, 2, 5
 
-#: Whose picture is the result; that of a running task is a blurred first look at it.
-_RESULTS = frozenset({"task.succeeded", "task.corrected"})
-
 
 #: Whom a message is from; what cannot be changed later.
 NAMES = frozenset({"username", "avatar_url"})
@@ -153,7 +150,7 @@ def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
     better than none.
     """
     message = draft.message
-    if message.type not in _RESULTS:
+    if not message.shows:
         return
     words = message.words
     if message.videos:

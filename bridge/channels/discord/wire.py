@@ -35,7 +35,6 @@ USER_AGENT = f"DiscordBot (mjbridge, {__version__})"
 #: A message comes back whole, and Chinese takes three bytes a character.
 _ANSWER_MOST = 256 * 1024
 
-_RESULTS = frozenset({"task.succeeded", "task.corrected"})
 _RUNNING = frozenset({"task.started", "task.progress"})
 
 
@@ -186,7 +185,7 @@ class Wire:
 
     def _look(self) -> Steps[Shown]:
         message, images = self._message, self._options.images
-        result = message.type in _RESULTS
+        result = message.shows
         at = self._occasion.at
         if not (result or message.type in _RUNNING):
             return Shown()

@@ -16,11 +16,10 @@ too long, or for one that is empty.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from bridge.channels.links import presentable
+from bridge.channels.links import is_public, presentable
 from bridge.channels.message import Message
 from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
@@ -46,7 +45,6 @@ MOST_PROMPT, MOST_REASON, MOST_RESULT, MOST_URL = 1000, 500, 1200, 700
 
 #: What Slack draws. It answers anything else, WebP above all, with a refusal.
 _DRAWN = (".png", ".jpg", ".jpeg", ".gif")
-_WITH_RESULT = frozenset({"task.succeeded", "task.corrected"})
 _ANY = ("https", "http")
 
 
@@ -69,18 +67,13 @@ def forms(
             needs others than it had.
     """
     text = _fallback(message)
-    if images == "none":
-        links = _links(message)
-    else:
-        expired = message.expires is not None and message.expires <= now
-        words = message.words
-        links = _links(message, why=words.expired if expired else words.not_shown)
-        if url := _showable(message):
-            blocks = _blocks(message, picture=url, links=_watch(message))
-            yield {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
-    blocks = _blocks(message, picture=None, links=links)
+    why = "" if images == "none" else message.words.not_shown
+    if images != "none" and (url := _showable(message, now=now)):
+        blocks = _blocks(message, picture=url, links=_watch(message))
+        yield {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
+    blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
     yield {"text": text, "blocks": _named(blocks, revision)}
-    yield {"text": _text_only(message)}
+    yield {"text": _text_only(message, now=now)}
 
 
 def brief(message: Message) -> Iterator[Content]:
@@ -168,21 +161,30 @@ def _title(message: Message) -> str:
     return said
 
 
-def _links(message: Message, *, why: str = "") -> str:
+def _links(message: Message, *, now: float, why: str) -> str:
     """Link to the videos; or to the picture, saying *why* it is not shown."""
     if videos := _watch(message):
         return videos
-    if message.type not in _WITH_RESULT or not message.picture:
+    if not message.shows or not message.picture:
         return ""
-    url = presentable(message.picture, schemes=_ANY)
+    if message.expired(now):
+        why = message.words.expired
     said = [f"🖼️  {why}"] if why else []
+    url = _openable(message, now=now)
     return "  ·  ".join([*said, link(url, message.words.open)] if url else said)
+
+
+def _openable(message: Message, *, now: float) -> str | None:
+    """Return the URL of the result's picture if somebody else could open it."""
+    url = presentable(message.picture, schemes=_ANY)
+    usable = url and message.shows and is_public(url) and not message.expired(now)
+    return url if usable else None
 
 
 def _watch(message: Message) -> str:
     words = message.words
     found = (presentable(url, schemes=_ANY) for url in message.videos)
-    urls = list(dict.fromkeys(url for url in found if url))
+    urls = list(dict.fromkeys(url for url in found if url and is_public(url)))
     labels = [words.watch, *(f"{words.watch} {n}" for n in range(2, len(urls) + 1))]
     if len(urls) > 1:
         labels[0] = f"{words.watch} 1"
@@ -210,7 +212,7 @@ def _footer(message: Message, *, linked: bool) -> str:
     return "  ·  ".join(parts)
 
 
-def _showable(message: Message) -> str | None:
+def _showable(message: Message, *, now: float) -> str | None:
     """
     Return the URL of the picture if Slack can show it.
 
@@ -218,19 +220,10 @@ def _showable(message: Message) -> str | None:
     is behind them is a PNG more often than not, and Slack says so if it is none.
     """
     url = presentable(message.picture, most=MOST_PICTURE_URL)
-    if url is None or message.type not in _WITH_RESULT or not _public(url):
+    if url is None or not message.shows or not is_public(url) or message.expired(now):
         return None
     name = urlsplit(url).path.rpartition("/")[2].lower()
     return url if name.endswith(_DRAWN) or (name and "." not in name) else None
-
-
-def _public(url: str) -> bool:
-    """Whether Slack's servers could reach an address at all."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        return "." in host.strip(".") and not host.endswith((".local", ".internal"))
 
 
 # --- without --------------------------------------------------------------------------
@@ -248,7 +241,7 @@ def _fallback(message: Message) -> str:
     return f"{said} ({words.sample})" if message.sample else said
 
 
-def _text_only(message: Message) -> str:
+def _text_only(message: Message, *, now: float) -> str:
     words = message.words
     said = [_title(message)]
     if message.sample:
@@ -262,9 +255,11 @@ def _text_only(message: Message) -> str:
     if message.result:
         said.append(fit(message.result, MOST_RESULT, fence))
     footer = []
-    url = presentable(message.picture, schemes=_ANY)
-    if url and message.type in _WITH_RESULT and utf16(escape(url)) <= MOST_URL:
+    url = _openable(message, now=now)
+    if url and utf16(escape(url)) <= MOST_URL:
         footer.append(link(url, words.open))
+    elif message.shows and message.expired(now):
+        footer.append(words.expired)
     if message.task_id:
         footer.append(f"{words.task_id} {code(cut(message.task_id, MOST_ID))}")
     return "\n".join([*said, "  ·  ".join(footer)]).strip()

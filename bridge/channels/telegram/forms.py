@@ -26,7 +26,6 @@ from bridge.channels.telegram.markup import (
 
 #: Buttons below a message.
 _MOST_LINKS = 4
-_SHOWING = frozenset({"task.succeeded", "task.corrected"})
 
 
 class Forms:
@@ -57,7 +56,7 @@ class Forms:
         if self.message.type == "task.progress":
             # Gone in a moment: not worth the way there and back.
             return ("url",) if self._images == "url" else ()
-        if self.message.type not in _SHOWING or not self.message.picture:
+        if not self.message.shows or not self.message.picture:
             return ()
         if not fits_caption(self.message):
             return ()
@@ -67,14 +66,19 @@ class Forms:
 
     @property
     def url(self) -> str | None:
-        """The picture's URL, as Telegram may be given it."""
-        schemes = ("https", "http")
-        return presentable(self.message.picture, schemes=schemes)
+        """The picture's URL, where Telegram could get it."""
+        url = self._named
+        return url if url and is_public(url) and not self._expired() else None
 
     @property
     def mark(self) -> str:
         """Tells the picture from other ones."""
-        return sha256((self.url or "").encode()).hexdigest()[:12] if self.url else ""
+        url = self._named
+        return sha256(url.encode()).hexdigest()[:12] if url else ""
+
+    @property
+    def _named(self) -> str | None:
+        return presentable(self.message.picture, schemes=("https", "http"))
 
     def to_fetch(self) -> Request | None:
         """Make the request that fetches the picture; ``None`` if there is no way."""
@@ -109,24 +113,22 @@ class Forms:
 
     def _note(self) -> str:
         message = self.message
-        if message.type not in _SHOWING or not message.picture or self._preview():
+        if not message.shows or not message.picture or self._preview():
             return ""
-        if (
-            self._images == "none"
-        ):  # Its link may be missed, unless the videos' are there.
+        if self._images == "none":
+            # Its link may be missed, unless the videos' are there.
             gone = self._expired() and not message.videos
             return message.words.expired if gone else ""
         return message.words.expired if self._expired() else message.words.not_shown
 
     def _preview(self) -> str | None:
-        if self._images == "none" or fits_caption(self.message) or self._expired():
-            return None
-        return self.url if self.url and is_public(self.url) else None
+        shown = self._images != "none" and not fits_caption(self.message)
+        return self.url if shown else None
 
     def _links(self) -> tuple[tuple[str, str], ...]:
         """Lead to the videos or, without any, to the picture in full size."""
         message = self.message
-        if message.type not in _SHOWING:
+        if not message.shows:
             return ()
         words = message.words
         if not message.videos:
@@ -142,5 +144,4 @@ class Forms:
         )
 
     def _expired(self) -> bool:
-        expires = self.message.expires
-        return expires is not None and expires <= self._at
+        return self.message.expired(self._at)
