@@ -13,11 +13,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.channels.text import clean, cut, line
+from bridge.channels.text import clean, cut, line, utf16
 from bridge.channels.words import WORDS, Words
+from bridge.core.button import is_drawn
+from bridge.core.cadence import WHY_LOST
 from bridge.core.event import Event
 
 #: Seen at a glance, in this order of preference: the colour, the emoji, the words.
@@ -39,9 +42,11 @@ _LOOKS = {
 }
 #: Results of these are texts, which gateways put into ``promptEn``.
 _TEXT_RESULTS = frozenset({"DESCRIBE", "SHORTEN"})
-#: Buttons that people know by these labels need no explanation.
-_MOST_STEPS = 10
+#: An upscaled picture has 14; of more, the first are named.
+_MOST_STEPS = 16
 _LABEL = 30
+#: UTF-16 units of labels that stand side by side: ``U1 U2 U3 U4``.
+_SHORT = 4
 _RESULTS = frozenset({"task.succeeded", "task.corrected"})
 _FINAL = frozenset(
     f"task.{end}" for end in ("succeeded", "failed", "cancelled", "lost", "corrected")
@@ -76,7 +81,8 @@ class Message:
 
         videos: URLs of videos, http or https.
 
-        steps: What can be done next, as the labels of the buttons.
+        steps: What can be done next, as the labels of the buttons; short ones of a kind
+            (``U1 U2 U3 U4``) are one step, and to begin again is the last.
 
         task_id: Empty for an operator's event.
 
@@ -128,6 +134,13 @@ class Message:
         return self.expires is not None and self.expires <= at
 
     @property
+    def alt(self) -> str:
+        """Describe the picture to who does not see it."""
+        if self.prompt == self.words.no_prompt:
+            return self.headline
+        return self.words.picture_of.format(prompt=line(self.prompt))
+
+    @property
     def title(self) -> str:
         """Emoji and headline, with how long it took."""
         took = f" · {self.took}" if self.took else ""
@@ -166,11 +179,11 @@ def message_of(
         took=_took(told, words) if event.type in _FINAL else None,
         prompt=prompt or (words.no_prompt if told.get("id") else ""),
         result=_result(action, told, prompt_max) if shows else None,
-        reason=clean(failed) or None,
+        reason=_reason(event.type, failed, words),
         progress=told.get("progress") if running else None,
         picture=_url(told.get("imageUrl")),
         videos=tuple(url for one in told.get("videoUrls", ()) if (url := _url(one))),
-        steps=_steps(told) if shows else (),
+        steps=_next(event.type, told, words, shows=shows),
         task_id=line(told.get("id")),
         upstream=event.upstream or "",
         at=event.at,
@@ -202,10 +215,26 @@ def _took(data: Mapping[str, Any], words: Words) -> str | None:
     ended = _seconds(data.get("finishTime"))
     if began is None or ended is None or not 0 <= ended - began < 86400:
         return None
-    minutes, seconds = divmod(round(ended - began), 60)
-    if minutes:
-        return words.minutes.format(minutes=minutes, seconds=seconds)
-    return words.seconds.format(seconds=seconds)
+    return _span(ended - began, words)
+
+
+def _span(seconds: float, words: Words) -> str:
+    """Say how long something was, in the two units that matter."""
+    hours, rest = divmod(round(seconds), 3600)
+    parts = ((hours, words.hours), (rest // 60, words.minutes))
+    if not hours:
+        parts = (parts[1], (rest % 60, words.seconds))
+    said = [form.format(count) for count, form in parts if count]
+    return " ".join(said) or words.seconds.format(0)
+
+
+def _reason(kind: str, reason: Any, words: Words) -> str | None:
+    """Say why; a reason of our own in the language of the rest, anybody else's as it came."""
+    known = WHY_LOST.fullmatch(str(reason)) if kind == "task.lost" else None
+    own = words.lost.get(known["why"]) if known else None
+    if known and own:
+        return own.format(_span(float(known["seconds"]), words))
+    return clean(reason) or None
 
 
 def _result(action: str, data: Mapping[str, Any], most: int) -> str | None:
@@ -214,18 +243,33 @@ def _result(action: str, data: Mapping[str, Any], most: int) -> str | None:
     return cut(clean(data.get("promptEn") or data.get("finalPrompt")), most) or None
 
 
+def _next(
+    kind: str, data: Mapping[str, Any], words: Words, *, shows: bool
+) -> tuple[str, ...]:
+    if kind == "task.action_required":
+        return (words.modal,)
+    return _steps(data) if shows else ()
+
+
 def _steps(data: Mapping[str, Any]) -> tuple[str, ...]:
     """Label the buttons as people know them; custom emoji names are nothing to show."""
-    labels = []
-    for button in data.get("buttons", ()):
-        if button["kind"] == "other":
-            continue
-        emoji = button["emoji"]
-        drawn = emoji if emoji and not re.fullmatch(r"[\w:~-]+", emoji) else None
-        label = cut(line(button["label"] or drawn), _LABEL)
-        if label and label not in labels:
-            labels.append(label)
-    return tuple(labels[:_MOST_STEPS])
+    known = [button for button in data.get("buttons", ()) if button["kind"] != "other"]
+    found: dict[str, str] = {}  # by label: the kind
+    for button in sorted(known, key=lambda button: button["kind"] == "reroll"):
+        drawn = button["emoji"] if is_drawn(button["emoji"]) else None
+        if label := cut(line(button["label"] or drawn), _LABEL):
+            found.setdefault(label, button["kind"])
+    groups: list[list[str]] = []
+    before = ""
+    for label, kind in islice(found.items(), _MOST_STEPS):
+        short = " " not in label and utf16(label) <= _SHORT
+        if short and kind == before:
+            groups[-1].append(label)
+        else:
+            groups.append([label])
+        before = kind if short else ""
+    more = ("…",) if len(found) > _MOST_STEPS else ()
+    return (*(" ".join(group) for group in groups), *more)
 
 
 def _url(url: Any) -> str | None:

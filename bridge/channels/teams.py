@@ -23,7 +23,7 @@ from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
-from bridge.channels.text import cut, line, utf8
+from bridge.channels.text import cut, utf8
 from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint, Rate
@@ -199,11 +199,10 @@ def _run(text: str, **style: Any) -> dict[str, Any]:
 
 
 def _image(url: str, message: Message) -> dict[str, Any]:
-    shown = message.words.picture_of.format(prompt=line(message.prompt))
     return {
         "type": "Image",
         "url": url,
-        "altText": cut(shown, ALT_MOST),
+        "altText": cut(message.alt, ALT_MOST),
         "size": "Stretch",
         "msteams": {"allowExpand": True},
     }

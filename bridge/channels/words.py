@@ -29,8 +29,11 @@ class Words:
     not_shown: str  #: In place of a picture that cannot be shown.
     expired: str
     sample: str
+    hours: str
     minutes: str
     seconds: str
+    modal: str  #: What has to be done where a task waits for somebody.
+    lost: dict[str, str]  #: Why, by what `bridge.core.cadence.WHY_LOST` tells apart.
     since: str
     colon: str  #: Between a label and what it labels.
 
@@ -99,8 +102,11 @@ _EN = Words(
     not_shown="The picture cannot be shown here",
     expired="The picture's link has expired",
     sample="This is a sample. No task was harmed.",
-    minutes="{minutes} min {seconds} s",
-    seconds="{seconds} s",
+    hours="{} h",
+    minutes="{} min",
+    seconds="{} s",
+    modal="it goes on after /mj/submit/modal",
+    lost={},
     since="Since",
     colon=": ",
 )
@@ -169,8 +175,14 @@ _ZH = Words(
     not_shown="图片无法在此显示",
     expired="图片链接已过期",
     sample="这是一条测试消息，并非真实任务。",
-    minutes="{minutes} 分 {seconds} 秒",
-    seconds="{seconds} 秒",
+    hours="{} 小时",
+    minutes="{} 分钟",
+    seconds="{} 秒",
+    modal="等待提交 /mj/submit/modal",
+    lost={
+        "missing": "上游已有 {}未列出该任务",
+        "expired": "该任务在开始跟踪后 {}内没有结束",
+    },
     since="开始于",
     colon="：",
 )

@@ -37,7 +37,7 @@ class Button:
 
     Attributes:
         label: What to print on it, from the upstream or, where that gave neither it
-            nor an emoji, from `BUTTONS`; ``None`` if the emoji has to do.
+            nor an emoji that can be drawn, from `BUTTONS`; ``None`` if the emoji has to do.
 
         emoji: As the upstream gave it: a character, or the name of a custom emoji.
 
@@ -80,9 +80,14 @@ class Button:
         )
 
 
+def is_drawn(emoji: str | None) -> bool:
+    """Whether an emoji is one to look at, and not the name of a custom one (``upscale_1``)."""
+    return bool(emoji) and not _NAME.fullmatch(emoji or "")
+
+
 def _default(label: str | None, number: str | None, emoji: str | None) -> str | None:
     """Name a button that came without a label. One with an emoji needs none."""
-    return label.format(n=number) if label and not emoji else None
+    return label.format(n=number) if label and not is_drawn(emoji) else None
 
 
 def _rule(
@@ -91,6 +96,7 @@ def _rule(
     return re.compile(pattern, re.IGNORECASE), kind, label, modal
 
 
+_NAME = re.compile(r"[\w:~-]+")
 _N = r"(?P<n>\d{1,3})(?!\d)"
 
 #: (pattern of the customId, kind, label where the upstream gives none, needs a modal).

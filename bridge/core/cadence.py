@@ -12,6 +12,7 @@ upstream gives valid answers: an outage of a day makes no task a day older.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bridge.core.task import TaskStatus
@@ -27,6 +28,10 @@ MODAL_INTERVAL = 30.0
 #: Valid answers without a task before it can be lost: one list may be a hiccup of the
 #: gateway's database, which answers ``[]``.
 FEWEST_MISSES = 5
+#: What `why_lost` says, taken apart for who says it in another language.
+WHY_LOST = re.compile(
+    r"(?P<why>missing|expired): the [a-z ]+ (?P<seconds>[0-9.e+]+) s(?: of being tracked)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bridge.channels.conversation import Channel, Memory, Occasion, Outcome, Remember
 from bridge.channels.request import Request, Response
 from bridge.core.button import Button
+from bridge.core.cadence import Patience, why_lost
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
@@ -58,6 +59,8 @@ UPSCALED_BUTTONS = (
     Button.of(f"MJ::CustomZoom::{JOB}", "Custom Zoom", "🔍"),
     Button.of(f"MJ::JOB::pan_left::1::{JOB}::SOLO", None, "⬅️"),
     Button.of(f"MJ::JOB::pan_right::1::{JOB}::SOLO", None, "➡️"),
+    Button.of(f"MJ::JOB::animate_high::1::{JOB}::SOLO", None, "video_1"),
+    Button.of(f"MJ::JOB::reroll::0::{JOB}::SOLO", None, "🔄"),
     Button.of(f"MJ::BOOKMARK::{JOB}", None, "❤️"),
 )
 DESCRIBED = (
@@ -218,7 +221,9 @@ CASES: Mapping[str, Event] = {
         replace(
             RUNNING,
             progress=63,
-            fail_reason="missing: the upstream has not listed it for 300 s",
+            fail_reason=why_lost(
+                misses=60, missing_for=300.0, age=363.0, patience=Patience()
+            ),
         ),
         at=BEGAN + 400,
     ),

@@ -247,7 +247,7 @@ def test_a_result_shows_its_picture_large_and_what_can_be_done_next() -> None:
     [message] = server.shown
     assert message.title == "✅ Imagine finished · 47 s"
     assert message.picture == PNG
-    assert "U1 · U2 · U3 · U4 · 🔄 · V1 · V2 · V3 · V4" in message.text
+    assert "U1 U2 U3 U4 · V1 V2 V3 V4 · 🔄" in message.text
     assert not message.silent
 
 

@@ -186,7 +186,7 @@ def test_refused_cards_become_posts_which_every_client_can_show() -> None:
     assert post["title"] == "✅ 绘图完成 · 47 秒"
     assert [one["text"] for row in post["content"] for one in row] == [
         PROMPT,
-        "下一步：U1 · U2 · U3 · U4 · 🔄 · V1 · V2 · V3 · V4",
+        "下一步：U1 U2 U3 U4 · V1 V2 V3 V4 · 🔄",
         "任务 1732257600123456",
         "查看原图",
     ]

@@ -9,8 +9,22 @@ import pytest
 
 from bridge.channels import CHANNELS
 from bridge.channels.message import message_of
+from bridge.core.button import Button
+from bridge.core.cadence import Patience, why_lost
+from bridge.core.event import Event
 from bridge.core.task import TaskStatus
-from tests.channels.cases import CASES, DONE, GRID_URL, converse, told
+from tests.channels.cases import (
+    BEGAN,
+    CASES,
+    DONE,
+    GRID_URL,
+    JOB,
+    LANGUAGES,
+    NASTY_BUTTONS,
+    RUNNING,
+    converse,
+    told,
+)
 from tests.channels.test_registry import configured
 
 
@@ -53,3 +67,120 @@ def test_wecom_tells_a_reason_although_there_is_a_picture() -> None:
     requests = converse(CHANNELS["wecom"], event, configured("wecom")).requests
 
     assert "one of four is missing" in requests[0].body.decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "zh"),
+    [
+        (0, "0 s", "0 秒"),
+        (59, "59 s", "59 秒"),
+        (60, "1 min", "1 分钟"),
+        (125, "2 min 5 s", "2 分钟 5 秒"),
+        (7200, "2 h", "2 小时"),
+        (7385, "2 h 3 min", "2 小时 3 分钟"),
+    ],
+)
+def test_how_long_it_took_is_said_in_the_units_that_matter(
+    seconds: int, en: str, zh: str
+) -> None:
+    began = DONE.start_time or 0
+    event = told("task.succeeded", replace(DONE, finish_time=began + seconds * 1000))
+
+    said = {name: message_of(event, language=name).took for name in LANGUAGES}
+
+    assert said == {"en": en, "zh": zh}
+
+
+def test_short_labels_of_a_kind_stand_together_and_to_begin_again_comes_last() -> None:
+    message = message_of(CASES["succeeded_grid"])
+
+    assert message.steps == ("U1 U2 U3 U4", "V1 V2 V3 V4", "🔄")
+
+
+def test_everything_that_can_be_done_with_an_upscaled_picture_is_named() -> None:
+    buttons = tuple(
+        Button.of(f"{custom_id}::1::{JOB}::SOLO", None, None)
+        for custom_id in (
+            *("MJ::JOB::upsample_v7_2x_subtle", "MJ::JOB::upsample_v7_2x_creative"),
+            *("MJ::JOB::low_variation", "MJ::JOB::high_variation", "MJ::Inpaint"),
+            *("MJ::Outpaint::50", "MJ::Outpaint::75", "MJ::CustomZoom"),
+            *("MJ::JOB::pan_left", "MJ::JOB::pan_right", "MJ::JOB::pan_up"),
+            *("MJ::JOB::pan_down", "MJ::JOB::animate_high", "MJ::JOB::animate_low"),
+        )
+    )
+
+    message = message_of(told("task.succeeded", replace(DONE, buttons=buttons)))
+
+    assert message.steps == tuple(button.label for button in buttons)
+
+
+def test_more_steps_than_anybody_reads_are_said_to_be_more() -> None:
+    buttons = NASTY_BUTTONS["many"]
+
+    message = message_of(told("task.succeeded", replace(DONE, buttons=buttons)))
+
+    assert message.steps[-1] == "…"
+    assert message.steps[0].endswith("U16")
+
+
+def test_a_button_with_the_name_of_an_emoji_is_a_step_all_the_same() -> None:
+    button = Button.of(f"MJ::JOB::upsample::1::{JOB}", None, "upscale_1")
+
+    message = message_of(told("task.succeeded", replace(DONE, buttons=(button,))))
+
+    assert message.steps == ("U1",)
+
+
+@pytest.mark.parametrize(
+    ("misses", "age", "said"),
+    [
+        (60, 363.0, "上游已有 5 分钟未列出该任务"),
+        (0, 86400.0, "该任务在开始跟踪后 24 小时内没有结束"),
+    ],
+    ids=["missing", "expired"],
+)
+def test_our_own_reasons_are_told_in_the_language_of_the_message(
+    misses: int, age: float, said: str
+) -> None:
+    reason = why_lost(
+        misses=misses, missing_for=5.0 * misses, age=age, patience=Patience()
+    )
+    event = told("task.lost", replace(RUNNING, fail_reason=reason), at=BEGAN + age)
+
+    assert message_of(event, language="zh").reason == said
+    assert message_of(event, language="en").reason == reason
+
+
+def test_a_reason_of_somebody_elses_stays_as_it_came() -> None:
+    reason = "missing: the upstream has not listed this task for 300 s"
+    event = told(
+        "task.failed",
+        replace(RUNNING, status=TaskStatus.FAILURE, fail_reason=reason),
+    )
+
+    assert message_of(event, language="zh").reason == reason
+
+
+@pytest.mark.parametrize("kind", ["slack", "telegram", "discord", "feishu", "teams"])
+def test_an_upstream_is_named_where_there_is_more_than_the_usual_one(kind: str) -> None:
+    usual = CASES["succeeded_upscaled"]
+    body = usual.body.replace('"upstream":"default"', '"upstream":"second_one"')
+    other = replace(usual, upstream="second_one", body=body)
+
+    def sent(event: Event) -> str:
+        requests = converse(CHANNELS[kind], event, configured(kind)).requests
+        return " ".join(request.body.decode(errors="replace") for request in requests)
+
+    assert "second_one" in sent(other)
+    assert "default" not in sent(usual).replace('"default_url"', "")
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams", "discord"])
+def test_a_picture_without_a_prompt_is_described_by_what_was_done(kind: str) -> None:
+    requests = converse(
+        CHANNELS[kind], CASES["describe"], configured(kind), answers=None
+    ).requests
+
+    sent = " ".join(request.body.decode(errors="replace") for request in requests)
+    assert "no prompt" not in sent
+    assert sent.count("Describe finished") >= 2

@@ -67,7 +67,7 @@ def test_a_picture_is_attached_and_opened_by_a_tap() -> None:
     assert got["attach"] == got["click"] == GRID_URL
     assert got["filename"] == "mj_1732257600123456.png"
     assert [action["label"] for action in got["actions"]] == ["Open full size"]
-    assert "Next: U1 · U2" in got["message"]
+    assert "Next: U1 U2 U3" in got["message"]
 
 
 def test_videos_are_buttons_as_many_as_there_may_be() -> None:

@@ -72,7 +72,7 @@ def test_a_picture_is_shown_large_with_what_can_be_done_next() -> None:
     assert look.text == (
         "✅ Imagine finished · 47 s\n"
         "a lighthouse in a storm, oil on canvas --ar 16:9 --v 7\n"
-        "Next: U1 U2 U3 U4 🔄 V1 V2 V3 V4\n"
+        "Next: U1 U2 U3 U4 · V1 V2 V3 V4 · 🔄\n"
         "task 1732257600123456"
     )
     assert look.buttons == (("Open full size", GRID_URL),)

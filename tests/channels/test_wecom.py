@@ -51,7 +51,7 @@ def test_a_picture_is_the_news() -> None:
     assert body["news"]["articles"] == [
         {
             "title": "✅ Imagine finished · 47 s",
-            "description": f"{PROMPT}\nNext: U1 · U2 · U3 · U4 · 🔄 · V1 · V2 · V3 · V4\ntask 1732257600123456",
+            "description": f"{PROMPT}\nNext: U1 U2 U3 U4 · V1 V2 V3 V4 · 🔄\ntask 1732257600123456",
             "url": GRID_URL,
             "picurl": GRID_URL,
         }

@@ -133,6 +133,13 @@ def test_what_the_upstream_prints_on_it_comes_first() -> None:
     assert (button.label, button.kind) == ("Großartig", "upsample")
 
 
+@pytest.mark.parametrize("name", ["upscale_1", ":upscale_1:", "zoom-out", "a~1"])
+def test_the_name_of_an_emoji_is_nothing_to_look_at(name: str) -> None:
+    button = Button.of("MJ::JOB::upsample::1::x", None, name)
+
+    assert (button.label, button.emoji) == ("U1", name)
+
+
 def test_an_emoji_alone_needs_no_label() -> None:
     button = Button.of(f"MJ::JOB::reroll::0::{HASH}::SOLO", None, "🔄")
 

@@ -134,7 +134,7 @@ class Draft:
 
     def _attachments(self) -> Iterator[Json]:
         if self.file is not None:
-            alt = cut(_alt(self.message), ALT_MOST)
+            alt = cut(self.message.alt, ALT_MOST)
             yield {"id": "0", "filename": self.file.name, "description": alt}
 
     def _rows(self) -> Iterator[Json]:
@@ -203,11 +203,3 @@ def _content(draft: Draft) -> str:
 
 def _links(draft: Draft) -> list[str]:
     return [str(button["url"]) for button in _buttons(draft)][:2]
-
-
-def _alt(message: Message) -> str:
-    """Describe the picture to who does not see it; Discord reads no markup in it."""
-    words, prompt = message.words, line(message.prompt)
-    if prompt == words.no_prompt:
-        return message.headline
-    return words.picture_of.format(prompt=prompt)

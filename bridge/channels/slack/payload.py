@@ -147,8 +147,7 @@ def _plain(text: str, most: int = MOST_TEXT) -> Block:
 
 
 def _image(message: Message, url: str) -> Block:
-    alt = message.words.picture_of.format(prompt=line(message.prompt))
-    bare = " ".join(alt.replace("<", " ").replace(">", " ").split())
+    bare = " ".join(message.alt.replace("<", " ").replace(">", " ").split())
     return {"type": "image", "image_url": url, "alt_text": cut(bare, MOST_ALT)}
 
 
@@ -205,6 +204,8 @@ def _footer(message: Message, *, linked: bool) -> str:
         parts.append(link(url, words.open))
     if message.task_id:
         parts.append(f"{words.task_id} {code(cut(message.task_id, MOST_ID))}")
+        if message.upstream != "default":
+            parts.append(code(message.upstream))
     if message.since is not None:
         since = moment(message.since, dated=True)
         parts.append(f"{words.since}{words.colon}{since}")

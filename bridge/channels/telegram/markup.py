@@ -83,14 +83,16 @@ def _lines(message: Message, texts: dict[str, str], note: str) -> Iterator[_Line
         yield ((words.reason + words.colon, "b"), (texts["reason"], "code"))
     if message.steps:
         chips = [
-            piece for step in message.steps for piece in ((" ", ""), (step, "code"))
+            piece for step in message.steps for piece in ((" · ", ""), (step, "code"))
         ]
         yield ((words.next + words.colon, "b"), *chips[1:])
     if note:
         yield ((note, "i"),)
     if message.task_id:
         task_id = cut(message.task_id, _ID_MOST)
-        yield (f"{words.task_id} ", ""), (task_id, "code")
+        named = message.upstream != "default"
+        upstream = ((" · ", ""), (message.upstream, "code")) if named else ()
+        yield (f"{words.task_id} ", ""), (task_id, "code"), *upstream
 
 
 def _result(text: str) -> Iterator[_Line]:
