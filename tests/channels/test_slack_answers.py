@@ -287,3 +287,8 @@ def test_who_a_bot_is_is_said_in_words(data: Any, scopes: str, words: str) -> No
     )
 
     assert slack.describe(response) == words
+
+
+@pytest.mark.parametrize("status", [302, 410, 500])
+def test_an_answer_without_words_is_told_by_its_status(status: int) -> None:
+    assert hook_says(status).detail == f"HTTP {status}"

@@ -145,6 +145,39 @@ def test_other_bodies_are_escaped_as_their_content_type_wants_it() -> None:
     assert ET.fromstring(xml).text == "a&b=c <d> 灯塔\n+"
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-ndjson",
+        "application/jsonl; charset=utf-8",
+        "application/json-seq",
+        "application/vnd.team+json; charset=utf-8",
+        "application/x-json",
+    ],
+)
+def test_json_under_another_name_is_escaped_as_json(content_type: str) -> None:
+    body = '{"prompt": "{{ task.prompt }}"}'
+    lines = content_type.partition(";")[0].endswith(("ndjson", "jsonl", "-seq"))
+    source = body + f"\n{body}" * lines
+
+    written = filled(source, prompted('a "quoted"\nprompt'), content_type=content_type)
+
+    said = [json.loads(line) for line in written.body.decode().splitlines()]
+    assert said == [{"prompt": 'a "quoted"\nprompt'}] * (2 if lines else 1)
+
+
+def test_what_a_template_puts_together_is_what_it_says() -> None:
+    body = (
+        '{% set a, b = "x" ~ 1 ~ none, [1] + [2] %}'
+        '{{ {"a": a, "b": b, "c": [1, "y"] | join("-"),'
+        ' "d": data.buttons[:2] | map(attribute="label") | join(","),'
+        ' "e": data.buttons[:2] | join(attribute="label")} }}'
+    )
+
+    expected = {"a": "x1None", "b": [1, 2], "c": "1-y", "d": "U1,U2", "e": "U1U2"}
+    assert made(body) == expected
+
+
 def test_what_comes_out_empty_is_no_body() -> None:
     assert filled("{% if data.state %}{}{% endif %}").body == b""
 
@@ -301,6 +334,28 @@ def test_templates_in_a_prompt_are_not_filled_in() -> None:
         ),
         pytest.param('{{ "a".ljust(99999999) }}', "cannot be called", id="ljust"),
         pytest.param("{{ data.clear() }}", "cannot be called", id="clear"),
+        *(
+            pytest.param(
+                '{% set a = "aaaaaaaa" %}'
+                + f"{{% set a = {twice} %}}" * 32
+                + "{{ a }}",
+                "it makes more than 1,048,576 characters",
+                id=name,
+            )
+            for name, twice in (
+                ("a text doubled with ~", "a ~ a"),
+                ("a text doubled with +", "a + a"),
+                ("a text doubled with join", "[a, a] | join"),
+                ("a list of lists of lists", "[a, a]"),
+                ("JSON of JSON of JSON", '["\\"", a] | tojson | string'),
+                ("a text encoded again and again", "(a ~ a) | base64"),
+            )
+        ),
+        pytest.param(
+            '{{ range(100) | join("' + "a" * 12_000 + '") }}',
+            "it makes more than 1,048,576 characters",
+            id="a long text between",
+        ),
         pytest.param(
             '{{ "a" | replace("", "b" * 3) }}', "* is for numbers only", id="replace"
         ),

@@ -204,7 +204,8 @@ def _sense(word: str, said: str, status: int | None) -> Sense:
 
 def _detail(word: str, data: Mapping[str, Any], response: Response) -> str:
     if not word:
-        read_as = detail_of(response)
+        status = "" if response.status is None else f"HTTP {response.status}"
+        read_as = detail_of(response) or status
         ok = response.status == 200
         return f"200, but not Slack's ok: {read_as}" if ok else read_as
     parts = [DEAD.get(word, "")]

@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from collections.abc import (
     ItemsView,
+    Iterable,
     Iterator,
     KeysView,
     Mapping,
@@ -35,6 +36,53 @@ class JsonText(str):
     """A value that has been written as JSON."""
 
     __slots__ = ()
+
+
+def bounded(value: Any) -> Any:
+    """
+    Return a value, unless it holds more than a rendering may come to.
+
+    Raises:
+        SecurityError: It does: whoever doubles a text twenty times fills the memory.
+    """
+    left, todo = MOST_TEXT, [value]
+    while todo:
+        each = todo.pop()
+        left -= 1
+        if isinstance(each, str | Mapping | list | tuple):
+            left -= len(each)
+        if left < 0:
+            msg = f"it makes more than {MOST_TEXT:,} characters"
+            raise SecurityError(msg)
+        if isinstance(each, Mapping):
+            todo += [*each.keys(), *each.values()]
+        elif isinstance(each, list | tuple):
+            todo += each
+    return value
+
+
+def measured(values: Iterable[Any], *, apart: int = 0) -> Iterator[Any]:
+    """
+    Go through values that become one text.
+
+    Args:
+        apart: Characters between two of them.
+
+    Raises:
+        SecurityError: The text would be too long.
+    """
+    length = 0
+    for each in values:
+        length += apart + (len(each) if isinstance(each, str) else 1)
+        if length > MOST_TEXT:
+            msg = f"it makes more than {MOST_TEXT:,} characters"
+            raise SecurityError(msg)
+        yield each
+
+
+def concatenated(values: Iterable[Any]) -> str:
+    """Make one text of values, as ``~`` does."""
+    return "".join(str(each) for each in measured(values))
 
 
 def plain(value: Any) -> Any:

@@ -65,6 +65,7 @@ def compiled(source: str, known: frozenset[str]) -> Template:
         _check(tree, known)
         _separate(tree)
         _count(tree)
+        _bound(tree)
         code = ENVIRONMENT.compile(tree, _NAME, _NAME)
     except TemplateSyntaxError as error:
         raise TemplateFault(_readable(error.message or ""), line=error.lineno) from None
@@ -138,9 +139,30 @@ def _own_text(child: nodes.Expr | None) -> nodes.Stmt | None:
 
 def _count(tree: nodes.Template) -> None:
     for loop in tree.find_all(nodes.For):
-        loop.iter = nodes.Filter(
-            loop.iter, "each", [], [], None, None, lineno=loop.lineno
-        )
+        loop.iter = _filtered(loop.iter, "each")
+
+
+def _bound(tree: nodes.Template) -> None:
+    """Measure what is kept under a name, and what ``~`` makes: both can be doubled at will."""
+    for node in list(tree.find_all(nodes.Node)):
+        for name, value in list(node.iter_fields()):
+            if isinstance(value, nodes.Concat):
+                setattr(node, name, _concatenated(value))
+            elif isinstance(value, list):
+                value[:] = [
+                    _concatenated(each) if isinstance(each, nodes.Concat) else each
+                    for each in value
+                ]
+        if isinstance(node, nodes.Assign):
+            node.node = _filtered(node.node, "bounded")
+
+
+def _concatenated(node: nodes.Concat) -> nodes.Filter:
+    return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concatenated")
+
+
+def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
 # --- filling it in --------------------------------------------------------------------

@@ -1,19 +1,20 @@
 """
 The sandbox: Jinja2's own, and less in it than usual.
 
-Nothing in here can be called but a few harmless methods, nothing runs for long, and what
-multiplies texts is refused.
+Nothing in here can be called but a few harmless methods, nothing runs for long, what
+multiplies texts is refused, and what puts them together comes to an end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import wraps
 from typing import Any
 
-from jinja2 import StrictUndefined, pass_context
+from jinja2 import StrictUndefined, pass_context, pass_environment
 from jinja2.exceptions import SecurityError
-from jinja2.filters import FILTERS
+from jinja2.filters import FILTERS, make_attrgetter
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,7 +28,7 @@ STEPS = "steps left"
 #: that something is safe, that throw dice, and that can make much out of little.
 _FILTERS = (
     *("abs", "capitalize", "count", "d", "default", "dictsort", "first", "float"),
-    *("groupby", "int", "items", "join", "last", "length", "list", "lower", "map"),
+    *("groupby", "int", "items", "last", "length", "list", "lower", "map"),
     *("max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr"),
     *("sort", "string", "sum", "title", "trim", "truncate", "unique", "upper"),
     *("urlencode", "wordcount"),
@@ -91,7 +92,7 @@ def nearest(name: str, known: Mapping[str, object]) -> str:
 class Environment(ImmutableSandboxedEnvironment):
     """See the module."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Refuse what makes a long text, or a huge number, out of little."""
@@ -100,6 +101,10 @@ class Environment(ImmutableSandboxedEnvironment):
             raise SecurityError(msg)
         if isinstance(left, int | float) and isinstance(right, int | float):
             return super().call_binop(context, operator, left, right)
+        if operator == "+":
+            return super().call_binop(
+                context, operator, *filters.bounded((left, right))
+            )
         msg = f"{operator} is for numbers only"
         raise SecurityError(msg)
 
@@ -165,6 +170,28 @@ def _insert(context: Context, value: Any) -> Inserted:
     return inserted
 
 
+def _limited(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a filter make no text that is longer than a rendering may be."""
+
+    @wraps(filter_)
+    def limited(*args: Any, **named: Any) -> Any:
+        made = filter_(*args, **named)
+        return filters.bounded(made) if isinstance(made, str) else made
+
+    return limited
+
+
+@pass_environment
+def _join(
+    environment: Environment, values: Any, d: Any = "", attribute: Any = None
+) -> str:
+    between = str(d)
+    if attribute is not None:
+        values = map(make_attrgetter(environment, attribute), values)
+    parts = filters.measured(values, apart=len(between))
+    return between.join(str(each) for each in parts)
+
+
 def _make() -> Environment:
     made = Environment(
         undefined=Absent,
@@ -175,14 +202,17 @@ def _make() -> Environment:
     )
     made.globals.clear()
     made.globals["range"] = _range
-    made.filters = {name: FILTERS[name] for name in _FILTERS} | {
-        "base64": filters.base64,
+    made.filters = {name: _limited(FILTERS[name]) for name in _FILTERS} | {
+        "base64": _limited(filters.base64),
+        "bounded": filters.bounded,
+        "concatenated": filters.concatenated,
         "cut": filters.cut_texts,
         "each": _counted,
         "fit": filters.fit,
-        "percent": filters.percent,
+        "join": _join,
+        "percent": _limited(filters.percent),
         "replace": filters.replace_text,
-        "tojson": filters.to_json,
+        "tojson": _limited(filters.to_json),
     }
     return made
 

@@ -38,8 +38,9 @@ def body_of(pieces: Iterable[str], content_type: str) -> bytes:
         TemplateFault: It is to be JSON and is none.
     """
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type.endswith(("/json", "+json")):
-        text = _json(pieces)
+    if "json" in media_type:
+        # Under another name it may be a line for each value: x-ndjson, jsonl, json-seq.
+        text = _json(pieces, lines=not media_type.endswith(("/json", "+json")))
     elif media_type == "application/x-www-form-urlencoded":
         text = _joined(pieces, lambda value: quote_plus(writable(value)))
     elif media_type.endswith(("/xml", "+xml", "/html")):
@@ -91,7 +92,7 @@ def text_of(value: Any) -> str:
 # --- JSON -----------------------------------------------------------------------------
 
 
-def _json(pieces: Iterable[str]) -> str:
+def _json(pieces: Iterable[str], *, lines: bool) -> str:
     written: list[str] = []
     quoted = escaping = False
     for piece in pieces:
@@ -107,9 +108,20 @@ def _json(pieces: Iterable[str]) -> str:
             value = piece.value
             written.append(value if isinstance(value, JsonText) else to_json(value))
     text = "".join(written)
-    if text.strip():
+    if text.strip() and not (lines and _is_json_lines(text)):
         _check_json(text)
     return text
+
+
+def _is_json_lines(text: str) -> bool:
+    """Whether each line that says something is JSON; RFC 7464 begins them with a mark."""
+    try:
+        for each in text.replace("\x1e", "").splitlines():
+            if each.strip():
+                _check_json(each)
+    except TemplateFault:
+        return False
+    return True
 
 
 def _scan(text: str, *, quoted: bool, escaping: bool) -> tuple[bool, bool]:
