@@ -1,7 +1,7 @@
 """
 Sample events: to look at, and to try an endpoint with, before anything has happened.
 
-They are built by the same code as the real ones, from the example task of the gateway's
+They are built by the same code as the real ones, after the example task of the gateway's
 own documentation, and say in every form that they are samples: the upstream is called
 ``sample``, and tasks carry ``"sample": true`` in their metadata.
 """
@@ -21,15 +21,21 @@ from bridge.errors import Misconfigured
 NAME = "sample"
 
 _REASON = "this is a sample: nothing is wrong"
+#: A public picture that is there for being shown (Wikimedia Commons, "PNG transparency
+#: demonstration 1"). The gateway's example has a signed one, which expired in 2024: whoever
+#: tried an endpoint with it saw a message without a picture.
+_PICTURE = "https://upload.wikimedia.org/wikipedia/commons/4/47/PNG_transparency_demonstration_1.png"
+#: What it shows; Midjourney has not made it.
+_PROMPT = "a sample picture: translucent dice --v 6.1"
 _JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 _WAITING = TaskSnapshot(
     id="1730621826053455",
     status=TaskStatus.SUBMITTED,
     progress=0,
     action="IMAGINE",
-    prompt="pig --v 6.1",
-    prompt_en="pig --v 6.1",
-    final_prompt="pig --v 6.1",
+    prompt=_PROMPT,
+    prompt_en=_PROMPT,
+    final_prompt=_PROMPT,
     description="Submit success",
     submit_time=1730621826053,
 )
@@ -41,11 +47,7 @@ _DONE = replace(
     status=TaskStatus.SUCCESS,
     progress=100,
     finish_time=1730621855817,
-    image_url=(
-        "https://cdnmjp.oneabc.org/attachments/1300842274347028520/1302547211321741343/"
-        f"kennedyhernandez46715_74108_pig_{_JOB}.png?ex=6728831f&is=6727319f"
-        "&hm=f6d701914d608e4da9298d2290b3616317264a70635fbf08a37ca6c1bb671b50&"
-    ),
+    image_url=_PICTURE,
     buttons=(
         *(
             Button.of(f"MJ::JOB::upsample::{n}::{_JOB}", f"U{n}", None)

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from bridge.channels.links import is_public
+from bridge.channels.message import message_of
 from bridge.channels.sample import sample_event
 from bridge.core.event import EVENT_TYPES
 from bridge.errors import Misconfigured
@@ -28,7 +30,7 @@ def test_every_type_has_a_sample_that_says_that_it_is_one(event_type: str) -> No
         assert "sample" in body["data"]["reason"]
 
 
-def test_a_sample_of_success_is_the_gateways_example() -> None:
+def test_a_sample_of_success_is_like_the_gateways_example() -> None:
     data = json.loads(sample_event("task.succeeded", AT).body)["data"]
 
     assert (data["status"], data["previousStatus"], data["progress"]) == (
@@ -36,10 +38,23 @@ def test_a_sample_of_success_is_the_gateways_example() -> None:
         "IN_PROGRESS",
         100,
     )
-    assert data["imageExpiresAt"] == "2024-11-04T08:17:35Z"
     assert [button["label"] or button["emoji"] for button in data["buttons"]] == [
         *("U1", "U2", "U3", "U4", "🔄", "V1", "V2", "V3", "V4"),
     ]
+
+
+def test_a_sample_shows_a_picture_that_lasts_and_is_said_to_be_a_sample() -> None:
+    event = sample_event("task.succeeded", AT)
+    data = json.loads(event.body)["data"]
+
+    message = message_of(event)
+
+    assert data["imageExpiresAt"] is None
+    assert data["imageUrl"].partition("?")[1] == ""
+    assert is_public(data["imageUrl"])
+    assert message.shows
+    assert message.sample
+    assert "sample" in message.prompt
 
 
 def test_a_dead_delivery_carries_the_event_that_was_not_delivered() -> None:
