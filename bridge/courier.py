@@ -190,7 +190,8 @@ class Courier:
 
 
 def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
-    log.info(
+    write = log.info if verdict.fate is Fate.DELIVERED else log.warning
+    write(
         "delivery.attempted",
         event_id=delivery.event.id,
         type=delivery.event.type,

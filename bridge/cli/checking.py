@@ -33,24 +33,32 @@ def check(
 ) -> None:
     """Say what is wrong with settings, store, upstreams, endpoints."""
     from bridge import logs
-    from bridge.cli.endpoint_inspections import inspect_endpoints
+    from bridge.cli.endpoint_inspections import inspect_endpoints, with_health
     from bridge.cli.inspections import (
         Finding,
         inspect_store,
         inspect_upstreams,
     )
-    from bridge.settings import load_settings
+    from bridge.cli.office import find_settings, is_sandbox
 
-    settings = load_settings()
+    settings = find_settings()
     logs.configure(
         "debug" if settings.log_level == "debug" else "error", settings.log_format
     )
-    findings = [
-        Finding(about="configuration", detail="every setting is valid"),
-        *asyncio.run(inspect_store(settings)),
-        *asyncio.run(inspect_upstreams(settings, online=online)),
-        *asyncio.run(inspect_endpoints(settings, online=online)),
-    ]
+    valid = "every setting is valid"
+    if is_sandbox(settings):
+        valid += "; without an API key this is the sandbox, which runs here"
+
+    async def inspected() -> list[Finding]:
+        endpoints = await inspect_endpoints(settings, online=online)
+        return [
+            Finding(about="configuration", detail=valid),
+            *await inspect_store(settings),
+            *await inspect_upstreams(settings, online=online),
+            *await with_health(endpoints, settings),
+        ]
+
+    findings = asyncio.run(inspected())
     room = max(len(_title(finding)) for finding in findings)
     for finding in findings:
         _print(finding, room, as_json=as_json)

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.cli.inspections import Finding, broken
-from bridge.cli.words import counted, masked
+from bridge.cli.words import ago, counted, masked
 from bridge.core.delivery import Meaning
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
+    from bridge.adapters.ledger import EndpointRow
     from bridge.channels.request import Response
     from bridge.core.delivery import Attempt
     from bridge.core.endpoint import Endpoint
@@ -44,6 +45,46 @@ async def inspect_endpoints(settings: Settings, *, online: bool) -> Sequence[Fin
             finding = await _online(endpoint, finding)
         found.append(finding)
     return found
+
+
+async def with_health(
+    findings: Sequence[Finding], settings: Settings
+) -> Sequence[Finding]:
+    """Add what deliveries have shown: who fails, is held, and what waits there."""
+    from bridge.wiring import Office
+
+    try:
+        async with Office(settings) as office:
+            now = await office.desk.clock()
+            rows = {row.name: row for row in await office.ledger.endpoints(now)}
+    except BridgeError:
+        return findings  # what is wrong with the store is told already
+    return [
+        _in_trouble(finding, rows[finding.name], now)
+        if finding.name in rows
+        else finding
+        for finding in findings
+    ]
+
+
+def _in_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
+    if row.state in {"ok", "idle"} or finding.level == "error":
+        return finding
+    since = f" since {ago(row.failing_since, now)}" if row.failing_since else ""
+    why = f": {row.reason}" if row.reason else ""
+    waits = (
+        f"; {counted(row.pending, 'delivery', 'deliveries')} waiting"
+        if row.pending
+        else ""
+    )
+    held = row.state in {"paused", "disabled"}
+    mend = f"mjbridge endpoints {'resume' if held else 'test'} {row.name}"
+    return replace(
+        finding,
+        level="warning",
+        detail=f"{finding.detail}; {row.state}{since}{why}{waits}",
+        mend=mend,
+    )
 
 
 def _offline(endpoint: Endpoint) -> Finding:

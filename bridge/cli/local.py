@@ -107,6 +107,9 @@ def listen(
     quiet: Quiet = False,
 ) -> None:
     """Run a receiver: it verifies what arrives, and prints it."""
+    if secret and not all(one.strip() for one in secret):
+        msg = "--secret is empty; without it, all is believed"
+        raise Misconfigured(msg)
     from bridge.sandbox.console import EventPrinter, JsonPrinter
     from bridge.sandbox.receiver import Receiver
 

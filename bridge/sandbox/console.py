@@ -182,9 +182,14 @@ def _mark(received: Received) -> Text:
 
 def _fitted(head: Text, middle: Text, tail: Text, width: int) -> Text:
     """One line: *middle* gives way, *head* and *tail* do not, and *tail* stands at the edge."""
-    room = max(width - head.cell_len - tail.cell_len - 2, 0)
-    if width < UNLIMITED:
-        middle.truncate(room, overflow="ellipsis", pad=True)
+    room = width - head.cell_len - tail.cell_len - 2
+    if width >= UNLIMITED:
+        return head + Text("  ") + middle + tail
+    if room < 1:  # on a terminal so narrow, the end of the line goes as well
+        line = head + Text("  ") + tail
+        line.truncate(width, overflow="ellipsis")
+        return line
+    middle.truncate(room, overflow="ellipsis", pad=True)
     return head + Text("  ") + middle + tail
 
 

@@ -169,7 +169,7 @@ def from_dotenv(path: Path) -> tuple[dict[str, str], Layer]:
     variables: dict[str, str] = {}
     problems = []
     for binding in parse_stream(io.StringIO(text)):
-        if binding.error:
+        if binding.error or (binding.key and binding.value is None):
             place = f"{path.name}, line {binding.original.line}"
             problems.append(Problem(text=f"{place}: is not NAME=value"))
         elif binding.key and binding.value is not None:

@@ -167,6 +167,10 @@ def test_endpoints_are_listed_paused_and_resumed(deployment: Deployment) -> None
 
     assert shell.run("endpoints", "pause", "shy").out == "shy  paused\n"
     assert states()["shy"] == "paused"
+    [seen] = [row for row in shell.run("check", "--json").rows if row["name"] == "shy"]
+    assert seen["level"] == "warning"
+    assert "paused" in seen["detail"]
+    assert seen["mend"] == "mjbridge endpoints resume shy"
     assert shell.run("endpoints", "pause", "shy").out == "shy  already paused\n"
     assert shell.run("endpoints", "resume", "shy").out == "shy  resumed\n"
     assert states()["shy"] != "paused"

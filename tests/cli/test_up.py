@@ -65,6 +65,9 @@ def test_the_sandbox_shows_verified_events_ends_whole_and_goes_on_next_time(
             one["endpoint"] for one in elsewhere.rows[0]["events"][-1]["deliveries"]
         ]
         assert endpoints == ["receiver"]
+        checked = shell.run("check", **variables)
+        assert checked.code == 0, checked.out
+        assert "this is the sandbox" in checked.out
         second = shell.run("up", "--sandbox", **variables)
         assert second.code == 2
         assert "in use" in second.err

@@ -118,14 +118,15 @@ def test_what_is_odd_is_said(one: Received, said: str) -> None:
     assert said in "\n".join(lines(one))
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 130])
+@pytest.mark.parametrize("width", [40, 60, 64, 66, 80, 100, 130])
 @given(prompt=st.text(max_size=300))
 def test_the_line_fits_the_terminal_whatever_the_prompt_is(
     width: int, prompt: str
 ) -> None:
     head, *_ = lines(received("task.submitted", prompt=prompt), width=width)
+    end, *_ = lines(received("task.failed", prompt=prompt), width=width)
 
-    assert cell_len(head) <= width
+    assert max(cell_len(head), cell_len(end)) <= width
 
 
 @given(st.text(st.characters()))

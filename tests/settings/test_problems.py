@@ -49,6 +49,15 @@ def test_every_problem_is_told_at_once_with_its_place(place: Workplace) -> None:
     )
 
 
+@pytest.mark.parametrize("line", ["BRIDGE_NAMESPACE", "export BRIDGE_NAMESPACE", "=x"])
+def test_a_line_of_dotenv_that_sets_nothing_is_told(
+    place: Workplace, line: str
+) -> None:
+    place.write(".env", f"# ours\n{line}\n")
+
+    assert ".env, line 2: is not NAME=value" in place.refused()
+
+
 def test_a_single_problem_is_a_single_line(place: Workplace) -> None:
     said = place.refused({"BRIDGE_PROGRESS_STEP": "0"})
 
