@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bridge.cli import options
+from bridge.cli.newest import list_newest
 from bridge.cli.options import EndpointOption, Json, Limit
 from bridge.cli.output import (
     STATE_STYLES,
     Column,
-    emit,
     say,
     stdout,
     table,
@@ -62,24 +62,15 @@ def deliveries(
     from bridge.cli.office import check_endpoint, in_office
 
     async def work(office: Office) -> None:
-        if endpoint is not None:
-            await check_endpoint(office, endpoint)
-        most = limit
-        if most is None and stdout().is_terminal and not as_json:
-            most = options.SCREENFUL
-        rows: list[DeliveryRow] = []
-        more = False
-        async for row in office.ledger.deliveries(endpoint=endpoint, state=state):  # type: ignore[arg-type]
-            if most and len(rows) == most:
-                more = True
-                break
-            if as_json:
-                emit(_json(row))
-            rows.append(row)
-        if not as_json:
-            _print(rows, await office.desk.clock())
-        if more and limit is None:
-            say(f"these are the newest {most}; --limit 0 lists all")
+        await check_endpoint(office, endpoint)
+        found = office.ledger.deliveries(endpoint=endpoint, state=state)  # type: ignore[arg-type]
+        now = await office.desk.clock()
+        await list_newest(
+            found,
+            limit=limit,
+            to_json=_json if as_json else None,
+            to_table=lambda rows: _print(rows, now),
+        )
 
     in_office(work)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bridge.cli import options
+from bridge.cli.newest import list_newest
 from bridge.cli.options import Json, Limit, Upstream
-from bridge.cli.output import STATUS_STYLES, Column, emit, say, stdout, table, text
+from bridge.cli.output import STATUS_STYLES, Column, say, table, text
 from bridge.cli.words import ago
 from bridge.core.event import iso
 
@@ -42,23 +43,14 @@ def tasks(
 
     async def work(office: Office) -> None:
         await check_upstream(office, upstream)
-        most = limit
-        if most is None and stdout().is_terminal and not as_json:
-            most = options.SCREENFUL
-        rows: list[TaskRow] = []
-        more = False
         found = office.ledger.tasks(status=status, active=active, upstream=upstream)
-        async for row in found:
-            if most and len(rows) == most:
-                more = True
-                break
-            if as_json:
-                emit(task_json(row))
-            rows.append(row)
-        if not as_json:
-            _print(rows, await office.desk.clock())
-        if more and limit is None:
-            say(f"these are the newest {most}; --limit 0 lists all")
+        now = await office.desk.clock()
+        await list_newest(
+            found,
+            limit=limit,
+            to_json=task_json if as_json else None,
+            to_table=lambda rows: _print(rows, now),
+        )
 
     in_office(work)
 
