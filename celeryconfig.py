@@ -13,10 +13,10 @@ from pathlib import Path
 
 from kombu import Exchange, Queue
 
-from bridge.adapters.broker import Broker
+from bridge.adapters.broker.transport import Broker
 from bridge.errors import BridgeError
+from bridge.runtime import broker
 from bridge.settings import load_settings
-from bridge.wiring import broker
 
 
 def _configured() -> tuple[Broker, float]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from bridge.adapters.embedded import EmbeddedStore
+from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.core.event import Event
 from bridge.settings import Settings, load_settings
 

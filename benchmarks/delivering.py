@@ -13,10 +13,10 @@ from celery import Celery
 
 from benchmarks import arena, baseline
 from benchmarks.recording import claim_all, ended
-from bridge.adapters.broker import broker_of
-from bridge.ports import DueTask
+from bridge.adapters.broker.transport import broker_of
+from bridge.app.ports import DueTask
+from bridge.runtime import Office, endpoints_of
 from bridge.settings import Settings
-from bridge.wiring import Office, endpoints_of
 
 ENDPOINTS = 50
 SLOW = 3  # 5 % of 50, rounded up

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from benchmarks import arena
 from benchmarks.recording import LIMITS, PATIENCE, claim_all, ended
+from bridge.app.poll import Polled, Poller
+from bridge.app.ports import Answer
 from bridge.core.button import Button
 from bridge.core.task import TaskSnapshot, TaskStatus
-from bridge.poll import Polled, Poller
-from bridge.ports import Answer
-from bridge.wiring import Office, endpoints_of
+from bridge.runtime import Office, endpoints_of
 
 BUTTONS = tuple(
     Button.of(

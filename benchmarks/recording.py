@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.adapters.store import RedisStore
+from bridge.adapters.store.work import RedisStore
+from bridge.app.ports import DueTask, Look, PollLimits, Telling
 from bridge.core.cadence import Patience
 from bridge.core.change import ChangeType, Held
 from bridge.core.endpoint import Rate
 from bridge.core.event import Event
 from bridge.core.task import TaskStatus
-from bridge.ports import DueTask, Look, PollLimits, Telling
 
 LIMITS = PollLimits(
     batch_size=500, concurrency=100, rate=Rate(per_second=1e6, burst=1e6), lease=60.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.version import __version__
 
 if TYPE_CHECKING:
-    from bridge.ports import Tracked
+    from bridge.app.ports import Tracked
 
 __all__ = ["__version__", "track"]
 
@@ -49,7 +49,7 @@ def track(
 
         bridge.errors.StoreUnavailable: The store did not answer within 3 s.
     """
-    from bridge.wiring import track_now
+    from bridge.runtime import track_now
 
     return track_now(
         ids if isinstance(ids, str | bytes) else list(ids),

@@ -19,12 +19,12 @@ import structlog
 from celery import signals
 
 from bridge import logs
-from bridge.adapters.connection import wait_for
+from bridge.adapters.store.connection import wait_for
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError
+from bridge.runtime import Engine, Office
 from bridge.settings import load_settings
-from bridge.wiring import Engine, Office
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,7 @@
 """
 The delivery half of `tests.fake_store.FakeStore`: lanes and endpoints, in memory.
 
-It keeps the promises of `bridge.ports.DeliveryStore` in the plainest way there is: one
+It keeps the promises of `bridge.app.ports.DeliveryStore` in the plainest way there is: one
 object per lane that says where it waits, and loops over all of them.
 """
 
@@ -13,11 +13,11 @@ from itertools import count
 from math import ceil, inf
 from typing import Literal
 
-from bridge.channels.conversation import Memory
+from bridge.app.ports import Delivery, DeliveryClaim, Settled, Settlement, Telling
+from bridge.channels.base import Memory
 from bridge.core.delivery import Attempt, Fate, Tried, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event
-from bridge.ports import Delivery, DeliveryClaim, Settled, Settlement, Telling
 
 Where = Literal["fresh", "retry", "woken", "edits", "flight", "suspect"]
 State = Literal["pending", "delivered", "superseded", "dead"]

@@ -8,14 +8,8 @@ from itertools import count
 from math import inf
 from typing import Any, Literal
 
-from bridge.adapters.ledger import DeliveryRow, EndpointRow, EventRow, TaskRow
-from bridge.channels.conversation import Memory
-from bridge.core.change import Held
-from bridge.core.endpoint import Endpoint
-from bridge.core.event import Json
-from bridge.core.task import TaskKey, TaskSnapshot
-from bridge.errors import StoreUnavailable
-from bridge.ports import (
+from bridge.adapters.store.queries import DeliveryRow, EndpointRow, EventRow, TaskRow
+from bridge.app.ports import (
     Delivery,
     DeliveryClaim,
     DueTask,
@@ -29,6 +23,12 @@ from bridge.ports import (
     Tracked,
     Waiting,
 )
+from bridge.channels.base import Memory
+from bridge.core.change import Held
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Json
+from bridge.core.task import TaskKey, TaskSnapshot
+from bridge.errors import StoreUnavailable
 from tests.fake_lanes import Clock, FakeLanes, Health
 
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.channels.request import Request, Response
+from bridge.app.ports import Answer
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
 from bridge.core.task import TaskSnapshot
-from bridge.ports import Answer
 from tests.fake_store import FakeStore
 
 __all__ = ["FakeSender", "FakeStore", "FakeUpstream", "answered"]

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import pytest
 from redis import Redis
 
-from bridge.adapters.embedded import EmbeddedStore
+from bridge.adapters.local.embedded import EmbeddedStore
 
 
 @contextmanager

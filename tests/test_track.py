@@ -9,7 +9,7 @@ import pytest
 import bridge
 from bridge.core.task import MAX_METADATA, why_not_metadata
 from bridge.errors import Misconfigured
-from bridge.wiring import checked
+from bridge.runtime import checked
 
 
 @pytest.mark.parametrize("ids", ["1730621826053455", b"17306"], ids=["text", "bytes"])

@@ -1,1 +1,1 @@
-"""The outside world: HTTP, the store, processes. I/O, and no rules."""
+"""Adapters do the I/O and decide nothing; one package for each thing that is talked to."""

@@ -2,7 +2,7 @@
 Channels: how each kind of endpoint is spoken to.
 
 A channel is a module with two pure functions and its traits, see
-`bridge.channels.conversation`. A new kind is a module beside this one and a line in
+`bridge.channels.base`. A new kind is a module beside this one and a line in
 `CHANNELS`; whatever else has to know of it asks there.
 """
 
@@ -23,7 +23,7 @@ from bridge.channels import (
     webhook,
     wecom,
 )
-from bridge.channels.conversation import ChannelModule
+from bridge.channels.base import ChannelModule
 from bridge.errors import Misconfigured
 
 #: By the ``kind`` of the endpoints that they speak to.

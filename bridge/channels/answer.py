@@ -13,9 +13,9 @@ import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from bridge.channels.request import Response
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt
+from bridge.core.http import Response
 
 #: Seconds. HTTP counts whole ones; what asks for less would be asked again in a loop that uses
 #: up no attempt.

@@ -6,7 +6,7 @@ operators must know is told, as plain text. Which markup a service reads from pl
 nobody can say for a hundred of them: what strangers wrote is put into characters that mean
 nothing anywhere.
 
-What is yielded is no HTTP request but the order for `bridge.adapters.apprise_sender`: its
+What is yielded is no HTTP request but the order for `bridge.adapters.http.apprise`: its
 method is `NOTIFY`, its URL the endpoint's own, its body the JSON of an `order`. What comes
 back is that adapter's report, as JSON in the response's body.
 """
@@ -19,14 +19,14 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion, Outcome, Remember
+from bridge.channels.base import Conversation, Occasion, Outcome, Remember
+from bridge.channels.info import Traits
 from bridge.channels.lookalikes import inert
 from bridge.channels.picture import File, taken, to_fetch
-from bridge.channels.request import Request, Response
 from bridge.channels.story import Story, story_of
 from bridge.channels.text import clean, cut, fit, line, utf8
-from bridge.channels.traits import Traits
 from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.http import Request, Response
 
 __all__ = ["NOTIFY", "TRAITS", "agrees", "tell"]
 
@@ -76,7 +76,7 @@ _TYPES: Mapping[str, str] = {
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    """Tell an event, see `bridge.channels.base.Channel`."""
     if occasion.event.type in _EARLY:
         why = "skipped: Apprise cannot edit a message, so it is told of ends only"
         return Outcome(
@@ -102,7 +102,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def agrees(request: Request) -> Response:
-    """Answer as all is well, see `bridge.channels.conversation.Channel`."""
+    """Answer as all is well, see `bridge.channels.base.Channel`."""
     if request.method != NOTIFY:
         # A preview shows the order that is short enough to be read: the one without it.
         return Response(took=0.0, status=404)

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bridge.channels import robot
-from bridge.channels.conversation import Conversation, Occasion
-from bridge.channels.request import Request, Response
+from bridge.channels.base import Conversation, Occasion
+from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.robot import (
     BUSY,
     NO_ROBOT,
@@ -33,9 +33,9 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, json_size, option, story_of
 from bridge.channels.text import fit
-from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
+from bridge.core.http import Request, Response
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
@@ -102,7 +102,7 @@ _SENSES = {
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event; see `bridge.channels.conversation.Channel.tell`."""
+    """Tell an event; see `bridge.channels.base.Channel.tell`."""
     return robot.tell(occasion, _drafts(occasion), _PLATFORM)
 
 

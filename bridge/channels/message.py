@@ -17,8 +17,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.channels.strings import WORDS, Words
 from bridge.channels.text import clean, cut, line, utf16
-from bridge.channels.words import WORDS, Words
 from bridge.core.button import is_drawn
 from bridge.core.cadence import WHY_LOST
 from bridge.core.event import Event

@@ -17,15 +17,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.base import Conversation, Occasion
+from bridge.channels.info import Objection, Traits, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
-from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
-from bridge.channels.traits import Objection, Traits, place_of
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
@@ -98,7 +98,7 @@ _PRIORITIES = {
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         occasion,
         lambda story: _drafts(story, occasion.endpoint),
@@ -109,7 +109,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def agrees(request: Request) -> Response:
-    """Answer as ntfy does, see `bridge.channels.conversation.Channel`."""
+    """Answer as ntfy does, see `bridge.channels.base.Channel`."""
     topic = json.loads(request.body)["topic"]
     body = json.dumps({"id": "sPs71M8A2T", "event": "message", "topic": topic})
     return Response(

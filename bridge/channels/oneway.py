@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, Occasion, Outcome
 from bridge.channels.headers import with_own
-from bridge.channels.request import Request, Response
 from bridge.channels.story import Story, story_of
 from bridge.core.delivery import Attempt, Meaning
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 _EARLY = frozenset({"task.submitted", "task.started"})

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bridge.channels.links import presentable
 from bridge.channels.message import Message
-from bridge.channels.request import Request, Response
+from bridge.channels.urls import presentable
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 #: Bytes of a picture that is uploaded.

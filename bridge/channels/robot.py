@@ -21,14 +21,14 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, Occasion, Outcome
 from bridge.channels.headers import with_own
-from bridge.channels.request import Request, Response
 from bridge.channels.story import option
 from bridge.channels.text import cut, line
 from bridge.core.delivery import Attempt, Meaning
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 #: Seconds to wait where a platform says "too fast" and not for how long: all three count

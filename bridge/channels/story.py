@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from bridge.channels.conversation import Occasion
-from bridge.channels.links import presentable
+from bridge.channels.base import Occasion
 from bridge.channels.message import Message, message_of
 from bridge.channels.text import clean, utf8
+from bridge.channels.urls import presentable
 from bridge.core.endpoint import Endpoint
 
 #: Characters; longer ones belong to nobody: Feishu takes words of 10.

@@ -17,16 +17,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.base import Conversation, Occasion
+from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
-from bridge.channels.request import Request, Response
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
-from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint, Rate
+from bridge.core.http import Request, Response
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
@@ -95,7 +95,7 @@ _INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         occasion,
         lambda story: _drafts(story, occasion.endpoint),
@@ -106,7 +106,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def agrees(request: Request) -> Response:  # noqa: ARG001 - a workflow takes any card
-    """Answer as a workflow does, see `bridge.channels.conversation.Channel`."""
+    """Answer as a workflow does, see `bridge.channels.base.Channel`."""
     return Response(took=0.0, status=202)
 
 

@@ -8,13 +8,13 @@ and what a receiver saw once is what it will see again.
 from __future__ import annotations
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, Occasion, Outcome
 from bridge.channels.headers import with_own
-from bridge.channels.request import Request, Response
+from bridge.channels.info import Traits
 from bridge.channels.signing import signatures
-from bridge.channels.traits import Traits
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 __all__ = ["TRAITS", "agrees", "read", "render", "tell"]

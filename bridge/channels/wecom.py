@@ -16,9 +16,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bridge.channels import robot
-from bridge.channels.conversation import Conversation, Occasion
+from bridge.channels.base import Conversation, Occasion
+from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.lookalikes import inert, inert_line
-from bridge.channels.request import Request, Response
 from bridge.channels.robot import (
     BUSY,
     NO_ROBOT,
@@ -31,10 +31,10 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, story_of
 from bridge.channels.text import fit, line, utf8
-from bridge.channels.traits import Objection, Traits, unlike
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
+from bridge.core.http import Request, Response
 
 __all__ = ["TRAITS", "agrees", "tell"]
 
@@ -81,7 +81,7 @@ _SENSES = {
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event; see `bridge.channels.conversation.Channel.tell`."""
+    """Tell an event; see `bridge.channels.base.Channel.tell`."""
     return robot.tell(occasion, _drafts(occasion), _PLATFORM)
 
 

@@ -27,9 +27,9 @@ from bridge.core.task import TaskKey
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from bridge.adapters.ledger import DeliveryRow
-    from bridge.ports import Telling, Waiting
-    from bridge.wiring import Office
+    from bridge.adapters.store.queries import DeliveryRow
+    from bridge.app.ports import Telling, Waiting
+    from bridge.runtime import Office
 
 app = typer.Typer(help="List deliveries, or give them up.", invoke_without_command=True)
 
@@ -119,8 +119,8 @@ def drop(
 
 def _notices(office: Office, waiting: Waiting, now: float) -> Sequence[Telling]:
     """Tell operators as of every death; but not where everything is being given up."""
-    from bridge.notices import death_notice, tellings
-    from bridge.wiring import endpoints_of
+    from bridge.app.operator_events import death_notice, tellings
+    from bridge.runtime import endpoints_of
 
     others = [
         one for one in endpoints_of(office.settings) if one.name != waiting.endpoint

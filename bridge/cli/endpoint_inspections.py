@@ -14,10 +14,10 @@ from bridge.core.delivery import Meaning
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.adapters.ledger import EndpointRow
-    from bridge.channels.request import Response
+    from bridge.adapters.store.queries import EndpointRow
     from bridge.core.delivery import Attempt
     from bridge.core.endpoint import Endpoint
+    from bridge.core.http import Response
     from bridge.settings import Settings
 
 #: Nothing that comes later makes such an end another one.
@@ -51,7 +51,7 @@ async def with_health(
     findings: Sequence[Finding], settings: Settings
 ) -> Sequence[Finding]:
     """Add what deliveries have shown: who fails, is held, and what waits there."""
-    from bridge.wiring import Office
+    from bridge.runtime import Office
 
     try:
         async with Office(settings) as office:
@@ -148,7 +148,7 @@ def _ability(endpoint: Endpoint) -> str:
 
 
 async def _online(endpoint: Endpoint, finding: Finding) -> Finding:
-    from bridge.adapters.sender import Sender, silence_http_loggers
+    from bridge.adapters.http.sender import Sender, silence_http_loggers
     from bridge.channels import discord, slack, telegram
 
     channels = {"discord": discord, "slack": slack, "telegram": telegram}

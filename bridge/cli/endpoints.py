@@ -17,10 +17,10 @@ from bridge.core.event import iso
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from bridge.adapters.ledger import EndpointRow
+    from bridge.adapters.store.queries import EndpointRow
     from bridge.core.delivery import Attempt
+    from bridge.runtime import Office
     from bridge.settings import EndpointSettings, Settings
-    from bridge.wiring import Office
 
 app = typer.Typer(
     help="List endpoints; test, pause and resume them.", invoke_without_command=True
@@ -101,12 +101,12 @@ def try_out(
 
 
 async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
-    from bridge.adapters.guard import Guard
-    from bridge.adapters.sender import Sender, silence_http_loggers
+    from bridge.adapters.http.guard import Guard
+    from bridge.adapters.http.sender import Sender, silence_http_loggers
+    from bridge.app.delivery.exchange import talk
     from bridge.channels import channel_for
-    from bridge.channels.conversation import Memory
+    from bridge.channels.base import Memory
     from bridge.cli.rehearsal import configured, occasion_of
-    from bridge.talk import talk
 
     async def forget(_memory: Memory) -> None:
         pass  # the next test is another task's

@@ -60,9 +60,9 @@ def broken(about: str, error: BridgeError, *, name: str = "") -> Finding:
 
 async def inspect_store(settings: Settings) -> Sequence[Finding]:
     """Look whether there is a store, whether it may be used, and whether anybody works."""
-    from bridge.adapters.connection import within
-    from bridge.adapters.runfile import read_run_file
-    from bridge.wiring import Office
+    from bridge.adapters.local.runfile import read_run_file
+    from bridge.adapters.store.connection import within
+    from bridge.runtime import Office
 
     if settings.redis_url is None and read_run_file(settings.data_dir) is None:
         return [_built_in(settings)]
@@ -84,7 +84,7 @@ async def inspect_store(settings: Settings) -> Sequence[Finding]:
 
 
 def _built_in(settings: Settings) -> Finding:
-    from bridge.adapters.embedded import find_server
+    from bridge.adapters.local.embedded import find_server
 
     try:
         find_server()
@@ -134,9 +134,9 @@ def _described(upstream: UpstreamSettings) -> str:
 
 async def _ask(name: str, settings: UpstreamSettings) -> Finding:
     """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
-    from bridge.adapters.upstream import NOBODYS_ID
-    from bridge.ports import Complaint
-    from bridge.wiring import upstream_of
+    from bridge.adapters.gateway.upstream import NOBODYS_ID
+    from bridge.app.ports import Complaint
+    from bridge.runtime import upstream_of
 
     client = upstream_of(name, settings)
     try:

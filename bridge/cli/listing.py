@@ -16,8 +16,8 @@ from bridge.core.event import iso
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from bridge.adapters.ledger import TaskRow
-    from bridge.wiring import Office
+    from bridge.adapters.store.queries import TaskRow
+    from bridge.runtime import Office
 
 
 def tasks(

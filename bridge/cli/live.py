@@ -15,8 +15,8 @@ from bridge.cli.words import counted, span
 from bridge.core.task import TaskKey
 
 if TYPE_CHECKING:
-    from bridge.adapters.ledger import TaskRow
-    from bridge.wiring import Office
+    from bridge.adapters.store.queries import TaskRow
+    from bridge.runtime import Office
 
 #: Cells of a bar, on wide and on narrow terminals; columns that divide them.
 WIDE, SLIM, NARROW = 30, 14, 100

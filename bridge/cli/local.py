@@ -133,9 +133,9 @@ def listen(
 def demo() -> None:
     """Submit a few tasks to the sandbox's gateway, and follow them."""
     from bridge import logs
+    from bridge.runtime import Office
     from bridge.sandbox.demo import demo_tasks
     from bridge.settings import load_settings
-    from bridge.wiring import Office
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)

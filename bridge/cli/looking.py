@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.adapters.ledger import TaskRow
+    from bridge.adapters.store.queries import TaskRow
     from bridge.core.task import TaskKey
-    from bridge.wiring import Office
+    from bridge.runtime import Office
 
 #: Seconds between two looks at the store, and the share of time that looking may take.
 LOOK_EVERY, SHARE = 0.3, 0.25

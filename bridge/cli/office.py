@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge import logs
-from bridge.adapters.ledger import TaskRow
-from bridge.adapters.runfile import read_run_file
+from bridge.adapters.local.runfile import read_run_file
+from bridge.adapters.store.queries import TaskRow
 from bridge.cli.output import say
 from bridge.errors import Ambiguous, Misconfigured, NotFound, StoreUnavailable
+from bridge.runtime import Office, checked
 from bridge.settings import Settings, load_settings
-from bridge.wiring import Office, checked
 
 Result = TypeVar("Result")
 

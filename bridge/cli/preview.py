@@ -16,8 +16,8 @@ from bridge.cli.output import emit, line, say, text, write
 from bridge.cli.words import is_credential, masked
 
 if TYPE_CHECKING:
-    from bridge.channels.request import Request
     from bridge.core.endpoint import Endpoint
+    from bridge.core.http import Request
 
 
 def preview(

@@ -78,8 +78,8 @@ def _prepare() -> None:
     imported would reach a person as a traceback.
     """
     from bridge import logs
+    from bridge.runtime import endpoints_of, receivers_of
     from bridge.settings import load_settings
-    from bridge.wiring import endpoints_of, receivers_of
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
@@ -95,8 +95,8 @@ async def await_store(settings: Settings) -> None:
     Raises:
         StoreRefused: It must not be used.
     """
-    from bridge.adapters.connection import wait_for
-    from bridge.wiring import Office
+    from bridge.adapters.store.connection import wait_for
+    from bridge.runtime import Office
 
     async def look() -> list[str]:
         async with Office(settings) as office:

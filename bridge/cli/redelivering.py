@@ -15,7 +15,7 @@ from bridge.cli.words import counted, since
 from bridge.errors import Misconfigured, NotFound
 
 if TYPE_CHECKING:
-    from bridge.wiring import Office
+    from bridge.runtime import Office
 
 #: Redeliveries that are asked for side by side.
 WIDTH = 20

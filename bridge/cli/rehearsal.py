@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bridge.channels import channel_for
-from bridge.channels.conversation import Occasion, Outcome, rehearse
-from bridge.channels.request import Request
+from bridge.channels.base import Occasion, Outcome, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request
 from bridge.errors import Misconfigured
 from bridge.settings import EndpointSettings
 

@@ -17,8 +17,8 @@ from bridge.core.event import iso, snapshot_json
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from bridge.adapters.ledger import DeliveryRow, EventRow, TaskRow
-    from bridge.wiring import Office
+    from bridge.adapters.store.queries import DeliveryRow, EventRow, TaskRow
+    from bridge.runtime import Office
 
 
 def show(

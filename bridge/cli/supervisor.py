@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.adapters.subprocesses import kill_group, spawn
+from bridge.adapters.local.process import kill_group, spawn
 from bridge.cli.signals import collected
 
 #: Seconds before what died is started again, the 1st, 2nd, ... time in a row.

@@ -15,8 +15,8 @@ from bridge.cli.words import counted
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from bridge.ports import Tracked
-    from bridge.wiring import Office
+    from bridge.app.ports import Tracked
+    from bridge.runtime import Office
 
 #: Ids up to which each is told on a line of its own.
 FEW = 20
@@ -54,7 +54,7 @@ def track(
     from bridge.cli.office import find_settings, in_office
     from bridge.cli.watching import follow
     from bridge.core.task import TaskKey
-    from bridge.wiring import checked, choose_upstream
+    from bridge.runtime import checked, choose_upstream
 
     checked(wanted)
     name = choose_upstream(find_settings(), upstream)
@@ -87,7 +87,7 @@ def untrack(
     """Stop looking at tasks; what is queued is still delivered."""
     from bridge.cli.office import find_task, in_office
     from bridge.errors import NotFound
-    from bridge.wiring import checked
+    from bridge.runtime import checked
 
     wanted = checked(ids)
 

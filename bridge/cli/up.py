@@ -61,7 +61,7 @@ def up(
 
 def _run_real(settings: Settings) -> int:
     from bridge.cli.processes import await_store
-    from bridge.wiring import endpoints_of, receivers_of
+    from bridge.runtime import endpoints_of, receivers_of
 
     receivers_of(endpoints_of(settings))
     if settings.redis_url is not None:
@@ -98,8 +98,8 @@ def _supervise(children: list[Child]) -> int:
 @contextmanager
 def _embedded(settings: Settings) -> Iterator[tuple[Child, dict[str, str]]]:
     """Run the embedded store, and leave a note for other commands where it is."""
-    from bridge.adapters.embedded import EmbeddedStore
-    from bridge.adapters.runfile import remove_run_file, write_run_file
+    from bridge.adapters.local.embedded import EmbeddedStore
+    from bridge.adapters.local.runfile import remove_run_file, write_run_file
     from bridge.cli.supervisor import Child
 
     with EmbeddedStore(settings.data_dir) as store:
@@ -138,7 +138,7 @@ def _command(
 
 
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
-    from bridge.wiring import broker
+    from bridge.runtime import broker
 
     # Where every key is ours, so is the queue that producers use who name none.
     ours = broker(settings).prefixed

@@ -17,9 +17,9 @@ from bridge.cli.words import clock
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from bridge.adapters.ledger import EventRow, TaskRow
+    from bridge.adapters.store.queries import EventRow, TaskRow
     from bridge.core.task import TaskKey
-    from bridge.wiring import Office
+    from bridge.runtime import Office
 
 
 def watch(
@@ -38,7 +38,7 @@ def watch(
     """
     from bridge.cli.live import bars
     from bridge.cli.office import find_task, in_office
-    from bridge.wiring import checked
+    from bridge.runtime import checked
 
     wanted = checked(ids or ())
 

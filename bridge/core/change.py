@@ -20,7 +20,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from operator import attrgetter
 
-from bridge.core.image import stable
+from bridge.core.media_url import stable
 from bridge.core.task import TaskSnapshot, TaskStatus
 
 

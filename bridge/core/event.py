@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
-from bridge.core.image import expires_at, stable
+from bridge.core.media_url import expires_at, stable
 from bridge.core.task import TaskKey, TaskSnapshot
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

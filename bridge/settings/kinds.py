@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 
 from bridge.channels import CHANNELS
-from bridge.channels.traits import Traits, is_at
+from bridge.channels.info import Traits, is_at
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS
 

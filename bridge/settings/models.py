@@ -44,7 +44,16 @@ from bridge.settings.addresses import (
     http_url,
 )
 from bridge.settings.credentials import Auth, Credential, Headers, SigningSecret
-from bridge.settings.fields import (
+from bridge.settings.kinds import (
+    BELONGS_TO,
+    Kind,
+    canonical,
+    default_events,
+    infer,
+    traits_of,
+    with_edits,
+)
+from bridge.settings.types import (
     LONGEST,
     EndpointName,
     EventGlob,
@@ -58,15 +67,6 @@ from bridge.settings.fields import (
     UpstreamName,
     Whole,
     lower,
-)
-from bridge.settings.kinds import (
-    BELONGS_TO,
-    Kind,
-    canonical,
-    default_events,
-    infer,
-    traits_of,
-    with_edits,
 )
 
 #: The gateway that the upstream called ``default`` is, unless its ``base_url`` differs.

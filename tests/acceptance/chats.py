@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.adapters.ledger import EndpointRow, EventRow
-from bridge.wiring import Office
+from bridge.adapters.store.queries import EndpointRow, EventRow
+from bridge.runtime import Office
 from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
 from tests.acceptance.stage import Gateway, Stage, row
 from tests.cli.commands import Shell

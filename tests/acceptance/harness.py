@@ -21,12 +21,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self, TypeVar
 
-from bridge.adapters.embedded import EmbeddedStore
-from bridge.adapters.ledger import DeliveryRow, EventRow
-from bridge.adapters.subprocesses import kill_group
-from bridge.ports import Tracked
+from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.adapters.local.process import kill_group
+from bridge.adapters.store.queries import DeliveryRow, EventRow
+from bridge.app.ports import Tracked
+from bridge.runtime import Office
 from bridge.settings import load_settings
-from bridge.wiring import Office
 from tests.waiting import runs, until
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import sys
 
 from celery import Celery
 
-from bridge.adapters.broker import broker_url_for
+from bridge.adapters.broker.transport import broker_url_for
 from tests.acceptance.harness import NAMESPACE
 from tests.acceptance.scenery import Everyday
 from tests.acceptance.stage import row

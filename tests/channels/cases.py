@@ -13,13 +13,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bridge.channels.conversation import Channel, Memory, Occasion, Outcome, Remember
-from bridge.channels.request import Request, Response
+from bridge.channels.base import Channel, Memory, Occasion, Outcome, Remember
 from bridge.core.button import Button
 from bridge.core.cadence import Patience, why_lost
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
+from bridge.core.http import Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.settings.models import EndpointSettings
 

@@ -15,7 +15,7 @@ from email.policy import HTTP
 from pathlib import Path
 from typing import Any
 
-from bridge.channels.request import Request
+from bridge.core.http import Request
 
 ROOT = Path(__file__).with_name("golden")
 

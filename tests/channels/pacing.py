@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bridge.channels.conversation import Channel
-from bridge.channels.request import Request, Response
+from bridge.app.delivery.attempt import Courier, Receiver
+from bridge.app.ports import Sender, Telling
+from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.courier import Courier, Receiver
-from bridge.ports import Sender, Telling
+from bridge.core.http import Request, Response
 from tests.fakes import FakeStore
 
 

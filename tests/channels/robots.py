@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
 from tests.channels.cases import NOW, Answers, endpoint
 
 URLS = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bridge.adapters.sender import Sender
-from bridge.channels.conversation import Channel, Occasion, Outcome, Remember
-from bridge.channels.request import Response
+from bridge.adapters.http.sender import Sender
+from bridge.channels.base import Channel, Occasion, Outcome, Remember
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import Response
 from tests.channels.cases import NOW
 
 

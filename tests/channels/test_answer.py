@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels.answer import MAX_DETAIL, read, readable, retry_after
-from bridge.channels.request import Response
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, Fault
+from bridge.core.http import Response
 
 #: 2026-01-01T12:00:00Z, a Thursday.
 NOON = 1767268800.0

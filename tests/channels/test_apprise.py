@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 
 from bridge.channels import apprise
-from bridge.channels.request import Request, Response
 from bridge.channels.text import utf8
 from bridge.core.delivery import Fault
 from bridge.core.event import Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
     HOSTILE,

@@ -12,10 +12,10 @@ import pytest
 
 from bridge.channels import CHANNELS, channel_for
 from bridge.channels.apprise import NOTIFY
-from bridge.channels.request import Request, Response
 from bridge.core.button import Button
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.http import Request, Response
 from bridge.core.task import TaskStatus
 from tests.channels.cases import (
     CASES,

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from bridge.channels import discord
 from bridge.channels.discord.markup import escape
-from bridge.channels.request import Request, Response
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
     GRID_URL,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bridge.channels import discord
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import Said, Sense, budget, describe, read
-from bridge.channels.request import Response
 from bridge.core.delivery import Fault
+from bridge.core.http import Response
 from bridge.errors import Misconfigured
 from bridge.version import __version__
 from tests.channels.cases import CASES, NOW, converse, endpoint

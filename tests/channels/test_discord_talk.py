@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.conversation import Memory
+from bridge.channels.base import Memory
 from bridge.channels.discord.kept import Kept
-from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     BEGAN,
     CASES,

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from bridge.adapters.guard import Guard
-from bridge.adapters.sender import Sender
+from bridge.adapters.http.guard import Guard
+from bridge.adapters.http.sender import Sender
+from bridge.app.delivery.exchange import talk
 from bridge.channels import discord
-from bridge.channels.conversation import Memory, Occasion, Outcome
+from bridge.channels.base import Memory, Occasion, Outcome
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.sandbox.server import serving
-from bridge.talk import talk
 from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, told
 from tests.platforms.discord import PNG, Discord, page
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.adapters.sender import Sender
+from bridge.adapters.http.sender import Sender
 from bridge.channels import ntfy, teams, telegram
-from bridge.channels.conversation import Channel, Occasion, Outcome, Remember
-from bridge.channels.request import Response
+from bridge.channels.base import Channel, Occasion, Outcome, Remember
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Response
 from tests.channels.cases import CASES, NOW, endpoint
 from tests.platforms.loopback import serving
 from tests.platforms.ntfy import Ntfy

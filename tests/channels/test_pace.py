@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.adapters.sender import Sender
+from bridge.adapters.http.sender import Sender
 from bridge.channels import CHANNELS, channel_for, discord
-from bridge.channels.request import Request, Response
 from bridge.core.event import Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import DONE, RUNNING, WAITING, endpoint, told
 from tests.channels.pacing import Answering, Pace, busiest
 from tests.platforms.dingtalk import DingTalk

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.links import MOST, presentable
 from bridge.channels.message import message_of
 from bridge.channels.picture import File, form, taken, to_fetch
-from bridge.channels.request import Response
+from bridge.channels.urls import MOST, presentable
+from bridge.core.http import Response
 from tests.channels.cases import DONE, GRID_URL, NASTY_URLS, told
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)

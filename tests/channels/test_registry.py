@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
-from bridge.channels.conversation import Occasion, rehearse
+from bridge.channels.base import Occasion, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES

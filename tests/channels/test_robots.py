@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import dingtalk, feishu, wecom
-from bridge.channels.request import Response
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Fault, Meaning
 from bridge.core.event import EVENT_TYPES
+from bridge.core.http import Response
 from tests.channels.cases import (
     CASES,
     HOSTILE,

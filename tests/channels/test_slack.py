@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.conversation import Memory
+from bridge.channels.base import Memory
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event

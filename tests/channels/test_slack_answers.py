@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.request import Request, Response
 from bridge.core.delivery import Attempt, Fault
+from bridge.core.http import Request, Response
 from tests.channels.cases import CASES, NOW, converse
 from tests.channels.test_slack_payload import SECRETS, bot, webhook
 from tests.platforms.slack import HTML

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.conversation import Memory
-from bridge.channels.request import Request, Response
+from bridge.channels.base import Memory
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,

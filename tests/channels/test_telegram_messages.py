@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import telegram
-from bridge.channels.request import Request, Response
 from bridge.channels.sample import sample_event
 from bridge.core.button import Button
 from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bridge.channels import telegram
-from bridge.channels.conversation import Memory
-from bridge.channels.request import Request, Response
+from bridge.channels.base import Memory
 from bridge.core.delivery import Fault
 from bridge.core.event import Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,

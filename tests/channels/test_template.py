@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bridge.adapters.sender import Sender
+from bridge.adapters.http.sender import Sender
+from bridge.app.delivery.exchange import talk
 from bridge.channels import template
-from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
-from bridge.talk import talk
+from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,
@@ -289,7 +289,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
 
 
 def _occasion(event: Any, told_to: Any) -> Any:
-    from bridge.channels.conversation import Occasion
+    from bridge.channels.base import Occasion
 
     return Occasion(event=event, endpoint=told_to, at=NOW, started=NOW)
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 
 from bridge.channels import template
-from bridge.channels.request import Request
 from bridge.channels.template.filling import TASK_FIELDS
 from bridge.channels.template.presets import PRESETS
 from bridge.core.event import Event
+from bridge.core.http import Request
 from tests.channels.cases import (
     CASES,
     HOSTILE,

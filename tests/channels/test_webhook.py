@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from bridge import __version__
 from bridge.channels import webhook
-from bridge.channels.request import Request
 from bridge.channels.sample import sample_event
 from bridge.channels.signing import key_of, signatures
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()

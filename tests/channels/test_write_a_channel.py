@@ -24,12 +24,12 @@ from typing import Any
 import pytest
 
 from bridge.channels import CHANNELS
-from bridge.channels.conversation import Channel, Occasion, rehearse
-from bridge.channels.request import Request, Response
+from bridge.channels.base import Channel, Occasion, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.http import Request, Response
 from tests.channels.cases import CASES, HOSTILE, converse
 from tests.channels.talking import tell
 from tests.platforms.loopback import HTML, Asked, Said, serving

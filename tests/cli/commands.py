@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.adapters.subprocesses import kill_group
+from bridge.adapters.local.process import kill_group
 from bridge.cli.app import run
 from tests.waiting import until
 

@@ -19,7 +19,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from bridge.adapters.embedded import EmbeddedStore
+from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.cli.supervisor import Child
 from tests.waiting import runs, until
 
@@ -29,7 +29,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from bridge.adapters.embedded import EmbeddedStore
+from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.cli.supervisor import Child, Supervisor
 
 def child(*, ready_file=None, store_in=None, **given):

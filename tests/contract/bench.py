@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal, Protocol
 
-from bridge.adapters.ledger import EndpointRow, EventRow, TaskRow
-from bridge.core.change import Held
-from bridge.core.delivery import Attempt, Fate, Fault, Verdict
-from bridge.core.endpoint import Endpoint, Rate
-from bridge.core.event import Event, Json
-from bridge.core.task import TaskKey
-from bridge.ports import (
+from bridge.adapters.store.queries import EndpointRow, EventRow, TaskRow
+from bridge.app.housekeeping import Desk as SweepsDesk
+from bridge.app.ports import (
     Delivery,
     DeliveryStore,
     DueTask,
@@ -25,7 +21,11 @@ from bridge.ports import (
     Telling,
     Tracked,
 )
-from bridge.sweep import Desk as SweepsDesk
+from bridge.core.change import Held
+from bridge.core.delivery import Attempt, Fate, Fault, Verdict
+from bridge.core.endpoint import Endpoint, Rate
+from bridge.core.event import Event, Json
+from bridge.core.task import TaskKey
 
 LIMITS = PollLimits(
     batch_size=50,

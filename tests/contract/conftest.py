@@ -8,10 +8,10 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
-from bridge.adapters.connection import connect
-from bridge.adapters.desk import Desk
-from bridge.adapters.ledger import Ledger
-from bridge.adapters.store import RedisStore
+from bridge.adapters.store.admin import Desk
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.work import RedisStore
 from tests.contract.ageing import let_pass
 from tests.contract.bench import Bench
 from tests.fakes import FakeStore

@@ -21,13 +21,13 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from bridge.adapters.connection import connect
-from bridge.adapters.desk import Desk
-from bridge.adapters.ledger import Ledger
-from bridge.adapters.store import RedisStore
+from bridge.adapters.store.admin import Desk
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.work import RedisStore
+from bridge.app.ports import Delivery
 from bridge.core.endpoint import Rate
 from bridge.core.event import Event
-from bridge.ports import Delivery
 from tests.contract.ageing import let_pass
 from tests.contract.anatomy import examine
 from tests.contract.bench import Bench, endpoint

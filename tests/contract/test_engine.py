@@ -11,15 +11,15 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
-from bridge.adapters.connection import Client, connect, inspect
-from bridge.adapters.ledger import Ledger
-from bridge.adapters.scripts import NAMES, source
+from bridge.adapters.store.connection import Client, connect, inspect
+from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.scripts import NAMES, source
+from bridge.app.housekeeping import sweep
+from bridge.app.ports import Look, Telling
 from bridge.core.change import Held
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey
 from bridge.errors import StoreUnavailable
-from bridge.ports import Look, Telling
-from bridge.sweep import sweep
 from tests.contract.ageing import let_pass
 from tests.contract.anatomy import contents, examine
 from tests.contract.bench import LIMITS, Bench, endpoint

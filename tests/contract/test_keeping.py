@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.app.ports import Look, Waiting
 from bridge.core.task import TaskKey
-from bridge.ports import Look, Waiting
 from tests.contract.bench import Bench, endpoint
 from tests.contract.conftest import RETENTION
 

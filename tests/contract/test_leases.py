@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.app.ports import Settlement
 from bridge.core.delivery import Fate, Verdict
-from bridge.ports import Settlement
 from tests.contract.bench import Bench, attempted, endpoint
 
 #: Longer than the lease of an endpoint with the default timeout.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.app.ports import Delivery, Settlement
 from bridge.core.delivery import Fate, Verdict
-from bridge.ports import Delivery, Settlement
 from tests.contract.bench import Bench, attempted, endpoint
 from tests.contract.conftest import RETENTION
 

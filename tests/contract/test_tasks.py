@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.app.ports import DueTask, Look, PollClaim, Telling
 from bridge.core.change import ChangeType, Held
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
-from bridge.ports import DueTask, Look, PollClaim, Telling
 from tests.contract.bench import LIMITS, Bench, endpoint
 
 SEEN = Held(status=TaskStatus.IN_PROGRESS, progress=10, told=10, digest="d")

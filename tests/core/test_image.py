@@ -1,4 +1,4 @@
-"""`bridge.core.image`: until when a picture's URL works, and whether it is new."""
+"""`bridge.core.media_url`: until when a picture's URL works, and whether it is new."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.image import expires_at, stable
+from bridge.core.media_url import expires_at, stable
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from bridge.adapters.wire import read_answer
+from bridge.adapters.gateway.parse import read_answer
 from bridge.channels.webhook import render
 from bridge.core.change import NOTHING, Change, ChangeType, lose, observe
 from bridge.core.endpoint import Endpoint

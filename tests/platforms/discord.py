@@ -26,8 +26,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
-from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
+from bridge.core.http import Request, Response
 from tests.platforms.discord_rules import FILE_MOST, complaint
 
 Json: TypeAlias = Mapping[str, Any]

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bridge.channels.request import Request, Response
 from bridge.core.delivery import Fault
+from bridge.core.http import Request, Response
 
 HTML = b"<!DOCTYPE html><html><title>502 Bad Gateway</title></html>"
 

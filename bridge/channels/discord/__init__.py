@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, Occasion, Outcome
 from bridge.channels.discord import wire
 from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
 from bridge.channels.discord.talk import Talk
-from bridge.channels.request import Request, Response
-from bridge.channels.traits import Objection, Traits
+from bridge.channels.info import Objection, Traits
 from bridge.core.delivery import Attempt, Meaning
 from bridge.core.endpoint import Endpoint, Rate
+from bridge.core.http import Request, Response
 from bridge.errors import Misconfigured
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
@@ -61,7 +61,7 @@ _PIXEL = bytes.fromhex(
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    """Tell an event, see `bridge.channels.base.Channel`."""
     address = Address.of(occasion.endpoint.url)
     if address is None:
         attempt = Attempt(
@@ -72,7 +72,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def agrees(request: Request) -> Response:
-    """Answer as Discord does, see `bridge.channels.conversation.Channel`."""
+    """Answer as Discord does, see `bridge.channels.base.Channel`."""
     if request.guarded:
         return Response(took=0.0, status=200, body=_PIXEL)
     if request.method == "DELETE":

@@ -26,10 +26,10 @@ from bridge.channels.discord.wording import (
     whose,
     why,
 )
-from bridge.channels.request import Response
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Fault, Meaning
+from bridge.core.http import Response
 
 
 class Sense(StrEnum):

@@ -17,10 +17,10 @@ from bridge.channels.discord.embed import embed_of, progress_of, title_of
 from bridge.channels.discord.markup import escape
 from bridge.channels.discord.options import Options
 from bridge.channels.discord.pictures import NOTHING, Shown
-from bridge.channels.links import is_public, presentable
 from bridge.channels.message import Message
 from bridge.channels.picture import File
 from bridge.channels.text import cut, fit, line, utf16
+from bridge.channels.urls import is_public, presentable
 from bridge.core.event import Json
 
 CONTENT_MOST = 2000

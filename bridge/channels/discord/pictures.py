@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bridge.channels.links import is_public, presentable
 from bridge.channels.message import Message
 from bridge.channels.picture import File, taken
-from bridge.channels.request import Response
+from bridge.channels.urls import is_public, presentable
+from bridge.core.http import Response
 
 #: Characters of a URL in an embed.
 URL_MOST = 2048

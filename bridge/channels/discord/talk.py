@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.conversation import Conversation, Occasion, Outcome, Remember
+from bridge.channels.base import Conversation, Occasion, Outcome, Remember
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import THREAD_LOST, Said, Sense
 from bridge.channels.discord.kept import Kept

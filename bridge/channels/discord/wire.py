@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-from bridge.channels.conversation import Occasion, Remember
+from bridge.channels.base import Occasion, Remember
 from bridge.channels.discord import answers, pictures
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import FILTERED, Said, Sense
@@ -22,8 +22,8 @@ from bridge.channels.headers import with_own
 from bridge.channels.message import Message
 from bridge.channels.picture import form as multipart
 from bridge.channels.picture import to_fetch
-from bridge.channels.request import Request, Response
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 T = TypeVar("T")

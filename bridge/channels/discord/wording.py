@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.request import Response
 from bridge.channels.text import cut, line
+from bridge.core.http import Response
 
 _DETAIL_MOST = 300
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from bridge.channels.info import Objection, Traits, place_of
 from bridge.channels.slack.answers import describe
 from bridge.channels.slack.calls import agrees, probe
 from bridge.channels.slack.flow import tell
-from bridge.channels.traits import Objection, Traits, place_of
 from bridge.core.endpoint import Rate
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]

@@ -20,8 +20,8 @@ from enum import Enum, auto
 from typing import Any
 
 from bridge.channels.answer import detail_of, readable, retry_after
-from bridge.channels.request import Response
 from bridge.core.delivery import REFUSALS, Fault
+from bridge.core.http import Response
 
 
 class Sense(Enum):

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from bridge.channels.headers import with_own
-from bridge.channels.request import Request, Response
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 #: Slack repeats a whole message in its answer, with six bytes for a Chinese character.
@@ -73,7 +73,7 @@ def probe(endpoint: Endpoint) -> Request | None:
 
 
 def agrees(request: Request) -> Response:
-    """Answer as Slack does when all is well; see `bridge.channels.conversation.Channel`."""
+    """Answer as Slack does when all is well; see `bridge.channels.base.Channel`."""
     method = urlsplit(request.url).path.rpartition("/")[2]
     if not method.startswith("chat."):
         return Response(took=0.0, status=200, body=b"ok")

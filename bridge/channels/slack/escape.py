@@ -49,7 +49,7 @@ def link(url: str, label: str) -> str:
     Write a link in mrkdwn.
 
     Args:
-        url: Percent-encoded, see `bridge.channels.links.presentable`.
+        url: Percent-encoded, see `bridge.channels.urls.presentable`.
 
         label: Our own words.
     """

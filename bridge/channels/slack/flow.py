@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.conversation import Conversation, Occasion, Remember
+from bridge.channels.base import Conversation, Occasion, Remember
 from bridge.channels.slack import calls
 from bridge.channels.slack.answers import Answer, Sense
 from bridge.channels.slack.memory import Told, kept, recall
@@ -36,7 +36,7 @@ REST_S = 30.0
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event; see `bridge.channels.conversation.Channel`."""
+    """Tell an event; see `bridge.channels.base.Channel`."""
     event, options = occasion.event, occasion.endpoint.options
     talk = Talk(occasion=occasion)
     edits = options.get("progress") == "edit"

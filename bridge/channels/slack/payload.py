@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from bridge.channels.links import is_public, presentable
 from bridge.channels.message import Message
 from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
+from bridge.channels.urls import is_public, presentable
 from bridge.core.event import Json
 
 Block: TypeAlias = dict[str, Json]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bridge.channels.conversation import Occasion, Outcome, Remember
+from bridge.channels.base import Occasion, Outcome, Remember
 from bridge.channels.message import Message, message_of
-from bridge.channels.request import Request, Response
 from bridge.channels.slack import calls, payload
 from bridge.channels.slack.answers import Answer, Sense, read
 from bridge.channels.slack.memory import Told, kept
 from bridge.core.delivery import Attempt, Meaning
 from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
 
 _MEANINGS = {
     Sense.OK: Meaning.DELIVERED,

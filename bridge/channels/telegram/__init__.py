@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bridge.channels.info import Objection, Traits
 from bridge.channels.telegram.answers import describe
 from bridge.channels.telegram.calls import agrees, bot_of, probe
 from bridge.channels.telegram.talk import tell
-from bridge.channels.traits import Objection, Traits
 from bridge.core.endpoint import Rate
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]

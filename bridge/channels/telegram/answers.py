@@ -17,7 +17,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.request import Response
+from bridge.core.http import Response
 
 
 class Sense(Enum):

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from bridge.channels.headers import with_own
 from bridge.channels.picture import File, form
-from bridge.channels.request import Request, Response
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 #: Telegram repeats a whole message in its answer, with six bytes for a Chinese character.
@@ -130,7 +130,7 @@ def probe(endpoint: Endpoint) -> Request:
 
 
 def agrees(request: Request) -> Response:
-    """Answer as Telegram does; see `bridge.channels.conversation.Channel`."""
+    """Answer as Telegram does; see `bridge.channels.base.Channel`."""
     if request.method == "GET":
         headers = {"content-type": "image/png"}
         return Response(took=0.0, status=200, headers=headers, body=_A_PIXEL)

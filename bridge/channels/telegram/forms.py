@@ -11,11 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
-from bridge.channels.conversation import Occasion
-from bridge.channels.links import is_public, presentable
+from bridge.channels.base import Occasion
 from bridge.channels.message import Message, message_of
 from bridge.channels.picture import File, taken, to_fetch
-from bridge.channels.request import Request, Response
 from bridge.channels.telegram.calls import Content
 from bridge.channels.telegram.markup import (
     CAPTION_MOST,
@@ -23,6 +21,8 @@ from bridge.channels.telegram.markup import (
     fits_caption,
     markup,
 )
+from bridge.channels.urls import is_public, presentable
+from bridge.core.http import Request, Response
 
 #: Buttons below a message.
 _MOST_LINKS = 4

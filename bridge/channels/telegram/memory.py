@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
-from bridge.channels.conversation import Memory
+from bridge.channels.base import Memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.conversation import Conversation, Occasion, Remember
+from bridge.channels.base import Conversation, Occasion, Remember
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Sense
 from bridge.channels.telegram.memory import Told, kept
@@ -34,7 +34,7 @@ MOST_TRIES = 3
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event; see `bridge.channels.conversation.Channel`."""
+    """Tell an event; see `bridge.channels.base.Channel`."""
     event, endpoint = occasion.event, occasion.endpoint
     teller = Teller(occasion)
     edits = endpoint.options.get("progress") == "edit"

@@ -10,15 +10,15 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TypeAlias
 
-from bridge.channels.conversation import Occasion, Outcome, Remember
+from bridge.channels.base import Occasion, Outcome, Remember
 from bridge.channels.picture import File
-from bridge.channels.request import Request, Response
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Answer, Sense, read
 from bridge.channels.telegram.calls import Content
 from bridge.channels.telegram.forms import Forms
 from bridge.channels.telegram.memory import Told, kept, recall
 from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.http import Request, Response
 
 _MEANINGS = {
     Sense.OK: Meaning.DELIVERED,

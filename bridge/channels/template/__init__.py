@@ -11,10 +11,10 @@ the bridge starts and not by the first failed task.
 
 from __future__ import annotations
 
+from bridge.channels.info import Traits
 from bridge.channels.template.checking import faults, problems
 from bridge.channels.template.faults import TemplateFault
 from bridge.channels.template.telling import agrees, tell
-from bridge.channels.traits import Traits
 
 __all__ = ["TRAITS", "TemplateFault", "agrees", "faults", "problems", "tell"]
 

@@ -10,12 +10,12 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.channels import answer
-from bridge.channels.conversation import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, Occasion, Outcome
 from bridge.channels.headers import with_own
-from bridge.channels.request import Request, Response
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.http import Request, Response
 from bridge.version import __version__
 
 _USER_AGENT = f"mjbridge/{__version__}"
@@ -26,7 +26,7 @@ _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
 def tell(occasion: Occasion) -> Conversation:
-    """Tell an event, see `bridge.channels.conversation.Channel`."""
+    """Tell an event, see `bridge.channels.base.Channel`."""
     # Jinja2 takes longer to import than all the rest of a short command.
     from bridge.channels.template.filling import fill, recipe_of  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def agrees(request: Request) -> Response:
-    """Answer as all is well, see `bridge.channels.conversation.Channel`."""
+    """Answer as all is well, see `bridge.channels.base.Channel`."""
     if urlsplit(request.url).path.endswith("/auth/token"):
         return Response(took=0.0, status=201, body=b'{"access_token": "..."}')
     return Response(took=0.0, status=200, body=b"{}")

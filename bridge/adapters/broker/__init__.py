@@ -1,0 +1,1 @@
+"""What Celery's messages travel over, and the queue of producers that know only Celery."""

@@ -1,0 +1,1 @@
+"""What asks a gateway about tasks, and reads whatever it answers."""

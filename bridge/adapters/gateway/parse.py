@@ -1,0 +1,125 @@
+"""
+What an upstream's bytes say, as an `Answer`.
+
+Rule 1: the content decides, not the content type: a gateway's page for a wrong address
+comes with status 200, and some caches call everything ``text/plain``.
+Rule 2: one bad row never costs the others, and a row that was not asked for is nobody's.
+Rule 3: nothing in here raises, whatever the bytes are.
+
+Texts in a `detail` are the upstream's own words. They may quote the key, so whoever
+shows them has to redact them first (`bridge.adapters.gateway.errors.redact`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+
+from bridge.adapters.gateway.coerce import (
+    buttons_of,
+    id_of,
+    moment_of,
+    parse,
+    progress_of,
+    text_of,
+    urls_of,
+)
+from bridge.adapters.gateway.envelope import (
+    LONGEST_SENTENCE,
+    NoListError,
+    page,
+    rows_in,
+)
+from bridge.app.ports import Answer, Complaint
+from bridge.core.task import TaskSnapshot, TaskStatus, best_of
+
+
+def read_answer(body: bytes, asked: Collection[str]) -> Answer:
+    """
+    Read the body of a successful answer to a question about some tasks.
+
+    Args:
+        body: As it came, without content encoding.
+
+        asked: The ids that were asked for; no other will be in the answer.
+
+    Returns:
+        A valid answer, with a warning in its `detail` if there was something odd about
+        it, or one with a complaint.
+    """
+    text = text_in(body)
+    if not text:
+        return Answer(complaint=Complaint.BROKEN, detail="answered with an empty body")
+    if text.startswith("<"):
+        return Answer(
+            complaint=Complaint.MISPLACED, detail=f"answered with {page(text)}"
+        )
+    try:
+        said = parse(text)
+    except ValueError:
+        what = f"answered with unreadable JSON: {text[:LONGEST_SENTENCE]}"
+        return Answer(complaint=Complaint.BROKEN, detail=what)
+    wanted = frozenset(asked)
+    try:
+        rows = rows_in(said, wanted)
+    except NoListError as refused:
+        return Answer(complaint=Complaint.BROKEN, detail=str(refused))
+    warning = "answered null instead of a list" if said is None else ""
+    return Answer(tasks=_tasks(rows, wanted), detail=warning)
+
+
+def text_in(body: bytes) -> str:
+    """Decode a body as what it seems to be; what cannot be decoded becomes U+FFFD."""
+    text = body.decode(json.detect_encoding(body), errors="replace")
+    return text.strip("\ufeff\x00 \t\r\n")
+
+
+def _tasks(rows: list[object], asked: frozenset[str]) -> dict[str, TaskSnapshot]:
+    found: dict[str, list[Mapping[str, object]]] = {}
+    for row in rows:
+        task_id = id_of(row)
+        if task_id is not None and task_id in asked and isinstance(row, dict):
+            found.setdefault(task_id, []).append(row)
+    return {task_id: _task(task_id, same) for task_id, same in found.items()}
+
+
+def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:
+    if len(rows) == 1:
+        return _snapshot(task_id, rows[0])
+    # What a row without a status is taken for must not outdo what another one says.
+    telling = [row for row in rows if text_of(row.get("status")) is not None] or rows
+    return best_of([_snapshot(task_id, row) for row in telling])
+
+
+def _status(row: Mapping[str, object]) -> TaskStatus | None:
+    spelled = text_of(row.get("status"))
+    if spelled is None and text_of(row.get("failReason")) is not None:
+        # new-api keeps the row of a submission that was refused, with the reason and an
+        # empty status, for ever: the proxy behind it never knew the id. A status that is
+        # merely unknown to us says nothing of the kind.
+        return TaskStatus.FAILURE
+    return TaskStatus.read(spelled)
+
+
+def _snapshot(task_id: str, row: Mapping[str, object]) -> TaskSnapshot:
+    properties = row.get("properties")
+    if not isinstance(properties, dict):
+        properties = {}
+    return TaskSnapshot(
+        id=task_id,
+        status=_status(row),
+        progress=progress_of(row.get("progress")),
+        action=text_of(row.get("action")),
+        prompt=text_of(row.get("prompt")),
+        prompt_en=text_of(row.get("promptEn")),
+        final_prompt=text_of(properties.get("finalPrompt")),
+        description=text_of(row.get("description")),
+        fail_reason=text_of(row.get("failReason")),
+        image_url=text_of(row.get("imageUrl")),
+        video_urls=urls_of(row.get("videoUrls")) or urls_of(row.get("videoUrl")),
+        buttons=buttons_of(row.get("buttons")),
+        submit_time=moment_of(row.get("submitTime")),
+        start_time=moment_of(row.get("startTime")),
+        finish_time=moment_of(row.get("finishTime")),
+        state=text_of(row.get("state")),
+    )

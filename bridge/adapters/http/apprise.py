@@ -1,0 +1,217 @@
+"""
+The sender for endpoints of kind ``apprise``: the Apprise library, kept away from the loop.
+
+Apprise blocks: it connects, waits, sleeps between requests. So each notification has a
+thread of its own, and whoever sent it stops waiting when its time is up. A thread cannot be
+stopped from outside; it ends when Apprise's own time-outs do (4 seconds to connect and 4 to
+read, unless the URL says otherwise with ``cto`` and ``rto``), and meanwhile counts towards
+`MOST_THREADS`, so that a service that hangs does not fill the process with threads. They are
+daemons: nobody waits for them when the process ends. The loop's own pool of threads is not
+used, because names are looked up in it, for everybody.
+
+A partial success is a failure here: Apprise calls a service that the URL marks ``optional``
+a success whatever came of it, and we report what came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import logging
+import re
+import threading
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+from bridge.core.delivery import Fault
+from bridge.core.http import Request, Response
+from bridge.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import apprise
+
+#: Notifications under way in a process, those that nobody waits for any more included.
+MOST_THREADS = 32
+
+HOW_TO_INSTALL = "pip install 'mjbridge[apprise]'"
+
+_slots = threading.BoundedSemaphore(MOST_THREADS)
+_WORD = re.compile(r"[\w.~%+-]+")
+
+
+def installed() -> bool:
+    """Whether the library is there."""
+    return importlib.util.find_spec("apprise") is not None
+
+
+def require() -> None:
+    """
+    Make sure that the library is there.
+
+    Raises:
+        Misconfigured: It is not; the text says how to install it.
+    """
+    if not installed():
+        msg = f'kind = "apprise" needs an extra that is not installed: {HOW_TO_INSTALL}'
+        raise Misconfigured(msg)
+
+
+def problem_with(url: str) -> str | None:
+    """Say what is wrong with an Apprise URL, without repeating it; ``None`` if nothing is."""
+    if not installed():
+        return f"Apprise is not installed: {HOW_TO_INSTALL}"
+    if _service(url) is not None:
+        return None
+    scheme = url.partition("://")[0].lower()
+    shown = f"{scheme}://" if re.fullmatch(r"[a-z0-9+.-]{1,20}", scheme) else "it"
+    return f"Apprise does not understand this URL: no service of {shown} takes it as it is written"
+
+
+async def notify(request: Request, *, within: float) -> Response:
+    """
+    Send a notification.
+
+    Total: whatever goes wrong is in the response.
+
+    Args:
+        request: An order of `bridge.channels.apprise`.
+
+        within: Seconds after which nobody waits for it any more.
+
+    Returns:
+        A response without a status; its body is a report: ``outcome`` (``delivered``,
+        ``failed``, ``invalid`` or ``missing``) and ``services``, each with its ``name`` and
+        what it ``said``.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    if not _slots.acquire(blocking=False):
+        detail = f"{MOST_THREADS} notifications are still under way in this process"
+        return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
+    done: asyncio.Future[dict[str, Any]] = loop.create_future()
+
+    def work() -> None:
+        try:
+            report = _send(request)
+        except Exception as error:  # noqa: BLE001 - a plugin may do anything
+            report = _failed(type(error).__name__)
+        finally:
+            _slots.release()
+        _hand_over(loop, done, report)
+
+    threading.Thread(target=work, name="apprise", daemon=True).start()
+    try:
+        async with asyncio.timeout(within):
+            report = await done
+    except TimeoutError:
+        return Response(
+            took=loop.time() - began,
+            fault=Fault.TIMEOUT,
+            detail=f"the service did not finish within {within:g} s",
+        )
+    return Response(took=loop.time() - began, body=json.dumps(report).encode())
+
+
+def _hand_over(
+    loop: asyncio.AbstractEventLoop,
+    done: asyncio.Future[dict[str, Any]],
+    report: dict[str, Any],
+) -> None:
+    def hand_over() -> None:
+        if not done.done():
+            done.set_result(report)
+
+    try:
+        loop.call_soon_threadsafe(hand_over)
+    except RuntimeError:
+        # The loop is closed: nobody waits any more.
+        logging.getLogger(__name__).debug("a notification ended after its loop")
+
+
+# --- in the thread --------------------------------------------------------------------
+
+
+def _send(request: Request) -> dict[str, Any]:
+    if not installed():
+        return {"outcome": "missing", "services": [_line("apprise", HOW_TO_INSTALL)]}
+    service = _service(request.url)
+    if service is None:
+        return {
+            "outcome": "invalid",
+            "services": [_line("apprise", str(problem_with(request.url)))],
+        }
+    import apprise  # noqa: PLC0415 - it may not be there, and takes long
+    from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
+
+    order = json.loads(request.body)
+    attached = order.get("attach")
+    attach = attached and AttachMemory(  # type: ignore[no-untyped-call]
+        content=b64decode(attached["content"]),
+        name=attached["name"],
+        mimetype=attached["type"],
+    )
+    crowd = apprise.Apprise(asset=service.asset)
+    crowd.add(service)
+    result = crowd.notify(
+        title=order["title"],
+        body=order["body"],
+        notify_type=order["type"],
+        body_format=apprise.NotifyFormat.TEXT,
+        attach=attach or None,
+    )
+    said = [entry.message for entry in result.logs()]
+    delivered = bool(result) and all(
+        one.attempts and bool(one.attempts[-1]) for one in result
+    )
+    name = str(service.service_name)
+    if delivered:
+        return {"outcome": "delivered", "services": [_line(name, "")]}
+    reason = " ".join(said[-2:]) or "it did not take the notification"
+    return _failed(_without_secrets(reason, request.url), name=name)
+
+
+def _service(url: str) -> apprise.NotifyBase | None:
+    import apprise  # noqa: PLC0415
+
+    _silence()
+    asset = apprise.AppriseAsset(
+        app_id="mjbridge",
+        app_desc="Midjourney notifications",
+        app_url="",
+        async_mode=False,  # it would hand its work to threads that nobody can leave behind
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+        http_redirects=False,
+        interpret_emojis=False,
+        allow_templates=False,
+    )
+    return apprise.Apprise.instantiate(url, asset=asset)
+
+
+def _silence() -> None:
+    """
+    Keep what Apprise logs out of our logs: it repeats URLs.
+
+    It also reads its own logger for what came of a notification, so that cannot be off.
+    """
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+
+
+def _failed(said: str, *, name: str = "apprise") -> dict[str, Any]:
+    return {"outcome": "failed", "services": [_line(name, said)]}
+
+
+def _line(name: str, said: str) -> dict[str, str]:
+    return {"name": name, "said": said}
+
+
+def _without_secrets(text: str, url: str) -> str:
+    """Blot out every part of a URL behind its scheme that might be a secret."""
+    parts = _WORD.findall(url.partition("://")[2])
+    for part in sorted({one for one in parts if len(one) >= 4}, key=len, reverse=True):
+        text = text.replace(part, "…")
+    return text

@@ -1,0 +1,1 @@
+"""Processes and files of this machine: the embedded store, the run file, the lock."""

@@ -1,0 +1,335 @@
+"""
+The embedded store: a real Redis or Valkey server in a box, for who has none.
+
+It is the same engine as everywhere else, started by us on a directory of our own, with
+every write on disk before it is acknowledged. It listens on a Unix socket that only its
+owner can open; where the path is too long for one, on a loopback port with a password.
+
+Two locks keep two of them off the same data, both let go by the kernel when their holder
+dies, however it dies:
+
+- ``lock`` is held by the mjbridge that the data belongs to;
+- ``store.lock`` is held by the server itself, which inherits it. So a server that has
+  outlived its mjbridge is known for certain, by the process id in that file, and is
+  ended before the next one starts. It is not adopted: it would not be our child, would
+  not die with us, and might be another version with other settings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Literal, Self
+from urllib.parse import quote
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.retry import Retry
+
+from bridge.adapters.local.lockfile import LockFile
+from bridge.adapters.local.process import kill_group, spawn
+from bridge.adapters.local.servers import configuration, find_server
+from bridge.errors import Misconfigured, StoreUnavailable
+
+__all__ = ["EmbeddedStore", "find_server"]
+
+#: The longest path of a Unix socket, in bytes: ``sun_path`` less its closing NUL.
+MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
+
+#: Seconds until a server that says nothing is given up, and one that says it is loading.
+SILENT_S, LOADING_S = 20.0, 600.0
+
+#: Bytes of the server's log that are kept, at least.
+MAX_LOG = 10_000_000
+
+_PAUSE_S = 0.01  # between two looks at something that the kernel cannot wait for
+
+
+class EmbeddedStore:
+    """
+    A store of our own in *data_dir*. Use it as a context manager, or `start` and `stop`.
+
+    Start it from the main thread: then, on Linux, the server ends when this process is
+    killed (see `bridge.adapters.local.process`). Elsewhere the next start ends it.
+
+    Args:
+        data_dir: Created if it is not there. One mjbridge at a time.
+
+        fsync: ``always``: a write is on disk before it is acknowledged. ``everysec``: up
+            to a second of them is lost when the machine (not only the server) dies.
+
+        maxmemory: As in ``512mb``; writes are refused above it, nothing is evicted.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, fsync: str = "always", maxmemory: str | None = None
+    ):
+        if fsync not in {"always", "everysec", "no"}:
+            msg = f"fsync of the embedded store is always or everysec, not {fsync!r}"
+            raise Misconfigured(msg)
+        if maxmemory is not None and not re.fullmatch(
+            r"\d+([kmg]?b?)", maxmemory.lower()
+        ):
+            msg = f"maxmemory of the embedded store is a size like 512mb, not {maxmemory!r}"
+            raise Misconfigured(msg)
+        self._dir = Path(os.path.abspath(data_dir))  # noqa: PTH100 - symlinks stay: they may be the short way
+        self._fsync = fsync
+        self._maxmemory = maxmemory
+        self._lock: LockFile | None = None
+        self._port = 0
+        self._password = ""
+        #: The server, if it was started.
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id; ``None`` if it does not run."""
+        running = self.process is not None and self.process.poll() is None
+        return self.process.pid if self.process is not None and running else None
+
+    @property
+    def url(self) -> str:
+        """Where a client finds the server, once it was started. It may contain a password."""
+        if self._password:
+            return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+        return f"unix://{quote(str(self._socket))}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> str:
+        """
+        Run the server until `stop`, on the data of last time. Does nothing if it runs.
+
+        Returns:
+            The URL for redis-py. The server answers there, with all its data loaded.
+
+        Raises:
+            Misconfigured: There is no server to run, or no such directory to use, or
+                another mjbridge uses it.
+            StoreUnavailable: The server does not come up; the text says why.
+        """
+        try:
+            self._bring_up()
+        except BaseException:
+            self.stop()
+            raise
+        return self.url
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """
+        Return the running server, or start one and return at once (see `is_ready`).
+
+        For a supervisor, which starts what has died: the URL stays the same.
+
+        Raises:
+            As `start`.
+        """
+        if self.process is not None and self.process.poll() is None:
+            return self.process
+        server = find_server()
+        self._claim()
+        try:
+            self.process = self._spawn([*server, "-"])
+        except BaseException:
+            self._release()
+            raise
+        return self.process
+
+    def is_ready(self) -> bool:
+        """Say whether the server answers, within a fraction of a second."""
+        return self._look() == "ready"
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """
+        End the server, its data safe on disk, and free the directory.
+
+        Args:
+            timeout: Seconds that the server has to end by itself before it is killed,
+                which loses nothing that it has acknowledged either.
+        """
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(timeout)
+                kill_group(self.process)
+                self.process.wait()
+            self.process = None
+        self._release()
+
+    # --- the directory ----------------------------------------------------------------
+
+    @property
+    def _socket(self) -> Path:
+        return self._dir / "store.sock"
+
+    @property
+    def _log(self) -> Path:
+        return self._dir / "store.log"
+
+    def _claim(self) -> None:
+        """Make the directory ours, decide where to listen, and end a left-over server."""
+        if self._lock is not None:
+            return
+        try:
+            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._dir / "store").mkdir(mode=0o700, exist_ok=True)
+            lock = LockFile(self._dir / "lock")
+        except OSError as error:
+            msg = f"cannot use the data directory {self._dir}: {error.strerror}"
+            raise Misconfigured(msg) from error
+        if not lock.take():
+            owner = lock.owner
+            lock.close()
+            msg = (
+                f"the data directory {self._dir} is in use by another mjbridge (process {owner}): "
+                "stop that one, or give this one another BRIDGE_DATA_DIR"
+            )
+            raise Misconfigured(msg)
+        lock.sign(os.getpid())
+        self._lock = lock
+        if len(os.fsencode(self._socket)) > MAX_SOCKET_PATH:
+            self._password = self._password or self._kept_password()
+            self._port = self._port or _free_port()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _kept_password(self) -> str:
+        """Return the directory's password, made up the first time and only ours to read."""
+        file = self._dir / "store.password"
+        file.touch(mode=0o600)
+        if not (password := file.read_text().strip()):
+            password = secrets.token_urlsafe(32)
+            file.write_text(password)
+        return password
+
+    # --- the server -------------------------------------------------------------------
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with closing(LockFile(self._dir / "store.lock")) as lock:
+            if not lock.take():
+                self._end_leftover(lock)
+            # Until the new id is in it, the file must not name a process that may by now
+            # be somebody else's.
+            lock.sign(None)
+            if self._log.exists() and self._log.stat().st_size > MAX_LOG:
+                self._log.replace(self._log.with_suffix(".log.1"))
+            with self._log.open("ab") as log:
+                process = spawn(
+                    command,
+                    # By stdin, because everybody on the machine can read argv.
+                    stdin=configuration(
+                        self._dir / "store",
+                        listen=(self._port, self._password)
+                        if self._password
+                        else self._socket,
+                        fsync=self._fsync,
+                        maxmemory=self._maxmemory,
+                    ),
+                    output=log,
+                    keep_open=[lock.fileno()],
+                    on_our_death=signal.SIGTERM,
+                )
+            lock.sign(process.pid)
+        return process
+
+    def _end_leftover(self, lock: LockFile) -> None:
+        """End the server that outlived its mjbridge; *lock* is ours afterwards."""
+        for signum, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+            owner = lock.owner
+            with suppress(ProcessLookupError, PermissionError):
+                if owner and signum == signal.SIGTERM:
+                    os.kill(owner, signum)
+                elif (
+                    owner
+                ):  # and the child that rewrites its file, which holds the lock, too
+                    os.killpg(owner, signum)
+            until = time.monotonic() + patience_s
+            while time.monotonic() < until:
+                if lock.take():
+                    return
+                Event().wait(_PAUSE_S)
+        msg = (
+            f"a server that an earlier mjbridge left behind in {self._dir} does not end"
+        )
+        raise StoreUnavailable(msg)
+
+    def _look(self) -> Literal["ready", "loading", "silent"]:
+        client = Redis.from_url(
+            self.url,
+            socket_timeout=0.2,
+            socket_connect_timeout=0.2,
+            retry=Retry(NoBackoff(), 0),
+        )
+        try:
+            client.ping()
+        except BusyLoadingError:
+            return "loading"
+        except RedisError:
+            return "silent"
+        finally:
+            client.close()
+        return "ready"
+
+    def _bring_up(self) -> None:
+        ran_before = self.process
+        process = self.launch()
+        # One that is just dying looks alive until it is dead.
+        if process is ran_before and not self._comes_up(process):
+            process = self.launch()
+        if not self._comes_up(process):
+            msg = (
+                f"the embedded store does not start: {self._last_words()} ({self._log})"
+            )
+            raise StoreUnavailable(msg)
+
+    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until the server answers with all its data; false if it ends instead."""
+        began = heard = time.monotonic()
+        while (found := self._look()) != "ready":
+            now = time.monotonic()
+            heard = now if found == "loading" else heard
+            if now - heard > SILENT_S or now - began > LOADING_S:
+                msg = f"the embedded store does not come up; its log is {self._log}"
+                raise StoreUnavailable(msg)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PAUSE_S)
+                return False
+        return True
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it said nothing"
+
+
+# --- small things the kernel does ---------------------------------------------------------
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

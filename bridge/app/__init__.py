@@ -1,0 +1,1 @@
+"""The application: the use cases, the ports that they need, and what an operator can do and see."""

@@ -1,0 +1,115 @@
+"""Settling: what came of deliveries goes to the store, soon and many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from bridge.app.ports import DeliveryStore, Settlement
+from bridge.errors import BridgeError
+
+log = structlog.get_logger(__name__)
+
+#: Settlements in one settle: a script's work is bounded.
+AT_ONCE = 100
+#: Seconds between two tries to settle with a store that is away.
+SETTLE_AGAIN = 0.5
+
+
+class Settler:
+    """Settles in micro-batches, in one process's event loop."""
+
+    def __init__(
+        self,
+        store: DeliveryStore,
+        *,
+        elapsed: Callable[[], float],
+        on_more: Callable[[], None],
+    ) -> None:
+        """
+        Make a settler that has nothing to do.
+
+        Args:
+            store: Where it settles.
+
+            elapsed: A clock that only goes forward, in seconds.
+
+            on_more: Called when a settle has made more deliveries claimable at once.
+        """
+        self._store = store
+        self._elapsed = elapsed
+        self._on_more = on_more
+        self._waiting: list[Settlement] = []
+        self._work: asyncio.Task[None] | None = None
+        self._until: float | None = None
+
+    def settle(self, settlement: Settlement) -> None:
+        """Settle soon: one at a time when little is going on, many at once under load."""
+        self._waiting.append(settlement)
+        if self._work is None:
+            self._work = asyncio.get_running_loop().create_task(self._settle_all())
+
+    def patience(self, seconds: float) -> None:
+        """From `seconds` on, do not wait any longer for a store that is away."""
+        self._until = self._elapsed() + seconds
+
+    async def idle(self) -> None:
+        """Wait until everything is settled, or given up."""
+        while self._work is not None:
+            await asyncio.wait([self._work])
+
+    async def _settle_all(self) -> None:
+        at_once = AT_ONCE
+        try:
+            while self._waiting:
+                batch = self._waiting[:at_once]
+                try:
+                    settled = await self._store.settle(batch)
+                except BridgeError as error:
+                    # What was delivered must not be forgotten: the store is asked
+                    # until it is back. Repeating a settle changes nothing.
+                    log.warning("settle.store_away", error=str(error))
+                    if self._until is not None and self._elapsed() >= self._until:
+                        return
+                    await asyncio.sleep(SETTLE_AGAIN)
+                    continue
+                except Exception as error:  # noqa: BLE001 - one never costs the others
+                    if len(batch) > 1:
+                        at_once = 1
+                    else:
+                        self._take_out_the_words(error)
+                    continue
+                at_once = AT_ONCE
+                del self._waiting[: len(batch)]
+                if settled.more:
+                    self._on_more()
+        finally:
+            self._work = None
+
+    def _take_out_the_words(self, error: Exception) -> None:
+        """
+        Have the first settlement say less, as it cannot be written: what a receiver said is
+        in it, in words or in what a channel remembers. If that does not help, it goes; its
+        claim ends by itself.
+        """
+        settlement = self._waiting.pop(0)
+        delivery, attempt = settlement.delivery, settlement.attempt
+        log.error(
+            "settle.not_written",
+            event_id=delivery.event.id,
+            endpoint=delivery.endpoint,
+            error=type(error).__name__,
+        )
+        bare = replace(
+            settlement,
+            attempt=attempt and replace(attempt, detail=""),
+            verdict=settlement.verdict
+            and replace(settlement.verdict, reason="its answer cannot be written down"),
+            notices=(),
+            memory=None,
+        )
+        if bare != settlement:
+            self._waiting.insert(0, bare)

@@ -1,0 +1,168 @@
+"""
+The sweep: what nobody else would notice. It runs every few seconds and does a bounded
+piece of work each time.
+
+Deliveries die here by age: what a paused or disabled endpoint holds for longer than
+`retention`; what could not be delivered for longer than that and than any endpoint's
+schedule; and what waits for an endpoint that no worker has had configured for an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from bridge.app.operator_events import death_notice, tellings
+from bridge.app.ports import NEARLY_FULL, Telling, Waiting
+from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Event
+
+log = structlog.get_logger(__name__)
+
+#: Deliveries that are given up in one step, and things that are forgotten.
+AT_ONCE = 200
+#: Steps in which one sweep gives up deliveries of one kind: an endpoint that is held may
+#: collect hundreds a second, and must not outgrow the store.
+BURIALS = 20
+#: Steps in which one sweep forgets: as many as a busy deployment can need.
+STEPS = 100
+#: Seconds without a worker that has an endpoint configured, after which it is gone.
+GONE_AFTER = 3600.0
+
+
+class Desk(Protocol):
+    """What the sweep needs of the store."""
+
+    async def clock(self) -> float:
+        """Return the store's clock."""
+
+    async def beat(self, now: float) -> None:
+        """Leave a heartbeat."""
+
+    async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
+        """Say that these endpoints are configured; name those with another URL."""
+
+    async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
+        """List open deliveries of events older than a time."""
+
+    async def open_at(
+        self, endpoint: str, most: int, *, before: float | None = None
+    ) -> Sequence[Waiting]:
+        """List deliveries that wait at an endpoint, or those older than a time."""
+
+    async def holding(self) -> Sequence[str]:
+        """Name the endpoints that are paused or disabled."""
+
+    async def bury(
+        self,
+        waiting: Sequence[Waiting],
+        reason: str,
+        notices: Sequence[Sequence[Telling]] = (),
+    ) -> int:
+        """Give up deliveries that nobody is attempting."""
+
+    async def unconfigured(self, since: float) -> Sequence[str]:
+        """Name the endpoints that no worker has had configured since a time."""
+
+    async def forget_endpoint(self, name: str, since: float) -> bool:
+        """Forget an endpoint not configured since a time, unless something waits for it."""
+
+    async def tidy(self, most: int) -> int:
+        """Forget what was kept for `retention`."""
+
+    async def watch_memory(self) -> float | None:
+        """Say which share of the store's memory is used, and pause polling if need be."""
+
+
+async def sweep(
+    desk: Desk,
+    endpoints: Sequence[Endpoint],
+    *,
+    retention: float,
+    on_a_tick: bool = True,
+) -> None:
+    """
+    Do one sweep's worth of housekeeping; running it twice at once does no harm.
+
+    Args:
+        desk: The deployment's.
+
+        endpoints: Those that are configured here.
+
+        retention: Seconds that what is over, or held, is kept.
+
+        on_a_tick: Whether a tick of beat's has led to it. Then it leaves the heartbeat,
+            which proves beat, broker and worker at once.
+    """
+    now = await desk.clock()
+    if on_a_tick:
+        await desk.beat(now)
+    for name in await desk.configure(endpoints):
+        log.info("endpoint.url_changed", endpoint=name)
+    share = await desk.watch_memory()
+    if share is not None and share >= NEARLY_FULL:
+        log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
+    await _give_up_what_is_old(desk, endpoints, retention, now)
+    await _forget_who_is_gone(desk, endpoints, now)
+    for _ in range(STEPS):
+        if await desk.tidy(AT_ONCE) < AT_ONCE:
+            break
+
+
+async def _give_up_what_is_old(
+    desk: Desk, endpoints: Sequence[Endpoint], retention: float, now: float
+) -> None:
+    for name in await desk.holding():
+        held = partial(desk.open_at, name, AT_ONCE, before=now - retention)
+        await _give_up(desk, held, f"held longer than {retention:g} s", endpoints, now)
+    longest = max((_lifetime(one) for one in endpoints), default=0.0)
+    limit = max(retention, longest)
+    old = partial(desk.open_before, now - limit, AT_ONCE)
+    await _give_up(desk, old, f"not delivered within {limit:g} s", endpoints, now)
+
+
+async def _forget_who_is_gone(
+    desk: Desk, endpoints: Sequence[Endpoint], now: float
+) -> None:
+    since = now - GONE_AFTER
+    for name in await desk.unconfigured(since):
+        waiting = partial(desk.open_at, name, AT_ONCE)
+        await _give_up(desk, waiting, "endpoint removed", endpoints, now)
+        await desk.forget_endpoint(name, since)
+
+
+def _lifetime(endpoint: Endpoint) -> float:
+    """Seconds that a delivery may take: its schedule, and as much patience as is asked for."""
+    return lifetime(endpoint.delays) + MAX_RETRY_AFTER
+
+
+async def _give_up(
+    desk: Desk,
+    find: Callable[[], Awaitable[Sequence[Waiting]]],
+    reason: str,
+    endpoints: Sequence[Endpoint],
+    now: float,
+) -> None:
+    """Give up what is found, a few hundred deliveries at a time, until nothing more is."""
+    total = 0
+    for _ in range(BURIALS):
+        waiting = (await find())[:AT_ONCE]
+        told = [
+            _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
+        ]
+        buried = await desk.bury(waiting, reason, told) if waiting else 0
+        total += buried
+        if not buried or len(waiting) < AT_ONCE:
+            break
+    if total:
+        log.warning("deliveries.given_up", count=total, reason=reason)
+
+
+def _notices(
+    event: Event, endpoint: str, reason: str, endpoints: Sequence[Endpoint], now: float
+) -> Sequence[Telling]:
+    return tellings([death_notice(endpoint, event, reason, at=now)], endpoints)

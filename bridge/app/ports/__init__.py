@@ -1,0 +1,52 @@
+"""
+Ports: what the use cases need from the outside world, and no more.
+
+All times are seconds since the epoch by the *store's* clock, so that workers on
+machines with different clocks agree; `PollClaim.now` and `Delivery.now` say what that clock showed.
+"""
+
+from bridge.app.ports.delivery import (
+    Delivery,
+    DeliveryClaim,
+    DeliveryStore,
+    Sender,
+    Settled,
+    Settlement,
+    Waiting,
+)
+from bridge.app.ports.polling import (
+    NEARLY_FULL,
+    Answer,
+    Complaint,
+    DueTask,
+    Look,
+    PollClaim,
+    PollLimits,
+    Recorded,
+    TaskStore,
+    Tracked,
+    Upstream,
+)
+from bridge.app.ports.publication import Telling
+
+__all__ = [
+    "NEARLY_FULL",
+    "Answer",
+    "Complaint",
+    "Delivery",
+    "DeliveryClaim",
+    "DeliveryStore",
+    "DueTask",
+    "Look",
+    "PollClaim",
+    "PollLimits",
+    "Recorded",
+    "Sender",
+    "Settled",
+    "Settlement",
+    "TaskStore",
+    "Telling",
+    "Tracked",
+    "Upstream",
+    "Waiting",
+]

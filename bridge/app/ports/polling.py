@@ -1,0 +1,248 @@
+"""The polled side: gateways that are asked, and tasks that are claimed and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from bridge.app.ports.publication import Telling
+from bridge.core.change import Held
+from bridge.core.endpoint import Rate
+from bridge.core.event import Json
+from bridge.core.task import TaskKey, TaskSnapshot
+
+#: Share of the store's memory from which on polling pauses.
+NEARLY_FULL = 0.8
+
+
+class Complaint(StrEnum):
+    """Why an upstream's answer is not valid."""
+
+    REFUSED = "refused"  #: 401, 403: the key, its quota or our address.
+    THROTTLED = "throttled"  #: 429.
+    BROKEN = "broken"  #: 5xx, no answer, an unreadable one, an error envelope.
+    MISPLACED = "misplaced"  #: A page or a redirect: probably a wrong base URL.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """
+    What an upstream said about some tasks.
+
+    Attributes:
+        tasks: By id, only ids that were asked for. Who is not in it is unknown to the
+            upstream, or hidden by a hiccup of its own.
+
+        complaint: ``None`` if the answer is valid. Then, and only then, does a missing
+            task count as missing.
+
+        detail: What is wrong, for a person, without secrets.
+
+        retry_after: Seconds that the upstream asked us to wait.
+
+        suspects: Ids that the upstream refused to be asked about even alone. They
+            count as missing; the rest of `tasks` is valid.
+
+        unasked: Ids that there was no time to ask about. Nothing is known of them.
+
+        requests: How many requests it took; no part of what was said.
+    """
+
+    tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
+    complaint: Complaint | None = None
+    detail: str = ""
+    retry_after: float | None = None
+    suspects: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
+    requests: int = field(default=1, compare=False)
+
+
+class Upstream(Protocol):
+    """A gateway account that is polled."""
+
+    async def fetch(self, ids: Sequence[str]) -> Answer:
+        """
+        Ask about tasks, in one request where the gateway allows it.
+
+        Never raises for what the gateway or the network does.
+        """
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """Which ids are followed now that were not, and which were already."""
+
+    tracked: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollLimits:
+    """How hard an upstream may be polled, over all workers."""
+
+    batch_size: int
+    concurrency: int
+    rate: Rate
+    lease: float  #: Seconds after which somebody else may poll what was claimed.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueTask:
+    """A task to look at, and what is held of it."""
+
+    key: TaskKey
+    incarnation: str  #: Differs whenever the task was tracked anew.
+    version: int  #: Changes with everything that is recorded.
+    sequence: int  #: Events so far.
+    held: Held
+    metadata: Mapping[str, Json]
+    tracked_at: float
+    tracked_clock: float  #: What the upstream's answering clock showed then.
+    misses: int  #: Valid answers in a row that did not list it.
+    missed_clock: float  #: What the answering clock showed at the first of them.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollClaim:
+    """
+    A batch of tasks to ask an upstream about; nobody else will until the lease ends.
+
+    Attributes:
+        tasks: At most a batch; empty if nothing is due or the limits are reached.
+
+        now: The store's clock.
+
+        clock: The upstream's answering clock, in seconds: it moves only while the
+            upstream gives valid answers.
+
+        failures: Answers in a row that were not valid.
+
+        unhealthy: Whether operators have been told so.
+
+        unhealthy_since: When the first of them was.
+
+        token: Names the claim; to be given back with `TaskStore.answered`.
+
+        next_in: If nothing was claimed, seconds until something may be, as far as that is
+            known; ``None`` if time alone changes nothing.
+    """
+
+    tasks: Sequence[DueTask]
+    now: float
+    clock: float
+    failures: int
+    unhealthy: bool
+    unhealthy_since: float
+    token: str
+    next_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """
+    What a look at a task changes. Recorded as a whole, or not at all if somebody else
+    recorded a look at the same version first.
+
+    Attributes:
+        due: The task as it was claimed.
+
+        held: What is held from now on; ``None`` if nothing changed.
+
+        snapshot: What is kept from now on; ``None`` for what was kept before.
+
+        misses: See `DueTask`.
+
+        missed_clock: See `DueTask`.
+
+        next_in: Seconds until the next look; ``None`` if there is none.
+
+        telling: What happened, if anything did.
+    """
+
+    due: DueTask
+    held: Held | None = None
+    snapshot: TaskSnapshot | None = None
+    misses: int = 0
+    missed_clock: float = 0.0
+    next_in: float | None = None
+    telling: Telling | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """
+    What became of some looks.
+
+    Attributes:
+        applied: For each look, in order, whether it was recorded.
+
+        wake: Whether a deliverer should be woken: there is something to deliver, and
+            nobody else was told so in the last half second.
+    """
+
+    applied: Sequence[bool]
+    wake: bool
+
+
+class TaskStore(Protocol):
+    """The store as polling sees it. Each method is one atomic step."""
+
+    async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
+        """Claim a batch of due tasks within the upstream's limits."""
+
+    async def answered(
+        self,
+        upstream: str,
+        claim: PollClaim,
+        *,
+        hold: float | None = None,
+        outcome: str = "ok",
+        reason: str = "",
+        since: float = 0.0,
+        notice: Telling | None = None,
+        requests: int = 1,
+        step: float = 0.0,
+    ) -> bool:
+        """
+        Say how the request of a claim ended, and free its place.
+
+        Args:
+            upstream: Whose.
+
+            claim: The claim.
+
+            hold: ``None`` after a valid answer. Else the seconds to leave the upstream
+                alone; the claimed tasks come due after them.
+
+            outcome: One word for the metrics.
+
+            reason: What was wrong, for a person.
+
+            since: When the upstream began to fail, if that is to be told now.
+
+            notice: What operators are to hear if this makes the upstream unhealthy, or
+                well again. Told only if it does, so once.
+
+            requests: How many it took. The claim has paid for one; the others are paid
+                for before the next claim.
+
+            step: Seconds that the answering clock may go on at once, where that is more
+                than two minutes.
+
+        Returns:
+            Whether a deliverer should be woken.
+        """
+
+    async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
+        """Give a claim back that was not asked about, so that somebody else asks at once."""
+
+    async def record(self, looks: Sequence[Look]) -> Recorded:
+        """Record looks: snapshot, event, deliveries and next look in one step each."""
+
+    async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
+        """Return the snapshot kept of a task, if it was ever seen."""

@@ -1,0 +1,642 @@
+"""`bridge.adapters.http.sender`: whatever a receiver does, an attempt ends in time and says how."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import tracemalloc
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import trustme
+
+from bridge.adapters.http.guard import Guard
+from bridge.adapters.http.sender import Sender, silence_http_loggers
+from bridge.core.delivery import Fault
+from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response
+from tests import receivers
+from tests.receivers import Receiver, answers, receiver
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[Sender]:
+    sender = Sender()
+    yield sender
+    await sender.aclose()
+
+
+def to(url: str, *, timeout: float = 5.0, **settings: Any) -> Endpoint:
+    return Endpoint(name="pipeline", url=url, timeout=timeout, **settings)
+
+
+def request(
+    endpoint: Endpoint, body: bytes = b'{"a":1}', headers: dict[str, str] | None = None
+) -> Request:
+    return Request(
+        url=endpoint.url, body=body, headers={"webhook-id": "evt_1", **(headers or {})}
+    )
+
+
+async def send(sender: Sender, endpoint: Endpoint, **headers: str) -> Response:
+    response = await sender.send(
+        endpoint,
+        request(endpoint, headers={k.replace("_", "-"): v for k, v in headers.items()}),
+    )
+    assert_no_secret(response, endpoint)
+    return response
+
+
+def assert_no_secret(response: Response, endpoint: Endpoint) -> None:
+    shown = response.detail + response.body.decode("latin-1")
+    for secret in ("T0000SECRET0000", "s3cr3ts3cr3t", "127.0.0.1", endpoint.url):
+        assert secret not in shown
+
+
+# --- what is sent ---------------------------------------------------------------------
+
+
+async def test_body_and_headers_arrive_to_the_byte(sender: Sender) -> None:
+    async with receiver(answers()) as pipeline:
+        endpoint = to(pipeline.url)
+        body = '{"prompt":"猪 \\u0000 ✓"}'.encode()
+
+        response = await sender.send(
+            endpoint, request(endpoint, body, {"content-type": "application/json"})
+        )
+
+    got = pipeline.requests[0]
+    assert (response.status, response.body, response.fault) == (200, b"ok", None)
+    assert got.body == body
+    assert got.line == "POST /hooks/T0000SECRET0000?key=s3cr3ts3cr3t HTTP/1.1"
+    assert got.headers["webhook-id"] == "evt_1"
+    assert got.headers["content-type"] == "application/json"
+    assert got.headers["content-length"] == str(len(body))
+    assert got.headers["accept-encoding"] == "identity"
+    assert "cookie" not in got.headers
+
+
+async def test_credentials_in_the_url_become_a_header_unless_there_is_one(
+    sender: Sender,
+) -> None:
+    async with receiver(answers()) as pipeline:
+        endpoint = to(pipeline.url.replace("http://", "http://user:pass@"))
+
+        await send(sender, endpoint)
+        await send(sender, endpoint, authorization="Bearer own")
+
+    sent = [got.headers["authorization"] for got in pipeline.requests]
+    assert sent == ["Basic dXNlcjpwYXNz", "Bearer own"]
+
+
+async def test_cookies_are_not_kept(sender: Sender) -> None:
+    async with receiver(answers("200 OK", "set-cookie: a=b")) as pipeline:
+        for _ in range(2):
+            await send(sender, to(pipeline.url))
+
+    assert all("cookie" not in got.headers for got in pipeline.requests)
+
+
+async def test_a_header_with_a_line_break_is_never_sent(sender: Sender) -> None:
+    async with receiver(answers()) as pipeline:
+        response = await send(sender, to(pipeline.url), x_team="art\r\nx-evil: 1")
+
+    assert (response.status, response.fault) == (None, Fault.RENDERING)
+    assert pipeline.requests == []
+
+
+@pytest.mark.parametrize("url", ["", "pipeline", "ftp://h/x", "http://", "http://h:x/"])
+async def test_a_url_that_is_none_is_a_request_that_cannot_be_made(
+    sender: Sender, url: str
+) -> None:
+    response = await sender.send(to(url), request(to(url)))
+
+    assert (response.status, response.fault) == (None, Fault.RENDERING)
+
+
+# --- what comes back ------------------------------------------------------------------
+
+
+async def test_a_long_header_takes_nothing_from_a_yes(sender: Sender) -> None:
+    policy = f"Content-Security-Policy: {'x' * 20_000}"
+    async with receiver(answers("200 OK", policy)) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.fault) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        pytest.param("204 No Content", (), id="nothing to say"),
+        pytest.param("304 Not Modified", (), id="not modified"),
+        pytest.param(
+            "302 Found", ("location: http://169.254.169.254/",), id="a redirect"
+        ),
+        pytest.param("410 Gone", (), id="gone"),
+        pytest.param("503 Busy", ("Retry-After: 7",), id="busy"),
+        pytest.param("299 Fine", (), id="an unusual success"),
+    ],
+)
+async def test_any_status_is_an_answer_and_redirects_are_not_followed(
+    sender: Sender, status: str, headers: tuple[str, ...]
+) -> None:
+    async with receiver(answers(status, *headers, body=b"")) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.fault) == (int(status[:3]), None)
+    assert len(pipeline.requests) == 1
+    assert response.headers.get("retry-after") == (
+        "7" if status.startswith("503") else None
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\nbody", id="204 with a body"),
+        pytest.param(
+            b"HTTP/1.1 204 No Content\r\ncontent-length: 4\r\n\r\nbody",
+            id="204 with a body and its length",
+        ),
+        pytest.param(b"HTTP/1.0 204 No Content\r\n\r\nbody", id="the same in HTTP/1.0"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\ntoo long", id="too long"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+            id="bad chunk",
+        ),
+        pytest.param(
+            "HTTP/1.1 200 成功\r\n\r\n".encode("gbk"), id="a reason in Chinese"
+        ),
+    ],
+)
+async def test_a_yes_in_bad_http_is_a_yes(sender: Sender, data: bytes) -> None:
+    async with receiver(receivers.says(data)) as pipeline:
+        responses = [await send(sender, to(pipeline.url)) for _ in range(3)]
+
+    assert {response.status for response in responses} == {int(data[9:12])}
+
+
+async def test_an_answer_that_ends_with_its_connection_is_read_whole(
+    sender: Sender,
+) -> None:
+    async with receiver(receivers.says(b"HTTP/1.0 200 OK\r\n\r\nbye")) as pipeline:
+        responses = [await send(sender, to(pipeline.url)) for _ in range(2)]
+
+    assert [response.body for response in responses] == [b"bye", b"bye"]
+
+
+async def test_many_interim_answers_are_skipped(sender: Sender) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1000
+    final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    async with receiver(receivers.says(early + final)) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.body) == (200, b"ok")
+
+
+async def test_at_most_16_kib_of_an_endless_answer_are_read(sender: Sender) -> None:
+    async with receiver(receivers.never_ends) as pipeline:
+        response = await send(sender, to(pipeline.url, timeout=30))
+        await pipeline.all_closed()
+
+    assert (response.status, len(response.body)) == (200, 16 * 1024)
+    assert response.took < 10
+
+
+async def test_a_packed_answer_is_not_unpacked(sender: Sender) -> None:
+    async with receiver(receivers.bombs()) as pipeline:
+        await sender.warm([to(pipeline.url)])
+        tracemalloc.start()
+        response = await send(sender, to(pipeline.url))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert response.status == 200
+    assert response.headers["content-encoding"] == "gzip"
+    assert len(response.body) <= 16 * 1024
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n", id="a huge header"
+        ),
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="another protocol"),
+        pytest.param(b"\0" * 100, id="noise"),
+    ],
+)
+async def test_what_is_not_http_is_a_broken_connection(
+    sender: Sender, data: bytes
+) -> None:
+    async with receiver(receivers.says(data)) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.fault) == (None, Fault.CONNECTION)
+    assert response.detail == "the answer is not valid HTTP"
+
+
+@pytest.mark.parametrize("then_reset", [False, True])
+async def test_a_body_that_breaks_off_does_not_take_the_yes_back(
+    sender: Sender, then_reset: bool
+) -> None:
+    cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
+    async with receiver(receivers.says(cut, then_reset=then_reset)) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    # A reset may overtake the answer on its way.
+    if response.status is None:
+        assert then_reset
+    else:
+        assert (response.status, response.fault) == (200, None)
+        assert response.detail.startswith("the answer's body broke off")
+
+
+async def test_a_url_echoed_by_the_receiver_is_blotted_out(sender: Sender) -> None:
+    echo = (
+        b"Cannot POST /hooks/T0000SECRET0000?key=s3cr3ts3cr3t (Bearer tok-0123456789)"
+    )
+    async with receiver(answers("404 Not Found", body=echo)) as pipeline:
+        endpoint = to(pipeline.url, headers={"authorization": "Bearer tok-0123456789"})
+        response = await send(sender, endpoint)
+
+    assert response.body == b"Cannot POST [hidden] (Bearer [hidden])"
+
+
+# --- time -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("habit", "status"),
+    [
+        pytest.param(receivers.is_silent, None, id="silence"),
+        pytest.param(receivers.does_not_read, None, id="does not even read"),
+        pytest.param(
+            receivers.drips(b"HTTP/1.1 200 OK\r\nx: ", b"a"),
+            None,
+            id="dripping headers",
+        ),
+        pytest.param(
+            receivers.drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+            None,
+            id="endless 103",
+        ),
+        pytest.param(
+            receivers.drips(b"HTTP/1.1 200 OK\r\n\r\n"), 200, id="dripping body"
+        ),
+        pytest.param(
+            receivers.drips(b"HTTP/1.1 500 No\r\n\r\n"), 500, id="dripping refusal"
+        ),
+    ],
+)
+async def test_the_deadline_is_around_everything(
+    sender: Sender, habit: receivers.Habit, status: int | None
+) -> None:
+    async with receiver(habit) as pipeline:
+        endpoint = to(pipeline.url, timeout=0.3)
+        big = request(
+            endpoint, b"x" * 1_000_000 if habit is receivers.does_not_read else b"{}"
+        )
+
+        response = await sender.send(endpoint, big)
+
+    assert 0.25 < response.took < 1.5
+    assert response.status == status
+    assert response.fault == (None if status else Fault.TIMEOUT)
+    assert "not over within 0.3 s" in response.detail
+
+
+async def test_a_refusal_before_the_body_was_read_is_an_answer(sender: Sender) -> None:
+    async with receiver(receivers.answers_before_the_body_is_read) as pipeline:
+        endpoint = to(pipeline.url)
+
+        response = await sender.send(endpoint, request(endpoint, b"x" * 1_000_000))
+
+    assert (response.status, response.took < 4) == (413, True)
+
+
+async def test_a_receiver_that_never_answers_holds_up_no_other(sender: Sender) -> None:
+    async with receiver(receivers.is_silent) as silent, receiver(answers()) as healthy:
+        stuck = Endpoint(name="stuck", url=silent.url, timeout=20)
+        waiting = [
+            asyncio.ensure_future(sender.send(stuck, request(stuck))) for _ in range(60)
+        ]
+
+        took = [(await send(sender, to(healthy.url))).took for _ in range(50)]
+
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert max(took) < 1
+    assert silent.connections == stuck.concurrency
+
+
+async def test_a_cancelled_attempt_ends_at_once_and_frees_its_connection(
+    sender: Sender,
+) -> None:
+    async with receiver(receivers.is_silent) as silent:
+        endpoint = to(silent.url, timeout=60)
+        task = asyncio.ensure_future(sender.send(endpoint, request(endpoint)))
+        async with asyncio.timeout(5):
+            while not silent.open:
+                await asyncio.sleep(0)
+
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await silent.all_closed()
+
+
+# --- connections ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("habit", [receivers.resets, receivers.hangs_up])
+async def test_a_connection_that_breaks_at_once_is_one_failure(
+    sender: Sender, habit: receivers.Habit
+) -> None:
+    async with receiver(habit) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.fault) == (None, Fault.CONNECTION)
+    assert pipeline.connections == 1
+
+
+async def test_connections_are_used_again(sender: Sender) -> None:
+    async with receiver(answers()) as pipeline:
+        for _ in range(5):
+            await send(sender, to(pipeline.url))
+
+    assert (pipeline.connections, len(pipeline.requests)) == (1, 5)
+
+
+async def test_an_idle_connection_found_dead_is_replaced_once(sender: Sender) -> None:
+    async with receiver(receivers.forgets_idle_connections()) as pipeline:
+        responses = [await send(sender, to(pipeline.url)) for _ in range(3)]
+
+    assert [response.status for response in responses] == [200, 200, 200]
+    assert pipeline.connections == 2
+
+
+async def test_a_fresh_connection_that_breaks_is_not_tried_again(
+    sender: Sender,
+) -> None:
+    """The one after a dead idle connection is fresh, so nothing goes round in circles."""
+
+    async def habit(connection: receivers.Connection) -> None:
+        if connection.receiver.connections == 1:
+            await answers(times=1)(connection)
+        await connection.request()
+        connection.reset()
+
+    async with receiver(habit) as pipeline:
+        responses = [await send(sender, to(pipeline.url)) for _ in range(2)]
+
+    assert [response.status for response in responses] == [200, None]
+    assert pipeline.connections == 2
+
+
+async def test_no_more_connections_than_the_endpoint_allows(sender: Sender) -> None:
+    async with receiver(answers()) as pipeline:
+        endpoint = to(pipeline.url, concurrency=3)
+        await asyncio.gather(*(send(sender, endpoint) for _ in range(30)))
+
+    assert 1 <= pipeline.connections <= 3
+    assert len(pipeline.requests) == 30
+
+
+async def test_changed_settings_take_effect_with_the_next_request(
+    sender: Sender,
+) -> None:
+    async with receiver(answers()) as old, receiver(answers()) as new:
+        await send(sender, to(old.url))
+        await send(sender, to(new.url))
+        await old.all_closed()
+
+    assert (len(old.requests), len(new.requests)) == (1, 1)
+
+
+async def test_an_endpoint_that_is_not_used_any_more_keeps_nothing_open() -> None:
+    sender = Sender(idle_after=0)
+    async with receiver(answers()) as pipeline, receiver(answers()) as other:
+        await send(sender, to(pipeline.url))
+        await send(sender, replace(to(other.url), name="other"))
+
+        await pipeline.all_closed()
+    await sender.aclose()
+
+
+async def test_closing_closes_every_connection() -> None:
+    sender = Sender()
+    async with receiver(answers()) as pipeline:
+        await send(sender, to(pipeline.url))
+        await sender.aclose()
+        await pipeline.all_closed()
+
+
+async def test_refused_connections_and_unknown_names_are_said_in_plain_words(
+    sender: Sender,
+) -> None:
+    async with receiver(answers()) as pipeline:
+        port = pipeline.port
+
+    refused = await send(sender, to(f"http://127.0.0.1:{port}/x"))
+    unknown = await send(sender, to("http://nowhere.invalid/x"))
+
+    assert (refused.fault, refused.detail) == (Fault.CONNECTION, "connection refused")
+    assert (unknown.fault, unknown.detail) == (Fault.CONNECTION, "name not resolved")
+
+
+# --- TLS and proxies ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def certified(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+async def test_a_private_authority_is_trusted_where_the_settings_say_so(
+    sender: Sender, authority: trustme.CA, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    async with receiver(answers(), tls=certified(authority, "127.0.0.1")) as pipeline:
+        trusting = await send(sender, to(pipeline.url, tls_ca=str(ca)))
+        other = await send(sender, to(pipeline.url))
+
+    assert trusting.status == 200
+    assert other.fault is Fault.CONNECTION
+    assert other.detail.startswith("certificate not valid: ")
+
+
+async def test_a_certificate_for_another_name_is_refused(
+    sender: Sender, authority: trustme.CA, tmp_path: Path
+) -> None:
+    ca = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    async with receiver(answers(), tls=certified(authority, "example.org")) as pipeline:
+        response = await send(sender, to(pipeline.url, tls_ca=str(ca)))
+
+    assert response.detail == "certificate not valid: it is for another address"
+    assert pipeline.requests == []
+
+
+async def test_https_to_a_port_that_speaks_http_is_said_so(sender: Sender) -> None:
+    async with receiver(receivers.speaks_no_tls) as pipeline:
+        response = await send(sender, to(pipeline.url.replace("http:", "https:")))
+
+    assert response.fault is Fault.CONNECTION
+    assert response.detail.startswith("TLS failed: ")
+
+
+async def test_certificates_that_cannot_be_read_fail_the_attempt_and_nothing_else(
+    sender: Sender, tmp_path: Path
+) -> None:
+    endpoint = to("https://127.0.0.1:1/", tls_ca=str(tmp_path / "none.pem"))
+
+    await sender.warm([endpoint])
+    response = await send(sender, endpoint)
+
+    assert response.fault is Fault.CONNECTION
+    assert "tls_ca" in response.detail
+
+
+async def test_a_proxy_from_the_settings_is_used_with_its_credentials(
+    sender: Sender,
+) -> None:
+    async with receiver(answers(body=b"via")) as proxy:
+        through = f"http://user:pass@127.0.0.1:{proxy.port}"
+        response = await send(sender, to("http://example.org/x", proxy=through))
+
+    assert (response.status, response.body) == (200, b"via")
+    assert proxy.requests[0].line == "POST http://example.org/x HTTP/1.1"
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
+
+
+async def test_a_proxy_that_is_away_or_refuses_is_blamed_by_name(
+    sender: Sender,
+) -> None:
+    async with receiver(answers("407 No")) as proxy:
+        through = f"http://127.0.0.1:{proxy.port}"
+        refused = await send(sender, to("https://example.org/x", proxy=through))
+    away = await send(sender, to("https://example.org/x", proxy=through))
+
+    assert refused.detail == "the proxy answered 407"
+    assert away.detail == "no connection to the proxy: connection refused"
+
+
+async def test_proxies_of_the_environment_are_ignored(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    async with receiver(answers()) as pipeline:
+        assert (await send(sender, to(pipeline.url))).status == 200
+
+
+# --- the guard ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127。0。0。1",
+    ],
+)
+async def test_a_guarded_receiver_on_this_machine_is_never_connected_to(
+    host: str,
+) -> None:
+    sender = Sender(guard=Guard())
+    async with receiver(answers()) as inside:
+        url = f"http://{host}:{inside.port}/"
+
+        response = await sender.send(
+            to(url, options={"guarded": True}), request(to(url))
+        )
+
+        assert response.fault in {Fault.FORBIDDEN, Fault.RENDERING}
+        assert inside.connections == 0
+    await sender.aclose()
+
+
+async def test_a_guarded_receiver_in_an_allowed_network_is_reached() -> None:
+    sender = Sender(guard=Guard(["127.0.0.0/8", "::1/128"]))
+    async with receiver(answers(), host="localhost") as inside:
+        response = await sender.send(
+            to(inside.url, options={"guarded": True}), request(to(inside.url))
+        )
+
+        assert response.status == 200
+    await sender.aclose()
+
+
+async def test_a_proxys_token_is_in_no_answer_and_no_detail(sender: Sender) -> None:
+    """Some providers' proxies take their token as the name, and no password."""
+    token = "tok+Zm9vYmFyYmF6cXV4"
+    echo = f"{token} {quote(token)} dG9rK1ptOXZZbUZ5WW1GNmNYVjQ6 may not".encode()
+    async with receiver(answers("407 No", body=echo)) as proxy:
+        through = f"http://{quote(token)}:@127.0.0.1:{proxy.port}"
+        plain = await send(sender, to("http://example.org/x", proxy=through))
+        tunnel = await send(sender, to("https://example.org/x", proxy=through))
+
+    assert (plain.status, plain.body) == (407, b"[hidden] [hidden] [hidden] may not")
+    assert tunnel.detail == "the proxy answered 407"
+
+
+async def test_a_guarded_receiver_is_not_reached_through_a_proxy(
+    sender: Sender,
+) -> None:
+    async with receiver(answers()) as proxy:
+        endpoint = to(
+            "http://example.org/",
+            proxy=f"http://127.0.0.1:{proxy.port}",
+            options={"guarded": True},
+        )
+        response = await send(sender, endpoint)
+
+    assert (response.fault, proxy.connections) == (Fault.FORBIDDEN, 0)
+
+
+# --- logs -----------------------------------------------------------------------------
+
+
+async def test_nothing_about_requests_is_logged(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence_http_loggers()
+    with caplog.at_level(logging.DEBUG):
+        async with receiver(answers("200 OK", "set-cookie: =;;bad")) as pipeline:
+            await send(sender, to(pipeline.url))
+            await send(
+                sender, replace(to(pipeline.url), url="http://127.0.0.1:1/s3cr3ts3cr3t")
+            )
+
+    assert "s3cr3ts3cr3t" not in caplog.text
+    assert all(
+        record.name.startswith(("asyncio", "tests")) for record in caplog.records
+    )
+
+
+def test_a_receiver_knows_its_address() -> None:
+    assert Receiver(habit=answers(), port=1).url.startswith("http://127.0.0.1:1/")
