@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.adapters.store.work import RedisStore
-from bridge.app.ports import DueTask, Look, PollLimits, Telling
+from bridge.app.ports import DueTask, Look, PollLimits, Publication
 from bridge.core.cadence import Patience
 from bridge.core.change import ChangeType, Held
 from bridge.core.endpoint import Rate
@@ -31,5 +31,5 @@ async def claim_all(store: RedisStore, upstream: str = "default") -> list[DueTas
 
 def ended(due: DueTask, event: Event, endpoints: Sequence[str]) -> Look:
     """The look that finds a task done."""
-    telling = Telling(event=event, endpoints=tuple(endpoints))
-    return Look(due=due, held=ENDED, next_in=None, telling=telling)
+    publication = Publication(event=event, endpoints=tuple(endpoints))
+    return Look(due=due, held=ENDED, next_in=None, publication=publication)

@@ -13,7 +13,7 @@ from itertools import count
 from math import ceil, inf
 from typing import Literal
 
-from bridge.app.ports import Delivery, DeliveryClaim, Settled, Settlement, Telling
+from bridge.app.ports import Delivery, DeliveryClaim, Publication, Settled, Settlement
 from bridge.channels.base import Memory
 from bridge.core.delivery import Attempt, Fate, Tried, Verdict
 from bridge.core.endpoint import Endpoint, Rate
@@ -141,14 +141,14 @@ class FakeLanes:
         self.gates[queue] = self.clock.now + 0.5
         return True
 
-    def tell(self, telling: Telling) -> None:
-        event = telling.event
+    def tell(self, publication: Publication) -> None:
+        event = publication.event
         if event.id in self.kept:
             return
         kept = self.kept[event.id] = Kept(event=event, since=self.clock.now)
-        if not telling.endpoints:
+        if not publication.endpoints:
             kept.closed_at = self.clock.now
-        for endpoint in telling.endpoints:
+        for endpoint in publication.endpoints:
             kept.states[endpoint] = "pending"
             self._append(endpoint, event)
 
@@ -460,9 +460,9 @@ class FakeLanes:
             self._pop(lane, "dead")
             kept.why[delivery.endpoint] = verdict.reason
             became.add("delivery.dead")
-        for telling in one.notices:
-            if telling.event.type in became:
-                self.tell(telling)
+        for publication in one.notices:
+            if publication.event.type in became:
+                self.tell(publication)
 
     def remember(self, delivery: Delivery, memory: Memory) -> bool:
         lane = self.lanes.get((delivery.endpoint, delivery.lane))

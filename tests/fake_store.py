@@ -16,10 +16,10 @@ from bridge.app.ports import (
     Look,
     PollClaim,
     PollLimits,
+    Publication,
     Recorded,
     Settled,
     Settlement,
-    Telling,
     Tracked,
     Waiting,
 )
@@ -213,7 +213,7 @@ class FakeStore:
         outcome: str = "ok",  # noqa: ARG002 - for metrics, which nobody asks us for
         reason: str = "",  # noqa: ARG002 - for people
         since: float = 0.0,  # noqa: ARG002 - for people
-        notice: Telling | None = None,
+        notice: Publication | None = None,
         requests: int = 1,
         step: float = 0.0,
     ) -> bool:
@@ -261,7 +261,7 @@ class FakeStore:
         self._now()
         applied = [self._record(look) for look in looks]
         told = any(
-            done and look.telling is not None and look.telling.endpoints
+            done and look.publication is not None and look.publication.endpoints
             for done, look in zip(applied, looks, strict=True)
         )
         return Recorded(applied=applied, wake=told and self.lanes.wake("deliver"))
@@ -277,15 +277,15 @@ class FakeStore:
             task.due, task.ended_at = None, self.clock_.now
         else:
             task.due = self.clock_.now + look.next_in
-        written = look.held or look.telling or look.misses != task.misses
+        written = look.held or look.publication or look.misses != task.misses
         task.held = look.held or task.held
         task.snapshot = look.snapshot or task.snapshot
         if written:
             task.version += 1
             task.misses, task.missed_clock = look.misses, look.missed_clock
-        if look.telling is not None:
-            task.sequence = look.telling.event.sequence
-            self.lanes.tell(look.telling)
+        if look.publication is not None:
+            task.sequence = look.publication.event.sequence
+            self.lanes.tell(look.publication)
         return True
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
@@ -345,15 +345,15 @@ class FakeStore:
         self,
         waiting: Sequence[Waiting],
         reason: str,
-        notices: Sequence[Sequence[Telling]] = (),
+        notices: Sequence[Sequence[Publication]] = (),
     ) -> int:
         self._now()
         buried = 0
         for place, one in enumerate(waiting):
             if self.lanes.bury(one.endpoint, one.lane, one.event.id, reason):
                 buried += 1
-                for telling in notices[place] if notices else ():
-                    self.lanes.tell(telling)
+                for publication in notices[place] if notices else ():
+                    self.lanes.tell(publication)
         return buried
 
     async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import structlog
 
-from bridge.app.operator_events import death_notice, tellings
-from bridge.app.ports import NEARLY_FULL, Telling, Waiting
+from bridge.app.operator_events import death_notice, publications
+from bridge.app.ports import NEARLY_FULL, Publication, Waiting
 from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -61,7 +61,7 @@ class Desk(Protocol):
         self,
         waiting: Sequence[Waiting],
         reason: str,
-        notices: Sequence[Sequence[Telling]] = (),
+        notices: Sequence[Sequence[Publication]] = (),
     ) -> int:
         """Give up deliveries that nobody is attempting."""
 
@@ -164,5 +164,5 @@ async def _give_up(
 
 def _notices(
     event: Event, endpoint: str, reason: str, endpoints: Sequence[Endpoint], now: float
-) -> Sequence[Telling]:
-    return tellings([death_notice(endpoint, event, reason, at=now)], endpoints)
+) -> Sequence[Publication]:
+    return publications([death_notice(endpoint, event, reason, at=now)], endpoints)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.app.ports import Telling
+from bridge.app.ports import Publication
 from bridge.core.endpoint import Endpoint, receivers
 from bridge.core.event import Event, NoticeType, notice
 
@@ -29,13 +29,13 @@ def death_notice(
     )
 
 
-def tellings(
+def publications(
     events: Sequence[Event | None], endpoints: Sequence[Endpoint]
-) -> Sequence[Telling]:
+) -> Sequence[Publication]:
     """Address operators' events; those that nobody subscribes to are not made."""
     addressed = (
         (event, receivers(event, endpoints)) for event in events if event is not None
     )
     return [
-        Telling(event=event, endpoints=names) for event, names in addressed if names
+        Publication(event=event, endpoints=names) for event, names in addressed if names
     ]

@@ -27,8 +27,8 @@ from bridge.app.ports import (
     Look,
     PollClaim,
     PollLimits,
+    Publication,
     TaskStore,
-    Telling,
     Upstream,
 )
 from bridge.core.backoff import poll_backoff
@@ -221,9 +221,9 @@ class Poller:
             failures=failures,
             retry_in=round(hold, 1),
         )
-        telling = None
+        publication = None
         if not claim.unhealthy and (refused or failures >= FAILURES_TO_TELL):
-            telling = self._notice(
+            publication = self._notice(
                 NoticeType.UPSTREAM_UNHEALTHY, name, answer.detail, since
             )
         return await self._store.answered(
@@ -233,12 +233,12 @@ class Poller:
             outcome=complaint,
             reason=answer.detail,
             since=since,
-            notice=telling,
+            notice=publication,
             requests=answer.requests,
             step=clock_step(self._upstreams[name].patience),
         )
 
-    def _recovery(self, name: str, claim: PollClaim) -> Telling | None:
+    def _recovery(self, name: str, claim: PollClaim) -> Publication | None:
         if not claim.unhealthy:
             return None
         reason = "the upstream answers again"
@@ -247,9 +247,9 @@ class Poller:
 
     def _notice(
         self, kind: NoticeType, name: str, reason: str, since: float
-    ) -> Telling:
+    ) -> Publication:
         event = notice(kind, name=name, reason=reason, since=since, at=self._now())
-        return Telling(event=event, endpoints=receivers(event, self._endpoints))
+        return Publication(event=event, endpoints=receivers(event, self._endpoints))
 
     async def _record(
         self, name: str, claim: PollClaim, answer: Answer, *, took: float
@@ -272,14 +272,14 @@ class Poller:
                 log.exception("poll.not_understood", task=str(due.key))
         recorded = await self._store.record(looks)
         for look, applied in zip(looks, recorded.applied, strict=True):
-            if applied and look.telling is not None:
-                event = look.telling.event
+            if applied and look.publication is not None:
+                event = look.publication.event
                 log.info(
                     event.type,
                     event_id=event.id,
                     task=event.subject,
                     sequence=event.sequence,
-                    endpoints=len(look.telling.endpoints),
+                    endpoints=len(look.publication.endpoints),
                 )
         if recorded.wake:
             await self._wake()
@@ -325,10 +325,10 @@ class Poller:
             misses=misses,
             missed_clock=missed_clock,
             next_in=next_in,
-            telling=None if change is None else self._tell(due, change),
+            publication=None if change is None else self._tell(due, change),
         )
 
-    def _tell(self, due: DueTask, change: Change) -> Telling:
+    def _tell(self, due: DueTask, change: Change) -> Publication:
         event = task_event(
             due.key,
             change,
@@ -336,7 +336,7 @@ class Poller:
             metadata=due.metadata,
             at=self._now(),
         )
-        return Telling(event=event, endpoints=receivers(event, self._endpoints))
+        return Publication(event=event, endpoints=receivers(event, self._endpoints))
 
 
 def _later(due: DueTask) -> Look:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from bridge.adapters.store.queries import DeliveryRow
-    from bridge.app.ports import Telling, Waiting
+    from bridge.app.ports import Publication, Waiting
     from bridge.runtime import Office
 
 app = typer.Typer(help="List deliveries, or give them up.", invoke_without_command=True)
@@ -117,16 +117,16 @@ def drop(
     )
 
 
-def _notices(office: Office, waiting: Waiting, now: float) -> Sequence[Telling]:
+def _notices(office: Office, waiting: Waiting, now: float) -> Sequence[Publication]:
     """Tell operators as of every death; but not where everything is being given up."""
-    from bridge.app.operator_events import death_notice, tellings
+    from bridge.app.operator_events import death_notice, publications
     from bridge.runtime import endpoints_of
 
     others = [
         one for one in endpoints_of(office.settings) if one.name != waiting.endpoint
     ]
     notice = death_notice(waiting.endpoint, waiting.event, "dropped by hand", at=now)
-    return tellings([notice], others)
+    return publications([notice], others)
 
 
 def _json(row: DeliveryRow) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from bridge.channels.base import (
 from bridge.core.delivery import Attempt, Fault, Meaning
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
-from tests.fakes import FakeSender, answered
 from tests.app.test_deliver import Site, endpoint
+from tests.fakes import FakeSender, answered
 
 DELIVERED = Attempt(started=0.0, took=0.0, said=Meaning.DELIVERED)
 #: What channels mark before they post what must not be posted twice.

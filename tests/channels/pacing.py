@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bridge.app.delivery.attempt import Courier, Receiver
-from bridge.app.ports import Sender, Telling
+from bridge.app.ports import Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -56,8 +56,8 @@ class Pace:
         """Have all of these told, and everything that has to be tried again."""
         self.store.lanes.configure([self.to])
         for event in events:
-            telling = Telling(event=event, endpoints=(self.to.name,))
-            self.store.lanes.tell(telling)
+            publication = Publication(event=event, endpoints=(self.to.name,))
+            self.store.lanes.tell(publication)
         courier = Courier(
             store=self.store,
             sender=self.sender,

@@ -16,9 +16,9 @@ from bridge.app.ports import (
     Look,
     PollClaim,
     PollLimits,
+    Publication,
     Settlement,
     TaskStore,
-    Telling,
     Tracked,
 )
 from bridge.core.change import Held
@@ -151,13 +151,13 @@ class Bench:
             due=due,
             held=Held(digest=event.id),
             next_in=0.0,
-            telling=Telling(event=event, endpoints=tuple(to)),
+            publication=Publication(event=event, endpoints=tuple(to)),
         )
         recorded = await self.store.record([look])
         assert recorded.applied == [True]
         return event
 
-    def notice(self, kind: str, *, to: Sequence[str] = ("ops",)) -> Telling:
+    def notice(self, kind: str, *, to: Sequence[str] = ("ops",)) -> Publication:
         event = Event(
             id=f"evt_{self.name}{next(self._numbers)}",
             type=kind,
@@ -167,7 +167,7 @@ class Bench:
             at=0.0,
             body="{}",
         )
-        return Telling(event=event, endpoints=tuple(to))
+        return Publication(event=event, endpoints=tuple(to))
 
     # --- deliveries -------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class Bench:
         delivery: Delivery,
         attempt: Attempt | None,
         verdict: Verdict | None,
-        notices: Sequence[Telling] = (),
+        notices: Sequence[Publication] = (),
         *,
         extra: int = 0,
     ) -> bool:
@@ -231,14 +231,14 @@ class Bench:
         )
         return await self.settle(delivery, attempt, verdict)
 
-    async def disable(self, delivery: Delivery, *notices: Telling) -> bool:
+    async def disable(self, delivery: Delivery, *notices: Publication) -> bool:
         attempt = attempted(delivery, status=410)
         verdict = Verdict(
             fate=Fate.RETRY, due=delivery.now, reason="gone", disable=True
         )
         return await self.settle(delivery, attempt, verdict, notices)
 
-    async def kill(self, delivery: Delivery, *notices: Telling) -> bool:
+    async def kill(self, delivery: Delivery, *notices: Publication) -> bool:
         verdict = Verdict(fate=Fate.DEAD, reason="enough", failures=1)
         return await self.settle(delivery, attempted(delivery), verdict, notices)
 

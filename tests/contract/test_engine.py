@@ -15,7 +15,7 @@ from bridge.adapters.store.connection import Client, connect, inspect
 from bridge.adapters.store.queries import Ledger
 from bridge.adapters.store.scripts import NAMES, source
 from bridge.app.housekeeping import sweep
-from bridge.app.ports import Look, Telling
+from bridge.app.ports import Look, Publication
 from bridge.core.change import Held
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey
@@ -75,8 +75,8 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
     claim = await real.claim_tasks()
     (due,) = claim.tasks
     event = real.event("task.started", due, at=claim.now)
-    telling = Telling(event=event, endpoints=("a", "b"))
-    look = Look(due=due, held=Held(digest="x"), next_in=5.0, telling=telling)
+    publication = Publication(event=event, endpoints=("a", "b"))
+    look = Look(due=due, held=Held(digest="x"), next_in=5.0, publication=publication)
     before = await contents(client, namespace)
     async with memory(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
@@ -245,7 +245,7 @@ async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None
             due=due,
             held=Held(digest=str(number)),
             next_in=5.0,
-            telling=Telling(
+            publication=Publication(
                 event=real.event("task.started", due, at=claim.now), endpoints=("a",)
             ),
         )

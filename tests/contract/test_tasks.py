@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.ports import DueTask, Look, PollClaim, Telling
+from bridge.app.ports import DueTask, Look, PollClaim, Publication
 from bridge.core.change import ChangeType, Held
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
@@ -19,8 +19,8 @@ def look(
     bench: Bench, due: DueTask, claim: PollClaim, kind: str = "task.started"
 ) -> Look:
     event = bench.event(kind, due, at=claim.now)
-    telling = Telling(event=event, endpoints=("a",))
-    return Look(due=due, held=SEEN, next_in=5.0, telling=telling)
+    publication = Publication(event=event, endpoints=("a",))
+    return Look(due=due, held=SEEN, next_in=5.0, publication=publication)
 
 
 async def fail(
@@ -422,13 +422,13 @@ async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
     await bench.track("1")
     claim = await bench.claim_tasks()
     one = look(bench, claim.tasks[0], claim)
-    assert one.telling is not None
-    quiet = replace(one, telling=replace(one.telling, endpoints=()))
+    assert one.publication is not None
+    quiet = replace(one, publication=replace(one.publication, endpoints=()))
     recorded = await bench.store.record([quiet])
 
     assert (recorded.applied, recorded.wake) == ([True], False)
     assert (await bench.task("1")).sequence == 1
-    assert await bench.ledger.event(one.telling.event.id) is not None
+    assert await bench.ledger.event(one.publication.event.id) is not None
 
 
 async def test_a_deliverer_is_woken_once_for_many_events(bench: Bench) -> None:

@@ -87,8 +87,10 @@ def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:
     if len(rows) == 1:
         return _snapshot(task_id, rows[0])
     # What a row without a status is taken for must not outdo what another one says.
-    telling = [row for row in rows if text_of(row.get("status")) is not None] or rows
-    return best_of([_snapshot(task_id, row) for row in telling])
+    publication = [
+        row for row in rows if text_of(row.get("status")) is not None
+    ] or rows
+    return best_of([_snapshot(task_id, row) for row in publication])
 
 
 def _status(row: Mapping[str, object]) -> TaskStatus | None:

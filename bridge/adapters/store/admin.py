@@ -7,10 +7,10 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import Literal
 
+from bridge.adapters.store import codec
 from bridge.adapters.store.connection import Client, store_errors
 from bridge.adapters.store.scripts import Scripts
-from bridge.adapters.store import codec
-from bridge.app.ports import NEARLY_FULL, Telling, Waiting
+from bridge.app.ports import NEARLY_FULL, Publication, Waiting
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
 
@@ -79,7 +79,7 @@ class Desk:
         self,
         waiting: Sequence[Waiting],
         reason: str,
-        notices: Sequence[Sequence[Telling]] = (),
+        notices: Sequence[Sequence[Publication]] = (),
     ) -> int:
         """
         Give up deliveries that nobody is attempting; returns how many that were.

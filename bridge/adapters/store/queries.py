@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bridge.adapters.store.connection import Client, store_errors
 from bridge.adapters.store import codec
+from bridge.adapters.store.connection import Client, store_errors
 from bridge.core.event import Event, Json
 from bridge.core.task import TaskKey, TaskSnapshot
 

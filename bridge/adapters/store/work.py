@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from typing import Any, TypeVar
 
+from bridge.adapters.store import codec
 from bridge.adapters.store.connection import Client, store_errors
 from bridge.adapters.store.scripts import Scripts
-from bridge.adapters.store import codec
 from bridge.app.ports import (
     Delivery,
     DeliveryClaim,
@@ -23,10 +23,10 @@ from bridge.app.ports import (
     Look,
     PollClaim,
     PollLimits,
+    Publication,
     Recorded,
     Settled,
     Settlement,
-    Telling,
     Tracked,
 )
 from bridge.channels.base import Memory
@@ -124,7 +124,7 @@ class RedisStore:
         outcome: str = "ok",
         reason: str = "",
         since: float = 0.0,
-        notice: Telling | None = None,
+        notice: Publication | None = None,
         requests: int = 1,
         step: float = 0.0,
     ) -> bool:
@@ -219,7 +219,9 @@ def _portions(looks: Sequence[Look]) -> list[list[Look]]:
     portions: list[list[Look]] = []
     room = 0
     for look in looks:
-        cost = 1 + (len(look.telling.endpoints) if look.telling is not None else 0)
+        cost = 1 + (
+            len(look.publication.endpoints) if look.publication is not None else 0
+        )
         if cost > room:
             portions.append([])
             room = RECORDED_AT_ONCE
@@ -245,10 +247,10 @@ def _due_task(row: list[Any]) -> DueTask:
     )
 
 
-def _telling(telling: Telling) -> dict[str, object]:
+def _telling(publication: Publication) -> dict[str, object]:
     return {
-        "event": codec.write_event(telling.event),
-        "endpoints": list(telling.endpoints),
+        "event": codec.write_event(publication.event),
+        "endpoints": list(publication.endpoints),
     }
 
 
@@ -269,9 +271,13 @@ def _look(look: Look) -> dict[str, object]:
         row["status"] = look.held.status or ""
     if look.snapshot is not None:
         row["snapshot"] = codec.write_snapshot(look.snapshot)
-    if look.telling is not None:
-        row |= _telling(look.telling)
-    if look.held is not None or look.telling is not None or look.misses != due.misses:
+    if look.publication is not None:
+        row |= _telling(look.publication)
+    if (
+        look.held is not None
+        or look.publication is not None
+        or look.misses != due.misses
+    ):
         row["written"] = True
     return row
 

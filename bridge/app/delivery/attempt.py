@@ -16,13 +16,13 @@ from traceback import extract_tb
 import structlog
 
 from bridge.app.delivery.exchange import NotRemembered, talk
-from bridge.app.operator_events import death_notice, tellings
+from bridge.app.operator_events import death_notice, publications
 from bridge.app.ports import (
     Delivery,
     DeliveryStore,
+    Publication,
     Sender,
     Settlement,
-    Telling,
 )
 from bridge.channels.base import Channel, Memory, Occasion, Outcome
 from bridge.core.delivery import (
@@ -166,7 +166,7 @@ class Courier:
             notices=tuple(self._notices(delivery, verdict)),
         )
 
-    def _notices(self, delivery: Delivery, verdict: Verdict) -> Sequence[Telling]:
+    def _notices(self, delivery: Delivery, verdict: Verdict) -> Sequence[Publication]:
         """List what operators are to hear if the verdict has its effect."""
         told = []
         if verdict.fate is Fate.DEAD:
@@ -182,7 +182,7 @@ class Courier:
             reason = "the endpoint accepts deliveries again"
             told.append(self._about(NoticeType.ENDPOINT_RECOVERED, delivery, reason))
         endpoints = [receiver.endpoint for receiver in self.receivers.values()]
-        return tellings(told, endpoints)
+        return publications(told, endpoints)
 
     def _about(self, kind: NoticeType, delivery: Delivery, reason: str) -> Event:
         at = self.now()

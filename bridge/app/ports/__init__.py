@@ -27,7 +27,7 @@ from bridge.app.ports.polling import (
     Tracked,
     Upstream,
 )
-from bridge.app.ports.publication import Telling
+from bridge.app.ports.publication import Publication
 
 __all__ = [
     "NEARLY_FULL",

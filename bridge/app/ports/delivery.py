@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bridge.app.ports.publication import Telling
+from bridge.app.ports.publication import Publication
 from bridge.channels.base import Memory
 from bridge.core.delivery import Attempt, Tried, Verdict
 from bridge.core.endpoint import Endpoint
@@ -125,7 +125,7 @@ class Settlement:
     attempt: Attempt | None = None
     verdict: Verdict | None = None
     away: bool = False
-    notices: tuple[Telling, ...] = ()
+    notices: tuple[Publication, ...] = ()
     memory: Memory | None = None
     edit_in: float = 0.0
     extra: int = 0

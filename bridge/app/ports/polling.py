@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bridge.app.ports.publication import Telling
+from bridge.app.ports.publication import Publication
 from bridge.core.change import Held
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
@@ -170,7 +170,7 @@ class Look:
     misses: int = 0
     missed_clock: float = 0.0
     next_in: float | None = None
-    telling: Telling | None = None
+    publication: Publication | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ class TaskStore(Protocol):
         outcome: str = "ok",
         reason: str = "",
         since: float = 0.0,
-        notice: Telling | None = None,
+        notice: Publication | None = None,
         requests: int = 1,
         step: float = 0.0,
     ) -> bool:

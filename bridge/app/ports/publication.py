@@ -8,7 +8,7 @@ from bridge.core.event import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class Publication:
     """An event, and the endpoints that are to hear of it."""
 
     event: Event

@@ -14,7 +14,7 @@ from __future__ import annotations
 from bridge.channels.info import Traits
 from bridge.channels.template.checking import faults, problems
 from bridge.channels.template.faults import TemplateFault
-from bridge.channels.template.telling import agrees, tell
+from bridge.channels.template.publication import agrees, tell
 
 __all__ = ["TRAITS", "TemplateFault", "agrees", "faults", "problems", "tell"]
 

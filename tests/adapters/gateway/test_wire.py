@@ -16,9 +16,7 @@ from bridge.app.ports import Answer, Complaint
 from bridge.core.change import NOTHING, ChangeType, observe
 from bridge.core.task import TaskSnapshot, TaskStatus
 
-EXAMPLE = (
-    Path(__file__).parents[2] / "data" / "quickrouter-example.json"
-).read_bytes()
+EXAMPLE = (Path(__file__).parents[2] / "data" / "quickrouter-example.json").read_bytes()
 EXAMPLE_ID = "1730621826053455"
 
 
