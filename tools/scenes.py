@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from bridge.channels import channel_for
-from bridge.channels.base import Memory, Occasion, Remember
+from bridge.channels.base import DeliveryContext, Memory, Remember
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
@@ -184,8 +184,10 @@ def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
 def _tell(to: Endpoint, event: Event, memory: Memory) -> tuple[list[Request], Memory]:
     channel = channel_for(to.kind)
     at = event.at + 1
-    occasion = Occasion(event=event, endpoint=to, at=at, started=at, memory=memory)
-    talk, requests = channel.tell(occasion), []
+    context = DeliveryContext(
+        event=event, endpoint=to, at=at, started=at, memory=memory
+    )
+    talk, requests = channel.tell(context), []
     step = next(talk)
     try:
         while True:

@@ -19,7 +19,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion, Outcome, Remember
+from bridge.channels.base import Conversation, DeliveryContext, Outcome, Remember
 from bridge.channels.info import Traits
 from bridge.channels.lookalikes import inert
 from bridge.channels.picture import File, taken, to_fetch
@@ -75,30 +75,30 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event, see `bridge.channels.base.Channel`."""
-    if occasion.event.type in _EARLY:
+    if context.event.type in _EARLY:
         why = "skipped: Apprise cannot edit a message, so it is told of ends only"
         return Outcome(
             attempt=Attempt(
-                started=occasion.started, took=0.0, said=Meaning.DELIVERED, detail=why
+                started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
         )
-    story = story_of(occasion, most_of_links=LINKS_MOST)
-    file, took = yield from _picture(story, occasion)
+    story = story_of(context, most_of_links=LINKS_MOST)
+    file, took = yield from _picture(story, context)
     order: dict[str, Any] = {
         "title": cut(story.head, TITLE_MOST),
         "body": _text(story),
-        "type": _TYPES.get(occasion.event.type, "info"),
+        "type": _TYPES.get(context.event.type, "info"),
         "attach": None,
     }
     if file is not None:
         content = b64encode(file.data).decode()
         order["attach"] = {"name": file.name, "type": file.type, "content": content}
     response = yield Request(
-        url=occasion.endpoint.url, method=NOTIFY, body=json.dumps(order).encode()
+        url=context.endpoint.url, method=NOTIFY, body=json.dumps(order).encode()
     )
-    return Outcome(attempt=_read(response, occasion, took=took + response.took))
+    return Outcome(attempt=_read(response, context, took=took + response.took))
 
 
 def agrees(request: Request) -> Response:
@@ -132,17 +132,17 @@ def _text(story: Story) -> str:
 
 
 def _picture(
-    story: Story, occasion: Occasion
+    story: Story, context: DeliveryContext
 ) -> Generator[Request | Remember, Response, tuple[File | None, float]]:
     """
     Fetch the picture, if it is to be attached.
 
     It is not left to Apprise, which would connect to any address that a gateway names.
     """
-    wanted = occasion.endpoint.options.get("images") == "upload"
+    wanted = context.endpoint.options.get("images") == "upload"
     fetch = None
     if wanted and story.links:
-        fetch = to_fetch(story.message, occasion.endpoint.timeout)
+        fetch = to_fetch(story.message, context.endpoint.timeout)
     if fetch is None:
         return None, 0.0
     response = yield fetch
@@ -152,7 +152,7 @@ def _picture(
 # --- what is reported -----------------------------------------------------------------
 
 
-def _read(response: Response, occasion: Occasion, *, took: float) -> Attempt:
+def _read(response: Response, context: DeliveryContext, *, took: float) -> Attempt:
     report = _report(response.body)
     outcome = report.get("outcome")
     said = {"delivered": Meaning.DELIVERED, "invalid": Meaning.GONE}.get(
@@ -169,7 +169,7 @@ def _read(response: Response, occasion: Occasion, *, took: float) -> Attempt:
     if said is not Meaning.DELIVERED and fault is None:
         fault = Fault.CONNECTION
     return Attempt(
-        started=occasion.started,
+        started=context.started,
         took=took,
         fault=fault,
         said=said,

@@ -31,7 +31,7 @@ Memory: TypeAlias = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
+class DeliveryContext:
     """
     What is to be told, to whom, and what was told before.
 
@@ -98,7 +98,7 @@ Conversation: TypeAlias = Generator[Request | Remember, Response, Outcome]
 class Channel(Protocol):
     """How one kind of endpoint is spoken to."""
 
-    def tell(self, occasion: Occasion) -> Conversation:
+    def tell(self, context: DeliveryContext) -> Conversation:
         """
         Tell an event.
 
@@ -127,22 +127,24 @@ class ChannelModule(Channel, Protocol):
     TRAITS: Traits
 
 
-def rehearse(channel: Channel, occasion: Occasion) -> tuple[list[Request], Outcome]:
+def rehearse(
+    channel: Channel, context: DeliveryContext
+) -> tuple[list[Request], Outcome]:
     """
     List the requests of a conversation in which the platform agrees to everything.
 
     Raises:
         Exception: Whatever the channel raises.
     """
-    talk = channel.tell(occasion)
+    talk = channel.tell(context)
     requests: list[Request] = []
     try:
         step = next(talk)
         while True:
             if isinstance(step, Remember):
-                step = talk.send(Response(took=0.0, at=occasion.at))
+                step = talk.send(Response(took=0.0, at=context.at))
                 continue
             requests.append(step)
-            step = talk.send(replace(channel.agrees(step), at=occasion.at))
+            step = talk.send(replace(channel.agrees(step), at=context.at))
     except StopIteration as end:
         return requests, end.value

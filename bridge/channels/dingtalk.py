@@ -17,7 +17,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from bridge.channels import robot
-from bridge.channels.base import Conversation, Occasion
+from bridge.channels.base import Conversation, DeliveryContext
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.lookalikes import inert, inert_line
 from bridge.channels.robot import (
@@ -98,9 +98,9 @@ _GUARDS = (
 )
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event; see `bridge.channels.base.Channel.tell`."""
-    return robot.tell(occasion, _drafts(occasion), _PLATFORM)
+    return robot.tell(context, _drafts(context), _PLATFORM)
 
 
 def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -129,24 +129,24 @@ _PLATFORM = robot.Platform(
 )
 
 
-def _drafts(occasion: Occasion) -> Iterator[Request]:
-    story = story_of(occasion, most_of_links=_MOST_LINKS)
-    yield _request(occasion, _markdown(story, rich=True))
+def _drafts(context: DeliveryContext) -> Iterator[Request]:
+    story = story_of(context, most_of_links=_MOST_LINKS)
+    yield _request(context, _markdown(story, rich=True))
     # What it holds against a message is most often a picture or a link in it.
-    yield _request(occasion, _markdown(story, rich=False))
-    yield _request(occasion, {"msgtype": "text", "text": {"content": _text(story)}})
+    yield _request(context, _markdown(story, rich=False))
+    yield _request(context, {"msgtype": "text", "text": {"content": _text(story)}})
 
 
-def _request(occasion: Occasion, payload: dict[str, Json]) -> Request:
+def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
     nobody: dict[str, Json] = {
         "at": {"atMobiles": [], "atUserIds": [], "isAtAll": False}
     }
-    return robot.post(occasion.endpoint, {**payload, **nobody}, url=_signed(occasion))
+    return robot.post(context.endpoint, {**payload, **nobody}, url=_signed(context))
 
 
-def _signed(occasion: Occasion) -> str:
+def _signed(context: DeliveryContext) -> str:
     """Return the robot's URL with time and signature, each encoded once."""
-    url, secret = occasion.endpoint.url, option(occasion.endpoint, "secret")
+    url, secret = context.endpoint.url, option(context.endpoint, "secret")
     if not secret:
         return url
     place, _, query = url.partition("#")[0].partition("?")
@@ -155,7 +155,7 @@ def _signed(occasion: Occasion) -> str:
         for pair in query.split("&")
         if pair and pair.partition("=")[0] not in {"timestamp", "sign"}
     ]
-    at_ms = int(occasion.at * 1000)
+    at_ms = int(context.at * 1000)
     pairs += [
         f"timestamp={at_ms}",
         f"sign={quote(sign(secret, at_ms=at_ms), safe='')}",

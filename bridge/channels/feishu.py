@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bridge.channels import robot
-from bridge.channels.base import Conversation, Occasion
+from bridge.channels.base import Conversation, DeliveryContext
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.robot import (
     BUSY,
@@ -101,9 +101,9 @@ _SENSES = {
 }
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event; see `bridge.channels.base.Channel.tell`."""
-    return robot.tell(occasion, _drafts(occasion), _PLATFORM)
+    return robot.tell(context, _drafts(context), _PLATFORM)
 
 
 def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -141,20 +141,20 @@ _PLATFORM = robot.Platform(
 )
 
 
-def _drafts(occasion: Occasion) -> Iterator[Request]:
-    story = story_of(occasion, most_of_links=_MOST_LINKS)
-    yield _request(occasion, {"msg_type": "interactive", "card": _card(story)})
+def _drafts(context: DeliveryContext) -> Iterator[Request]:
+    story = story_of(context, most_of_links=_MOST_LINKS)
+    yield _request(context, {"msg_type": "interactive", "card": _card(story)})
     yield _request(
-        occasion,
-        {"msg_type": "post", "content": {"post": {_place(occasion): _post(story)}}},
+        context,
+        {"msg_type": "post", "content": {"post": {_place(context): _post(story)}}},
     )
 
 
-def _request(occasion: Occasion, payload: dict[str, Json]) -> Request:
-    secret, at = option(occasion.endpoint, "secret"), int(occasion.at)
+def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
+    secret, at = option(context.endpoint, "secret"), int(context.at)
     if secret:
         payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
-    return robot.post(occasion.endpoint, payload)
+    return robot.post(context.endpoint, payload)
 
 
 def _parts(story: Story) -> tuple[str, ...]:
@@ -217,8 +217,8 @@ def _buttons(story: Story) -> list[Json]:
 # --- plainer: a post, whose texts are as inert as a card's --------------------------------
 
 
-def _place(occasion: Occasion) -> str:
-    return "zh_cn" if option(occasion.endpoint, "language") == "zh" else "en_us"
+def _place(context: DeliveryContext) -> str:
+    return "zh_cn" if option(context.endpoint, "language") == "zh" else "en_us"
 
 
 def _post(story: Story) -> dict[str, Json]:

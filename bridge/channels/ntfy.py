@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion
+from bridge.channels.base import Conversation, DeliveryContext
 from bridge.channels.info import Objection, Traits, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
@@ -97,11 +97,11 @@ _PRIORITIES = {
 }
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
-        occasion,
-        lambda story: _drafts(story, occasion.endpoint),
+        context,
+        lambda story: _drafts(story, context.endpoint),
         _read,
         name="ntfy",
         most_of_links=LINKS_MOST,

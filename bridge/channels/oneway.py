@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, DeliveryContext, Outcome
 from bridge.channels.headers import with_own
 from bridge.channels.story import Story, story_of
 from bridge.core.delivery import Attempt, Meaning
@@ -44,7 +44,7 @@ class Reading:
 
 
 def tell(
-    occasion: Occasion,
+    context: DeliveryContext,
     drafts: Callable[[Story], Iterator[Request]],
     read: Callable[[Response], Reading],
     *,
@@ -63,16 +63,16 @@ def tell(
 
         most_of_links: Bytes that all URLs together may have.
     """
-    event = occasion.event
-    unasked = event.type in _EARLY and not occasion.endpoint.wants(event)
+    event = context.event
+    unasked = event.type in _EARLY and not context.endpoint.wants(event)
     if event.is_progress or unasked:
         why = f"skipped: {name} cannot edit a message, so progress is not told"
         return Outcome(
             attempt=Attempt(
-                started=occasion.started, took=0.0, said=Meaning.DELIVERED, detail=why
+                started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
         )
-    story = story_of(occasion, most_of_links=most_of_links)
+    story = story_of(context, most_of_links=most_of_links)
     took, reading = 0.0, Reading(said=Meaning.FAILED)
     for draft in drafts(story):
         response = yield draft
@@ -84,13 +84,13 @@ def tell(
     wait = response.headers.get("retry-after") if failed else None
     return Outcome(
         attempt=Attempt(
-            started=occasion.started,
+            started=context.started,
             took=took,
             status=response.status,
             fault=response.fault,
             said=reading.said,
             detail=reading.detail,
-            retry_after=answer.retry_after(wait, now=response.at or occasion.at),
+            retry_after=answer.retry_after(wait, now=response.at or context.at),
         )
     )
 

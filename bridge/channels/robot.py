@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, DeliveryContext, Outcome
 from bridge.channels.headers import with_own
 from bridge.channels.story import option
 from bridge.channels.text import cut, line
@@ -134,7 +134,7 @@ def post(endpoint: Endpoint, payload: Mapping[str, Json], *, url: str = "") -> R
 
 
 def tell(
-    occasion: Occasion, drafts: Iterator[Request], platform: Platform
+    context: DeliveryContext, drafts: Iterator[Request], platform: Platform
 ) -> Conversation:
     """
     Post the first draft that the platform takes.
@@ -142,12 +142,12 @@ def tell(
     Args:
         drafts: The same message, plainer and plainer. Not used up where nothing is told.
     """
-    event, endpoint = occasion.event, occasion.endpoint
+    event, endpoint = context.event, context.endpoint
     if event.is_progress or (event.type in _EARLY and not endpoint.wants(event)):
         why = f"skipped: {platform.name} cannot edit a message, so progress is not told"
         return Outcome(
             attempt=Attempt(
-                started=occasion.started, took=0.0, said=Meaning.DELIVERED, detail=why
+                started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
         )
     took, refused, sent = 0.0, "", 0
@@ -155,14 +155,14 @@ def tell(
         response = yield draft
         sent += 1
         took += response.took
-        sense, words = _read(response, occasion, platform)
+        sense, words = _read(response, context, platform)
         if not sense.plainer:
             break
         refused = words
     detail = f"told more plainly, because of {refused}" if refused else words
     return Outcome(
         attempt=Attempt(
-            started=occasion.started,
+            started=context.started,
             took=took,
             status=response.status,
             fault=response.fault,
@@ -176,10 +176,10 @@ def tell(
 
 
 def _read(
-    response: Response, occasion: Occasion, platform: Platform
+    response: Response, context: DeliveryContext, platform: Platform
 ) -> tuple[Sense, str]:
     """Say what an answer means, and put it into words for a person."""
-    usual = answer.read(response, started=occasion.started, now=response.at)
+    usual = answer.read(response, started=context.started, now=response.at)
     said = _object(response.body)
     codes = [n for name in platform.codes if (n := _number(said.get(name))) is not None]
     text = next((str(said[name]) for name in platform.texts if said.get(name)), "")
@@ -192,7 +192,7 @@ def _read(
         words = f"{platform.name} {codes[0]}: {cut(line(_URL.sub('…', text)), 240)}"
     if usual.retry_after is not None:
         sense = replace(sense, retry_after=usual.retry_after)
-    words = _blot(words, occasion.endpoint)
+    words = _blot(words, context.endpoint)
     return sense, f"{sense.why} ({words})" if sense.why else words
 
 

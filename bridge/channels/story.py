@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from bridge.channels.base import Occasion
+from bridge.channels.base import DeliveryContext
 from bridge.channels.message import Message, message_of
 from bridge.channels.text import clean, utf8
 from bridge.channels.urls import presentable
@@ -84,16 +84,16 @@ class Story:
         return f"{words.reason}{words.colon}{self.reason}" if self.reason else ""
 
 
-def story_of(occasion: Occasion, *, most_of_links: int) -> Story:
+def story_of(context: DeliveryContext, *, most_of_links: int) -> Story:
     """
     Say what there is to say, in parts.
 
     Args:
         most_of_links: Bytes that all URLs together may have.
     """
-    endpoint = occasion.endpoint
+    endpoint = context.endpoint
     message = message_of(
-        occasion.event,
+        context.event,
         language=option(endpoint, "language") or "en",
         prompt_max=int(option(endpoint, "prompt_max") or 1000),
     )
@@ -103,7 +103,7 @@ def story_of(occasion: Occasion, *, most_of_links: int) -> Story:
     described = message.result is not None and message.prompt == words.no_prompt
     upstream = "" if message.upstream == "default" else message.upstream
     task = f"{words.task_id} {message.task_id}" if message.task_id else ""
-    links = _links(message, at=occasion.at, most=most_of_links)
+    links = _links(message, at=context.at, most=most_of_links)
     return Story(
         message=message,
         keyword=keyword,
@@ -114,10 +114,10 @@ def story_of(occasion: Occasion, *, most_of_links: int) -> Story:
         steps=f"{words.next}{words.colon}{' · '.join(message.steps)}"
         if message.steps
         else "",
-        notes=tuple(_notes(message, links, at=occasion.at)),
+        notes=tuple(_notes(message, links, at=context.at)),
         foot=" · ".join(part for part in (task, upstream, _since(message)) if part),
         links=links,
-        picture=_picture(message, endpoint, at=occasion.at),
+        picture=_picture(message, endpoint, at=context.at),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion
+from bridge.channels.base import Conversation, DeliveryContext
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
@@ -94,11 +94,11 @@ _GONE_STATUS = {
 _INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
-        occasion,
-        lambda story: _drafts(story, occasion.endpoint),
+        context,
+        lambda story: _drafts(story, context.endpoint),
         _read,
         name="Teams",
         most_of_links=LINKS_MOST,

@@ -8,7 +8,7 @@ and what a receiver saw once is what it will see again.
 from __future__ import annotations
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, DeliveryContext, Outcome
 from bridge.channels.headers import with_own
 from bridge.channels.info import Traits
 from bridge.channels.signing import signatures
@@ -26,15 +26,15 @@ USER_AGENT = f"mjbridge/{__version__}"
 read = answer.read
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Say it once; the answer is the end of it."""
     response = yield render(
-        occasion.event,
-        occasion.endpoint,
-        at=occasion.at,
-        redelivery=occasion.redelivery,
+        context.event,
+        context.endpoint,
+        at=context.at,
+        redelivery=context.redelivery,
     )
-    return Outcome(attempt=read(response, started=occasion.started, now=response.at))
+    return Outcome(attempt=read(response, started=context.started, now=response.at))
 
 
 def agrees(request: Request) -> Response:  # noqa: ARG001 - it says yes to all

@@ -16,7 +16,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bridge.channels import robot
-from bridge.channels.base import Conversation, Occasion
+from bridge.channels.base import Conversation, DeliveryContext
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.lookalikes import inert, inert_line
 from bridge.channels.robot import (
@@ -80,9 +80,9 @@ _SENSES = {
 }
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event; see `bridge.channels.base.Channel.tell`."""
-    return robot.tell(occasion, _drafts(occasion), _PLATFORM)
+    return robot.tell(context, _drafts(context), _PLATFORM)
 
 
 def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -104,8 +104,8 @@ _PLATFORM = robot.Platform(
 )
 
 
-def _drafts(occasion: Occasion) -> Iterator[Request]:
-    story = story_of(occasion, most_of_links=_MOST_LINKS)
+def _drafts(context: DeliveryContext) -> Iterator[Request]:
+    story = story_of(context, most_of_links=_MOST_LINKS)
     payloads = [_markdown(story), _text(story)]
     # A description of a picture is longer than a card can hold, and what it is about; and
     # what went wrong would not be told on one.
@@ -113,7 +113,7 @@ def _drafts(occasion: Occasion) -> Iterator[Request]:
     if story.links and not told and _shows(story.picture):
         payloads.insert(0, _news(story))
     for payload in payloads:
-        yield robot.post(occasion.endpoint, payload)
+        yield robot.post(context.endpoint, payload)
 
 
 def _shows(picture: str | None) -> bool:

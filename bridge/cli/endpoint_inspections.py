@@ -95,10 +95,10 @@ def _offline(endpoint: Endpoint) -> Finding:
     now = time.time()
     try:
         for event_type in EVENT_TYPES:
-            occasion = occasion_of(event_type, endpoint, at=now)
-            _, outcome = rehearsed(occasion)
+            context = occasion_of(event_type, endpoint, at=now)
+            _, outcome = rehearsed(context)
             # The samples' upstream is nobody's.
-            told = replace(endpoint, upstreams=None).wants(occasion.event)
+            told = replace(endpoint, upstreams=None).wants(context.event)
             if told and outcome.attempt.said in _NEVER:
                 return _unspeakable(endpoint, event_type, outcome.attempt)
     except BridgeError as error:

@@ -112,12 +112,12 @@ async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
         pass  # the next test is another task's
 
     endpoint = configured(name, settings.endpoints)
-    occasion = occasion_of(event_type, endpoint, at=time.time())
+    context = occasion_of(event_type, endpoint, at=time.time())
     silence_http_loggers()
     sender = Sender(guard=Guard(settings.allow_networks))
     try:
         outcome = await talk(
-            channel_for(endpoint.kind).tell(occasion),
+            channel_for(endpoint.kind).tell(context),
             endpoint,
             sender=sender,
             remember=forget,

@@ -41,8 +41,8 @@ def preview(
     from bridge.cli.rehearsal import configured, occasion_of, rehearsed
 
     told = configured(endpoint, find_settings().endpoints)
-    occasion = occasion_of(event_type, told, at=time.time())
-    requests, outcome = rehearsed(occasion)
+    context = occasion_of(event_type, told, at=time.time())
+    requests, outcome = rehearsed(context)
     hidden = _credentials(told)
     own = frozenset(name.lower() for name in told.headers)
     for number, request in enumerate(requests):
@@ -53,7 +53,7 @@ def preview(
         say(
             f"nothing would be sent: {outcome.attempt.detail or outcome.attempt.outcome}"
         )
-    elif not told.wants(occasion.event):
+    elif not told.wants(context.event):
         say(f"{endpoint} does not subscribe to {event_type}")
 
 

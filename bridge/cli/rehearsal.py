@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bridge.channels import channel_for
-from bridge.channels.base import Occasion, Outcome, rehearse
+from bridge.channels.base import DeliveryContext, Outcome, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request
@@ -26,13 +26,13 @@ def configured(name: str, endpoints: Mapping[str, EndpointSettings]) -> Endpoint
     return endpoints[name].to_endpoint(name)
 
 
-def occasion_of(event_type: str, endpoint: Endpoint, *, at: float) -> Occasion:
+def occasion_of(event_type: str, endpoint: Endpoint, *, at: float) -> DeliveryContext:
     """Make an occasion to tell an endpoint of a sample event."""
     event = sample_event(event_type, at)
-    return Occasion(event=event, endpoint=endpoint, at=at, started=at)
+    return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
 
 
-def rehearsed(occasion: Occasion) -> tuple[Sequence[Request], Outcome]:
+def rehearsed(context: DeliveryContext) -> tuple[Sequence[Request], Outcome]:
     """
     List what would be sent, and how it ends, if the platform agreed to everything.
 
@@ -41,4 +41,4 @@ def rehearsed(occasion: Occasion) -> tuple[Sequence[Request], Outcome]:
 
         Exception: Whatever the channel raises.
     """
-    return rehearse(channel_for(occasion.endpoint.kind), occasion)
+    return rehearse(channel_for(context.endpoint.kind), context)

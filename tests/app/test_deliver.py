@@ -16,7 +16,7 @@ from bridge.app.delivery.attempt import Courier, Receiver
 from bridge.app.delivery.pump import Pump
 from bridge.app.ports import DeliveryClaim, Settled, Settlement
 from bridge.channels import channel_for
-from bridge.channels.base import Channel, Conversation, Occasion, Outcome
+from bridge.channels.base import Channel, Conversation, DeliveryContext, Outcome
 from bridge.core.delivery import Attempt, Fault
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
@@ -473,10 +473,10 @@ class Broken:
     def __init__(self, where: str) -> None:
         self._where = where
 
-    def tell(self, occasion: Occasion) -> Conversation:
+    def tell(self, context: DeliveryContext) -> Conversation:
         if self._where == "render":
-            raise KeyError(occasion.endpoint.url)
-        talk = WEBHOOK.tell(occasion)
+            raise KeyError(context.endpoint.url)
+        talk = WEBHOOK.tell(context)
         response = yield next(talk)
         if self._where == "read":
             raise KeyError(str(response))
@@ -489,10 +489,10 @@ class Broken:
 class Mumbling:
     """A channel that makes half an emoji of whatever it is told."""
 
-    def tell(self, occasion: Occasion) -> Conversation:
-        response = yield Request(url=occasion.endpoint.url)
+    def tell(self, context: DeliveryContext) -> Conversation:
+        response = yield Request(url=context.endpoint.url)
         attempt = Attempt(
-            started=occasion.started, took=0.0, status=response.status, detail="\ud83d"
+            started=context.started, took=0.0, status=response.status, detail="\ud83d"
         )
         return Outcome(attempt=attempt)
 

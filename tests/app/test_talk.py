@@ -11,8 +11,8 @@ import pytest
 from bridge.app.delivery.exchange import NotRemembered, talk
 from bridge.channels.base import (
     Conversation,
+    DeliveryContext,
     Memory,
-    Occasion,
     Outcome,
     Remember,
 )
@@ -167,12 +167,12 @@ class Marking:
     def __init__(self) -> None:
         self.memories: list[Memory] = []
 
-    def tell(self, occasion: Occasion) -> Conversation:
-        self.memories.append(occasion.memory)
+    def tell(self, context: DeliveryContext) -> Conversation:
+        self.memories.append(context.memory)
         yield MARK
         response = yield request()
         attempt = Attempt(
-            started=occasion.started, took=response.took, status=response.status
+            started=context.started, took=response.took, status=response.status
         )
         return Outcome(attempt=attempt, memory={"id": "1"}, edit_in=30.0)
 

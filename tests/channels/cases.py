@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bridge.channels.base import Channel, Memory, Occasion, Outcome, Remember
+from bridge.channels.base import Channel, DeliveryContext, Memory, Outcome, Remember
 from bridge.core.button import Button
 from bridge.core.cadence import Patience, why_lost
 from bridge.core.change import Change, ChangeType
@@ -450,7 +450,7 @@ def converse(
     """
     kept: Memory = memory or {}
     talk = channel.tell(
-        Occasion(
+        DeliveryContext(
             event=event,
             endpoint=to,
             at=at,

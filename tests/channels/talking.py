@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.adapters.http.sender import Sender
-from bridge.channels.base import Channel, Occasion, Outcome, Remember
+from bridge.channels.base import Channel, DeliveryContext, Outcome, Remember
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Response
@@ -14,7 +14,7 @@ async def tell(
     channel: Channel, event: Event, to: Endpoint, *, at: float = NOW
 ) -> Outcome:
     """Tell an event to an endpoint, as a worker would."""
-    talk = channel.tell(Occasion(event=event, endpoint=to, at=at, started=at))
+    talk = channel.tell(DeliveryContext(event=event, endpoint=to, at=at, started=at))
     sender = Sender()
     try:
         step = next(talk)

@@ -116,8 +116,8 @@ class Watching:
     def __init__(self, seen: list[Memory]) -> None:
         self.seen = seen
 
-    def tell(self, occasion: Any) -> Any:
-        talk = discord.tell(occasion)
+    def tell(self, context: Any) -> Any:
+        talk = discord.tell(context)
         answer: Response | None = None
         while True:
             try:

@@ -15,7 +15,7 @@ from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.app.delivery.exchange import talk
 from bridge.channels import discord
-from bridge.channels.base import Memory, Occasion, Outcome
+from bridge.channels.base import DeliveryContext, Memory, Outcome
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.sandbox.server import serving
@@ -35,7 +35,7 @@ class World:
 
     async def tell(self, event: Event) -> Outcome:
         """Have the conversation once."""
-        occasion = Occasion(
+        context = DeliveryContext(
             event=event,
             endpoint=self.to,
             at=self.server.clock(),
@@ -47,7 +47,7 @@ class World:
             self.kept[event.subject] = memory
 
         outcome = await talk(
-            discord.tell(occasion),
+            discord.tell(context),
             self.to,
             sender=self.sender,
             remember=remember,

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.adapters.http.sender import Sender
 from bridge.channels import ntfy, teams, telegram
-from bridge.channels.base import Channel, Occasion, Outcome, Remember
+from bridge.channels.base import Channel, DeliveryContext, Outcome, Remember
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Response
 from tests.channels.cases import CASES, NOW, endpoint
@@ -21,8 +21,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 async def converse(channel: Channel, to: Endpoint) -> Outcome:
     """Tell of a success, over real connections but for the picture's."""
     sender = Sender()
-    occasion = Occasion(event=CASES["succeeded_grid"], endpoint=to, at=NOW, started=NOW)
-    talk = channel.tell(occasion)
+    context = DeliveryContext(
+        event=CASES["succeeded_grid"], endpoint=to, at=NOW, started=NOW
+    )
+    talk = channel.tell(context)
     step = next(talk)
     try:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
-from bridge.channels.base import Occasion, rehearse
+from bridge.channels.base import DeliveryContext, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
@@ -27,7 +27,7 @@ def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) 
 
     _, outcome = rehearse(
         channel_for(kind),
-        Occasion(event=event, endpoint=configured(kind), at=NOW, started=NOW),
+        DeliveryContext(event=event, endpoint=configured(kind), at=NOW, started=NOW),
     )
 
     assert outcome.attempt.succeeded

@@ -272,7 +272,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
             headers={"X-Prompt": "{{ data.prompt }}"},
         )
         outcome = await talk(
-            template.tell(_occasion(event, told_to)),
+            template.tell(_context(event, told_to)),
             told_to,
             sender=sender,
             remember=_forget,
@@ -288,10 +288,10 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
     assert "x-evil" not in received.headers
 
 
-def _occasion(event: Any, told_to: Any) -> Any:
-    from bridge.channels.base import Occasion
+def _context(event: Any, told_to: Any) -> Any:
+    from bridge.channels.base import DeliveryContext
 
-    return Occasion(event=event, endpoint=told_to, at=NOW, started=NOW)
+    return DeliveryContext(event=event, endpoint=told_to, at=NOW, started=NOW)
 
 
 async def _forget(memory: object) -> None:

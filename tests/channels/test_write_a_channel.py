@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from bridge.channels import CHANNELS
-from bridge.channels.base import Channel, Occasion, rehearse
+from bridge.channels.base import Channel, DeliveryContext, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Meaning
 from bridge.core.endpoint import Endpoint
@@ -238,9 +238,11 @@ def test_progress_is_not_told(registry: dict[str, Channel]) -> None:
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_it_tells_every_event(registry: dict[str, Channel], event_type: str) -> None:
     event = sample_event(event_type, 1767268800.0)
-    occasion = Occasion(event=event, endpoint=endpoint(), at=event.at, started=event.at)
+    context = DeliveryContext(
+        event=event, endpoint=endpoint(), at=event.at, started=event.at
+    )
 
-    _, outcome = rehearse(registry[KIND], occasion)
+    _, outcome = rehearse(registry[KIND], context)
 
     assert outcome.attempt.succeeded
 

@@ -24,7 +24,7 @@ from bridge.app.ports import (
     Sender,
     Settlement,
 )
-from bridge.channels.base import Channel, Memory, Occasion, Outcome
+from bridge.channels.base import Channel, DeliveryContext, Memory, Outcome
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
@@ -110,7 +110,7 @@ class Courier:
         """
         endpoint, channel = receiver.endpoint, receiver.channel
         began = self.elapsed()
-        occasion = Occasion(
+        context = DeliveryContext(
             event=delivery.event,
             endpoint=endpoint,
             at=self.now(),
@@ -120,7 +120,7 @@ class Courier:
         )
         try:
             return await talk(
-                channel.tell(occasion),
+                channel.tell(context),
                 endpoint,
                 sender=self.sender,
                 remember=partial(self._remember, delivery),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.base import Conversation, Occasion, Outcome, Remember
+from bridge.channels.base import Conversation, DeliveryContext, Outcome, Remember
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import THREAD_LOST, Said, Sense
 from bridge.channels.discord.kept import Kept
@@ -36,11 +36,11 @@ _CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
 class Talk:
     """One conversation, while it goes on; `kept` is what is to be remembered by now."""
 
-    def __init__(self, occasion: Occasion, address: Address) -> None:
-        self._occasion = occasion
-        self._event = occasion.event
-        self._options = options = Options.of(occasion.endpoint)
-        self._kept = self._written = kept = Kept.of(occasion.memory)
+    def __init__(self, context: DeliveryContext, address: Address) -> None:
+        self._context = context
+        self._event = context.event
+        self._options = options = Options.of(context.endpoint)
+        self._kept = self._written = kept = Kept.of(context.memory)
         self._thread = options.thread_id or address.thread
         self._stays = ""  #: Why the message that is out of date was not dealt with.
         self._message = message_of(
@@ -49,7 +49,7 @@ class Talk:
         tried = kept.form if kept.form_of == self._event.id else Form.FULL
         form = Form(tried) if tried in set(Form) else Form.FULL
         linked = kept.linked_of == self._event.id
-        self._wire = Wire(occasion, address, self._message, form, linked=linked)
+        self._wire = Wire(context, address, self._message, form, linked=linked)
 
     def whole(self) -> Conversation:
         """Tell the event in the way that suits it."""
@@ -96,7 +96,7 @@ class Talk:
 
     def _announce(self) -> Conversation:
         """Tell an end, or a question, so that it is noticed."""
-        if self._occasion.redelivery:
+        if self._context.redelivery:
             return self._over((yield from self._post(silent=self._options.silent)))
         if self._kept.event != self._event.id:
             said = yield from self._tell_loudly()
@@ -159,7 +159,7 @@ class Talk:
 
     @property
     def _is_editable(self) -> bool:
-        return self._occasion.at - self._kept.posted < EDITABLE
+        return self._context.at - self._kept.posted < EDITABLE
 
     # --- one message ----------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class Talk:
         self._keep(
             id=said.message,
             channel=said.channel,
-            posted=self._occasion.at,
+            posted=self._context.at,
             posting=not said.message,
         )
 
@@ -236,7 +236,7 @@ class Talk:
     def _skipped(self, why: str) -> Outcome:
         return Outcome(
             attempt=Attempt(
-                started=self._occasion.started,
+                started=self._context.started,
                 took=0.0,
                 said=Meaning.DELIVERED,
                 detail=f"skipped: {why}",
@@ -257,7 +257,7 @@ class Talk:
             # In turns: if there was no answer to a link either, it was not the file.
             self._keep(linked_of=self._event.id if wire.carried else "")
         attempt = Attempt(
-            started=self._occasion.started,
+            started=self._context.started,
             took=wire.took,
             status=said.status,
             fault=said.fault,

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-from bridge.channels.base import Occasion, Remember
+from bridge.channels.base import DeliveryContext, Remember
 from bridge.channels.discord import answers, pictures
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import FILTERED, Said, Sense
@@ -81,7 +81,7 @@ class Wire:
 
     def __init__(
         self,
-        occasion: Occasion,
+        context: DeliveryContext,
         address: Address,
         message: Message,
         form: Form,
@@ -94,10 +94,10 @@ class Wire:
         self.carried = False
         self.form = form
         self.refused = ""
-        self._occasion = occasion
+        self._context = context
         self._address = address
         self._message = message
-        self._options = Options.of(occasion.endpoint)
+        self._options = Options.of(context.endpoint)
         self._linked = linked
         self._shown: Shown | None = None
 
@@ -147,7 +147,7 @@ class Wire:
         return Draft(
             message=self._message,
             options=self._options,
-            at=self._occasion.at,
+            at=self._context.at,
             form=self.form,
             silent=silent,
             edit=edit,
@@ -163,7 +163,7 @@ class Wire:
         while True:
             said = yield from self._ask(method, url, draft)
             if said.sense is Sense.SMALLER and draft.file:
-                self._shown = pictures.linked(self._message, at=self._occasion.at)
+                self._shown = pictures.linked(self._message, at=self._context.at)
                 draft = replace(draft, shown=self._shown)
                 continue
             if said.sense not in {Sense.PLAINER, Sense.SMALLER}:
@@ -186,7 +186,7 @@ class Wire:
     def _look(self) -> Steps[Shown]:
         message, images = self._message, self._options.images
         result = message.shows
-        at = self._occasion.at
+        at = self._context.at
         if not (result or message.type in _RUNNING):
             return Shown()
         if images == "none":
@@ -194,7 +194,7 @@ class Wire:
         # A running task's picture is another one in a moment: not worth the way.
         fetch = None
         if result and images == "upload" and not self._linked:
-            fetch = to_fetch(message, self._occasion.endpoint.timeout)
+            fetch = to_fetch(message, self._context.endpoint.timeout)
         if fetch is None:
             return pictures.linked(message, at=at)
         response = yield fetch
@@ -203,7 +203,7 @@ class Wire:
 
     def _ask(self, method: str, url: str, draft: Draft | None = None) -> Steps[Said]:
         kind, body = self._packed(draft) if draft else ("", b"")
-        response = yield request(self._occasion.endpoint, method, url, kind, body)
+        response = yield request(self._context.endpoint, method, url, kind, body)
         self.took += response.took
         self.last = response
         self.carried = draft is not None and draft.file is not None
@@ -213,7 +213,7 @@ class Wire:
         wait = answers.budget(response.headers)
         if draft is not None and wait is not None:
             self.hold = max(self.hold or 0.0, wait)
-        now = response.at or self._occasion.at
+        now = response.at or self._context.at
         return answers.read(response, now=now, hide=self._address.token)
 
     def _packed(self, draft: Draft) -> tuple[str, bytes]:
@@ -225,7 +225,7 @@ class Wire:
             {"payload_json": body},
             "files[0]",
             draft.file,
-            boundary=self._occasion.event.id,
+            boundary=self._context.event.id,
         )
 
 

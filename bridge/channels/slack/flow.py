@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.base import Conversation, Occasion, Remember
+from bridge.channels.base import Conversation, DeliveryContext, Remember
 from bridge.channels.slack import calls
 from bridge.channels.slack.answers import Answer, Sense
 from bridge.channels.slack.memory import Told, kept, recall
@@ -35,12 +35,12 @@ MOST_TRIES = 3
 REST_S = 30.0
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event; see `bridge.channels.base.Channel`."""
-    event, options = occasion.event, occasion.endpoint.options
-    talk = Talk(occasion=occasion)
+    event, options = context.event, context.endpoint.options
+    talk = Talk(context=context)
     edits = options.get("progress") == "edit"
-    if not calls.is_bot(occasion.endpoint):
+    if not calls.is_bot(context.endpoint):
         if (edits and event.type in EDITED) or event.is_progress:
             return talk.skipped("an incoming webhook cannot edit its messages")
         return talk.outcome((yield from talk.say(talk.webhook)))
@@ -48,7 +48,7 @@ def tell(occasion: Occasion) -> Conversation:
         if event.is_progress:
             return talk.skipped("progress is off")
         return talk.outcome((yield from talk.say(talk.post)))
-    told = recall(occasion.memory)
+    told = recall(context.memory)
     if event.type in EDITED:
         return (yield from _keep_up(talk, told))
     return (yield from _announce(talk, told))
@@ -58,7 +58,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def _keep_up(talk: Talk, told: Told) -> Conversation:
-    sequence = talk.occasion.event.sequence
+    sequence = talk.context.event.sequence
     if told.final or sequence <= told.sequence:
         return talk.skipped("something newer has been told")
     if told.posting:
@@ -96,8 +96,8 @@ def _posted(told: Told, answer: Answer) -> Told:
 
 
 def _announce(talk: Talk, told: Told) -> Conversation:
-    event = talk.occasion.event
-    if told.event == event.id and not talk.occasion.redelivery:
+    event = talk.context.event
+    if told.event == event.id and not talk.context.redelivery:
         return (yield from _tidy_up(talk, told))
     if event.sequence <= told.sequence:
         # It is old news that was asked for: it stands for itself, and changes nothing.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bridge.channels.base import Occasion, Outcome, Remember
+from bridge.channels.base import DeliveryContext, Outcome, Remember
 from bridge.channels.message import Message, message_of
 from bridge.channels.slack import calls, payload
 from bridge.channels.slack.answers import Answer, Sense, read
@@ -33,7 +33,7 @@ Part: TypeAlias = Generator[Request | Remember, Response, Answer]
 class Talk:
     """One conversation: what it is about, and what has come of it so far."""
 
-    occasion: Occasion
+    context: DeliveryContext
     took: float = 0.0
     status: int | None = None
     refused: str = ""  #: Why it was said in a simpler form.
@@ -41,7 +41,7 @@ class Talk:
     @property
     def endpoint(self) -> Endpoint:
         """Whom it is with."""
-        return self.occasion.endpoint
+        return self.context.endpoint
 
     @property
     def min_interval(self) -> float:
@@ -67,18 +67,18 @@ class Talk:
         response = yield request
         self.took += response.took
         self.status = response.status
-        now = response.at or self.occasion.at
+        now = response.at or self.context.at
         return read(response, now=now, api=calls.is_bot(self.endpoint))
 
     # --- what is said -----------------------------------------------------------------
 
     def forms(self) -> Iterable[payload.Content]:
         """List the forms of the message, the best first."""
-        event = self.occasion.event
+        event = self.context.event
         revision = event.id[4:20] if calls.is_bot(self.endpoint) else ""
         images = self.endpoint.options.get("images")
         return payload.forms(
-            self.message(), now=self.occasion.at, images=images, revision=revision
+            self.message(), now=self.context.at, images=images, revision=revision
         )
 
     def brief(self) -> Iterable[payload.Content]:
@@ -89,7 +89,7 @@ class Talk:
         """Say what there is to say, before it takes a form."""
         options = self.endpoint.options
         return message_of(
-            self.occasion.event,
+            self.context.event,
             language=str(options.get("language", "en")),
             prompt_max=int(str(options.get("prompt_max", 1000))),
         )
@@ -128,7 +128,7 @@ class Talk:
         if self.refused and answer.sense is Sense.OK:
             detail = f"ok, in a simpler form; the first was refused: {self.refused}"
         attempt = Attempt(
-            started=self.occasion.started,
+            started=self.context.started,
             took=self.took,
             status=response.status,
             fault=response.fault,
@@ -153,7 +153,7 @@ class Talk:
         """End with success, whatever the last answer was."""
         return Outcome(
             attempt=Attempt(
-                started=self.occasion.started,
+                started=self.context.started,
                 took=self.took,
                 status=self.status,
                 detail=detail,
@@ -166,7 +166,7 @@ class Talk:
     def skipped(self, why: str, *, edit_in: float = 0.0) -> Outcome:
         """End without having told anything, on purpose."""
         attempt = Attempt(
-            started=self.occasion.started,
+            started=self.context.started,
             took=self.took,
             status=self.status,
             detail=f"skipped: {why}",

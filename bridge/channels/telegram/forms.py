@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
-from bridge.channels.base import Occasion
+from bridge.channels.base import DeliveryContext
 from bridge.channels.message import Message, message_of
 from bridge.channels.picture import File, taken, to_fetch
 from bridge.channels.telegram.calls import Content
@@ -38,14 +38,14 @@ class Forms:
         uploads: Whether the picture may be uploaded.
     """
 
-    def __init__(self, occasion: Occasion, *, uploads: bool = True) -> None:
-        options = occasion.endpoint.options
-        self._at = occasion.at
-        self._timeout = occasion.endpoint.timeout
+    def __init__(self, context: DeliveryContext, *, uploads: bool = True) -> None:
+        options = context.endpoint.options
+        self._at = context.at
+        self._timeout = context.endpoint.timeout
         self._images = str(options.get("images") or "url")
         self._uploads = uploads
         self.message: Message = message_of(
-            occasion.event,
+            context.event,
             language=str(options.get("language", "en")),
             prompt_max=int(str(options.get("prompt_max", 1000))),
         )

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.base import Conversation, Occasion, Remember
+from bridge.channels.base import Conversation, DeliveryContext, Remember
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Sense
 from bridge.channels.telegram.memory import Told, kept
@@ -33,10 +33,10 @@ _WAITS = "task.action_required"
 MOST_TRIES = 3
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event; see `bridge.channels.base.Channel`."""
-    event, endpoint = occasion.event, occasion.endpoint
-    teller = Teller(occasion)
+    event, endpoint = context.event, context.endpoint
+    teller = Teller(context)
     edits = endpoint.options.get("progress") == "edit"
     if event.is_progress and not edits:
         return teller.skipped("progress is off")
@@ -45,7 +45,7 @@ def tell(occasion: Occasion) -> Conversation:
     told = teller.recalled
     if event.type in EDITED:
         return (yield from _keep_up(teller, told))
-    if occasion.redelivery:
+    if context.redelivery:
         return teller.outcome((yield from teller.say(teller.post())))
     return (yield from _announce(teller, told))
 
@@ -54,7 +54,7 @@ def tell(occasion: Occasion) -> Conversation:
 
 
 def _keep_up(teller: Teller, told: Told) -> Conversation:
-    sequence = teller.occasion.event.sequence
+    sequence = teller.context.event.sequence
     if told.final or sequence <= told.sequence:
         return teller.skipped("something newer has been told")
     if told.posting:
@@ -79,12 +79,12 @@ def _keep_up(teller: Teller, told: Told) -> Conversation:
 
 
 def _announce(teller: Teller, told: Told) -> Conversation:
-    event = teller.occasion.event
+    event = teller.context.event
     if told.event == event.id:
         return (yield from _tidy_up(teller, told))
     if event.sequence <= told.sequence:
         return teller.outcome((yield from teller.say(teller.post())))
-    mode = teller.occasion.endpoint.options.get("final", "replace")
+    mode = teller.context.endpoint.options.get("final", "replace")
     after = replace(
         told,
         sequence=event.sequence,
@@ -119,7 +119,7 @@ def _tidy_up(teller: Teller, told: Told) -> Conversation:
     """Bring the old message in line with an announcement that is already out."""
     if not told.todo:
         return teller.skipped("it has been told")
-    endpoint = teller.occasion.endpoint
+    endpoint = teller.context.endpoint
     if told.todo == "delete":
         answer = yield from teller.ask(calls.delete(endpoint, id=told.old))
     else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TypeAlias
 
-from bridge.channels.base import Occasion, Outcome, Remember
+from bridge.channels.base import DeliveryContext, Outcome, Remember
 from bridge.channels.picture import File
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Answer, Sense, read
@@ -44,12 +44,12 @@ class Teller:
         occasion: What it is about.
     """
 
-    def __init__(self, occasion: Occasion) -> None:
-        self.occasion = occasion
+    def __init__(self, context: DeliveryContext) -> None:
+        self.context = context
         #: What is remembered of the subject.
-        self.recalled = recall(occasion.memory, chat=calls.chat_of(occasion.endpoint))
-        uploads = self.recalled.linked_of != occasion.event.id
-        self.forms = Forms(occasion, uploads=uploads)
+        self.recalled = recall(context.memory, chat=calls.chat_of(context.endpoint))
+        uploads = self.recalled.linked_of != context.event.id
+        self.forms = Forms(context, uploads=uploads)
         self._took = 0.0
         self._carried = False  #: Whether the last request carried a file.
         self._refused = ""  #: Why it was said in a simpler form.
@@ -60,7 +60,7 @@ class Teller:
 
     def post(self, *, silent: bool = False, reply_to: int = 0) -> Make:
         """Make messages."""
-        endpoint = self.occasion.endpoint
+        endpoint = self.context.endpoint
         quiet = silent or bool(endpoint.options.get("silent"))
         return lambda content: calls.post(
             endpoint, content, silent=quiet, reply_to=reply_to
@@ -73,7 +73,7 @@ class Teller:
         Args:
             afresh: Whether to send a picture although it is there, or was refused.
         """
-        endpoint = self.occasion.endpoint
+        endpoint = self.context.endpoint
         new = self.forms.mark != told.picture and not told.unshown
 
         def make(content: Content) -> Request:
@@ -128,7 +128,7 @@ class Teller:
         self._carried = upload
         response = yield request
         self._took += response.took
-        return read(response, now=response.at or self.occasion.at)
+        return read(response, now=response.at or self.context.at)
 
     # --- what is remembered -----------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Teller:
         if self._refused and answer.sense is Sense.OK:
             detail = f"told in a simpler form; the first was refused: {self._refused}"
         attempt = Attempt(
-            started=self.occasion.started,
+            started=self.context.started,
             took=self._took,
             status=answer.response.status,
             fault=answer.response.fault,
@@ -169,7 +169,7 @@ class Teller:
             # Without an answer, the fault says it.
             said=None if answer.response.status is None else _MEANINGS[answer.sense],
         )
-        seconds = self.occasion.endpoint.options.get("min_interval", 5.0)
+        seconds = self.context.endpoint.options.get("min_interval", 5.0)
         interval = float(seconds) if isinstance(seconds, int | float) else 5.0
         after = replace(told or self.recalled, linked_of=self._linked_of(answer))
         return Outcome(
@@ -182,7 +182,7 @@ class Teller:
         """Say of which event the picture is not to be uploaded the next time."""
         if answer.response.fault in _CUT_OFF:
             # In turns: if there was no answer to a link either, it was not the file.
-            return self.occasion.event.id if self._carried else ""
+            return self.context.event.id if self._carried else ""
         return "" if answer.sense is Sense.OK else self.recalled.linked_of
 
     def done(self, told: Told, detail: str) -> Outcome:
@@ -197,7 +197,7 @@ class Teller:
 
     def _delivered(self, detail: str) -> Attempt:
         return Attempt(
-            started=self.occasion.started,
+            started=self.context.started,
             took=self._took,
             said=Meaning.DELIVERED,
             detail=detail,

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, Occasion, Outcome
+from bridge.channels.base import Conversation, DeliveryContext, Outcome
 from bridge.channels.headers import with_own
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
@@ -25,32 +25,32 @@ _SHORTEST_SECRET = 7
 _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
-def tell(occasion: Occasion) -> Conversation:
+def tell(context: DeliveryContext) -> Conversation:
     """Tell an event, see `bridge.channels.base.Channel`."""
     # Jinja2 takes longer to import than all the rest of a short command.
     from bridge.channels.template.filling import fill, recipe_of  # noqa: PLC0415
 
-    endpoint, event = occasion.endpoint, occasion.event
+    endpoint, event = context.endpoint, context.event
     try:
         recipe = recipe_of(endpoint)
         filled = fill(recipe, endpoint, event)
     except TemplateFault as fault:
         # The same template and the same event will fail again.
         detail = f"{fault.setting}: {fault}"
-        return Outcome(attempt=_unsent(occasion, Meaning.HOPELESS, detail))
+        return Outcome(attempt=_unsent(context, Meaning.HOPELESS, detail))
     own = dict(filled.headers)
     took = 0.0
-    if sign_in := _sign_in(occasion, own):
+    if sign_in := _sign_in(context, own):
         response = yield sign_in
         took = response.took
         token = _access_token(response)
         if token is None:
-            return Outcome(attempt=_not_signed_in(response, occasion))
+            return Outcome(attempt=_not_signed_in(response, context))
         own["authorization"] = f"Bearer {token}"
     ours = {"user-agent": _USER_AGENT, "webhook-id": event.id}
     if filled.body:
         ours["content-type"] = recipe.content_type
-    if occasion.redelivery:
+    if context.redelivery:
         ours["webhook-redelivery"] = "true"
     response = yield Request(
         url=endpoint.url,
@@ -58,8 +58,8 @@ def tell(occasion: Occasion) -> Conversation:
         body=filled.body,
         headers=with_own(ours, own),
     )
-    attempt = _read(response, occasion, recipe.success)
-    detail = _blotted(attempt.detail, occasion, own)
+    attempt = _read(response, context, recipe.success)
+    detail = _blotted(attempt.detail, context, own)
     return Outcome(attempt=replace(attempt, took=took + attempt.took, detail=detail))
 
 
@@ -70,9 +70,9 @@ def agrees(request: Request) -> Response:
     return Response(took=0.0, status=200, body=b"{}")
 
 
-def _unsent(occasion: Occasion, said: Meaning, detail: str) -> Attempt:
+def _unsent(context: DeliveryContext, said: Meaning, detail: str) -> Attempt:
     return Attempt(
-        started=occasion.started,
+        started=context.started,
         took=0.0,
         fault=Fault.RENDERING,
         detail=detail,
@@ -83,9 +83,11 @@ def _unsent(occasion: Occasion, said: Meaning, detail: str) -> Attempt:
 # --- what is answered -----------------------------------------------------------------
 
 
-def _read(response: Response, occasion: Occasion, success: tuple[str, ...]) -> Attempt:
-    now = response.at or occasion.at
-    attempt = answer.read(response, started=occasion.started, now=now)
+def _read(
+    response: Response, context: DeliveryContext, success: tuple[str, ...]
+) -> Attempt:
+    now = response.at or context.at
+    attempt = answer.read(response, started=context.started, now=now)
     status = response.status
     if status is None:
         return attempt
@@ -118,9 +120,9 @@ def _budget_back(response: Response, *, now: float) -> float | None:
     return min(int(reset) - now, MAX_RETRY_AFTER)
 
 
-def _blotted(detail: str, occasion: Occasion, headers: Mapping[str, str]) -> str:
+def _blotted(detail: str, context: DeliveryContext, headers: Mapping[str, str]) -> str:
     """Blot out what a receiver repeats of our credentials, in any form they were sent in."""
-    token = occasion.endpoint.options.get("token")
+    token = context.endpoint.options.get("token")
     secrets = {token} if isinstance(token, str) else set()
     for name, value in headers.items():
         if _CREDENTIAL.search(name):
@@ -133,7 +135,7 @@ def _blotted(detail: str, occasion: Occasion, headers: Mapping[str, str]) -> str
 # --- Airflow 3 ------------------------------------------------------------------------
 
 
-def _sign_in(occasion: Occasion, headers: dict[str, str]) -> Request | None:
+def _sign_in(context: DeliveryContext, headers: dict[str, str]) -> Request | None:
     """
     Make the request for an access token, if Airflow 3 wants one and a password is there.
 
@@ -141,7 +143,7 @@ def _sign_in(occasion: Occasion, headers: dict[str, str]) -> Request | None:
 
     Source: Airflow, "Public API", JWT token authentication: ``POST /auth/token``.
     """
-    endpoint = occasion.endpoint
+    endpoint = context.endpoint
     token = endpoint.options.get("token")
     parts = urlsplit(endpoint.url)
     place = _DAG_RUNS.match(parts.path)
@@ -174,9 +176,9 @@ def _access_token(response: Response) -> str | None:
     return token if fine else None
 
 
-def _not_signed_in(response: Response, occasion: Occasion) -> Attempt:
+def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
     attempt = answer.read(
-        response, started=occasion.started, now=response.at or occasion.at
+        response, started=context.started, now=response.at or context.at
     )
     said = f"HTTP {response.status}" if response.status else str(response.fault)
     # What it answered may hold a token in a form that we do not know.
