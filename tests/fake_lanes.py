@@ -14,7 +14,7 @@ from math import ceil, inf
 from typing import Literal
 
 from bridge.app.ports import Delivery, DeliveryClaim, Publication, Settled, Settlement
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.core.delivery import Attempt, Fate, Tried, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event
@@ -126,7 +126,7 @@ class FakeLanes:
         self.kept: dict[str, Kept] = {}
         self.lanes: dict[tuple[str, str], Lane] = {}
         self.health: dict[str, Health] = {}
-        self.memories: dict[tuple[str, str], tuple[Memory, float]] = {}
+        self.memories: dict[tuple[str, str], tuple[ChannelState, float]] = {}
         self.edit_at: dict[tuple[str, str], float] = {}
         self.suspect_under_way: tuple[str, float] | None = None
         self.gates: dict[str, float] = {}
@@ -362,7 +362,7 @@ class FakeLanes:
             memory=self._memory(lane),
         )
 
-    def _memory(self, lane: Lane) -> Memory:
+    def _memory(self, lane: Lane) -> ChannelState:
         subject = lane.endpoint, self._head(lane).subject
         memory, since = self.memories.get(subject, ({}, 0.0))
         return memory if self.clock.now - since < self.retention else {}
@@ -464,7 +464,7 @@ class FakeLanes:
             if publication.event.type in became:
                 self.tell(publication)
 
-    def remember(self, delivery: Delivery, memory: Memory) -> bool:
+    def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
         lane = self.lanes.get((delivery.endpoint, delivery.lane))
         if lane is None or lane.head.token != delivery.token:
             return False

@@ -23,7 +23,7 @@ from bridge.app.ports import (
     Tracked,
     Waiting,
 )
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.core.change import Held
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
@@ -310,9 +310,9 @@ class FakeStore:
         self._now()
         return self.lanes.settle(settlements)
 
-    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
+    async def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
         self._now()
-        return self.lanes.remember(delivery, memory)
+        return self.lanes.save_state(delivery, memory)
 
     # --- the desk ---------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from bridge.channels import channel_for
-from bridge.channels.base import DeliveryContext, Memory, Remember
+from bridge.channels.base import ChannelState, DeliveryContext, SaveState
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
@@ -173,7 +173,7 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
 
 def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
     """Tell the events one after the other, and return what the last one looks like."""
-    memory: Memory = {}
+    memory: ChannelState = {}
     said: list[Request] = []
     for event in events:
         requests, memory = _tell(to, event, memory)
@@ -181,7 +181,9 @@ def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
     return _opened(said[-1], at=events[-1].at)
 
 
-def _tell(to: Endpoint, event: Event, memory: Memory) -> tuple[list[Request], Memory]:
+def _tell(
+    to: Endpoint, event: Event, memory: ChannelState
+) -> tuple[list[Request], ChannelState]:
     channel = channel_for(to.kind)
     at = event.at + 1
     context = DeliveryContext(
@@ -191,7 +193,7 @@ def _tell(to: Endpoint, event: Event, memory: Memory) -> tuple[list[Request], Me
     step = next(talk)
     try:
         while True:
-            if isinstance(step, Remember):
+            if isinstance(step, SaveState):
                 memory = step.memory
                 step = talk.send(Response(took=0.0, at=at))
                 continue

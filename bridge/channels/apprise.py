@@ -19,7 +19,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext, Outcome, Remember
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
 from bridge.channels.info import Traits
 from bridge.channels.lookalikes import inert
 from bridge.channels.picture import File, taken, to_fetch
@@ -75,11 +75,11 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     if context.event.type in _EARLY:
         why = "skipped: Apprise cannot edit a message, so it is told of ends only"
-        return Outcome(
+        return ExchangeResult(
             attempt=Attempt(
                 started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
@@ -98,7 +98,7 @@ def tell(context: DeliveryContext) -> Conversation:
     response = yield Request(
         url=context.endpoint.url, method=NOTIFY, body=json.dumps(order).encode()
     )
-    return Outcome(attempt=_read(response, context, took=took + response.took))
+    return ExchangeResult(attempt=_read(response, context, took=took + response.took))
 
 
 def agrees(request: Request) -> Response:
@@ -133,7 +133,7 @@ def _text(story: Story) -> str:
 
 def _picture(
     story: Story, context: DeliveryContext
-) -> Generator[Request | Remember, Response, tuple[File | None, float]]:
+) -> Generator[Request | SaveState, Response, tuple[File | None, float]]:
     """
     Fetch the picture, if it is to be attached.
 

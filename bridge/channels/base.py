@@ -3,7 +3,7 @@ Conversations: a delivery as an exchange of requests and responses, without the 
 
 A channel's `tell` is a generator. It yields a request and is sent the response, as often
 as it takes (fetch the picture, post the message, delete the old one), and returns the
-`Outcome`. Whoever drives it does the I/O, so a channel is as pure as the core and can be
+`ExchangeResult`. Whoever drives it does the I/O, so a channel is as pure as the core and can be
 tried in a test by handing it the platform's answers one by one:
 
     talk = channel.tell(occasion)
@@ -27,7 +27,7 @@ from bridge.core.event import Event, Json
 from bridge.core.http import Request, Response
 
 #: What is remembered of a subject at an endpoint. Losing it costs one message too many.
-Memory: TypeAlias = Mapping[str, Json]
+ChannelState: TypeAlias = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +53,12 @@ class DeliveryContext:
     endpoint: Endpoint
     at: float
     started: float
-    memory: Memory = field(default_factory=dict)
+    memory: ChannelState = field(default_factory=dict)
     redelivery: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remember:
+class SaveState:
     """
     Yielded to have the memory kept now, before the conversation goes on.
 
@@ -66,11 +66,11 @@ class Remember:
     dies in between, the mark tells the next one so. The response sent back is empty.
     """
 
-    memory: Memory
+    memory: ChannelState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ExchangeResult:
     """
     How a conversation ended.
 
@@ -87,18 +87,18 @@ class Outcome:
     """
 
     attempt: Attempt
-    memory: Memory | None = None
+    memory: ChannelState | None = None
     edit_in: float = 0.0
     extra: int = 0
 
 
-Conversation: TypeAlias = Generator[Request | Remember, Response, Outcome]
+Exchange: TypeAlias = Generator[Request | SaveState, Response, ExchangeResult]
 
 
 class Channel(Protocol):
     """How one kind of endpoint is spoken to."""
 
-    def tell(self, context: DeliveryContext) -> Conversation:
+    def tell(self, context: DeliveryContext) -> Exchange:
         """
         Tell an event.
 
@@ -129,7 +129,7 @@ class ChannelModule(Channel, Protocol):
 
 def rehearse(
     channel: Channel, context: DeliveryContext
-) -> tuple[list[Request], Outcome]:
+) -> tuple[list[Request], ExchangeResult]:
     """
     List the requests of a conversation in which the platform agrees to everything.
 
@@ -141,7 +141,7 @@ def rehearse(
     try:
         step = next(talk)
         while True:
-            if isinstance(step, Remember):
+            if isinstance(step, SaveState):
                 step = talk.send(Response(took=0.0, at=context.at))
                 continue
             requests.append(step)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bridge.channels import robot
-from bridge.channels.base import Conversation, DeliveryContext
+from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.robot import (
     BUSY,
@@ -101,7 +101,7 @@ _SENSES = {
 }
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event; see `bridge.channels.base.Channel.tell`."""
     return robot.tell(context, _drafts(context), _PLATFORM)
 

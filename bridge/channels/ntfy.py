@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext
+from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import Objection, Traits, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
@@ -97,7 +97,7 @@ _PRIORITIES = {
 }
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         context,

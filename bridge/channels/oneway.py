@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext, Outcome
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.story import Story, story_of
 from bridge.core.delivery import Attempt, Meaning
@@ -50,7 +50,7 @@ def tell(
     *,
     name: str,
     most_of_links: int,
-) -> Conversation:
+) -> Exchange:
     """
     Post the first draft that is taken.
 
@@ -67,7 +67,7 @@ def tell(
     unasked = event.type in _EARLY and not context.endpoint.wants(event)
     if event.is_progress or unasked:
         why = f"skipped: {name} cannot edit a message, so progress is not told"
-        return Outcome(
+        return ExchangeResult(
             attempt=Attempt(
                 started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
@@ -82,7 +82,7 @@ def tell(
             break
     failed = reading.said is Meaning.FAILED
     wait = response.headers.get("retry-after") if failed else None
-    return Outcome(
+    return ExchangeResult(
         attempt=Attempt(
             started=context.started,
             took=took,

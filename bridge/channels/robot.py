@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext, Outcome
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.story import option
 from bridge.channels.text import cut, line
@@ -135,7 +135,7 @@ def post(endpoint: Endpoint, payload: Mapping[str, Json], *, url: str = "") -> R
 
 def tell(
     context: DeliveryContext, drafts: Iterator[Request], platform: Platform
-) -> Conversation:
+) -> Exchange:
     """
     Post the first draft that the platform takes.
 
@@ -145,7 +145,7 @@ def tell(
     event, endpoint = context.event, context.endpoint
     if event.is_progress or (event.type in _EARLY and not endpoint.wants(event)):
         why = f"skipped: {platform.name} cannot edit a message, so progress is not told"
-        return Outcome(
+        return ExchangeResult(
             attempt=Attempt(
                 started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
             )
@@ -160,7 +160,7 @@ def tell(
             break
         refused = words
     detail = f"told more plainly, because of {refused}" if refused else words
-    return Outcome(
+    return ExchangeResult(
         attempt=Attempt(
             started=context.started,
             took=took,

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext
+from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
@@ -94,7 +94,7 @@ _GONE_STATUS = {
 _INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         context,

@@ -8,7 +8,7 @@ and what a receiver saw once is what it will see again.
 from __future__ import annotations
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext, Outcome
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.info import Traits
 from bridge.channels.signing import signatures
@@ -26,7 +26,7 @@ USER_AGENT = f"mjbridge/{__version__}"
 read = answer.read
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Say it once; the answer is the end of it."""
     response = yield render(
         context.event,
@@ -34,7 +34,9 @@ def tell(context: DeliveryContext) -> Conversation:
         at=context.at,
         redelivery=context.redelivery,
     )
-    return Outcome(attempt=read(response, started=context.started, now=response.at))
+    return ExchangeResult(
+        attempt=read(response, started=context.started, now=response.at)
+    )
 
 
 def agrees(request: Request) -> Response:  # noqa: ARG001 - it says yes to all

@@ -16,7 +16,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bridge.channels import robot
-from bridge.channels.base import Conversation, DeliveryContext
+from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import Objection, Traits, unlike
 from bridge.channels.lookalikes import inert, inert_line
 from bridge.channels.robot import (
@@ -80,7 +80,7 @@ _SENSES = {
 }
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event; see `bridge.channels.base.Channel.tell`."""
     return robot.tell(context, _drafts(context), _PLATFORM)
 

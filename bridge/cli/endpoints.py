@@ -105,10 +105,10 @@ async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
     from bridge.adapters.http.sender import Sender, silence_http_loggers
     from bridge.app.delivery.exchange import talk
     from bridge.channels import channel_for
-    from bridge.channels.base import Memory
+    from bridge.channels.base import ChannelState
     from bridge.cli.rehearsal import configured, occasion_of
 
-    async def forget(_memory: Memory) -> None:
+    async def forget(_memory: ChannelState) -> None:
         pass  # the next test is another task's
 
     endpoint = configured(name, settings.endpoints)
@@ -120,7 +120,7 @@ async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
             channel_for(endpoint.kind).tell(context),
             endpoint,
             sender=sender,
-            remember=forget,
+            save_state=forget,
             now=time.time,
             elapsed=time.monotonic,
         )

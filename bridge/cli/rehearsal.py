@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bridge.channels import channel_for
-from bridge.channels.base import DeliveryContext, Outcome, rehearse
+from bridge.channels.base import DeliveryContext, ExchangeResult, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request
@@ -32,7 +32,7 @@ def occasion_of(event_type: str, endpoint: Endpoint, *, at: float) -> DeliveryCo
     return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
 
 
-def rehearsed(context: DeliveryContext) -> tuple[Sequence[Request], Outcome]:
+def rehearsed(context: DeliveryContext) -> tuple[Sequence[Request], ExchangeResult]:
     """
     List what would be sent, and how it ends, if the platform agreed to everything.
 

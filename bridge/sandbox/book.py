@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.sandbox.rows import Row
-from bridge.sandbox.tasks import Outcome, Task
+from bridge.sandbox.tasks import ExchangeResult, Task
 
 
 class Book:
@@ -112,4 +112,4 @@ def shuffled(ids: Iterable[str]) -> list[str]:
 
 def _read(text: str) -> Task:
     fields = json.loads(text)
-    return Task(**fields | {"outcome": Outcome(fields["outcome"])})
+    return Task(**fields | {"outcome": ExchangeResult(fields["outcome"])})

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bridge.sandbox.buttons import press
-from bridge.sandbox.tasks import Outcome, Task, duration, look, wish
+from bridge.sandbox.tasks import ExchangeResult, Task, duration, look, wish
 from bridge.sandbox.world import World, body_of, reply, upstream_error
 
 #: What DESCRIBE sees in every picture.
@@ -145,7 +145,11 @@ def _confirmed(world: World, body: dict[str, Any]) -> Response:
     if look(task, now).status != "MODAL":
         return upstream_error("关联任务状态错误")
     asked = wish(_said(body, "prompt") or task.prompt)
-    outcome = Outcome.SUCCEED if asked.outcome is Outcome.MODAL else asked.outcome
+    outcome = (
+        ExchangeResult.SUCCEED
+        if asked.outcome is ExchangeResult.MODAL
+        else asked.outcome
+    )
     world.book.keep(
         dataclasses.replace(task, prompt=asked.prompt, outcome=outcome, resumed_at=now)
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class ExchangeResult(StrEnum):
     """How a task is going to end. ``--sandbox NAME`` in a prompt asks for one."""
 
     SUCCEED = "succeed"
@@ -54,20 +54,22 @@ class Wish:
     """What a prompt asks of the sandbox: the ``--sandbox`` directives, taken out of it."""
 
     prompt: str
-    outcome: Outcome = Outcome.SUCCEED
+    outcome: ExchangeResult = ExchangeResult.SUCCEED
     pace: float = 1.0  #: times the usual duration
 
 
 def wish(prompt: str) -> Wish:
     """Read the directives: an outcome's name, ``slow`` (8 times as long), ``instant``."""
-    outcome = Outcome.BANNED if BANNED_WORD.search(prompt) else Outcome.SUCCEED
+    outcome = (
+        ExchangeResult.BANNED if BANNED_WORD.search(prompt) else ExchangeResult.SUCCEED
+    )
     pace = 1.0
     for match in _DIRECTIVE.finditer(prompt):
         name = match["name"].lower()
         if name in {"slow", "instant"}:
             pace = 8.0 if name == "slow" else 0.0
-        elif name in set(Outcome):
-            outcome = Outcome(name)
+        elif name in set(ExchangeResult):
+            outcome = ExchangeResult(name)
     return Wish(prompt=_DIRECTIVE.sub("", prompt).strip(), outcome=outcome, pace=pace)
 
 
@@ -83,7 +85,7 @@ class Task:
     job: str  #: Midjourney's name of the images, a UUID
     seed: str  #: the family of pictures: an upscale shows its parent's
     image: int | None = None  #: 1 to 4: one image; ``None``: a grid
-    outcome: Outcome = Outcome.SUCCEED
+    outcome: ExchangeResult = ExchangeResult.SUCCEED
     needs_modal: bool = False  #: waits from the start, as CUSTOM_ZOOM and INPAINT do
     resumed_at: float | None = None  #: when the modal was submitted
     cancelled_at: float | None = None
@@ -118,7 +120,7 @@ def look(task: Task, now: float) -> Look:
     """What a task is doing at *now*."""
     if task.cancelled_at is not None and task.cancelled_at <= now:
         return Look(status="CANCEL", progress=100, ended_at=task.cancelled_at)
-    waits = task.needs_modal or task.outcome is Outcome.MODAL
+    waits = task.needs_modal or task.outcome is ExchangeResult.MODAL
     if task.resumed_at is not None and task.resumed_at <= now:
         begun, asked = task.resumed_at - SUBMITTED_AT * task.seconds, False
     else:
@@ -135,7 +137,7 @@ def look(task: Task, now: float) -> Look:
     if part < STARTED_AT:
         return Look(status="SUBMITTED", progress=0)
     done = (part - STARTED_AT) / (1 - STARTED_AT)
-    gone = task.outcome is Outcome.LOST and part >= LOST_AT
+    gone = task.outcome is ExchangeResult.LOST and part >= LOST_AT
     return Look(status="IN_PROGRESS", progress=STEPS[int(done * len(STEPS))], gone=gone)
 
 
@@ -143,21 +145,21 @@ def _misfortune(task: Task, part: float, begun: float) -> Look | None:
     """The end of a task that does not succeed, once it has come to that."""
     broken_at = begun + BROKEN_AT * task.seconds
     match task.outcome:
-        case Outcome.BANNED if part >= BANNED_AT:
+        case ExchangeResult.BANNED if part >= BANNED_AT:
             at = begun + BANNED_AT * task.seconds
             return Look(
                 status="FAILURE", progress=100, ended_at=at, fail_reason=BANNED_REASON
             )
-        case Outcome.FAIL if part >= BROKEN_AT:
+        case ExchangeResult.FAIL if part >= BROKEN_AT:
             return Look(
                 status="FAILURE",
                 progress=100,
                 ended_at=broken_at,
                 fail_reason=FAIL_REASON,
             )
-        case Outcome.CANCEL if part >= BROKEN_AT:
+        case ExchangeResult.CANCEL if part >= BROKEN_AT:
             return Look(status="CANCEL", progress=100, ended_at=broken_at)
-        case Outcome.LOST if part >= 1:
+        case ExchangeResult.LOST if part >= 1:
             return Look(status="IN_PROGRESS", progress=STEPS[-1], gone=True)
         case _:
             return None
@@ -168,7 +170,7 @@ def shown(task: Task, now: float) -> int:
     if task.action == "SHORTEN":
         return 0
     seen = look(task, now)
-    if seen.status == "FAILURE" and task.outcome is Outcome.FAIL:
+    if seen.status == "FAILURE" and task.outcome is ExchangeResult.FAIL:
         return 46  # the preview that it left behind
     if task.action == "DESCRIBE":
         return 100 if seen.status == "SUCCESS" else 0

@@ -16,7 +16,7 @@ from bridge.app.delivery.attempt import Courier, Receiver
 from bridge.app.delivery.pump import Pump
 from bridge.app.ports import DeliveryClaim, Settled, Settlement
 from bridge.channels import channel_for
-from bridge.channels.base import Channel, Conversation, DeliveryContext, Outcome
+from bridge.channels.base import Channel, DeliveryContext, Exchange, ExchangeResult
 from bridge.core.delivery import Attempt, Fault
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
@@ -473,14 +473,14 @@ class Broken:
     def __init__(self, where: str) -> None:
         self._where = where
 
-    def tell(self, context: DeliveryContext) -> Conversation:
+    def tell(self, context: DeliveryContext) -> Exchange:
         if self._where == "render":
             raise KeyError(context.endpoint.url)
         talk = WEBHOOK.tell(context)
         response = yield next(talk)
         if self._where == "read":
             raise KeyError(str(response))
-        return Outcome(attempt=Attempt(started=0.0, took=0.0))
+        return ExchangeResult(attempt=Attempt(started=0.0, took=0.0))
 
     def agrees(self, request: Request) -> Response:
         return WEBHOOK.agrees(request)
@@ -489,12 +489,12 @@ class Broken:
 class Mumbling:
     """A channel that makes half an emoji of whatever it is told."""
 
-    def tell(self, context: DeliveryContext) -> Conversation:
+    def tell(self, context: DeliveryContext) -> Exchange:
         response = yield Request(url=context.endpoint.url)
         attempt = Attempt(
             started=context.started, took=0.0, status=response.status, detail="\ud83d"
         )
-        return Outcome(attempt=attempt)
+        return ExchangeResult(attempt=attempt)
 
     def agrees(self, request: Request) -> Response:
         return WEBHOOK.agrees(request)

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.delivery.exchange import NotRemembered, talk
+from bridge.app.delivery.exchange import StateNotSaved, talk
 from bridge.channels.base import (
-    Conversation,
+    ChannelState,
     DeliveryContext,
-    Memory,
-    Outcome,
-    Remember,
+    Exchange,
+    ExchangeResult,
+    SaveState,
 )
 from bridge.core.delivery import Attempt, Fault, Meaning
 from bridge.core.endpoint import Endpoint
@@ -24,7 +24,7 @@ from tests.fakes import FakeSender, answered
 
 DELIVERED = Attempt(started=0.0, took=0.0, said=Meaning.DELIVERED)
 #: What channels mark before they post what must not be posted twice.
-MARK = Remember(memory={"posting": True})
+MARK = SaveState(memory={"posting": True})
 PLACE = Endpoint(name="a", url="http://a.test/", timeout=10.0)
 
 
@@ -50,31 +50,31 @@ class Clock:
 
 
 async def held(
-    conversation: Conversation,
+    exchange: Exchange,
     sender: Clock,
     *,
-    remember: Callable[[Memory], bool] = lambda _: True,
-) -> Outcome:
-    async def kept(memory: Memory) -> None:
-        if not remember(memory):
-            raise NotRemembered
+    save_state: Callable[[ChannelState], bool] = lambda _: True,
+) -> ExchangeResult:
+    async def kept(memory: ChannelState) -> None:
+        if not save_state(memory):
+            raise StateNotSaved
 
     return await talk(
-        conversation,
+        exchange,
         PLACE,
         sender=sender,
-        remember=kept,
+        save_state=kept,
         now=lambda: 5.0,
         elapsed=lambda: sender.now,
     )
 
 
-def asking(*requests: Request | Remember) -> Conversation:
+def asking(*requests: Request | SaveState) -> Exchange:
     """A conversation that asks for this and that, whatever is answered."""
     last = Response(took=0.0)
     for one in requests:
         last = yield one
-    return Outcome(
+    return ExchangeResult(
         attempt=replace(
             DELIVERED, status=last.status, fault=last.fault, detail=last.detail
         )
@@ -105,9 +105,9 @@ async def test_a_request_for_which_no_time_is_left_is_not_sent() -> None:
 async def test_answers_say_when_they_came() -> None:
     seen = []
 
-    def looking() -> Conversation:
+    def looking() -> Exchange:
         seen.append((yield request()).at)
-        return Outcome(attempt=DELIVERED)
+        return ExchangeResult(attempt=DELIVERED)
 
     await held(looking(), Clock(step=1.0))
 
@@ -120,11 +120,11 @@ async def test_answers_say_when_they_came() -> None:
 async def test_what_is_to_be_remembered_is_kept_before_anything_is_sent() -> None:
     sender, order = Clock(step=1.0), list[object]()
 
-    def remember(memory: Memory) -> bool:
+    def save_state(memory: ChannelState) -> bool:
         order.append((memory, len(getattr(sender, "asked", []))))
         return True
 
-    await held(asking(MARK, request()), sender, remember=remember)
+    await held(asking(MARK, request()), sender, save_state=save_state)
 
     assert order == [({"posting": True}, 0)]
 
@@ -132,16 +132,16 @@ async def test_what_is_to_be_remembered_is_kept_before_anything_is_sent() -> Non
 async def test_nothing_is_sent_if_the_mark_for_it_cannot_be_kept() -> None:
     """Somebody else may have posted it, or the store is away and nobody would know."""
     sender = Clock(step=1.0)
-    with pytest.raises(NotRemembered):
-        await held(asking(MARK, request()), sender, remember=lambda _: False)
+    with pytest.raises(StateNotSaved):
+        await held(asking(MARK, request()), sender, save_state=lambda _: False)
 
     assert not hasattr(sender, "asked")
 
 
 async def test_what_was_begun_is_finished_even_if_it_cannot_be_remembered() -> None:
     sender = Clock(step=1.0)
-    conversation = asking(request("post"), MARK, request("delete"))
-    outcome = await held(conversation, sender, remember=lambda _: False)
+    exchange = asking(request("post"), MARK, request("delete"))
+    outcome = await held(exchange, sender, save_state=lambda _: False)
 
     assert [one.url.rpartition("/")[2] for one in sender.asked] == ["post", "delete"]
     assert outcome.attempt.succeeded
@@ -150,12 +150,12 @@ async def test_what_was_begun_is_finished_even_if_it_cannot_be_remembered() -> N
 async def test_nothing_is_begun_when_remembering_took_all_the_time() -> None:
     sender = Clock(step=1.0)
 
-    def remember(_: Memory) -> bool:
+    def save_state(_: ChannelState) -> bool:
         sender.now += 11.0
         return True
 
-    with pytest.raises(NotRemembered):
-        await held(asking(MARK, request()), sender, remember=remember)
+    with pytest.raises(StateNotSaved):
+        await held(asking(MARK, request()), sender, save_state=save_state)
 
 
 # --- in a pump ------------------------------------------------------------------------
@@ -165,16 +165,16 @@ class Marking:
     """A channel that marks before it posts, and remembers what it has posted."""
 
     def __init__(self) -> None:
-        self.memories: list[Memory] = []
+        self.memories: list[ChannelState] = []
 
-    def tell(self, context: DeliveryContext) -> Conversation:
+    def tell(self, context: DeliveryContext) -> Exchange:
         self.memories.append(context.memory)
         yield MARK
         response = yield request()
         attempt = Attempt(
             started=context.started, took=response.took, status=response.status
         )
-        return Outcome(attempt=attempt, memory={"id": "1"}, edit_in=30.0)
+        return ExchangeResult(attempt=attempt, memory={"id": "1"}, edit_in=30.0)
 
     def agrees(self, request: Request) -> Response:
         del request

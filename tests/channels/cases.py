@@ -13,7 +13,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bridge.channels.base import Channel, DeliveryContext, Memory, Outcome, Remember
+from bridge.channels.base import (
+    Channel,
+    ChannelState,
+    DeliveryContext,
+    ExchangeResult,
+    SaveState,
+)
 from bridge.core.button import Button
 from bridge.core.cadence import Patience, why_lost
 from bridge.core.change import Change, ChangeType
@@ -417,9 +423,9 @@ class Talk:
     """A conversation that was had: what was sent, what was remembered, how it ended."""
 
     requests: list[Request]
-    remembered: list[Memory]  #: In between, by `Remember`.
-    outcome: Outcome
-    memory: Memory  #: What is remembered when all is over.
+    remembered: list[ChannelState]  #: In between, by `SaveState`.
+    outcome: ExchangeResult
+    memory: ChannelState  #: What is remembered when all is over.
     order: list[str] = field(
         default_factory=list
     )  #: Methods and "remember", as they came.
@@ -438,7 +444,7 @@ def converse(
     to: Endpoint,
     *,
     answers: Answers | None = None,
-    memory: Memory | None = None,
+    memory: ChannelState | None = None,
     at: float = NOW,
     redelivery: bool = False,
 ) -> Talk:
@@ -448,7 +454,7 @@ def converse(
     Raises:
         AssertionError: It does not come to an end.
     """
-    kept: Memory = memory or {}
+    kept: ChannelState = memory or {}
     talk = channel.tell(
         DeliveryContext(
             event=event,
@@ -460,14 +466,14 @@ def converse(
         )
     )
     requests: list[Request] = []
-    remembered: list[Memory] = []
+    remembered: list[ChannelState] = []
     order: list[str] = []
     response: Response | None = None
     for _ in range(30):
         try:
             step = next(talk) if response is None else talk.send(response)
         except StopIteration as ended:
-            outcome: Outcome = ended.value
+            outcome: ExchangeResult = ended.value
             after = outcome.memory if outcome.memory is not None else kept
             return Talk(
                 requests=requests,
@@ -476,7 +482,7 @@ def converse(
                 memory=after,
                 order=order,
             )
-        if isinstance(step, Remember):
+        if isinstance(step, SaveState):
             kept = step.memory
             remembered.append(kept)
             order.append("remember")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.adapters.http.sender import Sender
-from bridge.channels.base import Channel, DeliveryContext, Outcome, Remember
+from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Response
@@ -12,7 +12,7 @@ from tests.channels.cases import NOW
 
 async def tell(
     channel: Channel, event: Event, to: Endpoint, *, at: float = NOW
-) -> Outcome:
+) -> ExchangeResult:
     """Tell an event to an endpoint, as a worker would."""
     talk = channel.tell(DeliveryContext(event=event, endpoint=to, at=at, started=at))
     sender = Sender()
@@ -21,12 +21,12 @@ async def tell(
         while True:
             response = (
                 Response(took=0.0)
-                if isinstance(step, Remember)
+                if isinstance(step, SaveState)
                 else await sender.send(to, step)
             )
             step = talk.send(response)
     except StopIteration as ended:
-        outcome: Outcome = ended.value
+        outcome: ExchangeResult = ended.value
         return outcome
     finally:
         await sender.aclose()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.channels.discord.kept import Kept
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
@@ -55,7 +55,7 @@ class Chat:
         self.server = server or Discord(limited=False)
         self.server.clock = lambda: self.now
         self.to: Endpoint = endpoint("discord", URL, **{"progress": "edit", **settings})
-        self.memory: Memory = {}
+        self.memory: ChannelState = {}
         self.now = NOW
 
     def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
@@ -86,7 +86,7 @@ class Chat:
             left[0] -= not request.guarded
             return self.answers(request)
 
-        seen: list[Memory] = []
+        seen: list[ChannelState] = []
         try:
             converse(
                 Watching(seen),
@@ -113,7 +113,7 @@ class Watching:
 
     agrees = staticmethod(discord.agrees)
 
-    def __init__(self, seen: list[Memory]) -> None:
+    def __init__(self, seen: list[ChannelState]) -> None:
         self.seen = seen
 
     def tell(self, context: Any) -> Any:

@@ -15,7 +15,7 @@ from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.app.delivery.exchange import talk
 from bridge.channels import discord
-from bridge.channels.base import DeliveryContext, Memory, Outcome
+from bridge.channels.base import ChannelState, DeliveryContext, ExchangeResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.sandbox.server import serving
@@ -31,9 +31,9 @@ class World:
     base: str
     to: Endpoint
     sender: Sender
-    kept: dict[str, Memory] = field(default_factory=dict)
+    kept: dict[str, ChannelState] = field(default_factory=dict)
 
-    async def tell(self, event: Event) -> Outcome:
+    async def tell(self, event: Event) -> ExchangeResult:
         """Have the conversation once."""
         context = DeliveryContext(
             event=event,
@@ -43,19 +43,19 @@ class World:
             memory=self.kept.get(event.subject, {}),
         )
 
-        async def remember(memory: Memory) -> None:
+        async def save_state(memory: ChannelState) -> None:
             self.kept[event.subject] = memory
 
         outcome = await talk(
             discord.tell(context),
             self.to,
             sender=self.sender,
-            remember=remember,
+            save_state=save_state,
             now=self.server.clock,
             elapsed=monotonic,
         )
         if outcome.memory is not None:
-            await remember(outcome.memory)
+            await save_state(outcome.memory)
         return outcome
 
     async def insist(self, event: Event) -> int:

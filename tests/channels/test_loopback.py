@@ -6,7 +6,7 @@ import pytest
 
 from bridge.adapters.http.sender import Sender
 from bridge.channels import ntfy, teams, telegram
-from bridge.channels.base import Channel, DeliveryContext, Outcome, Remember
+from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Response
 from tests.channels.cases import CASES, NOW, endpoint
@@ -18,7 +18,7 @@ from tests.platforms.telegram import CHAT, Telegram
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
 
-async def converse(channel: Channel, to: Endpoint) -> Outcome:
+async def converse(channel: Channel, to: Endpoint) -> ExchangeResult:
     """Tell of a success, over real connections but for the picture's."""
     sender = Sender()
     context = DeliveryContext(
@@ -28,7 +28,7 @@ async def converse(channel: Channel, to: Endpoint) -> Outcome:
     step = next(talk)
     try:
         while True:
-            if isinstance(step, Remember):
+            if isinstance(step, SaveState):
                 response = Response(took=0.0)
             elif step.method == "GET":
                 response = Response(took=0.0, status=200, body=PNG)
@@ -36,7 +36,7 @@ async def converse(channel: Channel, to: Endpoint) -> Outcome:
                 response = await sender.send(to, step)
             step = talk.send(response)
     except StopIteration as ended:
-        outcome: Outcome = ended.value
+        outcome: ExchangeResult = ended.value
         return outcome
     finally:
         await sender.aclose()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -45,7 +45,7 @@ class Room:
         self.now = NOW
         self.slack = Slack(clock=lambda: self.now)
         self.to = to or bot()
-        self.memory: Memory = {}
+        self.memory: ChannelState = {}
 
     def tell(self, event: Event, **how: Any) -> Talk:
         """One delivery; what is remembered is kept, as the store does."""

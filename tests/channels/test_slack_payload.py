@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -40,7 +40,7 @@ from tests.platforms.slack_rules import complaint, pings, texts, units
 
 WEBHOOK = f"https://hooks.slack.com{HOOK}"
 SECRETS = (TOKEN, "s3cr3th00k")
-PROGRESS: Memory = {"ts": "1795329601.000200", "channel": CHANNEL, "sequence": 1}
+PROGRESS: ChannelState = {"ts": "1795329601.000200", "channel": CHANNEL, "sequence": 1}
 
 
 def webhook(**settings: Any) -> Endpoint:
@@ -82,7 +82,7 @@ def said(message: Any) -> str:
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     """As a bot that keeps a message up to date; through a webhook it looks the same."""
-    memory: Memory = {} if case == "submitted" else PROGRESS
+    memory: ChannelState = {} if case == "submitted" else PROGRESS
 
     talk = converse(slack, CASES[case], bot(language=language), memory=memory)
 

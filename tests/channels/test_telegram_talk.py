@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.channels import telegram
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.core.delivery import Fault
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
@@ -47,7 +47,7 @@ class Chat:
 
     server: Telegram = field(default_factory=Telegram)
     settings: dict[str, Any] = field(default_factory=dict)
-    memory: Memory = field(default_factory=dict)
+    memory: ChannelState = field(default_factory=dict)
     talks: list[Talk] = field(default_factory=list)
 
     def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
@@ -287,7 +287,7 @@ def test_the_memory_of_another_chat_is_no_memory() -> None:
     "memory", [{}, {"id": "x"}, {"chat": str(CHAT), "id": True, "sequence": "9"}]
 )
 def test_a_memory_that_is_lost_or_strange_costs_a_message_at_most(
-    memory: Memory,
+    memory: ChannelState,
 ) -> None:
     chat = Chat()
     chat.live(*WAY)
@@ -594,7 +594,7 @@ def test_where_a_url_gets_no_answer_either_the_upload_has_another_try() -> None:
         return Response(took=9.0, fault=Fault.TIMEOUT, detail="timed out")
 
     uploads: list[bool] = []
-    memory: Memory = {}
+    memory: ChannelState = {}
     for _ in range(3):
         talk = converse(telegram, FINAL, to, answers=answers, memory=memory)
         memory = talk.memory

@@ -275,7 +275,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
             template.tell(_context(event, told_to)),
             told_to,
             sender=sender,
-            remember=_forget,
+            save_state=_forget,
             now=lambda: NOW,
             elapsed=lambda: 0.0,
         )

@@ -110,7 +110,7 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
         await sweep(real.desk, [endpoint()], retention=RETENTION)
         await real.desk.switch("a", "resume")
         delivery = await real.claim_one()
-        await real.store.remember(delivery, {"ts": "1"})
+        await real.store.save_state(delivery, {"ts": "1"})
         assert await real.succeed(delivery)
 
     assert [await real.state(old), await real.state(new)] == ["dead", "delivered"]

@@ -67,7 +67,7 @@ async def test_what_is_remembered_in_the_middle_survives_the_worker(
     bench: Bench,
 ) -> None:
     await bench.tell("u")
-    await bench.store.remember(await bench.claim_one(), {"posting": "yes"})
+    await bench.store.save_state(await bench.claim_one(), {"posting": "yes"})
     await bench.let_pass(31.0)
     await bench.claim()
 
@@ -81,8 +81,8 @@ async def test_who_was_replaced_has_nothing_to_remember(bench: Bench) -> None:
     await bench.claim()
     now = await bench.claim_one(alone=True)
     kept = [
-        await bench.store.remember(late, {"message": "late"}),
-        await bench.store.remember(now, {"message": "now"}),
+        await bench.store.save_state(late, {"message": "late"}),
+        await bench.store.save_state(now, {"message": "now"}),
     ]
     await bench.hand_back(now)
 

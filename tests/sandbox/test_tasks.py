@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sandbox.rows import row
-from bridge.sandbox.tasks import Outcome, Task, duration, look, wish
+from bridge.sandbox.tasks import ExchangeResult, Task, duration, look, wish
 
 RANKS = {"NOT_START": 0, "SUBMITTED": 1, "MODAL": 1, "IN_PROGRESS": 2}
 
 
-def task(outcome: Outcome = Outcome.SUCCEED, **more: object) -> Task:
+def task(outcome: ExchangeResult = ExchangeResult.SUCCEED, **more: object) -> Task:
     plain = Task(
         id="1730621826053455",
         action="IMAGINE",
@@ -32,9 +32,9 @@ def task(outcome: Outcome = Outcome.SUCCEED, **more: object) -> Task:
 times = st.lists(st.floats(0, 200), min_size=1, max_size=30).map(sorted)
 
 
-@given(times, st.sampled_from(Outcome))
+@given(times, st.sampled_from(ExchangeResult))
 def test_a_task_never_goes_back_and_what_has_ended_stays_ended(
-    seconds: list[float], outcome: Outcome
+    seconds: list[float], outcome: ExchangeResult
 ) -> None:
     seen = [look(task(outcome), 1000 + after) for after in seconds]
 
@@ -68,19 +68,21 @@ def test_a_task_passes_through_every_status(
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [
-        (Outcome.SUCCEED, "SUCCESS"),
-        (Outcome.FAIL, "FAILURE"),
-        (Outcome.BANNED, "FAILURE"),
-        (Outcome.CANCEL, "CANCEL"),
-        (Outcome.MODAL, "MODAL"),
+        (ExchangeResult.SUCCEED, "SUCCESS"),
+        (ExchangeResult.FAIL, "FAILURE"),
+        (ExchangeResult.BANNED, "FAILURE"),
+        (ExchangeResult.CANCEL, "CANCEL"),
+        (ExchangeResult.MODAL, "MODAL"),
     ],
 )
-def test_each_outcome_ends_as_it_is_called(outcome: Outcome, status: str) -> None:
+def test_each_outcome_ends_as_it_is_called(
+    outcome: ExchangeResult, status: str
+) -> None:
     assert look(task(outcome), 1e9).status == status
 
 
 def test_a_task_that_gets_lost_is_seen_first_and_then_no_more() -> None:
-    lost = task(Outcome.LOST)
+    lost = task(ExchangeResult.LOST)
 
     assert [look(lost, 1000 + after).gone for after in (0, 20, 40, 1e9)] == [
         False, False, True, True,
@@ -99,17 +101,17 @@ def test_a_modal_waits_until_it_is_confirmed_and_then_goes_on_from_there() -> No
 @pytest.mark.parametrize(
     ("said", "prompt", "outcome", "pace"),
     [
-        ("pig --v 6.1", "pig --v 6.1", Outcome.SUCCEED, 1),
-        ("pig --sandbox fail --v 6.1", "pig --v 6.1", Outcome.FAIL, 1),
-        ("pig --sandbox modal --sandbox instant", "pig", Outcome.MODAL, 0),
-        ("pig --sandbox slow", "pig", Outcome.SUCCEED, 8),
-        ("something Banned", "something Banned", Outcome.BANNED, 1),
-        ("abandoned house", "abandoned house", Outcome.SUCCEED, 1),
-        ("pig --sandbox unheard-of", "pig-of", Outcome.SUCCEED, 1),
+        ("pig --v 6.1", "pig --v 6.1", ExchangeResult.SUCCEED, 1),
+        ("pig --sandbox fail --v 6.1", "pig --v 6.1", ExchangeResult.FAIL, 1),
+        ("pig --sandbox modal --sandbox instant", "pig", ExchangeResult.MODAL, 0),
+        ("pig --sandbox slow", "pig", ExchangeResult.SUCCEED, 8),
+        ("something Banned", "something Banned", ExchangeResult.BANNED, 1),
+        ("abandoned house", "abandoned house", ExchangeResult.SUCCEED, 1),
+        ("pig --sandbox unheard-of", "pig-of", ExchangeResult.SUCCEED, 1),
     ],
 )
 def test_a_prompt_can_ask_for_an_outcome_and_does_not_show_it(
-    said: str, prompt: str, outcome: Outcome, pace: float
+    said: str, prompt: str, outcome: ExchangeResult, pace: float
 ) -> None:
     asked = wish(said)
 
@@ -123,9 +125,9 @@ def test_a_picture_takes_twelve_to_eighteen_seconds_at_double_speed(
     assert 12 <= duration("IMAGINE", task_id, pace=1, speed=2) <= 18
 
 
-@given(st.floats(0, 200), st.sampled_from(Outcome))
+@given(st.floats(0, 200), st.sampled_from(ExchangeResult))
 def test_nothing_in_a_row_is_null_but_the_buttons_of_a_task_that_did_not_succeed(
-    after: float, outcome: Outcome
+    after: float, outcome: ExchangeResult
 ) -> None:
     written = row(task(outcome), 1000 + after, base="http://gw.example")
 

@@ -29,7 +29,7 @@ from bridge.app.ports import (
     Settlement,
     Tracked,
 )
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.core.delivery import Tried
 from bridge.core.event import Event, Json
 from bridge.core.task import TaskKey, TaskSnapshot
@@ -203,7 +203,7 @@ class RedisStore:
         more, applied = await self._scripts.run("settle", [codec.dumps(given)])
         return Settled(applied=[bool(one) for one in applied], more=bool(more))
 
-    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
+    async def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
         """Keep a channel's memory in the middle of an attempt, if it still is one."""
         given = (delivery.endpoint, delivery.lane, delivery.token)
         kept = (delivery.event.subject, codec.dumps(memory), self._retention)

@@ -15,7 +15,7 @@ from traceback import extract_tb
 
 import structlog
 
-from bridge.app.delivery.exchange import NotRemembered, talk
+from bridge.app.delivery.exchange import StateNotSaved, talk
 from bridge.app.operator_events import death_notice, publications
 from bridge.app.ports import (
     Delivery,
@@ -24,7 +24,7 @@ from bridge.app.ports import (
     Sender,
     Settlement,
 )
-from bridge.channels.base import Channel, DeliveryContext, Memory, Outcome
+from bridge.channels.base import Channel, ChannelState, DeliveryContext, ExchangeResult
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
@@ -101,7 +101,9 @@ class Courier:
             extra=outcome.extra,
         )
 
-    async def _talk(self, delivery: Delivery, receiver: Receiver) -> Outcome | None:
+    async def _talk(
+        self, delivery: Delivery, receiver: Receiver
+    ) -> ExchangeResult | None:
         """
         Make one attempt. Its times are told by the store's clock.
 
@@ -123,11 +125,11 @@ class Courier:
                 channel.tell(context),
                 endpoint,
                 sender=self.sender,
-                remember=partial(self._remember, delivery),
+                save_state=partial(self._save_state, delivery),
                 now=self.now,
                 elapsed=self.elapsed,
             )
-        except NotRemembered:
+        except StateNotSaved:
             return None
         except Exception as error:  # noqa: BLE001 - it costs this attempt and nothing else
             # Where, but not what: an exception's text may hold a URL, which is a secret.
@@ -145,16 +147,16 @@ class Courier:
                 fault=Fault.RENDERING,
                 detail=type(error).__name__,
             )
-            return Outcome(attempt=attempt)
+            return ExchangeResult(attempt=attempt)
 
-    async def _remember(self, delivery: Delivery, memory: Memory) -> None:
+    async def _save_state(self, delivery: Delivery, memory: ChannelState) -> None:
         try:
-            kept = await self.store.remember(delivery, memory)
+            kept = await self.store.save_state(delivery, memory)
         except BridgeError as error:
             log.warning("remember.store_away", error=str(error))
             kept = False
         if not kept:
-            raise NotRemembered
+            raise StateNotSaved
 
     def _settlement(
         self, delivery: Delivery, attempt: Attempt | None, verdict: Verdict

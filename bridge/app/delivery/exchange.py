@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from bridge.app.ports import Sender
 from bridge.channels.base import (
-    Conversation,
-    Memory,
-    Outcome,
-    Remember,
+    ChannelState,
+    Exchange,
+    ExchangeResult,
+    SaveState,
 )
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
@@ -25,19 +25,19 @@ from bridge.core.http import Request, Response
 _TOO_LITTLE = 0.05
 
 
-class NotRemembered(Exception):  # noqa: N818 - it is what happened, and no mistake
+class StateNotSaved(Exception):  # noqa: N818 - it is what happened, and no mistake
     """What had to be remembered before anything was sent could not be, or not in time."""
 
 
 async def talk(
-    conversation: Conversation,
+    exchange: Exchange,
     endpoint: Endpoint,
     *,
     sender: Sender,
-    remember: Callable[[Memory], Awaitable[None]],
+    save_state: Callable[[ChannelState], Awaitable[None]],
     now: Callable[[], float],
     elapsed: Callable[[], float],
-) -> Outcome:
+) -> ExchangeResult:
     """
     Hold a conversation to its end, within the endpoint's ``timeout``.
 
@@ -48,7 +48,7 @@ async def talk(
 
         sender: Sends its requests.
 
-        remember: Keeps its memory when it asks for that; raises `NotRemembered` if it
+        remember: Keeps its memory when it asks for that; raises `StateNotSaved` if it
             cannot. Once something was sent that is no matter: losing the memory costs
             less than saying everything again.
 
@@ -64,12 +64,12 @@ async def talk(
     deadline = elapsed() + endpoint.timeout
     spoken = False
     try:
-        step = next(conversation)
+        step = next(exchange)
         while True:
-            if isinstance(step, Remember):
+            if isinstance(step, SaveState):
                 try:
-                    await _in_time(remember(step.memory), deadline, elapsed)
-                except NotRemembered:
+                    await _in_time(save_state(step.memory), deadline, elapsed)
+                except StateNotSaved:
                     if not spoken:
                         raise
                 answer = Response(took=0.0)
@@ -81,9 +81,9 @@ async def talk(
             else:
                 late = "no time was left for another request"
                 answer = Response(took=0.0, fault=Fault.TIMEOUT, detail=late)
-            step = conversation.send(replace(answer, at=now()))
+            step = exchange.send(replace(answer, at=now()))
     except StopIteration as end:
-        outcome: Outcome = end.value
+        outcome: ExchangeResult = end.value
         return outcome
 
 
@@ -92,7 +92,7 @@ async def _in_time(
 ) -> None:
     await remembered
     if elapsed() >= deadline:
-        raise NotRemembered
+        raise StateNotSaved
 
 
 def _within(request: Request, left: float) -> Request | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.app.ports.publication import Publication
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 from bridge.core.delivery import Attempt, Tried, Verdict
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -71,7 +71,7 @@ class Delivery:
     was_disabled: bool
     slow: bool
     now: float
-    memory: Memory = field(default_factory=dict)
+    memory: ChannelState = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class Settlement:
     verdict: Verdict | None = None
     away: bool = False
     notices: tuple[Publication, ...] = ()
-    memory: Memory | None = None
+    memory: ChannelState | None = None
     edit_in: float = 0.0
     extra: int = 0
 
@@ -175,7 +175,7 @@ class DeliveryStore(Protocol):
         nothing, unless it says that a delivery still waiting has succeeded.
         """
 
-    async def remember(self, delivery: Delivery, memory: Memory) -> bool:
+    async def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
         """
         Keep a channel's memory in the middle of an attempt.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from bridge.channels.base import Conversation, DeliveryContext, Outcome
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.discord import wire
 from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
@@ -60,14 +60,14 @@ _PIXEL = bytes.fromhex(
 )
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     address = Address.of(context.endpoint.url)
     if address is None:
         attempt = Attempt(
             started=context.started, took=0.0, said=Meaning.GONE, detail=_NO_WEBHOOK
         )
-        return Outcome(attempt=attempt)
+        return ExchangeResult(attempt=attempt)
     return (yield from Talk(context, address).whole())
 
 

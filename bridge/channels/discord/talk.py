@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.base import Conversation, DeliveryContext, Outcome, Remember
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import THREAD_LOST, Said, Sense
 from bridge.channels.discord.kept import Kept
@@ -51,7 +51,7 @@ class Talk:
         linked = kept.linked_of == self._event.id
         self._wire = Wire(context, address, self._message, form, linked=linked)
 
-    def whole(self) -> Conversation:
+    def whole(self) -> Exchange:
         """Tell the event in the way that suits it."""
         of_a_task = self._event.sequence > 0
         if of_a_task and (
@@ -66,7 +66,7 @@ class Talk:
 
     # --- progress -------------------------------------------------------------------
 
-    def _follow(self) -> Conversation:
+    def _follow(self) -> Exchange:
         """Bring the task's message up to date, or begin it."""
         kept, sequence = self._kept, self._event.sequence
         if kept.final or sequence <= kept.sequence:
@@ -81,7 +81,7 @@ class Talk:
                 return self._over(said)
             self._leave(kept.id, said)
         self._keep(posting=True)
-        yield self._remember()
+        yield self._save_state()
         said = yield from self._post(silent=True)
         if said.sense is not Sense.TOLD:
             self._keep(posting=not said.known)
@@ -94,7 +94,7 @@ class Talk:
 
     # --- what somebody waits for ----------------------------------------------------
 
-    def _announce(self) -> Conversation:
+    def _announce(self) -> Exchange:
         """Tell an end, or a question, so that it is noticed."""
         if self._context.redelivery:
             return self._over((yield from self._post(silent=self._options.silent)))
@@ -103,7 +103,7 @@ class Talk:
             if said.sense is not Sense.TOLD:
                 return self._over(said)
             if self._kept.chore:
-                yield self._remember()
+                yield self._save_state()
         else:  # It was told, and then this was interrupted.
             said = _DONE
         busy = yield from self._tidy()
@@ -229,12 +229,12 @@ class Talk:
     def _keep(self, **known: str | float | bool) -> None:
         self._kept = replace(self._kept, **known)  # type: ignore[arg-type]
 
-    def _remember(self) -> Remember:
+    def _save_state(self) -> SaveState:
         self._written = self._kept
-        return Remember(memory=self._kept.to_json())
+        return SaveState(memory=self._kept.to_json())
 
-    def _skipped(self, why: str) -> Outcome:
-        return Outcome(
+    def _skipped(self, why: str) -> ExchangeResult:
+        return ExchangeResult(
             attempt=Attempt(
                 started=self._context.started,
                 took=0.0,
@@ -243,7 +243,7 @@ class Talk:
             )
         )
 
-    def _over(self, said: Said) -> Outcome:
+    def _over(self, said: Said) -> ExchangeResult:
         wire, told = self._wire, said.sense is Sense.TOLD
         detail = said.detail
         if told:
@@ -267,7 +267,7 @@ class Talk:
         )
         goes_on = self._event.sequence > 0 and not self._message.final
         follows = told and goes_on and self._options.progress == "edit"
-        return Outcome(
+        return ExchangeResult(
             attempt=attempt,
             memory=None if self._kept == self._written else self._kept.to_json(),
             edit_in=self._options.min_interval if follows else 0.0,

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-from bridge.channels.base import DeliveryContext, Remember
+from bridge.channels.base import DeliveryContext, SaveState
 from bridge.channels.discord import answers, pictures
 from bridge.channels.discord.address import Address
 from bridge.channels.discord.answers import FILTERED, Said, Sense
@@ -28,7 +28,7 @@ from bridge.version import __version__
 
 T = TypeVar("T")
 #: A part of a conversation that comes to a result of its own.
-Steps: TypeAlias = Generator[Request | Remember, Response, T]
+Steps: TypeAlias = Generator[Request | SaveState, Response, T]
 
 #: ``DiscordBot (where it is from, version)`` is the form that Discord asks of programs.
 USER_AGENT = f"DiscordBot (mjbridge, {__version__})"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.base import Conversation, DeliveryContext, Remember
+from bridge.channels.base import DeliveryContext, Exchange, SaveState
 from bridge.channels.slack import calls
 from bridge.channels.slack.answers import Answer, Sense
 from bridge.channels.slack.memory import Told, kept, recall
@@ -35,7 +35,7 @@ MOST_TRIES = 3
 REST_S = 30.0
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event; see `bridge.channels.base.Channel`."""
     event, options = context.event, context.endpoint.options
     talk = Talk(context=context)
@@ -57,7 +57,7 @@ def tell(context: DeliveryContext) -> Conversation:
 # --- one message, kept up to date -----------------------------------------------------
 
 
-def _keep_up(talk: Talk, told: Told) -> Conversation:
+def _keep_up(talk: Talk, told: Told) -> Exchange:
     sequence = talk.context.event.sequence
     if told.final or sequence <= told.sequence:
         return talk.skipped("something newer has been told")
@@ -75,7 +75,7 @@ def _keep_up(talk: Talk, told: Told) -> Conversation:
             after = replace(told, sequence=sequence) if ok else None
             return talk.outcome(answer, after, edit_in=talk.min_interval)
     begun = replace(told, ts="", channel="", posting=True)
-    yield Remember(memory=kept(begun))
+    yield SaveState(memory=kept(begun))
     answer = yield from talk.say(talk.post)
     if answer.sense is Sense.OK:
         after = replace(_posted(begun, answer), sequence=sequence)
@@ -95,7 +95,7 @@ def _posted(told: Told, answer: Answer) -> Told:
 # --- announcements --------------------------------------------------------------------
 
 
-def _announce(talk: Talk, told: Told) -> Conversation:
+def _announce(talk: Talk, told: Told) -> Exchange:
     event = talk.context.event
     if told.event == event.id and not talk.context.redelivery:
         return (yield from _tidy_up(talk, told))
@@ -116,7 +116,7 @@ def _announce(talk: Talk, told: Told) -> Conversation:
         answer = yield from talk.say(talk.reply(told.ts), talk.brief())
         if answer.sense is Sense.OK:
             after = _to_do("update", after, told)
-            yield Remember(memory=kept(after))
+            yield SaveState(memory=kept(after))
             return (yield from _tidy_up(talk, after))
     else:
         return (yield from _replace(talk, told, after))
@@ -125,7 +125,7 @@ def _announce(talk: Talk, told: Told) -> Conversation:
     return talk.announced(answer, after)
 
 
-def _replace(talk: Talk, told: Told, after: Told) -> Conversation:
+def _replace(talk: Talk, told: Told, after: Told) -> Exchange:
     """Announce with a new message, and have the old one deleted if there is one."""
     answer = yield from talk.say(talk.post)
     if answer.sense is not Sense.OK:
@@ -137,11 +137,11 @@ def _replace(talk: Talk, told: Told, after: Told) -> Conversation:
     if not told.ts:
         return talk.announced(answer, after)
     after = _to_do("delete", after, told)
-    yield Remember(memory=kept(after))
+    yield SaveState(memory=kept(after))
     return (yield from _tidy_up(talk, after))
 
 
-def _tidy_up(talk: Talk, told: Told) -> Conversation:
+def _tidy_up(talk: Talk, told: Told) -> Exchange:
     """Bring the old message in line with an announcement that is already out."""
     if told.todo == "delete":
         call = calls.delete(talk.endpoint, channel=told.old_channel, ts=told.old)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Told:
     tries: int = 0
 
 
-def recall(memory: Memory) -> Told:
+def recall(memory: ChannelState) -> Told:
     """Read a memory; what is not as we wrote it is as if it had been lost."""
     blank = Told()
     found = {}
@@ -58,7 +58,7 @@ def recall(memory: Memory) -> Told:
     return Told(**found)  # type: ignore[arg-type]
 
 
-def kept(told: Told) -> Memory:
+def kept(told: Told) -> ChannelState:
     """Write what is to be remembered, without what goes without saying."""
     blank = asdict(Told())
     return {name: value for name, value in asdict(told).items() if value != blank[name]}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bridge.channels.base import DeliveryContext, Outcome, Remember
+from bridge.channels.base import DeliveryContext, ExchangeResult, SaveState
 from bridge.channels.message import Message, message_of
 from bridge.channels.slack import calls, payload
 from bridge.channels.slack.answers import Answer, Sense, read
@@ -26,7 +26,7 @@ _MEANINGS = {
 
 Make: TypeAlias = Callable[[payload.Content], Request]
 #: A part of a conversation, which ends with Slack's last answer.
-Part: TypeAlias = Generator[Request | Remember, Response, Answer]
+Part: TypeAlias = Generator[Request | SaveState, Response, Answer]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class Talk:
         *,
         edit_in: float = 0.0,
         but: str = "",
-    ) -> Outcome:
+    ) -> ExchangeResult:
         """End with what Slack answered."""
         response = answer.response
         detail = answer.detail or "ok"
@@ -137,21 +137,21 @@ class Talk:
             # Without an answer, the fault says it.
             said=None if response.status is None else _MEANINGS[answer.sense],
         )
-        return Outcome(
+        return ExchangeResult(
             attempt=attempt,
             memory=None if told is None else kept(told),
             edit_in=edit_in,
         )
 
-    def announced(self, answer: Answer, told: Told) -> Outcome:
+    def announced(self, answer: Answer, told: Told) -> ExchangeResult:
         """End an announcement for which there is nothing to be tidied up."""
         if answer.sense is not Sense.OK:
             return self.outcome(answer)
         return self.outcome(answer, told, edit_in=self.min_interval)
 
-    def done(self, told: Told, detail: str) -> Outcome:
+    def done(self, told: Told, detail: str) -> ExchangeResult:
         """End with success, whatever the last answer was."""
-        return Outcome(
+        return ExchangeResult(
             attempt=Attempt(
                 started=self.context.started,
                 took=self.took,
@@ -163,7 +163,7 @@ class Talk:
             edit_in=self.min_interval,
         )
 
-    def skipped(self, why: str, *, edit_in: float = 0.0) -> Outcome:
+    def skipped(self, why: str, *, edit_in: float = 0.0) -> ExchangeResult:
         """End without having told anything, on purpose."""
         attempt = Attempt(
             started=self.context.started,
@@ -172,4 +172,4 @@ class Talk:
             detail=f"skipped: {why}",
             said=Meaning.DELIVERED,
         )
-        return Outcome(attempt=attempt, edit_in=edit_in)
+        return ExchangeResult(attempt=attempt, edit_in=edit_in)

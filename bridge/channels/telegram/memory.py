@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
-from bridge.channels.base import Memory
+from bridge.channels.base import ChannelState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Told:
     linked_of: str = ""
 
 
-def recall(memory: Memory, *, chat: str) -> Told:
+def recall(memory: ChannelState, *, chat: str) -> Told:
     """Read a memory; what is of another chat, or not as we wrote it, is as if lost."""
     blank = Told(chat=chat)
     if memory.get("chat") != chat:
@@ -74,7 +74,7 @@ def recall(memory: Memory, *, chat: str) -> Told:
     return Told(**found)  # type: ignore[arg-type]
 
 
-def kept(told: Told) -> Memory:
+def kept(told: Told) -> ChannelState:
     """Write what is to be remembered, without what goes without saying."""
     blank = asdict(Told())
     return {name: value for name, value in asdict(told).items() if value != blank[name]}

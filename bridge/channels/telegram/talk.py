@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.channels.base import Conversation, DeliveryContext, Remember
+from bridge.channels.base import DeliveryContext, Exchange, SaveState
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Sense
 from bridge.channels.telegram.memory import Told, kept
@@ -33,7 +33,7 @@ _WAITS = "task.action_required"
 MOST_TRIES = 3
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event; see `bridge.channels.base.Channel`."""
     event, endpoint = context.event, context.endpoint
     teller = Teller(context)
@@ -53,7 +53,7 @@ def tell(context: DeliveryContext) -> Conversation:
 # --- one message, kept up to date -----------------------------------------------------
 
 
-def _keep_up(teller: Teller, told: Told) -> Conversation:
+def _keep_up(teller: Teller, told: Told) -> Exchange:
     sequence = teller.context.event.sequence
     if told.final or sequence <= told.sequence:
         return teller.skipped("something newer has been told")
@@ -66,7 +66,7 @@ def _keep_up(teller: Teller, told: Told) -> Conversation:
             ok = answer.sense is Sense.OK
             return teller.outcome(answer, after if ok else None, edit=True)
     begun = replace(told, id=0, photo=False, picture="", posting=True)
-    yield Remember(memory=kept(begun))
+    yield SaveState(memory=kept(begun))
     answer = yield from teller.say(teller.post(silent=True), picture=not told.unshown)
     if answer.sense is Sense.OK:
         after = replace(teller.posted(begun, answer), sequence=sequence)
@@ -78,7 +78,7 @@ def _keep_up(teller: Teller, told: Told) -> Conversation:
 # --- announcements --------------------------------------------------------------------
 
 
-def _announce(teller: Teller, told: Told) -> Conversation:
+def _announce(teller: Teller, told: Told) -> Exchange:
     event = teller.context.event
     if told.event == event.id:
         return (yield from _tidy_up(teller, told))
@@ -111,11 +111,11 @@ def _announce(teller: Teller, told: Told) -> Conversation:
         return teller.outcome(answer, after)
     todo = "update" if replies else "delete"
     after = replace(after, todo=todo, old=told.id, old_photo=told.photo)
-    yield Remember(memory=kept(after))
+    yield SaveState(memory=kept(after))
     return (yield from _tidy_up(teller, after))
 
 
-def _tidy_up(teller: Teller, told: Told) -> Conversation:
+def _tidy_up(teller: Teller, told: Told) -> Exchange:
     """Bring the old message in line with an announcement that is already out."""
     if not told.todo:
         return teller.skipped("it has been told")

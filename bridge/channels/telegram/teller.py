@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TypeAlias
 
-from bridge.channels.base import DeliveryContext, Outcome, Remember
+from bridge.channels.base import DeliveryContext, ExchangeResult, SaveState
 from bridge.channels.picture import File
 from bridge.channels.telegram import calls
 from bridge.channels.telegram.answers import Answer, Sense, read
@@ -33,7 +33,7 @@ _CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
 
 Make: TypeAlias = Callable[[Content], Request]
 #: A part of a conversation, which ends with Telegram's last answer.
-Part: TypeAlias = Generator[Request | Remember, Response, Answer]
+Part: TypeAlias = Generator[Request | SaveState, Response, Answer]
 
 
 class Teller:
@@ -154,7 +154,7 @@ class Teller:
         *,
         edit: bool = False,
         but: str = "",
-    ) -> Outcome:
+    ) -> ExchangeResult:
         """End with what Telegram answered."""
         detail = answer.detail
         if self._refused and answer.sense is Sense.OK:
@@ -172,7 +172,7 @@ class Teller:
         seconds = self.context.endpoint.options.get("min_interval", 5.0)
         interval = float(seconds) if isinstance(seconds, int | float) else 5.0
         after = replace(told or self.recalled, linked_of=self._linked_of(answer))
-        return Outcome(
+        return ExchangeResult(
             attempt=attempt,
             memory=None if after == self.recalled and not told else kept(after),
             edit_in=interval if edit else 0.0,
@@ -185,15 +185,15 @@ class Teller:
             return self.context.event.id if self._carried else ""
         return "" if answer.sense is Sense.OK else self.recalled.linked_of
 
-    def done(self, told: Told, detail: str) -> Outcome:
+    def done(self, told: Told, detail: str) -> ExchangeResult:
         """End with the event told, whatever became of the rest."""
-        return Outcome(
+        return ExchangeResult(
             attempt=self._delivered(detail), memory=kept(replace(told, linked_of=""))
         )
 
-    def skipped(self, why: str) -> Outcome:
+    def skipped(self, why: str) -> ExchangeResult:
         """End without having told anything."""
-        return Outcome(attempt=self._delivered(f"skipped: {why}"))
+        return ExchangeResult(attempt=self._delivered(f"skipped: {why}"))
 
     def _delivered(self, detail: str) -> Attempt:
         return Attempt(

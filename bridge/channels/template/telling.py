@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.channels import answer
-from bridge.channels.base import Conversation, DeliveryContext, Outcome
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
@@ -25,7 +25,7 @@ _SHORTEST_SECRET = 7
 _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
-def tell(context: DeliveryContext) -> Conversation:
+def tell(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     # Jinja2 takes longer to import than all the rest of a short command.
     from bridge.channels.template.filling import fill, recipe_of  # noqa: PLC0415
@@ -37,7 +37,7 @@ def tell(context: DeliveryContext) -> Conversation:
     except TemplateFault as fault:
         # The same template and the same event will fail again.
         detail = f"{fault.setting}: {fault}"
-        return Outcome(attempt=_unsent(context, Meaning.HOPELESS, detail))
+        return ExchangeResult(attempt=_unsent(context, Meaning.HOPELESS, detail))
     own = dict(filled.headers)
     took = 0.0
     if sign_in := _sign_in(context, own):
@@ -45,7 +45,7 @@ def tell(context: DeliveryContext) -> Conversation:
         took = response.took
         token = _access_token(response)
         if token is None:
-            return Outcome(attempt=_not_signed_in(response, context))
+            return ExchangeResult(attempt=_not_signed_in(response, context))
         own["authorization"] = f"Bearer {token}"
     ours = {"user-agent": _USER_AGENT, "webhook-id": event.id}
     if filled.body:
@@ -60,7 +60,9 @@ def tell(context: DeliveryContext) -> Conversation:
     )
     attempt = _read(response, context, recipe.success)
     detail = _blotted(attempt.detail, context, own)
-    return Outcome(attempt=replace(attempt, took=took + attempt.took, detail=detail))
+    return ExchangeResult(
+        attempt=replace(attempt, took=took + attempt.took, detail=detail)
+    )
 
 
 def agrees(request: Request) -> Response:
