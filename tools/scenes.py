@@ -201,7 +201,7 @@ def _tell(
                 answer = Response(took=0.1, status=200, body=image)
             else:
                 requests.append(step)
-                answer = channel.agrees(step)
+                answer = channel.sample_response(step)
             step = talk.send(replace(answer, at=at))
     except StopIteration as end:
         kept = end.value.memory

@@ -20,7 +20,7 @@ from typing import Any
 
 from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
-from bridge.channels.info import Traits
+from bridge.channels.info import ChannelInfo
 from bridge.channels.lookalikes import inert
 from bridge.channels.picture import File, taken, to_fetch
 from bridge.channels.story import Story, story_of
@@ -43,7 +43,7 @@ _SCHEMES = """
     xmls zulip
 """
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     schemes=frozenset(_SCHEMES.split()),
     ability="texts with a link to the picture, when a task ends",
 )
@@ -101,7 +101,7 @@ def tell(context: DeliveryContext) -> Exchange:
     return ExchangeResult(attempt=_read(response, context, took=took + response.took))
 
 
-def agrees(request: Request) -> Response:
+def sample_response(request: Request) -> Response:
     """Answer as all is well, see `bridge.channels.base.Channel`."""
     if request.method != NOTIFY:
         # A preview shows the order that is short enough to be read: the one without it.

@@ -20,7 +20,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
-from bridge.channels.info import Traits
+from bridge.channels.info import ChannelInfo
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, Json
@@ -107,7 +107,7 @@ class Channel(Protocol):
         """
         ...
 
-    def agrees(self, request: Request) -> Response:
+    def sample_response(self, request: Request) -> Response:
         """
         Answer a request as the platform does when all is well.
 
@@ -124,7 +124,7 @@ class ChannelModule(Channel, Protocol):
         TRAITS: What a configuration has to know of the kind.
     """
 
-    TRAITS: Traits
+    INFO: ChannelInfo
 
 
 def rehearse(
@@ -145,6 +145,6 @@ def rehearse(
                 step = talk.send(Response(took=0.0, at=context.at))
                 continue
             requests.append(step)
-            step = talk.send(replace(channel.agrees(step), at=context.at))
+            step = talk.send(replace(channel.sample_response(step), at=context.at))
     except StopIteration as end:
         return requests, end.value

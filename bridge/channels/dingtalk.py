@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from bridge.channels import robot
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import Objection, Traits, unlike
+from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.lookalikes import inert, inert_line
 from bridge.channels.robot import (
     BUSY,
@@ -46,18 +46,18 @@ _FORM = re.compile(r"/robot/send\?(?:.*&)?access_token=[^&]+.*")
 _LOOKS = "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_token=<token>"
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
-    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
 
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=_HOSTS,
     options=frozenset({"secret", "keyword"}),
     # 20/min. A larger burst would leave no room for who is told in a third form: what was
     # refused before that counts, and is known of only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
-    objections=_objections,
+    validate=_objections,
 )
 
 #: Bytes of a whole body. "message too long, exceed 20000 bytes".
@@ -103,7 +103,7 @@ def tell(context: DeliveryContext) -> Exchange:
     return robot.tell(context, _drafts(context), _PLATFORM)
 
 
-def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
+def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
     """Answer as DingTalk does when all is well."""
     return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from bridge.channels import robot
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import Objection, Traits, unlike
+from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.robot import (
     BUSY,
     NO_ROBOT,
@@ -44,17 +44,17 @@ _FORM = re.compile(r"/open-apis/bot/(?:v2/)?hook/[^/?]+.*")
 _LOOKS = "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook/<key>"
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
-    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
 
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=_HOSTS,
     aliases=("lark",),
     options=frozenset({"secret", "keyword"}),
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
-    objections=_objections,
+    validate=_objections,
 )
 
 #: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.
@@ -106,7 +106,7 @@ def tell(context: DeliveryContext) -> Exchange:
     return robot.tell(context, _drafts(context), _PLATFORM)
 
 
-def agrees(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
+def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
     """Answer as Feishu does when all is well."""
     said = {
         "StatusCode": 0,

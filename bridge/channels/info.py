@@ -1,7 +1,7 @@
 """
 Traits: what a configuration has to know of a kind of endpoint before anything is sent.
 
-They stand in the channel's own module, as its `TRAITS`, so that all that is known of a
+They stand in the channel's own module, as its `INFO`, so that all that is known of a
 platform is in one place.
 """
 
@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 from bridge.core.endpoint import Rate
 
 #: The name of a setting, and what is wrong with it; in words that never repeat its value.
-Objection: TypeAlias = tuple[str, str]
+SettingProblem: TypeAlias = tuple[str, str]
 
 
-def _none(settings: Mapping[str, object]) -> Iterable[Objection]:  # noqa: ARG001 - they all will do
+def _none(settings: Mapping[str, object]) -> Iterable[SettingProblem]:  # noqa: ARG001 - they all will do
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
+class ChannelInfo:
     """
     What is true of every endpoint of a kind. The defaults are those of a simple chat.
 
@@ -68,7 +68,7 @@ class Traits:
     edits: bool = False
     edits_with: str | None = None
     ability: str = ""
-    objections: Callable[[Mapping[str, object]], Iterable[Objection]] = _none
+    validate: Callable[[Mapping[str, object]], Iterable[SettingProblem]] = _none
 
     def can_edit(self, options: Mapping[str, object]) -> bool:
         """Whether messages can be edited at an endpoint with these settings."""
@@ -85,13 +85,13 @@ def is_at(host: str, hosts: tuple[str, ...]) -> bool:
     )
 
 
-def unlike(
+def check_url_shape(
     settings: Mapping[str, object],
     form: re.Pattern[str],
     *,
     hosts: tuple[str, ...],
     looks: str,
-) -> Iterator[Objection]:
+) -> Iterator[SettingProblem]:
     """
     Object to a URL on a platform's own host whose path and query are not the platform's.
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import Objection, Traits, place_of
+from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.story import Story
@@ -33,7 +33,7 @@ _HOST = "ntfy.sh"
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     host, place = place_of(settings.get("url"))
     before, _, topic = place.partition("?")[0].rstrip("/").rpartition("/")
     if not topic:
@@ -45,11 +45,11 @@ def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
 
 
 # ntfy says for itself when it is enough.
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=(_HOST,),
     options=frozenset({"token"}),
     ability="notifications with the picture",
-    objections=_objections,
+    validate=_objections,
 )
 
 #: Bytes of a message; at 4,096 ntfy makes a text file of it.
@@ -108,7 +108,7 @@ def tell(context: DeliveryContext) -> Exchange:
     )
 
 
-def agrees(request: Request) -> Response:
+def sample_response(request: Request) -> Response:
     """Answer as ntfy does, see `bridge.channels.base.Channel`."""
     topic = json.loads(request.body)["topic"]
     body = json.dumps({"id": "sPs71M8A2T", "event": "message", "topic": topic})

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import Objection, Traits, unlike
+from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
@@ -35,15 +35,15 @@ _FORM = re.compile(r".*/workflows/[^/?]+.*|/webhookb2/.+")
 _LOOKS = "a workflow's: they look like https://<place>.logic.azure.com/workflows/<id>/triggers/..."
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
-    return unlike(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
 
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=_HOSTS,
     rate=Rate(per_second=2.0, burst=2.0),  # 4/s
     ability="cards with the picture",
-    objections=_objections,
+    validate=_objections,
 )
 
 #: Bytes of a message.
@@ -105,7 +105,7 @@ def tell(context: DeliveryContext) -> Exchange:
     )
 
 
-def agrees(request: Request) -> Response:  # noqa: ARG001 - a workflow takes any card
+def sample_response(request: Request) -> Response:  # noqa: ARG001 - a workflow takes any card
     """Answer as a workflow does, see `bridge.channels.base.Channel`."""
     return Response(took=0.0, status=202)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
-from bridge.channels.info import Traits
+from bridge.channels.info import ChannelInfo
 from bridge.channels.signing import signatures
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -19,7 +19,7 @@ from bridge.version import __version__
 
 __all__ = ["TRAITS", "agrees", "read", "render", "tell"]
 
-TRAITS = Traits(is_chat=False, options=frozenset({"secrets"}))
+INFO = ChannelInfo(is_chat=False, options=frozenset({"secrets"}))
 
 USER_AGENT = f"mjbridge/{__version__}"
 
@@ -39,7 +39,7 @@ def tell(context: DeliveryContext) -> Exchange:
     )
 
 
-def agrees(request: Request) -> Response:  # noqa: ARG001 - it says yes to all
+def sample_response(request: Request) -> Response:  # noqa: ARG001 - it says yes to all
     """Answer as a receiver does when all is well."""
     return Response(took=0.0, status=204)
 

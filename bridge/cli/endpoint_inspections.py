@@ -140,7 +140,7 @@ def _ability(endpoint: Endpoint) -> str:
 
     if endpoint.secrets:
         return f", signed with {counted(len(endpoint.secrets), 'secret')}"
-    traits = channel_for(endpoint.kind).TRAITS
+    traits = channel_for(endpoint.kind).INFO
     if not traits.ability:
         return ""
     edits = ", edited in place if progress = edit"

@@ -84,7 +84,7 @@ def _credentials(endpoint: Endpoint) -> Sequence[str]:
     options = endpoint.options
     token, secret = (str(options.get(name) or "") for name in ("token", "secret"))
     found = {one for one in (token, *token.split(":"), secret) if len(one) > 3}
-    if channel_for(endpoint.kind).TRAITS.is_chat:
+    if channel_for(endpoint.kind).INFO.is_chat:
         # ntfy repeats its topic, a word that may be short and part of other words.
         last = urlsplit(endpoint.url).path.rstrip("/").rpartition("/")[2]
         found.add(f'"{unquote(last)}"')

@@ -148,7 +148,7 @@ def _needed(path: schema.Path, table: Table, kind: str) -> Iterator[Problem]:
     for key in sorted(traits_of(kind).required - table.keys()):
         yield Problem(path=(*path, key), text=f"is required for {kind}")
     readable = _is_readable(table.get("url"), kind)
-    for key, text in traits_of(kind).objections(table):
+    for key, text in traits_of(kind).validate(table):
         if key != "url" or readable:
             yield Problem(path=(*path, key), text=text)
     both = "preset" in table and "body" in table

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 
 from bridge.channels import CHANNELS
-from bridge.channels.info import Traits, is_at
+from bridge.channels.info import ChannelInfo, is_at
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS
 
@@ -22,7 +22,7 @@ KINDS = tuple(CHANNELS)
 
 #: Kinds whose events are messages for people.
 CHAT_KINDS = frozenset(
-    kind for kind, channel in CHANNELS.items() if channel.TRAITS.is_chat
+    kind for kind, channel in CHANNELS.items() if channel.INFO.is_chat
 )
 
 #: What a chat is told unless its ``events`` say otherwise: what ends, and what waits for
@@ -52,7 +52,7 @@ _ON_THE_WAY = (ChangeType.SUBMITTED, ChangeType.STARTED, ChangeType.PROGRESS)
 
 def _options() -> Iterator[tuple[str, str]]:
     for kind, channel in CHANNELS.items():
-        traits = channel.TRAITS
+        traits = channel.INFO
         for name in traits.options | (_CHAT_OPTIONS if traits.is_chat else set()):
             yield name, kind
 
@@ -64,9 +64,7 @@ BELONGS_TO: dict[str, frozenset[str]] = {
 }
 
 _ALIASES = {
-    alias: kind
-    for kind, channel in CHANNELS.items()
-    for alias in channel.TRAITS.aliases
+    alias: kind for kind, channel in CHANNELS.items() for alias in channel.INFO.aliases
 }
 
 
@@ -76,9 +74,9 @@ def canonical(kind: str) -> str:
     return _ALIASES.get(kind, kind)
 
 
-def traits_of(kind: str) -> Traits:
+def traits_of(kind: str) -> ChannelInfo:
     """Return the traits of one of `KINDS`."""
-    return CHANNELS[kind].TRAITS
+    return CHANNELS[kind].INFO
 
 
 def infer(url: str) -> str:
@@ -93,7 +91,7 @@ def infer(url: str) -> str:
     except ValueError:
         return "webhook"
     for kind, channel in CHANNELS.items():
-        if parts.scheme in channel.TRAITS.schemes or is_at(host, channel.TRAITS.hosts):
+        if parts.scheme in channel.INFO.schemes or is_at(host, channel.INFO.hosts):
             return kind
     return "webhook"
 

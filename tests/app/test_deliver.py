@@ -482,8 +482,8 @@ class Broken:
             raise KeyError(str(response))
         return ExchangeResult(attempt=Attempt(started=0.0, took=0.0))
 
-    def agrees(self, request: Request) -> Response:
-        return WEBHOOK.agrees(request)
+    def sample_response(self, request: Request) -> Response:
+        return WEBHOOK.sample_response(request)
 
 
 class Mumbling:
@@ -496,8 +496,8 @@ class Mumbling:
         )
         return ExchangeResult(attempt=attempt)
 
-    def agrees(self, request: Request) -> Response:
-        return WEBHOOK.agrees(request)
+    def sample_response(self, request: Request) -> Response:
+        return WEBHOOK.sample_response(request)
 
 
 @pytest.mark.parametrize("where", ["render", "read"])

@@ -176,7 +176,7 @@ class Marking:
         )
         return ExchangeResult(attempt=attempt, memory={"id": "1"}, edit_in=30.0)
 
-    def agrees(self, request: Request) -> Response:
+    def sample_response(self, request: Request) -> Response:
         del request
         return Response(took=0.0, status=200)
 

@@ -490,6 +490,6 @@ def converse(
         else:
             requests.append(step)
             order.append(step.method)
-            response = (answers or channel.agrees)(step)
+            response = (answers or channel.sample_response)(step)
     msg = f"no end after {order}"
     raise AssertionError(msg)

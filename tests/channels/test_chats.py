@@ -57,7 +57,7 @@ def to_chat(chat: str, **settings: Any) -> Endpoint:
 
 
 def test_every_chat_is_one_of_these() -> None:
-    kinds = {kind for kind, channel in CHANNELS.items() if channel.TRAITS.is_chat}
+    kinds = {kind for kind, channel in CHANNELS.items() if channel.INFO.is_chat}
 
     assert kinds == {kind for kind, _ in CHATS.values()}
 
@@ -92,7 +92,7 @@ def test_a_picture_that_has_expired_is_not_offered_and_said_to_have(
         if to.kind == "telegram" and b'"photo": "https' in request.body:
             words = {"ok": False, "error_code": 400, "description": "wrong content"}
             return Response(took=0.1, status=400, body=json.dumps(words).encode())
-        return channel.agrees(request)
+        return channel.sample_response(request)
 
     event = CASES["succeeded_grid"]
     talk = converse(channel, event, to, answers=answers, at=event.at + 2 * 86400)

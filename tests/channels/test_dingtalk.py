@@ -350,7 +350,7 @@ async def test_the_picture_is_in_the_message_and_can_be_opened(group: DingTalk) 
 
 
 def test_a_refused_message_ends_as_text() -> None:
-    answers = first(UNFIT, dingtalk.agrees, times=2)
+    answers = first(UNFIT, dingtalk.sample_response, times=2)
 
     talk = converse(dingtalk, DONE, robot("dingtalk"), answers=answers)
 

@@ -111,7 +111,7 @@ class Chat:
 class Watching:
     """The channel, with what it has remembered so far in somebody else's hands."""
 
-    agrees = staticmethod(discord.agrees)
+    sample_response = staticmethod(discord.sample_response)
 
     def __init__(self, seen: list[ChannelState]) -> None:
         self.seen = seen

@@ -178,7 +178,7 @@ def test_refused_cards_become_posts_which_every_client_can_show() -> None:
         feishu,
         DONE,
         robot("feishu", language="zh"),
-        answers=first(unread, feishu.agrees),
+        answers=first(unread, feishu.sample_response),
     )
 
     post = payload(talk.requests[1])["content"]["post"]["zh_cn"]

@@ -135,6 +135,6 @@ def test_a_burst_and_what_flows_in_meanwhile_stay_below_what_is_counted() -> Non
     most = {"discord": (5, 2.0), "dingtalk": (20, 60.0), "wecom": (20, 60.0)}
 
     for kind, (count, seconds) in most.items():
-        rate = CHANNELS[kind].TRAITS.rate
+        rate = CHANNELS[kind].INFO.rate
         assert rate is not None
         assert rate.burst + rate.per_second * seconds <= count, kind

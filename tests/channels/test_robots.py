@@ -93,7 +93,7 @@ def test_a_sample_says_that_it_is_one(kind: str, event_type: str) -> None:
 @kinds
 def test_success_is_200_and_the_code_0_and_nothing_else(kind: str) -> None:
     channel, to = CHANNELS[kind], robot(kind)
-    agreed = channel.agrees(converse(channel, DONE, to).requests[0])
+    agreed = channel.sample_response(converse(channel, DONE, to).requests[0])
 
     def meaning(response: Response) -> str:
         return converse(channel, DONE, to, answers=always(response)).meaning
@@ -229,7 +229,9 @@ def test_an_unfit_message_is_told_more_plainly_and_then_given_up(kind: str) -> N
     )
     channel = CHANNELS[kind]
 
-    once = converse(channel, DONE, robot(kind), answers=first(unfit, channel.agrees))
+    once = converse(
+        channel, DONE, robot(kind), answers=first(unfit, channel.sample_response)
+    )
     never = converse(channel, DONE, robot(kind), answers=always(unfit))
 
     assert (once.meaning, len(once.requests)) == ("delivered", 2)

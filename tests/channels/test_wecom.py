@@ -174,7 +174,7 @@ def test_codes_mean_what_the_table_says(
 
 
 def test_a_refused_card_becomes_markdown_and_then_text() -> None:
-    answers = first(UNFIT, wecom.agrees, times=2)
+    answers = first(UNFIT, wecom.sample_response, times=2)
 
     talk = converse(wecom, DONE, robot("wecom"), answers=answers)
 

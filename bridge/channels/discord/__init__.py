@@ -15,7 +15,7 @@ from bridge.channels.discord import wire
 from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
 from bridge.channels.discord.talk import Talk
-from bridge.channels.info import Objection, Traits
+from bridge.channels.info import ChannelInfo, SettingProblem
 from bridge.core.delivery import Attempt, Meaning
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
@@ -32,7 +32,7 @@ _NO_WEBHOOK = f"the url {_NOT_ONE}"
 _NOBODYS_NAMES = ("discord", "clyde")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     if Address.of(str(settings.get("url"))) is None:
         yield "url", _NOT_ONE
     name = str(settings.get("username") or "").lower()
@@ -44,13 +44,13 @@ def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
         yield "thread_name", text
 
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=tuple(sorted(OFFICIAL)),
     options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
     rate=Rate(per_second=2.0, burst=1.0),  # 5 in 2 s
     edits=True,
     ability="messages with the picture uploaded",
-    objections=_objections,
+    validate=_objections,
 )
 
 #: A picture of one pixel, for previews.
@@ -71,7 +71,7 @@ def tell(context: DeliveryContext) -> Exchange:
     return (yield from Talk(context, address).whole())
 
 
-def agrees(request: Request) -> Response:
+def sample_response(request: Request) -> Response:
     """Answer as Discord does, see `bridge.channels.base.Channel`."""
     if request.guarded:
         return Response(took=0.0, status=200, body=_PIXEL)

@@ -19,9 +19,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from bridge.channels.info import Objection, Traits, place_of
+from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.slack.answers import describe
-from bridge.channels.slack.calls import agrees, probe
+from bridge.channels.slack.calls import probe, sample_response
 from bridge.channels.slack.flow import tell
 from bridge.core.endpoint import Rate
 
@@ -34,7 +34,7 @@ _WORKFLOW = re.compile(r"(?:.*/)?(?:triggers|workflows)/[ET][A-Z0-9]*/.+")
 _METHOD = re.compile(r"(?:/api)?(?:/[a-z][A-Za-z.]*\.[A-Za-z]+)?/?(?:\?.*)?")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     """A bot needs a token and a channel; an incoming webhook has both in its URL."""
     host, place = place_of(settings.get("url"))
     bot = "token" in settings or "channel" in settings or host in _API
@@ -58,12 +58,12 @@ def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
         yield "url", "is not the Web API's, which is https://slack.com/api"
 
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=(*_HOOKS, *_API),
     options=frozenset({"token", "channel"}),
     rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
     edits=True,
     edits_with="token",
     ability="messages with the picture",
-    objections=_objections,
+    validate=_objections,
 )

@@ -72,7 +72,7 @@ def probe(endpoint: Endpoint) -> Request | None:
     return _call(endpoint, "auth.test", {}) if is_bot(endpoint) else None
 
 
-def agrees(request: Request) -> Response:
+def sample_response(request: Request) -> Response:
     """Answer as Slack does when all is well; see `bridge.channels.base.Channel`."""
     method = urlsplit(request.url).path.rpartition("/")[2]
     if not method.startswith("chat."):

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bridge.channels.info import Objection, Traits
+from bridge.channels.info import ChannelInfo, SettingProblem
 from bridge.channels.telegram.answers import describe
-from bridge.channels.telegram.calls import agrees, bot_of, probe
+from bridge.channels.telegram.calls import bot_of, probe, sample_response
 from bridge.channels.telegram.talk import tell
 from bridge.core.endpoint import Rate
 
 __all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
+def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     if bot_of(str(settings.get("url"))) is None:
         looks = (
             "https://api.telegram.org/bot<token>, with a token such as 123456:ABC..."
@@ -29,12 +29,12 @@ def _objections(settings: Mapping[str, object]) -> Iterator[Objection]:
         yield "url", f"names no bot: it looks like {looks}"
 
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     hosts=("api.telegram.org",),
     options=frozenset({"chat_id", "thread_id"}),
     required=frozenset({"chat_id"}),
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min in a group
     edits=True,
     ability="messages with the picture",
-    objections=_objections,
+    validate=_objections,
 )

@@ -129,7 +129,7 @@ def probe(endpoint: Endpoint) -> Request:
     return _call(endpoint, "getChat", {"chat_id": _chat(endpoint)})
 
 
-def agrees(request: Request) -> Response:
+def sample_response(request: Request) -> Response:
     """Answer as Telegram does; see `bridge.channels.base.Channel`."""
     if request.method == "GET":
         headers = {"content-type": "image/png"}

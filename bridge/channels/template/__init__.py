@@ -11,14 +11,14 @@ the bridge starts and not by the first failed task.
 
 from __future__ import annotations
 
-from bridge.channels.info import Traits
+from bridge.channels.info import ChannelInfo
 from bridge.channels.template.checking import faults, problems
 from bridge.channels.template.faults import TemplateFault
-from bridge.channels.template.publication import agrees, tell
+from bridge.channels.template.publication import sample_response, tell
 
 __all__ = ["TRAITS", "TemplateFault", "agrees", "faults", "problems", "tell"]
 
-TRAITS = Traits(
+INFO = ChannelInfo(
     is_chat=False,
     options=frozenset(
         {"token", "method", "preset", "body", "content_type", "success", "values"}

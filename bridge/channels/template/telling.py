@@ -65,7 +65,7 @@ def tell(context: DeliveryContext) -> Exchange:
     )
 
 
-def agrees(request: Request) -> Response:
+def sample_response(request: Request) -> Response:
     """Answer as all is well, see `bridge.channels.base.Channel`."""
     if urlsplit(request.url).path.endswith("/auth/token"):
         return Response(took=0.0, status=201, body=b'{"access_token": "..."}')
