@@ -111,11 +111,11 @@ def listen(
         msg = "--secret is empty; without it, all is believed"
         raise Misconfigured(msg)
     from bridge.sandbox.console import EventPrinter, JsonPrinter
-    from bridge.sandbox.receiver import Receiver
+    from bridge.sandbox.receiver import Recipient
 
     printer = JsonPrinter(sys.stdout) if as_json else EventPrinter(stdout())
     try:
-        receiver = Receiver(secrets=secret or (), on_event=printer)
+        receiver = Recipient(secrets=secret or (), on_event=printer)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
     if status:

@@ -22,7 +22,7 @@ from bridge.adapters.broker.foreign_queue import granted, wishes
 from bridge.adapters.gateway.upstream import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
-from bridge.app.delivery.attempt import Courier
+from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.pump import Pump
 from bridge.app.housekeeping import sweep
 from bridge.app.poll import Poller
@@ -157,7 +157,7 @@ class Engine:
             roll=random.random,
             wake=self._wake,
         )
-        courier = Courier(
+        runner = AttemptRunner(
             store=self._office.store,
             sender=self._sender,
             receivers=receivers_of(self._endpoints),
@@ -166,7 +166,7 @@ class Engine:
             roll=random.random,
         )
         self._pump = Pump(
-            store=self._office.store, courier=courier, elapsed=time.monotonic
+            store=self._office.store, runner=runner, elapsed=time.monotonic
         )
         self._standing_in = asyncio.get_running_loop().create_task(
             stand_in(self._silent_for, self._tick, self._sweep)

@@ -8,7 +8,7 @@ from bridge.adapters.broker.transport import Broker, broker_of
 from bridge.adapters.gateway.upstream import HttpUpstream, UpstreamOptions
 from bridge.adapters.http import apprise as apprise_sender
 from bridge.adapters.local.runfile import read_run_file
-from bridge.app.delivery.attempt import Receiver
+from bridge.app.delivery.attempt import Recipient
 from bridge.app.poll import Polled
 from bridge.app.ports import PollLimits
 from bridge.channels import apprise, channel_for
@@ -52,7 +52,7 @@ def endpoints_of(settings: Settings) -> Sequence[Endpoint]:
     return [one.to_endpoint(name) for name, one in settings.endpoints.items()]
 
 
-def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Receiver]:
+def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Recipient]:
     """
     Find the channel of every endpoint.
 
@@ -62,7 +62,7 @@ def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Receiver]:
     if any(endpoint.kind == apprise.KIND for endpoint in endpoints):
         apprise_sender.require()
     return {
-        endpoint.name: Receiver(endpoint=endpoint, channel=channel_for(endpoint.kind))
+        endpoint.name: Recipient(endpoint=endpoint, channel=channel_for(endpoint.kind))
         for endpoint in endpoints
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bridge.app.delivery.attempt import Courier, Receiver
+from bridge.app.delivery.attempt import AttemptRunner, Recipient
 from bridge.app.delivery.pump import Pump
 from bridge.app.ports import DeliveryClaim, Settled, Settlement
 from bridge.channels import channel_for
@@ -45,7 +45,7 @@ class Site:
     roll: float = 0.0
 
     def __post_init__(self) -> None:
-        self.courier = self.new_courier()
+        self.runner = self.new_courier()
         self.pump = self.new_pump()
         self.bench = Bench(
             name="fake",
@@ -60,20 +60,20 @@ class Site:
         """Make another worker's pump, or this one's after a restart."""
         return Pump(
             store=self.store,
-            courier=self.new_courier(),
+            runner=self.new_courier(),
             elapsed=time.monotonic,
             window=self.window,
         )
 
-    def new_courier(self) -> Courier:
+    def new_courier(self) -> AttemptRunner:
         """Make what makes that worker's attempts."""
-        receivers: Mapping[str, Receiver] = {
-            one.name: Receiver(
+        receivers: Mapping[str, Recipient] = {
+            one.name: Recipient(
                 endpoint=one, channel=self.channels.get(one.name, self.channel)
             )
             for one in self.endpoints
         }
-        return Courier(
+        return AttemptRunner(
             store=self.store,
             sender=self.sender,
             receivers=receivers,

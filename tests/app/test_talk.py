@@ -222,7 +222,7 @@ async def test_a_store_that_is_away_when_it_must_remember_costs_no_attempt() -> 
     event = await site.tell()
     (delivery,) = await site.bench.claim()
     site.store.away = True
-    settlement = await site.courier.attempt(delivery)
+    settlement = await site.runner.attempt(delivery)
     site.store.away = False
     await site.store.settle([settlement])
     assert (settlement.attempt, site.sent) == (None, 0)
@@ -241,7 +241,7 @@ async def test_who_lost_its_claim_posts_nothing() -> None:
     await site.bench.claim()
     await site.bench.claim(alone=True)
 
-    assert (await site.courier.attempt(late)).verdict is None
+    assert (await site.runner.attempt(late)).verdict is None
     assert site.sent == 0
 
 

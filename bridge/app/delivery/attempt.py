@@ -1,7 +1,7 @@
 """
 One delivery: claimed -> told -> judged -> a settlement.
 
-A `Courier` sees it through and decides nothing: the channel says what is sent and what
+A `AttemptRunner` sees it through and decides nothing: the channel says what is sent and what
 the answer means, `bridge.core.delivery` what follows from it, the store what is true
 afterwards.
 """
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
+class Recipient:
     """An endpoint, and the channel that speaks to it."""
 
     endpoint: Endpoint
@@ -49,7 +49,7 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Courier:
+class AttemptRunner:
     """
     Makes attempts.
 
@@ -69,7 +69,7 @@ class Courier:
 
     store: DeliveryStore
     sender: Sender
-    receivers: Mapping[str, Receiver]
+    receivers: Mapping[str, Recipient]
     now: Callable[[], float]
     elapsed: Callable[[], float]
     roll: Callable[[], float]
@@ -102,7 +102,7 @@ class Courier:
         )
 
     async def _talk(
-        self, delivery: Delivery, receiver: Receiver
+        self, delivery: Delivery, receiver: Recipient
     ) -> ExchangeResult | None:
         """
         Make one attempt. Its times are told by the store's clock.

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.app.delivery.attempt import Courier
+from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.settle import Settler
 from bridge.app.ports import Delivery, DeliveryClaim, DeliveryStore, Settlement
 from bridge.errors import BridgeError
@@ -45,7 +45,7 @@ class Pump:
         self,
         *,
         store: DeliveryStore,
-        courier: Courier,
+        runner: AttemptRunner,
         elapsed: Callable[[], float],
         window: int = WINDOW,
     ) -> None:
@@ -64,7 +64,7 @@ class Pump:
         self._store = store
         self._elapsed = elapsed
         self._window = window
-        self._courier = courier
+        self._runner = runner
         self._settler = Settler(store, elapsed=elapsed, on_more=self._resume)
         self._flight: dict[asyncio.Task[None], Delivery] = {}
         self._work: asyncio.Task[None] | None = None
@@ -204,4 +204,4 @@ class Pump:
         self._news.set()
 
     async def _deliver(self, delivery: Delivery) -> None:
-        self._settler.settle(await self._courier.attempt(delivery))
+        self._settler.settle(await self._runner.attempt(delivery))
