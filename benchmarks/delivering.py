@@ -15,7 +15,7 @@ from benchmarks import arena, baseline
 from benchmarks.recording import claim_all, ended
 from bridge.adapters.broker.transport import broker_of
 from bridge.app.ports import DueTask
-from bridge.runtime import Office, endpoints_of
+from bridge.runtime import Deployment, endpoints_of
 from bridge.settings import Settings
 
 ENDPOINTS = 50
@@ -38,14 +38,14 @@ def producer_for(settings: Settings, store: str) -> Celery:
     return app
 
 
-async def _claimed(office: Office, numbers: range) -> list[DueTask]:
+async def _claimed(deployment: Deployment, numbers: range) -> list[DueTask]:
     """Track tasks and claim them, as a poller would before it asks about them."""
-    await office.store.track("default", [str(number) for number in numbers], {})
-    return await claim_all(office.store)
+    await deployment.store.track("default", [str(number) for number in numbers], {})
+    return await claim_all(deployment.store)
 
 
 async def _record(
-    office: Office, app: Celery, claimed: list[DueTask], names: Sequence[str]
+    deployment: Deployment, app: Celery, claimed: list[DueTask], names: Sequence[str]
 ) -> None:
     """Record one event for each task, every one for one endpoint in turn."""
     turns = cycle(names)
@@ -54,7 +54,7 @@ async def _record(
             ended(due, arena.event(int(due.key.id)), [next(turns)])
             for due in claimed[start : start + 100]
         ]
-        recorded = await office.store.record(looks)
+        recorded = await deployment.store.record(looks)
         if recorded.wake:
             app.send_task("mjbridge.deliver", queue="deliver", expires=5)
 
@@ -77,11 +77,11 @@ async def _begin(
     settings: Settings, store: str, total: int, names: Sequence[str]
 ) -> float:
     app = producer_for(settings, store)
-    async with Office(settings) as office:
-        await office.desk.configure(endpoints_of(settings))
-        claimed = await _claimed(office, range(total))
+    async with Deployment(settings) as deployment:
+        await deployment.admin.configure(endpoints_of(settings))
+        claimed = await _claimed(deployment, range(total))
         began = time.monotonic()
-        await _record(office, app, claimed, names)
+        await _record(deployment, app, claimed, names)
         return began
 
 
@@ -148,10 +148,10 @@ async def _trickle(
     settings: Settings, store: str, names: Sequence[str], samples: int, every: float
 ) -> None:
     app = producer_for(settings, store)
-    async with Office(settings) as office:
-        await office.desk.configure(endpoints_of(settings))
+    async with Deployment(settings) as deployment:
+        await deployment.admin.configure(endpoints_of(settings))
         for number in range(samples):
             name = names[number % len(names)]
-            claimed = await _claimed(office, range(number, number + 1))
-            await _record(office, app, claimed, [name])
+            claimed = await _claimed(deployment, range(number, number + 1))
+            await _record(deployment, app, claimed, [name])
             await asyncio.sleep(every)

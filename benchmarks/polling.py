@@ -14,7 +14,7 @@ from bridge.app.poll import Polled, Poller
 from bridge.app.ports import Answer
 from bridge.core.button import Button
 from bridge.core.task import TaskSnapshot, TaskStatus
-from bridge.runtime import Office, endpoints_of
+from bridge.runtime import Deployment, endpoints_of
 
 BUTTONS = tuple(
     Button.of(
@@ -62,12 +62,12 @@ async def _cycle(tracked: int, share_changed: float) -> float:
     """Look at every task once, and time the second time around."""
     with arena.store() as url:
         settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
-        async with Office(settings) as office:
+        async with Deployment(settings) as deployment:
             ids = [str(1730621826053455 + number) for number in range(tracked)]
-            await office.store.track("default", ids, {})
+            await deployment.store.track("default", ids, {})
             gateway = Gateway(share_changed)
             poller = Poller(
-                store=office.store,
+                store=deployment.store,
                 upstreams={
                     "default": Polled(
                         upstream=gateway,
@@ -83,7 +83,7 @@ async def _cycle(tracked: int, share_changed: float) -> float:
                 wake=_nobody,
             )
             await _once_around(poller)
-            await _make_due(office, ids)
+            await _make_due(deployment, ids)
             gateway.round, gateway.asked = 1, 0
             began = time.monotonic()
             await _once_around(poller)
@@ -95,12 +95,12 @@ async def _once_around(poller: Poller) -> None:
     await poller.idle()
 
 
-async def _make_due(office: Office, ids: list[str]) -> None:
+async def _make_due(deployment: Deployment, ids: list[str]) -> None:
     """Let an hour pass for the poller, and only for it."""
     key = f"{{{office.settings.namespace}}}:poll:default"
     for start in range(0, len(ids), 5000):
         due = {f"default:{task_id}": 0.0 for task_id in ids[start : start + 5000]}
-        await cast("Any", office.client).zadd(key, due)
+        await cast("Any", deployment.client).zadd(key, due)
 
 
 async def _nobody() -> None:
@@ -114,17 +114,17 @@ def ids_per_second(tracked: int, share_changed: float) -> float:
 async def _fill(pending: int) -> float:
     with arena.store() as url:
         settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
-        async with Office(settings) as office:
-            before = (await office.client.info("memory"))["used_memory"]
+        async with Deployment(settings) as deployment:
+            before = (await deployment.client.info("memory"))["used_memory"]
             for first in range(0, pending, 10_000):
                 ids = [str(number) for number in range(first, first + 10_000)]
-                await office.store.track("default", ids, {})
-                claimed = await claim_all(office.store)
+                await deployment.store.track("default", ids, {})
+                claimed = await claim_all(deployment.store)
                 looks = [
                     ended(due, arena.event(int(due.key.id)), ["one"]) for due in claimed
                 ]
-                await office.store.record(looks)
-            after = (await office.client.info("memory"))["used_memory"]
+                await deployment.store.record(looks)
+            after = (await deployment.client.info("memory"))["used_memory"]
             return float(after - before)
 
 

@@ -23,7 +23,7 @@ from bridge.adapters.store.connection import wait_for
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError
-from bridge.runtime import Engine, Office
+from bridge.runtime import Deployment, Engine
 from bridge.settings import load_settings
 
 log = structlog.get_logger(__name__)
@@ -103,8 +103,8 @@ def _set_up_logging(**_: Any) -> None:
 @signals.beat_init.connect
 def _wait_for_the_store(**_: Any) -> None:
     async def look() -> list[str]:
-        async with Office(load_settings()) as office:
-            return await office.look()
+        async with Deployment(load_settings()) as deployment:
+            return await deployment.look()
 
     try:
         warnings = asyncio.run(wait_for(look, say=_say, sleep=asyncio.sleep))

@@ -34,7 +34,7 @@ STEPS = 100
 GONE_AFTER = 3600.0
 
 
-class Desk(Protocol):
+class HousekeepingStore(Protocol):
     """What the sweep needs of the store."""
 
     async def clock(self) -> float:
@@ -79,7 +79,7 @@ class Desk(Protocol):
 
 
 async def sweep(
-    desk: Desk,
+    store: HousekeepingStore,
     endpoints: Sequence[Endpoint],
     *,
     retention: float,
@@ -98,41 +98,44 @@ async def sweep(
         on_a_tick: Whether a tick of beat's has led to it. Then it leaves the heartbeat,
             which proves beat, broker and worker at once.
     """
-    now = await desk.clock()
+    now = await store.clock()
     if on_a_tick:
-        await desk.beat(now)
-    for name in await desk.configure(endpoints):
+        await store.beat(now)
+    for name in await store.configure(endpoints):
         log.info("endpoint.url_changed", endpoint=name)
-    share = await desk.watch_memory()
+    share = await store.watch_memory()
     if share is not None and share >= NEARLY_FULL:
         log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
-    await _give_up_what_is_old(desk, endpoints, retention, now)
-    await _forget_who_is_gone(desk, endpoints, now)
+    await _give_up_what_is_old(store, endpoints, retention, now)
+    await _forget_who_is_gone(store, endpoints, now)
     for _ in range(STEPS):
-        if await desk.tidy(AT_ONCE) < AT_ONCE:
+        if await store.tidy(AT_ONCE) < AT_ONCE:
             break
 
 
 async def _give_up_what_is_old(
-    desk: Desk, endpoints: Sequence[Endpoint], retention: float, now: float
+    store: HousekeepingStore,
+    endpoints: Sequence[Endpoint],
+    retention: float,
+    now: float,
 ) -> None:
-    for name in await desk.holding():
-        held = partial(desk.open_at, name, AT_ONCE, before=now - retention)
-        await _give_up(desk, held, f"held longer than {retention:g} s", endpoints, now)
+    for name in await store.holding():
+        held = partial(store.open_at, name, AT_ONCE, before=now - retention)
+        await _give_up(store, held, f"held longer than {retention:g} s", endpoints, now)
     longest = max((_lifetime(one) for one in endpoints), default=0.0)
     limit = max(retention, longest)
-    old = partial(desk.open_before, now - limit, AT_ONCE)
-    await _give_up(desk, old, f"not delivered within {limit:g} s", endpoints, now)
+    old = partial(store.open_before, now - limit, AT_ONCE)
+    await _give_up(store, old, f"not delivered within {limit:g} s", endpoints, now)
 
 
 async def _forget_who_is_gone(
-    desk: Desk, endpoints: Sequence[Endpoint], now: float
+    store: HousekeepingStore, endpoints: Sequence[Endpoint], now: float
 ) -> None:
     since = now - GONE_AFTER
-    for name in await desk.unconfigured(since):
-        waiting = partial(desk.open_at, name, AT_ONCE)
-        await _give_up(desk, waiting, "endpoint removed", endpoints, now)
-        await desk.forget_endpoint(name, since)
+    for name in await store.unconfigured(since):
+        waiting = partial(store.open_at, name, AT_ONCE)
+        await _give_up(store, waiting, "endpoint removed", endpoints, now)
+        await store.forget_endpoint(name, since)
 
 
 def _lifetime(endpoint: Endpoint) -> float:
@@ -141,7 +144,7 @@ def _lifetime(endpoint: Endpoint) -> float:
 
 
 async def _give_up(
-    desk: Desk,
+    store: HousekeepingStore,
     find: Callable[[], Awaitable[Sequence[Waiting]]],
     reason: str,
     endpoints: Sequence[Endpoint],
@@ -154,7 +157,7 @@ async def _give_up(
         told = [
             _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
         ]
-        buried = await desk.bury(waiting, reason, told) if waiting else 0
+        buried = await store.bury(waiting, reason, told) if waiting else 0
         total += buried
         if not buried or len(waiting) < AT_ONCE:
             break

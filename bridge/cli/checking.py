@@ -33,13 +33,13 @@ def check(
 ) -> None:
     """Say what is wrong with settings, store, upstreams, endpoints."""
     from bridge import logs
+    from bridge.cli.connecting import find_settings, is_sandbox
     from bridge.cli.endpoint_inspections import inspect_endpoints, with_health
     from bridge.cli.inspections import (
         Finding,
         inspect_store,
         inspect_upstreams,
     )
-    from bridge.cli.office import find_settings, is_sandbox
 
     settings = find_settings()
     logs.configure(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from bridge.adapters.store.queries import DeliveryRow
     from bridge.app.ports import Publication, Waiting
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 app = typer.Typer(help="List deliveries, or give them up.", invoke_without_command=True)
 
@@ -59,12 +59,12 @@ def deliveries(
     """List deliveries, those of the newest event first; or give them up."""
     if ctx.invoked_subcommand is not None:
         return
-    from bridge.cli.office import check_endpoint, in_office
+    from bridge.cli.connecting import check_endpoint, in_deployment
 
-    async def work(office: Office) -> None:
-        await check_endpoint(office, endpoint)
-        found = office.ledger.deliveries(endpoint=endpoint, state=state)  # type: ignore[arg-type]
-        now = await office.desk.clock()
+    async def work(deployment: Deployment) -> None:
+        await check_endpoint(deployment, endpoint)
+        found = deployment.queries.deliveries(endpoint=endpoint, state=state)  # type: ignore[arg-type]
+        now = await deployment.admin.clock()
         await list_newest(
             found,
             limit=limit,
@@ -72,7 +72,7 @@ def deliveries(
             to_table=lambda rows: _print(rows, now),
         )
 
-    in_office(work)
+    in_deployment(work)
 
 
 @app.command()
@@ -86,27 +86,27 @@ def drop(
 
     It is dead then, not gone: mjbridge redeliver --dead brings it back.
     """
-    from bridge.cli.office import check_endpoint, in_office
+    from bridge.cli.connecting import check_endpoint, in_deployment
 
-    async def count(office: Office) -> int:
-        await check_endpoint(office, endpoint)
-        rows = await office.ledger.endpoints(await office.desk.clock())
+    async def count(deployment: Deployment) -> int:
+        await check_endpoint(deployment, endpoint)
+        rows = await deployment.queries.endpoints(await deployment.admin.clock())
         return next((row.pending for row in rows if row.name == endpoint), 0)
 
-    if sys.stdin.isatty() and not yes and (waiting := in_office(count)):
+    if sys.stdin.isatty() and not yes and (waiting := in_deployment(count)):
         what = counted(waiting, "delivery", "deliveries")
         typer.confirm(f"Give up {what} waiting at {endpoint}?", abort=True, err=True)
 
-    async def work(office: Office) -> int:
-        await check_endpoint(office, endpoint)
+    async def work(deployment: Deployment) -> int:
+        await check_endpoint(deployment, endpoint)
         dropped = 0
-        while waiting := await office.desk.open_at(endpoint, AT_ONCE):
-            now = await office.desk.clock()
+        while waiting := await deployment.admin.open_at(endpoint, AT_ONCE):
+            now = await deployment.admin.clock()
             buried = 0
             for start in range(0, len(waiting), AT_ONCE):
                 some = waiting[start : start + AT_ONCE]
-                notices = [_notices(office, one, now) for one in some]
-                buried += await office.desk.bury(some, "dropped by hand", notices)
+                notices = [_notices(deployment, one, now) for one in some]
+                buried += await deployment.admin.bury(some, "dropped by hand", notices)
             if not buried:
                 break
             dropped += buried
@@ -117,13 +117,15 @@ def drop(
     )
 
 
-def _notices(office: Office, waiting: Waiting, now: float) -> Sequence[Publication]:
+def _notices(
+    deployment: Deployment, waiting: Waiting, now: float
+) -> Sequence[Publication]:
     """Tell operators as of every death; but not where everything is being given up."""
     from bridge.app.operator_events import death_notice, publications
     from bridge.runtime import endpoints_of
 
     others = [
-        one for one in endpoints_of(office.settings) if one.name != waiting.endpoint
+        one for one in endpoints_of(deployment.settings) if one.name != waiting.endpoint
     ]
     notice = death_notice(waiting.endpoint, waiting.event, "dropped by hand", at=now)
     return publications([notice], others)

@@ -51,12 +51,12 @@ async def with_health(
     findings: Sequence[Finding], settings: Settings
 ) -> Sequence[Finding]:
     """Add what deliveries have shown: who fails, is held, and what waits there."""
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
     try:
-        async with Office(settings) as office:
-            now = await office.desk.clock()
-            rows = {row.name: row for row in await office.ledger.endpoints(now)}
+        async with Deployment(settings) as deployment:
+            now = await deployment.admin.clock()
+            rows = {row.name: row for row in await deployment.queries.endpoints(now)}
     except BridgeError:
         return findings  # what is wrong with the store is told already
     return [

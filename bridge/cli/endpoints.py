@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.adapters.store.queries import EndpointRow
     from bridge.core.delivery import Attempt
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
     from bridge.settings import EndpointSettings, Settings
 
 app = typer.Typer(
@@ -33,12 +33,12 @@ def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
     """List endpoints and how they are; or test, pause and resume one."""
     if ctx.invoked_subcommand is not None:
         return
-    from bridge.cli.office import in_office
+    from bridge.cli.connecting import in_deployment
 
-    async def work(office: Office) -> None:
-        now = await office.desk.clock()
-        rows = {row.name: row for row in await office.ledger.endpoints(now)}
-        configured = office.settings.endpoints
+    async def work(deployment: Deployment) -> None:
+        now = await deployment.admin.clock()
+        rows = {row.name: row for row in await deployment.queries.endpoints(now)}
+        configured = deployment.settings.endpoints
         names = [*configured, *(name for name in rows if name not in configured)]
         if as_json:
             for name in names:
@@ -55,7 +55,7 @@ def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
                 "no endpoint is configured; BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
             )
 
-    in_office(work)
+    in_deployment(work)
 
 
 @app.command("test")
@@ -71,7 +71,7 @@ def try_out(
     as_json: Json = False,
 ) -> None:
     """Send a sample event to an endpoint now, and say what it answers."""
-    from bridge.cli.office import find_settings
+    from bridge.cli.connecting import find_settings
 
     attempt = asyncio.run(_try(name, find_settings(), event_type))
     if as_json:
@@ -142,14 +142,18 @@ def resume(name: Name) -> None:
 
 
 def _switch(name: str, what: Literal["pause", "resume"]) -> None:
-    from bridge.cli.office import check_endpoint, in_office
+    from bridge.cli.connecting import check_endpoint, in_deployment
 
-    async def work(office: Office) -> None:
-        await check_endpoint(office, name)
-        changed, _ = await office.desk.switch(name, what)
-        now = await office.desk.clock()
+    async def work(deployment: Deployment) -> None:
+        await check_endpoint(deployment, name)
+        changed, _ = await deployment.admin.switch(name, what)
+        now = await deployment.admin.clock()
         row = next(
-            (one for one in await office.ledger.endpoints(now) if one.name == name),
+            (
+                one
+                for one in await deployment.queries.endpoints(now)
+                if one.name == name
+            ),
             None,
         )
         waiting = row.pending if row else 0
@@ -166,7 +170,7 @@ def _switch(name: str, what: Literal["pause", "resume"]) -> None:
         done = f"{already}{words}" if what == "pause" or changed else "was not paused"
         line(text(f"{name}  ", "bold") + text(f"{done}{after}"))
 
-    in_office(work)
+    in_deployment(work)
 
 
 def _json(

@@ -62,15 +62,15 @@ async def inspect_store(settings: Settings) -> Sequence[Finding]:
     """Look whether there is a store, whether it may be used, and whether anybody works."""
     from bridge.adapters.local.runfile import read_run_file
     from bridge.adapters.store.connection import within
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
     if settings.redis_url is None and read_run_file(settings.data_dir) is None:
         return [_built_in(settings)]
     try:
-        async with Office(settings) as office:
-            warnings = await within(office.look, 3.0, sleep=asyncio.sleep)
-            now = await office.desk.clock()
-            heartbeat = await office.ledger.heartbeat()
+        async with Deployment(settings) as deployment:
+            warnings = await within(deployment.look, 3.0, sleep=asyncio.sleep)
+            now = await deployment.admin.clock()
+            heartbeat = await deployment.queries.heartbeat()
     except StoreUnavailable:
         mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
         detail = "it does not answer"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from bridge.adapters.store.queries import TaskRow
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 
 def tasks(
@@ -39,12 +39,14 @@ def tasks(
     as_json: Json = False,
 ) -> None:
     """List tasks, the newest first."""
-    from bridge.cli.office import check_upstream, in_office
+    from bridge.cli.connecting import check_upstream, in_deployment
 
-    async def work(office: Office) -> None:
-        await check_upstream(office, upstream)
-        found = office.ledger.tasks(status=status, active=active, upstream=upstream)
-        now = await office.desk.clock()
+    async def work(deployment: Deployment) -> None:
+        await check_upstream(deployment, upstream)
+        found = deployment.queries.tasks(
+            status=status, active=active, upstream=upstream
+        )
+        now = await deployment.admin.clock()
         await list_newest(
             found,
             limit=limit,
@@ -52,7 +54,7 @@ def tasks(
             to_table=lambda rows: _print(rows, now),
         )
 
-    in_office(work)
+    in_deployment(work)
 
 
 def task_json(row: TaskRow) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from bridge.core.task import TaskKey
 
 if TYPE_CHECKING:
     from bridge.adapters.store.queries import TaskRow
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 #: Cells of a bar, on wide and on narrow terminals; columns that divide them.
 WIDE, SLIM, NARROW = 30, 14, 100
@@ -24,13 +24,15 @@ WIDE, SLIM, NARROW = 30, 14, 100
 ENDED_IN_SIGHT = 5
 
 
-async def bars(office: Office, given: Sequence[TaskKey], upstream: str | None) -> None:
+async def bars(
+    deployment: Deployment, given: Sequence[TaskKey], upstream: str | None
+) -> None:
     """Show tasks until the given ones have ended; without any, for ever."""
-    keys = dict.fromkeys(given or await followed(office, upstream))
+    keys = dict.fromkeys(given or await followed(deployment, upstream))
     ended: dict[TaskKey, None] = {}
     with Live(console=stdout(), auto_refresh=False) as live:
-        async for rows in looks(office, keys):
-            now = await office.desk.clock()
+        async for rows in looks(deployment, keys):
+            now = await deployment.admin.clock()
             live.update(
                 _screen(rows, now, stdout().width, stdout().height), refresh=True
             )
@@ -40,7 +42,7 @@ async def bars(office: Office, given: Sequence[TaskKey], upstream: str | None) -
                 ended.update({row.key: None for row in rows if not row.active})
                 for key in list(ended)[:-ENDED_IN_SIGHT]:
                     keys.pop(key, None)
-                keys.update(dict.fromkeys(await followed(office, upstream)))
+                keys.update(dict.fromkeys(await followed(deployment, upstream)))
 
 
 def _screen(rows: Sequence[TaskRow], now: float, width: int, height: int) -> Group:

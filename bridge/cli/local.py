@@ -111,11 +111,11 @@ def listen(
         msg = "--secret is empty; without it, all is believed"
         raise Misconfigured(msg)
     from bridge.sandbox.console import EventPrinter, JsonPrinter
-    from bridge.sandbox.receiver import Recipient
+    from bridge.sandbox.receiver import Receiver
 
     printer = JsonPrinter(sys.stdout) if as_json else EventPrinter(stdout())
     try:
-        receiver = Recipient(secrets=secret or (), on_event=printer)
+        receiver = Receiver(secrets=secret or (), on_event=printer)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
     if status:
@@ -133,7 +133,7 @@ def listen(
 def demo() -> None:
     """Submit a few tasks to the sandbox's gateway, and follow them."""
     from bridge import logs
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
     from bridge.sandbox.demo import demo_tasks
     from bridge.settings import load_settings
 
@@ -143,10 +143,10 @@ def demo() -> None:
     key = upstream.api_key.get_secret_value() if upstream.api_key else ""
 
     async def work() -> None:
-        async with Office(settings) as office:
-            await office.ready()
+        async with Deployment(settings) as deployment:
+            await deployment.ready()
             async for task_id in demo_tasks(upstream.base_url, key):
-                await office.track([task_id])
+                await deployment.track([task_id])
 
     import httpx
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bridge.adapters.store.queries import TaskRow
     from bridge.core.task import TaskKey
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 #: Seconds between two looks at the store, and the share of time that looking may take.
 LOOK_EVERY, SHARE = 0.3, 0.25
@@ -19,12 +19,12 @@ AT_ONCE = 500
 
 
 async def looks(
-    office: Office, keys: dict[TaskKey, None]
+    deployment: Deployment, keys: dict[TaskKey, None]
 ) -> AsyncIterator[Sequence[TaskRow]]:
     """Look at tasks again and again; *keys* may change in between."""
     while True:
         began = time.monotonic()
-        yield await office.ledger.rows(list(keys))
+        yield await deployment.queries.rows(list(keys))
         # Until Python 3.12, asyncio.wait_for, which the store's client uses, swallows a
         # cancellation that comes just as what it waits for is done.
         if (task := asyncio.current_task()) and task.cancelling():
@@ -33,7 +33,9 @@ async def looks(
         await asyncio.sleep(max(LOOK_EVERY, took / SHARE))
 
 
-async def followed(office: Office, upstream: str | None) -> Sequence[TaskKey]:
+async def followed(deployment: Deployment, upstream: str | None) -> Sequence[TaskKey]:
     """List tasks that are looked at now, at one upstream or all that are configured."""
-    names = [upstream] if upstream else list(office.settings.upstreams)
-    return [key for name in names for key in await office.ledger.active(name, AT_ONCE)]
+    names = [upstream] if upstream else list(deployment.settings.upstreams)
+    return [
+        key for name in names for key in await deployment.queries.active(name, AT_ONCE)
+    ]

@@ -37,7 +37,7 @@ def preview(
     The URL is masked, and so are the headers that the endpoint's settings give and
     whatever lets somebody in. The signature is the real one.
     """
-    from bridge.cli.office import find_settings
+    from bridge.cli.connecting import find_settings
     from bridge.cli.rehearsal import configured, occasion_of, rehearsed
 
     told = configured(endpoint, find_settings().endpoints)

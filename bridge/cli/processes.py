@@ -96,10 +96,10 @@ async def await_store(settings: Settings) -> None:
         StoreRefused: It must not be used.
     """
     from bridge.adapters.store.connection import wait_for
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
     async def look() -> list[str]:
-        async with Office(settings) as office:
-            return await office.look()
+        async with Deployment(settings) as deployment:
+            return await deployment.look()
 
     await wait_for(look, say=say, sleep=asyncio.sleep)

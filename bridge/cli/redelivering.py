@@ -15,7 +15,7 @@ from bridge.cli.words import counted, since
 from bridge.errors import Misconfigured, NotFound
 
 if TYPE_CHECKING:
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 #: Redeliveries that are asked for side by side.
 WIDTH = 20
@@ -42,20 +42,20 @@ def redeliver(
     Out of order, and marked webhook-redelivery: true. Asking twice sends once.
     """
     _check(event_id, endpoint, since_text)
-    from bridge.cli.office import check_endpoint, in_office
+    from bridge.cli.connecting import check_endpoint, in_deployment
 
-    async def work(office: Office) -> None:
+    async def work(deployment: Deployment) -> None:
         if endpoint is not None:
-            await check_endpoint(office, endpoint)
+            await check_endpoint(deployment, endpoint)
         if event_id is not None:
-            pairs = await _of_event(office, event_id, endpoint)
+            pairs = await _of_event(deployment, event_id, endpoint)
         else:
-            pairs = await _since(office, str(endpoint), since_text or "", dead=dead)
+            pairs = await _since(deployment, str(endpoint), since_text or "", dead=dead)
         outcomes: Counter[str] = Counter()
         for start in range(0, len(pairs), WIDTH):
             some = pairs[start : start + WIDTH]
             done = await asyncio.gather(
-                *(office.desk.redeliver(*pair, dead_only=dead) for pair in some)
+                *(deployment.admin.redeliver(*pair, dead_only=dead) for pair in some)
             )
             for pair, (outcome, _) in zip(some, done, strict=True):
                 outcomes[outcome] += 1
@@ -64,7 +64,7 @@ def redeliver(
         if not as_json:
             write(_summary(outcomes))
 
-    in_office(work)
+    in_deployment(work)
 
 
 def _check(event_id: str | None, endpoint: str | None, since_text: str | None) -> None:
@@ -80,9 +80,9 @@ def _check(event_id: str | None, endpoint: str | None, since_text: str | None) -
 
 
 async def _of_event(
-    office: Office, event_id: str, endpoint: str | None
+    deployment: Deployment, event_id: str, endpoint: str | None
 ) -> list[tuple[str, str]]:
-    row = await office.ledger.event(event_id) if event_id.isascii() else None
+    row = await deployment.queries.event(event_id) if event_id.isascii() else None
     if row is None:
         msg = f"no event {event_id[:64]!r} is kept; `mjbridge deliveries` lists those that are"
         raise NotFound(msg)
@@ -95,12 +95,12 @@ async def _of_event(
 
 
 async def _since(
-    office: Office, endpoint: str, text_: str, *, dead: bool
+    deployment: Deployment, endpoint: str, text_: str, *, dead: bool
 ) -> list[tuple[str, str]]:
     """List what an endpoint was to be told since a time, the oldest first."""
-    cutoff = since(text_, await office.desk.clock())
+    cutoff = since(text_, await deployment.admin.clock())
     found = []
-    async for row in office.ledger.deliveries(endpoint=endpoint):
+    async for row in deployment.queries.deliveries(endpoint=endpoint):
         if row.at < cutoff:
             break
         # Progress that was overtaken was given up for good reason.

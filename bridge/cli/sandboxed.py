@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bridge.cli.office import SANDBOX, load_sandbox, sandbox_dir
+from bridge.cli.connecting import SANDBOX, load_sandbox, sandbox_dir
 from bridge.cli.output import program, stderr
 from bridge.errors import BridgeError, Misconfigured
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from bridge.adapters.store.queries import DeliveryRow, EventRow, TaskRow
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 
 def show(
@@ -30,26 +30,26 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a task: its state, events, deliveries and attempts."""
-    from bridge.cli.office import find_task, in_office
+    from bridge.cli.connecting import find_task, in_deployment
     from bridge.errors import NotFound
 
-    async def work(office: Office) -> None:
-        now = await office.desk.clock()
+    async def work(deployment: Deployment) -> None:
+        now = await deployment.admin.clock()
         if task_id.startswith("evt_"):
-            event = await office.ledger.event(task_id)
+            event = await deployment.queries.event(task_id)
             if event is None:
                 msg = f"no event {task_id[:64]!r} is kept"
                 raise NotFound(msg)
             _show_event(event, now, as_json=as_json)
             return
-        row = await find_task(office, task_id, upstream)
-        story = await office.ledger.story(str(row.key))
+        row = await find_task(deployment, task_id, upstream)
+        story = await deployment.queries.story(str(row.key))
         if as_json:
             emit(_task_json(row, story))
         else:
             _show_task(row, story, now)
 
-    in_office(work)
+    in_deployment(work)
 
 
 # --- as JSON --------------------------------------------------------------------------

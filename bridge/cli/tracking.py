@@ -16,7 +16,7 @@ from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
     from bridge.app.ports import Tracked
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 #: Ids up to which each is told on a line of its own.
 FEW = 20
@@ -51,7 +51,7 @@ def track(
     """
     metadata = dict(_pair(given) for given in meta or ())
     wanted = _gather(ids or (), file)
-    from bridge.cli.office import find_settings, in_office
+    from bridge.cli.connecting import find_settings, in_deployment
     from bridge.cli.watching import follow
     from bridge.core.task import TaskKey
     from bridge.runtime import checked, choose_upstream
@@ -59,22 +59,24 @@ def track(
     checked(wanted)
     name = choose_upstream(find_settings(), upstream)
 
-    async def work(office: Office) -> bool:
+    async def work(deployment: Deployment) -> bool:
         keys = [TaskKey(name, one) for one in dict.fromkeys(wanted)]
         told = dict.fromkeys(keys, 0)
         if wait:
-            told |= {row.key: row.sequence for row in await office.ledger.rows(keys)}
-        tracked = await office.track(wanted, upstream=name, metadata=metadata)
+            told |= {
+                row.key: row.sequence for row in await deployment.queries.rows(keys)
+            }
+        tracked = await deployment.track(wanted, upstream=name, metadata=metadata)
         _tell(tracked, name, as_json=as_json)
         if not wait:
             return True
         try:
-            return await follow(office, keys, as_json=as_json, told=told)
+            return await follow(deployment, keys, as_json=as_json, told=told)
         finally:
             if sys.exc_info()[0] is not None:
                 say("no longer waiting; the tasks stay tracked")
 
-    if not in_office(work):
+    if not in_deployment(work):
         raise typer.Exit(1)
 
 
@@ -85,21 +87,21 @@ def untrack(
     as_json: Json = False,
 ) -> None:
     """Stop looking at tasks; what is queued is still delivered."""
-    from bridge.cli.office import find_task, in_office
+    from bridge.cli.connecting import find_task, in_deployment
     from bridge.errors import NotFound
     from bridge.runtime import checked
 
     wanted = checked(ids)
 
-    async def work(office: Office) -> bool:
+    async def work(deployment: Deployment) -> bool:
         rows, unknown = [], []
         for one in wanted:
             try:
-                rows.append(await find_task(office, one, upstream))
+                rows.append(await find_task(deployment, one, upstream))
             except NotFound as error:
                 unknown.append(str(error))
         for row in rows:
-            stopped = await office.desk.untrack(row.key)
+            stopped = await deployment.admin.untrack(row.key)
             word = "untracked" if stopped else "not tracked"
             if as_json:
                 emit({"id": row.key.id, "upstream": row.key.upstream, "result": word})
@@ -109,7 +111,7 @@ def untrack(
             say(problem)
         return not unknown
 
-    if not in_office(work):
+    if not in_deployment(work):
         raise typer.Exit(1)
 
 

@@ -43,7 +43,7 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
-    from bridge.cli.office import can_poll
+    from bridge.cli.connecting import can_poll
     from bridge.settings import load_settings
 
     settings = load_settings(need_keys=False)

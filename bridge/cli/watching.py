@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.adapters.store.queries import EventRow, TaskRow
     from bridge.core.task import TaskKey
-    from bridge.runtime import Office
+    from bridge.runtime import Deployment
 
 
 def watch(
@@ -36,29 +36,29 @@ def watch(
 
     Live bars on a terminal; a line for each change elsewhere.
     """
+    from bridge.cli.connecting import find_task, in_deployment
     from bridge.cli.live import bars
-    from bridge.cli.office import find_task, in_office
     from bridge.runtime import checked
 
     wanted = checked(ids or ())
 
-    async def work(office: Office) -> None:
-        keys = [(await find_task(office, one, upstream)).key for one in wanted]
+    async def work(deployment: Deployment) -> None:
+        keys = [(await find_task(deployment, one, upstream)).key for one in wanted]
         if stdout().is_terminal and not as_json:
-            await bars(office, keys, upstream)
+            await bars(deployment, keys, upstream)
         elif keys:
-            await follow(office, keys, as_json=as_json)
+            await follow(deployment, keys, as_json=as_json)
         else:
-            await _follow_all(office, upstream, as_json=as_json)
+            await _follow_all(deployment, upstream, as_json=as_json)
 
     try:
-        in_office(work)
+        in_deployment(work)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
 
 async def follow(
-    office: Office,
+    deployment: Deployment,
     keys: Sequence[TaskKey],
     *,
     as_json: bool,
@@ -83,9 +83,9 @@ async def follow(
     open_keys, succeeded = dict.fromkeys(keys), True
     told = dict(told or {})
     printed: set[TaskKey] = set()
-    async for rows in looks(office, open_keys):
+    async for rows in looks(deployment, open_keys):
         for row in rows:
-            for event in await _news(office, row, told):
+            for event in await _news(deployment, row, told):
                 _print_event(event, as_json=as_json)
                 printed.add(row.key)
             if row.active:
@@ -102,22 +102,24 @@ async def follow(
     return succeeded
 
 
-async def _follow_all(office: Office, upstream: str | None, *, as_json: bool) -> None:
+async def _follow_all(
+    deployment: Deployment, upstream: str | None, *, as_json: bool
+) -> None:
     told: dict[TaskKey, int] = {}
-    keys = dict.fromkeys(await followed(office, upstream))
-    for row in await office.ledger.rows(list(keys)):
+    keys = dict.fromkeys(await followed(deployment, upstream))
+    for row in await deployment.queries.rows(list(keys)):
         told[row.key] = row.sequence  # what happened before is not news
-    async for rows in looks(office, keys):
+    async for rows in looks(deployment, keys):
         for row in rows:
-            for event in await _news(office, row, told):
+            for event in await _news(deployment, row, told):
                 _print_event(event, as_json=as_json)
             if not row.active:
                 del keys[row.key]
-        keys.update(dict.fromkeys(await followed(office, upstream)))
+        keys.update(dict.fromkeys(await followed(deployment, upstream)))
 
 
 async def _news(
-    office: Office, row: TaskRow, told: dict[TaskKey, int]
+    deployment: Deployment, row: TaskRow, told: dict[TaskKey, int]
 ) -> Sequence[EventRow]:
     """List what happened to a task since it was last told; nothing at the first look."""
     before = told.get(row.key)
@@ -126,7 +128,7 @@ async def _news(
     told[row.key] = row.sequence
     if before is None and row.sequence == 0:
         return ()
-    story = await office.ledger.story(str(row.key))
+    story = await deployment.queries.story(str(row.key))
     if before is None:
         return story[-1:]  # where it stands now
     return [one for one in story if one.event.sequence > before]

@@ -5,7 +5,7 @@ Wiring: the only place that knows ports and adapters. It owns the clock and the 
 where commands and programs come to.
 """
 
-from bridge.runtime.deployment import Office, checked, choose_upstream, track_now
+from bridge.runtime.deployment import Deployment, checked, choose_upstream, track_now
 from bridge.runtime.engine import Engine
 from bridge.runtime.factories import (
     broker,

@@ -9,9 +9,9 @@ from typing import Self
 
 import structlog
 
-from bridge.adapters.store.admin import Desk
+from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.connection import connect, inspect, within
-from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.work import RedisStore
 from bridge.app.ports import Tracked
 from bridge.core.event import Json
@@ -23,7 +23,7 @@ from bridge.settings import Settings, load_settings
 log = structlog.get_logger(__name__)
 
 
-class Office:
+class Deployment:
     """
     A connection to the deployment for commands and programs: track, look up, operate.
 
@@ -35,8 +35,8 @@ class Office:
         self.client = connect(store_url(settings))
         names = {"namespace": settings.namespace, "retention": settings.retention}
         self.store = RedisStore(self.client, **names)  # type: ignore[arg-type]
-        self.desk = Desk(self.client, **names)  # type: ignore[arg-type]
-        self.ledger = Ledger(self.client, namespace=settings.namespace)
+        self.admin = StoreAdmin(self.client, **names)  # type: ignore[arg-type]
+        self.queries = StoreQueries(self.client, namespace=settings.namespace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -141,9 +141,9 @@ def track_now(
     """Track from a program, whether or not an event loop runs in its thread."""
 
     async def work() -> Tracked:
-        async with Office(load_settings()) as office:
-            await office.ready()
-            return await office.track(ids, upstream=upstream, metadata=metadata)
+        async with Deployment(load_settings()) as deployment:
+            await deployment.ready()
+            return await deployment.track(ids, upstream=upstream, metadata=metadata)
 
     outcome: list[Tracked | BaseException] = []
 

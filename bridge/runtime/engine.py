@@ -29,7 +29,7 @@ from bridge.app.poll import Poller
 from bridge.app.ports import Tracked
 from bridge.core.event import Json
 from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
-from bridge.runtime.deployment import Office
+from bridge.runtime.deployment import Deployment
 from bridge.runtime.factories import endpoints_of, polled, receivers_of
 from bridge.runtime.self_tick import stand_in
 from bridge.settings import Settings
@@ -70,7 +70,7 @@ class Engine:
         self._born = 0.0  #: By the store's clock.
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
-        self._office: Office
+        self._deployment: Deployment
         self._poller: Poller
         self._pump: Pump
         self._sender: Sender
@@ -97,8 +97,10 @@ class Engine:
         upstream: str | None,
         metadata: Mapping[str, Json] | None,
     ) -> Tracked:
-        """Begin to look at tasks, see `Office.track`."""
-        return self._wait(self._office.track(ids, upstream=upstream, metadata=metadata))
+        """Begin to look at tasks, see `Deployment.track`."""
+        return self._wait(
+            self._deployment.track(ids, upstream=upstream, metadata=metadata)
+        )
 
     def drain_at_end_of(self, pipe: int) -> None:
         """Begin to `stop` as soon as nobody holds the writing end of a pipe any more."""
@@ -131,10 +133,10 @@ class Engine:
 
     async def _make(self) -> None:
         settings = self._settings
-        self._office = Office(settings)
+        self._deployment = Deployment(settings)
         try:
             # Limits hold from the first delivery on, not from the first sweep.
-            await self._office.desk.configure(self._endpoints)
+            await self._deployment.admin.configure(self._endpoints)
         except StoreUnavailable as error:
             log.warning("engine.store_away", error=str(error))
         self._sender = Sender(guard=Guard(settings.allow_networks))
@@ -148,7 +150,7 @@ class Engine:
         }
         self._upstreams = [one.upstream for one in upstreams.values()]  # type: ignore[misc]
         self._poller = Poller(
-            store=self._office.store,
+            store=self._deployment.store,
             upstreams=upstreams,
             endpoints=self._endpoints,
             progress_step=settings.progress_step,
@@ -158,7 +160,7 @@ class Engine:
             wake=self._wake,
         )
         runner = AttemptRunner(
-            store=self._office.store,
+            store=self._deployment.store,
             sender=self._sender,
             receivers=receivers_of(self._endpoints),
             now=time.time,
@@ -166,7 +168,7 @@ class Engine:
             roll=random.random,
         )
         self._pump = Pump(
-            store=self._office.store, runner=runner, elapsed=time.monotonic
+            store=self._deployment.store, runner=runner, elapsed=time.monotonic
         )
         self._standing_in = asyncio.get_running_loop().create_task(
             stand_in(self._silent_for, self._tick, self._sweep)
@@ -174,9 +176,9 @@ class Engine:
 
     async def _silent_for(self) -> float:
         """Seconds since a sweep ran on a tick, or since there is this engine to see one."""
-        now = await self._office.desk.clock()
+        now = await self._deployment.admin.clock()
         self._born = min(self._born or now, now)
-        beat = await self._office.ledger.heartbeat()
+        beat = await self._deployment.queries.heartbeat()
         return now - max(beat or 0.0, self._born)
 
     async def _tick(self) -> None:
@@ -194,7 +196,7 @@ class Engine:
     async def _sweep(self, *, on_a_tick: bool = False) -> None:
         retention = self._settings.retention
         await sweep(
-            self._office.desk,
+            self._deployment.admin,
             self._endpoints,
             retention=retention,
             on_a_tick=on_a_tick,
@@ -204,9 +206,9 @@ class Engine:
         """Track what plain Celery producers ask for, if they share our server."""
         if self._settings.broker_url is not None:
             return
-        for wish in await wishes(self._office.client):
+        for wish in await wishes(self._deployment.client):
             try:
-                await self._office.track(
+                await self._deployment.track(
                     wish.ids, upstream=wish.upstream, metadata=wish.metadata
                 )
             except Misconfigured as error:
@@ -215,13 +217,13 @@ class Engine:
                 raise
             except Exception:
                 log.exception("track.not_understood")  # one never costs the others
-            await granted(self._office.client, wish)
+            await granted(self._deployment.client, wish)
 
     async def _unmake(self) -> None:
         await self._drain()
         closing: list[Awaitable[Any]] = [one.aclose() for one in self._upstreams]
         await asyncio.gather(
-            self._sender.aclose(), self._office.client.aclose(), *closing
+            self._sender.aclose(), self._deployment.client.aclose(), *closing
         )
 
     async def _wake(self) -> None:

@@ -61,7 +61,7 @@ class Receiver:
         self._on_event = on_event
         self._clock = clock
         self._scripts: dict[str, Script] = {}
-        self._ledger: deque[Received] = deque(maxlen=keep)
+        self._queries: deque[Received] = deque(maxlen=keep)
         self._seen: OrderedDict[tuple[str, str], tuple[int, bool]] = OrderedDict()
         self._news = asyncio.Condition()
         self.app = Starlette(
@@ -87,7 +87,7 @@ class Receiver:
 
     def received(self, path: str | None = None) -> list[Received]:
         """The ledger: every request, in the order of arrival."""
-        return [one for one in self._ledger if path in (None, one.path)]
+        return [one for one in self._queries if path in (None, one.path)]
 
     def events(self, path: str | None = None) -> list[Received]:
         """What was taken, without repeats: what a receiver would have acted on."""
@@ -137,7 +137,7 @@ class Receiver:
             attempt=attempt,
             repeat=repeat,
         )
-        self._ledger.append(received)
+        self._queries.append(received)
         if self._on_event is not None:
             self._on_event(received)
         async with self._news:
@@ -172,7 +172,7 @@ class Receiver:
 
     async def _show(self, request: Request) -> Response:
         if request.method == "DELETE":
-            self._ledger.clear()
+            self._queries.clear()
             self._seen.clear()
         path = request.query_params.get("path")
         return JSONResponse([one.json() for one in self.received(path)])

@@ -19,7 +19,7 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.adapters.store.queries import EndpointRow, EventRow
-from bridge.runtime import Office
+from bridge.runtime import Deployment
 from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
 from tests.acceptance.stage import Gateway, Stage, row
 from tests.cli.commands import Shell
@@ -162,11 +162,11 @@ class Scene:
     def health(self) -> Mapping[str, EndpointRow]:
         """How the endpoints are, by their names."""
 
-        async def listed(office: Office) -> Mapping[str, EndpointRow]:
-            now = await office.desk.clock()
-            return {row.name: row for row in await office.ledger.endpoints(now)}
+        async def listed(deployment: Deployment) -> Mapping[str, EndpointRow]:
+            now = await deployment.admin.clock()
+            return {row.name: row for row in await deployment.queries.endpoints(now)}
 
-        return self.deployment.office(listed)
+        return self.deployment.deployment(listed)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.process import kill_group
 from bridge.adapters.store.queries import DeliveryRow, EventRow
 from bridge.app.ports import Tracked
-from bridge.runtime import Office
+from bridge.runtime import Deployment
 from bridge.settings import load_settings
 from tests.waiting import runs, until
 
@@ -215,50 +215,58 @@ class Deployment:
 
     # --- what an operator or a program does -------------------------------------------
 
-    def office(self, work: Callable[[Office], Awaitable[T]]) -> T:
+    def deployment(self, work: Callable[[Deployment], Awaitable[T]]) -> T:
         """Do something at the deployment's desk."""
 
         async def done() -> T:
             settings = load_settings(environ=self.env, cwd=self._folder)
-            async with Office(settings) as office:
-                return await work(office)
+            async with Deployment(settings) as deployment:
+                return await work(deployment)
 
         return asyncio.run(done())
 
     def track(self, *ids: str, upstream: str = "default", **metadata: Any) -> Tracked:
-        return self.office(
-            lambda office: office.track(ids, upstream=upstream, metadata=metadata)
+        return self.deployment(
+            lambda deployment: deployment.track(
+                ids, upstream=upstream, metadata=metadata
+            )
         )
 
     def untrack(self, task_id: str, *, upstream: str = "default") -> None:
         from bridge.core.task import TaskKey
 
-        self.office(lambda office: office.desk.untrack(TaskKey(upstream, task_id)))
+        self.deployment(
+            lambda deployment: deployment.admin.untrack(TaskKey(upstream, task_id))
+        )
 
     def pause(self, endpoint: str) -> None:
-        self.office(lambda office: office.desk.switch(endpoint, "pause"))
+        self.deployment(lambda deployment: deployment.admin.switch(endpoint, "pause"))
 
     def resume(self, endpoint: str) -> None:
-        self.office(lambda office: office.desk.switch(endpoint, "resume"))
+        self.deployment(lambda deployment: deployment.admin.switch(endpoint, "resume"))
 
     def redeliver(self, event_id: str, endpoint: str) -> str:
-        outcome, _ = self.office(
-            lambda office: office.desk.redeliver(event_id, endpoint)
+        outcome, _ = self.deployment(
+            lambda deployment: deployment.admin.redeliver(event_id, endpoint)
         )
         return outcome
 
     def story(self, task_id: str, *, upstream: str = "default") -> Sequence[EventRow]:
         """The events that the store holds of a task, oldest first."""
-        return self.office(lambda office: office.ledger.story(f"{upstream}:{task_id}"))
+        return self.deployment(
+            lambda deployment: deployment.queries.story(f"{upstream}:{task_id}")
+        )
 
     def deliveries(self, endpoint: str) -> list[DeliveryRow]:
         """The deliveries that the store holds of an endpoint, oldest first."""
 
-        async def listed(office: Office) -> list[DeliveryRow]:
-            rows = [one async for one in office.ledger.deliveries(endpoint=endpoint)]
+        async def listed(deployment: Deployment) -> list[DeliveryRow]:
+            rows = [
+                one async for one in deployment.queries.deliveries(endpoint=endpoint)
+            ]
             return rows[::-1]
 
-        return self.office(listed)
+        return self.deployment(listed)
 
 
 def gone(pids: Sequence[int]) -> bool:

@@ -50,8 +50,8 @@ class Site:
         self.bench = Bench(
             name="fake",
             store=self.store,
-            desk=self.store,
-            ledger=self.store,
+            admin=self.store,
+            queries=self.store,
             let_pass=self.let_pass,
         )
         self.store.lanes.configure(self.endpoints)

@@ -25,11 +25,11 @@ def fake(bench: Bench) -> FakeStore:
 
 
 async def run(bench: Bench, endpoints: Sequence[Endpoint] = (endpoint(),)) -> None:
-    await sweep(bench.desk, endpoints, retention=RETENTION)
+    await sweep(bench.admin, endpoints, retention=RETENTION)
 
 
 async def reason(bench: Bench, event: Event, name: str = "a") -> str | None:
-    row = await bench.ledger.event(event.id)
+    row = await bench.queries.event(event.id)
     assert row is not None
     return next(one.reason for one in row.deliveries if one.endpoint == name)
 
@@ -38,7 +38,7 @@ async def test_what_was_held_longer_than_retention_is_dead() -> None:
     bench = fake_bench()
     await run(bench)
     old = await bench.tell("u")
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
     await bench.let_pass(RETENTION - 10.0)
     new = await bench.tell("v")
     await run(bench)
@@ -57,7 +57,7 @@ async def test_what_was_held_dies_beside_many_that_are_only_waiting() -> None:
     await run(bench, both)
     for number in range(300):
         await bench.tell(f"w{number}", to=("b",))
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
     held = await bench.tell("u")
     await bench.let_pass(RETENTION + 1.0)
     await run(bench, both)
@@ -109,7 +109,7 @@ async def test_an_endpoint_that_is_gone_is_forgotten_when_nothing_waits_for_it()
     for _ in range(2):
         await run(bench, [endpoint("b")])
 
-    assert [row.name for row in await bench.ledger.endpoints(0.0)] == ["b"]
+    assert [row.name for row in await bench.queries.endpoints(0.0)] == ["b"]
 
 
 async def test_an_endpoint_that_is_gone_is_not_forgotten_while_it_is_spoken_to() -> (
@@ -165,7 +165,7 @@ async def test_one_sweep_gives_up_as_much_as_a_held_endpoint_collects_between_tw
 ):
     bench = fake_bench()
     await run(bench)
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
     for number in range(650):
         await bench.tell(f"u{number}")
     await bench.let_pass(RETENTION + 1.0)
@@ -200,7 +200,7 @@ async def test_the_sweep_leaves_a_heartbeat() -> None:
     bench = fake_bench()
     await run(bench)
 
-    assert fake(bench).heartbeat == await bench.desk.clock()
+    assert fake(bench).heartbeat == await bench.admin.clock()
 
 
 async def test_sweeping_twice_changes_nothing() -> None:
@@ -209,10 +209,10 @@ async def test_sweeping_twice_changes_nothing() -> None:
     event = await bench.tell("u")
     await bench.let_pass(RETENTION + 1.0)
     await run(bench)
-    before = await bench.ledger.event(event.id)
+    before = await bench.queries.event(event.id)
     await run(bench)
 
-    assert await bench.ledger.event(event.id) == before
+    assert await bench.queries.event(event.id) == before
 
 
 async def test_a_store_that_is_nearly_full_is_no_reason_not_to_sweep() -> None:

@@ -217,8 +217,8 @@ def _stories_when_settled(
 ) -> dict[str, Sequence[EventRow]]:
     """Wait until nothing is open; returns what the store tells of each task."""
 
-    async def told(office: object) -> dict[str, Sequence[EventRow]]:
-        ledger = office.ledger  # type: ignore[attr-defined]
+    async def told(deployment: object) -> dict[str, Sequence[EventRow]]:
+        ledger = deployment.ledger  # type: ignore[attr-defined]
         return {task: await ledger.story(f"default:{task}") for task in tasks}
 
     def open_ones(stories: dict[str, Sequence[EventRow]]) -> list[str]:
@@ -235,7 +235,7 @@ def _stories_when_settled(
     found: dict[str, Sequence[EventRow]] = {}
 
     def settled() -> bool:
-        found.update(deployment.office(told))
+        found.update(deployment.deployment(told))
         return not open_ones(found)
 
     until(

@@ -33,7 +33,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
         "bridge.cli.app",
-        "bridge.cli.office",
+        "bridge.cli.connecting",
         "bridge.cli.checking",
         "bridge.sandbox.console",
     ]

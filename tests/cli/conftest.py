@@ -16,7 +16,7 @@ def shell(tmp_path: Path) -> Shell:
 
 
 @pytest.fixture
-def office(tmp_path: Path, redis_url: str, namespace: str) -> Shell:
+def deployment(tmp_path: Path, redis_url: str, namespace: str) -> Shell:
     """A store that nobody works on, a gateway that is never asked, and an endpoint."""
     return Shell(
         tmp_path,

@@ -11,10 +11,10 @@ from time import monotonic
 from tests.cli.commands import COMMAND, Shell
 
 
-def test_ids_are_tracked_once_and_known_afterwards(office: Shell) -> None:
-    first = office.run("track", "101", "102", "101", "--meta", "order=77")
-    again = office.run("track", "102", "103", "--json")
-    listed = office.run("tasks", "--active", "--json")
+def test_ids_are_tracked_once_and_known_afterwards(deployment: Shell) -> None:
+    first = deployment.run("track", "101", "102", "101", "--meta", "order=77")
+    again = deployment.run("track", "102", "103", "--json")
+    listed = deployment.run("tasks", "--active", "--json")
 
     assert (first.code, first.out) == (0, "tracked 101\ntracked 102\n")
     assert again.code == 0
@@ -30,12 +30,12 @@ def test_ids_are_tracked_once_and_known_afterwards(office: Shell) -> None:
     assert "never-shown" not in first.err + again.err + listed.out
 
 
-def test_tasks_are_listed_for_people_and_by_status(office: Shell) -> None:
-    office.run("track", "151", "152")
+def test_tasks_are_listed_for_people_and_by_status(deployment: Shell) -> None:
+    deployment.run("track", "151", "152")
 
-    listed = office.run("tasks")
-    ended = office.run("tasks", "--status", "success")
-    newest = office.run("tasks", "--limit", "1", "--json")
+    listed = deployment.run("tasks")
+    ended = deployment.run("tasks", "--status", "success")
+    newest = deployment.run("tasks", "--limit", "1", "--json")
 
     head, *rows = listed.out.splitlines()
     assert head.split() == ["TASK", "STATUS", "%", "ACTION", "TRACKED", "PROMPT"]
@@ -44,48 +44,50 @@ def test_tasks_are_listed_for_people_and_by_status(office: Shell) -> None:
     assert len(newest.rows) == 1
 
 
-def test_a_bad_id_among_good_ones_means_that_nothing_is_tracked(office: Shell) -> None:
-    refused = office.run("track", "201", " ", "202")
+def test_a_bad_id_among_good_ones_means_that_nothing_is_tracked(
+    deployment: Shell,
+) -> None:
+    refused = deployment.run("track", "201", " ", "202")
 
     assert refused.code == 2
-    assert office.run("tasks", "--json").rows == []
+    assert deployment.run("tasks", "--json").rows == []
 
 
-def test_ten_thousand_ids_come_from_a_pipe_or_a_file(office: Shell) -> None:
+def test_ten_thousand_ids_come_from_a_pipe_or_a_file(deployment: Shell) -> None:
     ids = [str(10**15 + number) for number in range(10_000)]
-    (office.folder / "ids.txt").write_text("\n".join(ids))
+    (deployment.folder / "ids.txt").write_text("\n".join(ids))
 
-    piped = office.run("track", "-", stdin=" ".join(ids))
-    filed = office.run("track", "--file", "ids.txt", "1")
+    piped = deployment.run("track", "-", stdin=" ".join(ids))
+    filed = deployment.run("track", "--file", "ids.txt", "1")
 
     assert (piped.code, piped.out) == (0, "10,000 tasks tracked, 0 known already\n")
     assert (filed.code, filed.out) == (0, "1 task tracked, 10,000 known already\n")
-    assert len(office.run("tasks", "--json").rows) == 10_001
+    assert len(deployment.run("tasks", "--json").rows) == 10_001
 
 
-def test_what_is_untracked_is_no_longer_active(office: Shell) -> None:
-    office.run("track", "301", "302")
+def test_what_is_untracked_is_no_longer_active(deployment: Shell) -> None:
+    deployment.run("track", "301", "302")
 
-    untracked = office.run("untrack", "301", "404")
+    untracked = deployment.run("untrack", "301", "404")
 
     assert untracked.code == 1
     assert untracked.out == "untracked 301\n"
     assert "404" in untracked.err
-    rows = office.run("tasks", "--json").rows
+    rows = deployment.run("tasks", "--json").rows
     assert {row["id"]: row["active"] for row in rows} == {"301": False, "302": True}
-    assert office.run("untrack", "301").out == "not tracked 301\n"
+    assert deployment.run("untrack", "301").out == "not tracked 301\n"
 
 
-def test_an_id_at_two_upstreams_wants_the_upstream_named(office: Shell) -> None:
-    office.variables = {
-        **office.variables,
+def test_an_id_at_two_upstreams_wants_the_upstream_named(deployment: Shell) -> None:
+    deployment.variables = {
+        **deployment.variables,
         "BRIDGE_UPSTREAMS__OTHER__BASE_URL": "http://127.0.0.1:1",
     }
-    office.run("track", "401", "--upstream", "default")
-    office.run("track", "401", "--upstream", "other")
+    deployment.run("track", "401", "--upstream", "default")
+    deployment.run("track", "401", "--upstream", "other")
 
-    unsure = office.run("show", "401")
-    sure = office.run("show", "401", "--upstream", "other", "--json")
+    unsure = deployment.run("show", "401")
+    sure = deployment.run("show", "401", "--upstream", "other", "--json")
 
     assert unsure.code == 2
     assert "default, other" in unsure.err
@@ -93,25 +95,25 @@ def test_an_id_at_two_upstreams_wants_the_upstream_named(office: Shell) -> None:
     assert (sure.code, sure.rows[0]["upstream"]) == (0, "other")
 
 
-def test_a_wait_that_is_interrupted_leaves_its_tasks_tracked(office: Shell) -> None:
-    with office.running("track", "501", "--wait") as waiting:
+def test_a_wait_that_is_interrupted_leaves_its_tasks_tracked(deployment: Shell) -> None:
+    with deployment.running("track", "501", "--wait") as waiting:
         waiting.says("tracked 501")
         code = waiting.interrupt()
 
     assert code == 130
     assert waiting.err == "mjbridge: no longer waiting; the tasks stay tracked\n"
-    assert [row["id"] for row in office.run("tasks", "--active", "--json").rows] == [
-        "501"
-    ]
+    assert [
+        row["id"] for row in deployment.run("tasks", "--active", "--json").rows
+    ] == ["501"]
 
 
-def test_watch_draws_bars_on_a_terminal_until_ctrl_c(office: Shell) -> None:
-    office.run("track", "601")
+def test_watch_draws_bars_on_a_terminal_until_ctrl_c(deployment: Shell) -> None:
+    deployment.run("track", "601")
     master, slave = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, "watch"],
-        cwd=office.folder,
-        env=office.env | {"TERM": "xterm", "COLUMNS": "80", "LINES": "20"},
+        cwd=deployment.folder,
+        env=deployment.env | {"TERM": "xterm", "COLUMNS": "80", "LINES": "20"},
         stdin=slave,
         stdout=slave,
         stderr=slave,

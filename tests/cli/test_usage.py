@@ -142,9 +142,9 @@ def test_several_wrong_settings_are_told_at_once(shell: Shell) -> None:
 
 
 def test_an_unknown_upstream_is_refused_with_those_that_are_known(
-    office: Shell,
+    deployment: Shell,
 ) -> None:
-    ran = office.run("track", "1", "--upstream", "nowhere")
+    ran = deployment.run("track", "1", "--upstream", "nowhere")
 
     assert "default" in complaint(ran)
     assert ran.code == 2
@@ -170,12 +170,12 @@ def test_a_worker_waits_for_its_store_and_says_so(shell: Shell) -> None:
     assert worker.out == ""
 
 
-def test_what_was_never_configured_or_tracked_is_not_found(office: Shell) -> None:
+def test_what_was_never_configured_or_tracked_is_not_found(deployment: Shell) -> None:
     for args in (
         ["show", "404"],
         ["redeliver", "evt_404"],
     ):
-        ran = office.run(*args)
+        ran = deployment.run(*args)
         assert args[-1] in complaint(ran)
         assert ran.code == 1
 
@@ -197,17 +197,17 @@ def test_what_was_never_configured_or_tracked_is_not_found(office: Shell) -> Non
     ids=" ".join,
 )
 def test_a_name_that_was_given_to_nothing_is_wrong_usage(
-    office: Shell, args: list[str]
+    deployment: Shell, args: list[str]
 ) -> None:
-    ran = office.run(*args)
+    ran = deployment.run(*args)
 
     assert "'nobody'" in complaint(ran)
     assert ran.code == 2
 
 
-def test_ids_may_have_white_space_around_them(office: Shell) -> None:
-    assert office.run("track", " 77 ").out == "tracked 77\n"
-    assert office.run("show", "77 ", "--json").rows[0]["id"] == "77"
+def test_ids_may_have_white_space_around_them(deployment: Shell) -> None:
+    assert deployment.run("track", " 77 ").out == "tracked 77\n"
+    assert deployment.run("show", "77 ", "--json").rows[0]["id"] == "77"
 
 
 def test_check_says_what_is_wrong_and_how_to_mend_it(shell: Shell) -> None:
@@ -299,12 +299,12 @@ def test_preview_shows_no_secret_wherever_the_request_holds_it(
     assert "never-shown" not in told.out + as_json.out
 
 
-def test_a_reader_that_has_gone_is_no_reason_to_complain(office: Shell) -> None:
-    office.run("track", "-", stdin="\n".join(str(n) for n in range(1000, 4000)))
+def test_a_reader_that_has_gone_is_no_reason_to_complain(deployment: Shell) -> None:
+    deployment.run("track", "-", stdin="\n".join(str(n) for n in range(1000, 4000)))
     with subprocess.Popen(
         [*COMMAND, "tasks", "--json"],
-        cwd=office.folder,
-        env=office.env,
+        cwd=deployment.folder,
+        env=deployment.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Literal, Protocol
 
 from bridge.adapters.store.queries import EndpointRow, EventRow, TaskRow
-from bridge.app.housekeeping import Desk as SweepsDesk
+from bridge.app.housekeeping import StoreAdmin as SweepsDesk
 from bridge.app.ports import (
     Delivery,
     DeliveryStore,
@@ -43,7 +43,7 @@ class Store(TaskStore, DeliveryStore, Protocol):
     ) -> tuple[Tracked, bool]: ...
 
 
-class Desk(SweepsDesk, Protocol):
+class StoreAdmin(SweepsDesk, Protocol):
     """The whole of the operator's desk."""
 
     async def untrack(self, key: TaskKey) -> bool | None: ...
@@ -57,7 +57,7 @@ class Desk(SweepsDesk, Protocol):
     ) -> tuple[Literal["queued", "open", "recent", "unknown", "skipped"], bool]: ...
 
 
-class Ledger(Protocol):
+class StoreQueries(Protocol):
     """What tests look up."""
 
     async def find(
@@ -98,8 +98,8 @@ class Bench:
 
     name: str
     store: Store
-    desk: Desk
-    ledger: Ledger
+    admin: StoreAdmin
+    queries: StoreQueries
     let_pass: Callable[[float], Awaitable[None]]
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class Bench:
         return sorted(due.key.id for due in claim.tasks)
 
     async def task(self, task_id: str, upstream: str = "u") -> TaskRow:
-        return (await self.ledger.find(task_id, [upstream]))[0]
+        return (await self.queries.find(task_id, [upstream]))[0]
 
     def event(self, kind: str, due: DueTask, *, at: float) -> Event:
         return Event(
@@ -267,14 +267,14 @@ class Bench:
     # --- looking up -------------------------------------------------------------------
 
     async def state(self, event: Event, name: str = "a") -> str | None:
-        row = await self.ledger.event(event.id)
+        row = await self.queries.event(event.id)
         rows = row.deliveries if row is not None else ()
         return next((one.state for one in rows if one.endpoint == name), None)
 
     async def attempts(self, event: Event) -> int:
-        row = await self.ledger.event(event.id)
+        row = await self.queries.event(event.id)
         return 0 if row is None else len(row.attempts)
 
     async def health(self, name: str = "a") -> EndpointRow:
-        rows = await self.ledger.endpoints(await self.desk.clock())
+        rows = await self.queries.endpoints(await self.admin.clock())
         return next(row for row in rows if row.name == name)

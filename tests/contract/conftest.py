@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 
-from bridge.adapters.store.admin import Desk
+from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.connection import connect
-from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.work import RedisStore
 from tests.contract.ageing import let_pass
 from tests.contract.bench import Bench
@@ -25,7 +25,7 @@ def fake_bench() -> Bench:
     async def pass_time(seconds: float) -> None:
         fake.clock_.now += seconds
 
-    return Bench(name="fake", store=fake, desk=fake, ledger=fake, let_pass=pass_time)
+    return Bench(name="fake", store=fake, admin=fake, queries=fake, let_pass=pass_time)
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ async def real(redis_url: str, namespace: str) -> AsyncIterator[Bench]:
     yield Bench(
         name="real",
         store=RedisStore(client, namespace=namespace, retention=RETENTION),
-        desk=Desk(client, namespace=namespace, retention=RETENTION),
-        ledger=Ledger(client, namespace=namespace),
+        admin=StoreAdmin(client, namespace=namespace, retention=RETENTION),
+        queries=StoreQueries(client, namespace=namespace),
         let_pass=pass_time,
     )
     await client.aclose()

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from bridge.adapters.store.admin import Desk
+from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.connection import connect
-from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.work import RedisStore
 from bridge.app.ports import Delivery
 from bridge.core.endpoint import Rate
@@ -59,7 +59,7 @@ class History(RuleBasedStateMachine):
         self.reached: dict[tuple[str, str], int] = {}
         self.run(self.make())
         limits = endpoint("a", concurrency=2, rate=Rate(per_second=5.0, burst=5.0))
-        self.run(self.bench.desk.configure([limits, endpoint("b", edits=True)]))
+        self.run(self.bench.admin.configure([limits, endpoint("b", edits=True)]))
 
     async def make(self) -> None:
         raise NotImplementedError
@@ -75,7 +75,7 @@ class History(RuleBasedStateMachine):
 
     async def pass_time(self, seconds: float) -> None:
         await self.bench.let_pass(seconds)
-        await self.bench.desk.tidy(10)
+        await self.bench.admin.tidy(10)
 
     # --- what can happen --------------------------------------------------------------
 
@@ -167,18 +167,18 @@ class History(RuleBasedStateMachine):
 
     @rule(name=NAMES, what=st.sampled_from(["pause", "resume"]))
     def switch(self, name: str, what: Any) -> None:
-        self.run(self.bench.desk.switch(name, what))
+        self.run(self.bench.admin.switch(name, what))
 
     @rule(which=ANY, name=NAMES)
     def redeliver(self, which: int, name: str) -> None:
         if self.told:
             event = self.told[which % len(self.told)]
-            self.run(self.bench.desk.redeliver(event.id, name))
+            self.run(self.bench.admin.redeliver(event.id, name))
 
     @rule(name=NAMES)
     def bury_one(self, name: str) -> None:
-        waiting = self.run(self.bench.desk.open_at(name, 1))
-        if self.run(self.bench.desk.bury(waiting, "why")):
+        waiting = self.run(self.bench.admin.open_at(name, 1))
+        if self.run(self.bench.admin.bury(waiting, "why")):
             self.given_up.add((waiting[0].event.id, name))
 
     # --- what is true all the same ----------------------------------------------------
@@ -198,17 +198,17 @@ class History(RuleBasedStateMachine):
     async def drain(self) -> None:
         """Let everything come to its end: nothing may be left, or have vanished."""
         for name in "ab":
-            await self.bench.desk.switch(name, "resume")
+            await self.bench.admin.switch(name, "resume")
         for _ in range(200):
             await self.pass_time(301.0)
             claimed = await self.bench.claim() + await self.bench.claim(alone=True)
             for one in claimed:
                 await self.bench.succeed(one)
-            open_ = [await self.bench.desk.open_at(name, 1) for name in "ab"]
+            open_ = [await self.bench.admin.open_at(name, 1) for name in "ab"]
             if not claimed and not any(open_):
                 break
         for event in self.told:
-            row = await self.bench.ledger.event(event.id)
+            row = await self.bench.queries.event(event.id)
             assert row is not None
             for delivery in row.deliveries:
                 allowed = {"delivered"}
@@ -241,8 +241,8 @@ def real_history(redis_url: str, namespace: str) -> type[History]:
             self.bench = Bench(
                 name="real",
                 store=RedisStore(self.client, **names, retention=RETENTION),
-                desk=Desk(self.client, **names, retention=RETENTION),
-                ledger=Ledger(self.client, **names),
+                admin=StoreAdmin(self.client, **names, retention=RETENTION),
+                queries=StoreQueries(self.client, **names),
                 let_pass=pass_time,
             )
 

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.adapters.store.connection import Client, connect, inspect
-from bridge.adapters.store.queries import Ledger
+from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.scripts import NAMES, source
 from bridge.app.housekeeping import sweep
 from bridge.app.ports import Look, Publication
@@ -99,16 +99,16 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
 ) -> None:
     connected = cast("Client", client)
     await inspect(connected, namespace)
-    await real.desk.configure([endpoint()])
+    await real.admin.configure([endpoint()])
     old = await real.tell("old")
-    await real.desk.switch("a", "pause")
+    await real.admin.switch("a", "pause")
     await real.let_pass(RETENTION + 10.0)
     new = await real.tell("new")
     async with memory(client, 1):
         await client.script_flush()
         await inspect(connected, namespace)
-        await sweep(real.desk, [endpoint()], retention=RETENTION)
-        await real.desk.switch("a", "resume")
+        await sweep(real.admin, [endpoint()], retention=RETENTION)
+        await real.admin.switch("a", "resume")
         delivery = await real.claim_one()
         await real.store.save_state(delivery, {"ts": "1"})
         assert await real.succeed(delivery)
@@ -123,13 +123,13 @@ async def test_polling_pauses_when_memory_is_nearly_full(
     await real.track("1")
     used = (await client.info("memory"))["used_memory"]
     async with memory(client, used / 0.9):
-        assert await real.desk.watch_memory() == pytest.approx(0.9, abs=0.05)
+        assert await real.admin.watch_memory() == pytest.approx(0.9, abs=0.05)
         assert await real.due() == []
     async with memory(client, used * 2):
-        await real.desk.watch_memory()
+        await real.admin.watch_memory()
         assert await real.due() == ["1"]
     async with memory(client, 0):
-        assert await real.desk.watch_memory() is None
+        assert await real.admin.watch_memory() is None
 
 
 # --- one clock ------------------------------------------------------------------------
@@ -138,7 +138,7 @@ async def test_polling_pauses_when_memory_is_nearly_full(
 async def test_leases_from_before_the_clock_was_set_back_are_over(
     real: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.desk.configure([endpoint(concurrency=1)])
+    await real.admin.configure([endpoint(concurrency=1)])
     await real.track("1")
     await real.tell("u")
     await real.claim_one()
@@ -159,19 +159,19 @@ async def test_what_is_fresh_is_claimed_even_if_the_clock_was_set_back(
     await real.tell("v", to=["b"])  # something makes the store look
 
     assert event.id not in await real.claimed()
-    await real.desk.tidy(1)
+    await real.admin.tidy(1)
     assert await real.claimed() == [event.id]
 
 
 async def test_a_clock_that_was_set_back_adds_and_takes_no_tokens(
     real: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.desk.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
+    await real.admin.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
     for number in range(3):
         await real.tell(f"u{number}")
     await real.claim(limit=1)
     await let_pass(client, namespace, -10_000.0)
-    await real.desk.tidy(1)
+    await real.admin.tidy(1)
 
     assert len(await real.claim()) == 1
 
@@ -180,14 +180,14 @@ async def test_limits_hold_nobody_up_until_a_clock_that_was_set_back_has_caught_
     real: Bench, client: Redis, namespace: str
 ) -> None:
     slow = Rate(per_second=2.0, burst=1.0)
-    await real.desk.configure([endpoint(rate=slow)])
+    await real.admin.configure([endpoint(rate=slow)])
     await real.tell("v0")
     await real.succeed(await real.claim_one())
     await real.track("1")
     limits = replace(LIMITS, rate=slow)
     await real.claim_tasks(limits=limits)
     await let_pass(client, namespace, -3600.0)
-    await real.desk.tidy(1)
+    await real.admin.tidy(1)
     await real.track("2")
     event = await real.tell("v1")
     await real.claim_tasks(limits=limits)
@@ -215,12 +215,12 @@ async def test_a_valid_answer_counts_after_the_clock_was_set_back(
 async def test_a_hold_from_before_the_clock_was_set_back_is_over(
     real: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.desk.configure([endpoint()])
+    await real.admin.configure([endpoint()])
     await real.tell("u")
     await real.fail(await real.claim_one(), hold=60.0)
     await let_pass(client, namespace, -100_000.0)
     fresh = await real.tell("v")
-    await real.desk.tidy(1)
+    await real.admin.tidy(1)
 
     assert await real.claimed() == [fresh.id]
 
@@ -254,11 +254,11 @@ async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None
     recorded = await asyncio.gather(*(real.store.record([look]) for look in looks))
 
     assert sum(one.applied[0] for one in recorded) == 1
-    assert len(await real.ledger.story("u:1")) == 1
+    assert len(await real.queries.story("u:1")) == 1
 
 
 async def test_a_delivery_is_claimed_by_one_of_many_workers(real: Bench) -> None:
-    await real.desk.configure([endpoint(concurrency=100)])
+    await real.admin.configure([endpoint(concurrency=100)])
     await real.prove("a")
     events = {(await real.tell(f"u{number}")).id for number in range(40)}
     claims = await asyncio.gather(*(real.claim(limit=10) for _ in range(8)))
@@ -280,16 +280,16 @@ async def test_a_body_is_kept_once_however_many_hear_of_it(
 async def test_nothing_is_left_of_what_was_forgotten(
     real: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.desk.configure([endpoint()])
+    await real.admin.configure([endpoint()])
     await real.tell("u", "task.submitted")
     await real.tell("u", "task.started")
     await real.fail(await real.claim_one(), again_in=0.0)
     await real.kill(await real.claim_one())
     await real.succeed(await real.claim_one())
-    await real.desk.untrack(TaskKey("u", "1"))
+    await real.admin.untrack(TaskKey("u", "1"))
     await real.let_pass(RETENTION + 10.0)
-    await real.desk.tidy(100)
-    await real.desk.forget_endpoint("a", await real.desk.clock())
+    await real.admin.tidy(100)
+    await real.admin.forget_endpoint("a", await real.admin.clock())
 
     assert set(await contents(client, namespace)) <= {"stats", "upstream:u"}
 
@@ -297,7 +297,7 @@ async def test_nothing_is_left_of_what_was_forgotten(
 async def test_an_event_that_is_gone_holds_up_nothing(
     real: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.desk.configure([endpoint()])
+    await real.admin.configure([endpoint()])
     gone = await real.tell("u", "task.submitted")
     after = await real.tell("u", "task.started")
     await client.delete(f"{{{namespace}}}:event:{gone.id}")
@@ -318,7 +318,7 @@ async def test_a_task_that_is_gone_holds_up_nothing(
 async def test_what_happens_is_counted_over_all_processes(
     real: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.desk.configure([endpoint()])
+    await real.admin.configure([endpoint()])
     await real.tell("u", "task.submitted")
     await real.tell("u", "task.started")
     await real.succeed(await real.claim_one())
@@ -343,8 +343,8 @@ async def test_what_happens_is_counted_over_all_processes(
 async def test_the_heartbeat_is_kept(
     real: Bench, redis_url: str, namespace: str
 ) -> None:
-    await real.desk.beat(123.5)
+    await real.admin.beat(123.5)
     connected = connect(redis_url)
 
-    assert await Ledger(connected, namespace=namespace).heartbeat() == 123.5
+    assert await StoreQueries(connected, namespace=namespace).heartbeat() == 123.5
     await connected.aclose()

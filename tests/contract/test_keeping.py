@@ -13,7 +13,7 @@ A_BIT = 10.0
 
 
 async def waiting(bench: Bench, name: str = "a") -> list[Waiting]:
-    return list(await bench.desk.open_at(name, 100))
+    return list(await bench.admin.open_at(name, 100))
 
 
 # --- events ---------------------------------------------------------------------------
@@ -27,7 +27,7 @@ async def test_an_event_is_kept_while_a_delivery_of_it_is_open(bench: Bench) -> 
         else:
             await bench.fail(delivery, again_in=2 * RETENTION)
     await bench.let_pass(2 * RETENTION + A_BIT)
-    await bench.desk.tidy(100)
+    await bench.admin.tidy(100)
 
     assert await bench.state(event, "a") == "pending"
     assert await bench.claimed() == [event.id]
@@ -40,19 +40,19 @@ async def test_an_event_is_forgotten_when_retention_is_over(bench: Bench) -> Non
     assert await bench.state(event) == "delivered"
     await bench.let_pass(2 * A_BIT)
 
-    assert await bench.ledger.event(event.id) is None
-    assert await bench.desk.tidy(100) == 1
-    assert await bench.desk.tidy(100) == 0
+    assert await bench.queries.event(event.id) is None
+    assert await bench.admin.tidy(100) == 1
+    assert await bench.admin.tidy(100) == 0
 
 
 async def test_an_event_that_nobody_subscribed_to_is_forgotten_too(
     bench: Bench,
 ) -> None:
     event = await bench.tell("u", to=())
-    assert await bench.ledger.event(event.id) is not None
+    assert await bench.queries.event(event.id) is not None
     await bench.let_pass(RETENTION + A_BIT)
 
-    assert await bench.ledger.event(event.id) is None
+    assert await bench.queries.event(event.id) is None
 
 
 async def test_what_is_forgotten_in_one_step_is_bounded(bench: Bench) -> None:
@@ -60,18 +60,18 @@ async def test_what_is_forgotten_in_one_step_is_bounded(bench: Bench) -> None:
         await bench.tell(f"u{number}", to=())
     await bench.let_pass(RETENTION + A_BIT)
 
-    assert [await bench.desk.tidy(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [await bench.admin.tidy(2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_tasks_that_ended_are_forgotten_when_retention_is_over(
     bench: Bench,
 ) -> None:
     await bench.track("1", "2")
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.desk.tidy(100)
+    await bench.admin.tidy(100)
 
-    assert await bench.ledger.find("1", ["u"]) == []
+    assert await bench.queries.find("1", ["u"]) == []
     assert (await bench.task("2")).active
 
 
@@ -80,17 +80,17 @@ async def test_tasks_that_came_to_their_end_are_forgotten_too(bench: Bench) -> N
     claim = await bench.claim_tasks()
     await bench.store.record([Look(due=claim.tasks[0], next_in=None)])
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.desk.tidy(100)
+    await bench.admin.tidy(100)
 
-    assert await bench.ledger.find("1", ["u"]) == []
+    assert await bench.queries.find("1", ["u"]) == []
 
 
 async def test_a_task_that_is_tracked_again_is_not_forgotten(bench: Bench) -> None:
     await bench.track("1")
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
     await bench.track("1")
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.desk.tidy(100)
+    await bench.admin.tidy(100)
 
     assert (await bench.task("1")).active
 
@@ -99,23 +99,23 @@ async def test_a_task_that_is_tracked_again_is_not_forgotten(bench: Bench) -> No
 
 
 async def test_what_was_held_too_long_is_found_and_given_up(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     old = await bench.tell("u", "task.submitted")
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
     await bench.let_pass(RETENTION + A_BIT)
     new = await bench.tell("u", "task.started")
-    now = await bench.desk.clock()
-    found = await bench.desk.open_before(now - RETENTION, 100)
+    now = await bench.admin.clock()
+    found = await bench.admin.open_before(now - RETENTION, 100)
     notice = bench.notice("delivery.dead")
 
     assert [one.event.id for one in found] == [old.id]
-    assert await bench.desk.bury(found, "held too long", [[notice]]) == 1
+    assert await bench.admin.bury(found, "held too long", [[notice]]) == 1
     assert [await bench.state(old), await bench.state(new)] == ["dead", "held"]
-    row = await bench.ledger.event(old.id)
+    row = await bench.queries.event(old.id)
     assert row is not None
     assert row.deliveries[0].reason == "held too long"
     assert await bench.claimed() == [notice.event.id]
-    await bench.desk.switch("a", "resume")
+    await bench.admin.switch("a", "resume")
     assert await bench.claimed() == [new.id]
 
 
@@ -123,7 +123,7 @@ async def test_giving_up_twice_changes_nothing(bench: Bench) -> None:
     await bench.tell("u")
     found = await waiting(bench)
 
-    assert [await bench.desk.bury(found, "why") for _ in range(2)] == [1, 0]
+    assert [await bench.admin.bury(found, "why") for _ in range(2)] == [1, 0]
     assert (await bench.health()).pending == 0
 
 
@@ -133,7 +133,7 @@ async def test_what_is_in_flight_is_not_given_up(bench: Bench) -> None:
     delivery = await bench.claim_one()
     found = await waiting(bench)
 
-    assert await bench.desk.bury(found, "why") == 1
+    assert await bench.admin.bury(found, "why") == 1
     assert await bench.state(behind) == "dead"
     assert await bench.succeed(delivery)
     assert await bench.state(event) == "delivered"
@@ -148,7 +148,7 @@ async def test_whatever_waits_can_be_found_and_given_up(
     if where in {"retry", "woken"}:
         await bench.fail(await bench.claim_one())
     if where == "woken":
-        await bench.desk.configure([endpoint()])
+        await bench.admin.configure([endpoint()])
         await bench.tell("v")
         await bench.succeed(await bench.claim_one())
     if where in {"suspect", "lease over"}:
@@ -157,7 +157,7 @@ async def test_whatever_waits_can_be_found_and_given_up(
     if where == "suspect":
         await bench.claim()
 
-    await bench.desk.bury(await waiting(bench), "endpoint removed")
+    await bench.admin.bury(await waiting(bench), "endpoint removed")
 
     assert await bench.state(event) == "dead"
     assert await waiting(bench) == []
@@ -169,8 +169,8 @@ async def test_no_more_are_listed_than_asked_for(bench: Bench) -> None:
         await bench.tell(f"u{number}", "task.submitted")
         await bench.tell(f"u{number}", "task.started")
 
-    assert len(await bench.desk.open_at("a", 4)) == 4
-    assert await bench.desk.open_at("b", 4) == []
+    assert len(await bench.admin.open_at("a", 4)) == 4
+    assert await bench.admin.open_at("b", 4) == []
 
 
 async def test_only_those_that_are_old_are_listed_when_asked_for(bench: Bench) -> None:
@@ -178,49 +178,49 @@ async def test_only_those_that_are_old_are_listed_when_asked_for(bench: Bench) -
     await bench.let_pass(10.0)
     await bench.tell("u", "task.started")
     await bench.tell("v")
-    now = await bench.desk.clock()
+    now = await bench.admin.clock()
 
-    found = await bench.desk.open_at("a", 100, before=now - 5.0)
+    found = await bench.admin.open_at("a", 100, before=now - 5.0)
 
     assert [one.event.id for one in found] == [old.id]
 
 
 async def test_who_is_paused_or_disabled_holds_what_it_has(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(name) for name in "abc"])
-    await bench.desk.switch("b", "pause")
+    await bench.admin.configure([endpoint(name) for name in "abc"])
+    await bench.admin.switch("b", "pause")
     await bench.tell("u", to=("c",))
     await bench.disable(await bench.claim_one())
-    assert set(await bench.desk.holding()) == {"b", "c"}
+    assert set(await bench.admin.holding()) == {"b", "c"}
 
-    await bench.desk.switch("b", "resume")
+    await bench.admin.switch("b", "resume")
 
-    assert set(await bench.desk.holding()) == {"c"}
+    assert set(await bench.admin.holding()) == {"c"}
 
 
 async def test_an_endpoint_is_gone_when_nobody_has_had_it_configured_for_long(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint("a"), endpoint("b")])
+    await bench.admin.configure([endpoint("a"), endpoint("b")])
     await bench.let_pass(3601.0)
-    await bench.desk.configure([endpoint("b")])
-    now = await bench.desk.clock()
+    await bench.admin.configure([endpoint("b")])
+    now = await bench.admin.clock()
 
-    assert await bench.desk.unconfigured(now - 3600.0) == ["a"]
-    assert await bench.desk.forget_endpoint("a", now - 3600.0)
-    assert await bench.desk.unconfigured(now - 3600.0) == []
+    assert await bench.admin.unconfigured(now - 3600.0) == ["a"]
+    assert await bench.admin.forget_endpoint("a", now - 3600.0)
+    assert await bench.admin.unconfigured(now - 3600.0) == []
 
 
 async def test_an_endpoint_is_not_forgotten_that_is_back_or_has_something_waiting(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint("a"), endpoint("b")])
+    await bench.admin.configure([endpoint("a"), endpoint("b")])
     await bench.let_pass(3601.0)
-    now = await bench.desk.clock()
-    await bench.desk.configure([endpoint("b")])
+    now = await bench.admin.clock()
+    await bench.admin.configure([endpoint("b")])
     event = await bench.tell("u", to=("a",))
 
-    assert not await bench.desk.forget_endpoint("a", now - 3600.0)
-    assert not await bench.desk.forget_endpoint("b", now - 3600.0)
+    assert not await bench.admin.forget_endpoint("a", now - 3600.0)
+    assert not await bench.admin.forget_endpoint("b", now - 3600.0)
     assert await bench.claimed() == [event.id]
 
 
@@ -229,9 +229,9 @@ async def test_a_task_is_remembered_as_long_as_what_was_told_of_it(
 ) -> None:
     """Or its events would be counted from 1 again, and their ids be in use."""
     old = await bench.tell("u", "task.succeeded")
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(604_900.0)
-    await bench.desk.tidy(100)
+    await bench.admin.tidy(100)
 
     new = await bench.tell("u", "task.succeeded")
 
@@ -243,9 +243,9 @@ async def test_an_endpoint_that_was_never_configured_anywhere_is_gone_in_time(
 ) -> None:
     await bench.tell("u", to=("typo",))
     await bench.let_pass(3601.0)
-    now = await bench.desk.clock()
+    now = await bench.admin.clock()
 
-    assert await bench.desk.unconfigured(now - 3600.0) == ["typo"]
+    assert await bench.admin.unconfigured(now - 3600.0) == ["typo"]
 
 
 # --- sending again --------------------------------------------------------------------
@@ -257,7 +257,7 @@ async def test_what_was_delivered_can_be_sent_again_out_of_order(bench: Bench) -
     await bench.tell("u", "task.started")
     await bench.fail(await bench.claim_one())
 
-    assert (await bench.desk.redeliver(event.id, "a"))[0] == "queued"
+    assert (await bench.admin.redeliver(event.id, "a"))[0] == "queued"
     again = await bench.claim_one()
     assert (again.event.id, again.redelivery, again.attempts) == (event.id, True, 0)
     assert await bench.succeed(again)
@@ -268,7 +268,7 @@ async def test_what_was_delivered_can_be_sent_again_out_of_order(bench: Bench) -
 async def test_asking_twice_sends_once(bench: Bench) -> None:
     event = await bench.tell("u")
     await bench.kill(await bench.claim_one())
-    outcomes = [(await bench.desk.redeliver(event.id, "a"))[0] for _ in range(2)]
+    outcomes = [(await bench.admin.redeliver(event.id, "a"))[0] for _ in range(2)]
 
     assert outcomes == ["queued", "open"]
     assert len(await bench.claim()) == 1
@@ -281,18 +281,18 @@ async def test_asking_again_right_after_it_was_sent_again_sends_nothing(
     """Who asks twice does so within a moment, and the first has often arrived by then."""
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
-    assert (await bench.desk.redeliver(event.id, "a"))[0] == "queued"
+    assert (await bench.admin.redeliver(event.id, "a"))[0] == "queued"
     await bench.succeed(await bench.claim_one())
 
-    assert (await bench.desk.redeliver(event.id, "a"))[0] == "recent"
+    assert (await bench.admin.redeliver(event.id, "a"))[0] == "recent"
     await bench.let_pass(31.0)
-    assert (await bench.desk.redeliver(event.id, "a"))[0] == "queued"
+    assert (await bench.admin.redeliver(event.id, "a"))[0] == "queued"
 
 
 async def test_what_is_open_is_not_sent_again(bench: Bench) -> None:
     event = await bench.tell("u")
 
-    assert await bench.desk.redeliver(event.id, "a") == ("open", False)
+    assert await bench.admin.redeliver(event.id, "a") == ("open", False)
     assert len(await bench.claim()) == 1
 
 
@@ -305,17 +305,17 @@ async def test_only_the_dead_are_sent_again_if_that_is_asked_for(
     event = await bench.tell("u")
     await getattr(bench, what)(await bench.claim_one())
 
-    assert (await bench.desk.redeliver(event.id, "a", dead_only=True))[0] == outcome
+    assert (await bench.admin.redeliver(event.id, "a", dead_only=True))[0] == outcome
 
 
 async def test_what_is_not_kept_cannot_be_sent_again(bench: Bench) -> None:
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
 
-    assert await bench.desk.redeliver(event.id, "b") == ("unknown", False)
-    assert await bench.desk.redeliver("evt_none", "a") == ("unknown", False)
+    assert await bench.admin.redeliver(event.id, "b") == ("unknown", False)
+    assert await bench.admin.redeliver("evt_none", "a") == ("unknown", False)
     await bench.let_pass(RETENTION + A_BIT)
-    assert await bench.desk.redeliver(event.id, "a") == ("unknown", False)
+    assert await bench.admin.redeliver(event.id, "a") == ("unknown", False)
 
 
 async def test_what_is_sent_again_does_not_expire_before_it_is_over(
@@ -324,22 +324,22 @@ async def test_what_is_sent_again_does_not_expire_before_it_is_over(
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
     await bench.let_pass(RETENTION - A_BIT)
-    await bench.desk.redeliver(event.id, "a")
+    await bench.admin.redeliver(event.id, "a")
     await bench.let_pass(2 * A_BIT)
-    await bench.desk.tidy(100)
+    await bench.admin.tidy(100)
 
     assert await bench.claimed() == [event.id]
-    now = await bench.desk.clock()
-    assert await bench.desk.open_before(now - RETENTION, 100) == []
+    now = await bench.admin.clock()
+    assert await bench.admin.open_before(now - RETENTION, 100) == []
 
 
 async def test_what_is_sent_again_dies_of_its_age_like_any_other(bench: Bench) -> None:
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
-    await bench.desk.redeliver(event.id, "a")
+    await bench.admin.redeliver(event.id, "a")
     await bench.let_pass(RETENTION + A_BIT)
-    now = await bench.desk.clock()
-    found = await bench.desk.open_before(now - RETENTION, 100)
+    now = await bench.admin.clock()
+    found = await bench.admin.open_before(now - RETENTION, 100)
 
-    assert await bench.desk.bury(found, "held too long") == 1
+    assert await bench.admin.bury(found, "held too long") == 1
     assert await bench.state(event) == "dead"

@@ -31,7 +31,7 @@ async def test_an_event_that_waits_for_its_retry_holds_up_the_rest_of_its_task_o
 ) -> None:
     await bench.tell("u", "task.submitted")
     await bench.fail(await bench.claim_one())
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     other = await bench.tell("v", "task.submitted")
 
     assert await bench.claimed() == [other.id]
@@ -215,7 +215,7 @@ async def test_news_that_comes_too_soon_wakes_its_lane_when_it_may_again(
 async def test_who_was_woken_by_news_a_moment_ago_still_hears_that_the_endpoint_is_back(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     first = await bench.tell("u", "task.submitted")
     await bench.fail(await bench.claim_one())
     await bench.tell("u", "task.started")
@@ -229,7 +229,7 @@ async def test_who_was_woken_by_news_a_moment_ago_still_hears_that_the_endpoint_
 async def test_who_was_tried_a_moment_ago_as_the_endpoint_was_back_is_woken_by_news(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     first = await bench.tell("u", "task.submitted")
     await bench.fail(await bench.claim_one())
     await bench.tell("v")
@@ -289,7 +289,7 @@ async def test_a_lane_is_woken_once_in_30_seconds_whichever_event_is_its_head(
 async def test_the_first_success_after_failures_makes_all_lanes_try(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     failed = {(await bench.tell(f"u{number}")).id for number in range(5)}
     for delivery in await bench.claim():
         await bench.fail(delivery)
@@ -300,7 +300,7 @@ async def test_the_first_success_after_failures_makes_all_lanes_try(
 
 
 async def test_recoveries_wake_a_lane_at_most_once_in_30_seconds(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     waiting = await bench.tell("u")
     await bench.fail(await bench.claim_one())
     for number, expected in enumerate([[waiting.id], []]):
@@ -317,7 +317,7 @@ async def test_recoveries_wake_a_lane_at_most_once_in_30_seconds(bench: Bench) -
 
 async def test_many_lanes_that_were_tried_a_moment_ago_all_wait(bench: Bench) -> None:
     """Also those that stand behind as many as there are places."""
-    await bench.desk.configure([endpoint(concurrency=3)])
+    await bench.admin.configure([endpoint(concurrency=3)])
     await bench.prove("a")
     for number in range(9):
         await bench.tell(f"u{number}")

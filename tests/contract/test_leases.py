@@ -19,7 +19,7 @@ async def test_a_claim_has_one_winner(bench: Bench) -> None:
 
 
 async def test_a_claim_lasts_as_long_as_its_lease(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.tell("u")
     await bench.claim_one()
     await bench.let_pass(24.0)
@@ -29,7 +29,7 @@ async def test_a_claim_lasts_as_long_as_its_lease(bench: Bench) -> None:
 
 
 async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.tell("u")
     await bench.claim_one()
 
@@ -39,7 +39,7 @@ async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
 
 
 async def test_a_delivery_whose_worker_died_is_claimed_alone(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     dead = await bench.tell("u")
     await bench.claim_one()
     await bench.let_pass(LEASE)
@@ -55,7 +55,7 @@ async def test_a_delivery_whose_worker_died_is_claimed_alone(bench: Bench) -> No
 async def test_suspects_are_claimed_one_at_a_time_over_all_processes(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for lane in "uv":
         await bench.tell(lane)
     await bench.claim()
@@ -69,7 +69,7 @@ async def test_suspects_are_claimed_one_at_a_time_over_all_processes(
 
 
 async def test_a_suspect_that_dies_makes_room_for_the_next(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for lane in "uv":
         await bench.tell(lane)
     await bench.claim()
@@ -128,16 +128,16 @@ async def test_a_suspect_waits_for_its_endpoint_like_any_other(bench: Bench) -> 
     await bench.claim_one()
     await bench.let_pass(LEASE)
     await bench.claim()
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
 
     assert await bench.claim(alone=True) == []
     assert not (await bench.store.claim_deliveries(limit=9, slow_limit=9)).suspects
-    await bench.desk.switch("a", "resume")
+    await bench.admin.switch("a", "resume")
     assert len(await bench.claim(alone=True)) == 1
 
 
 async def test_suspects_keep_to_the_cap(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=1)])
+    await bench.admin.configure([endpoint(concurrency=1)])
     await bench.tell("u")
     await bench.claim_one()
     await bench.let_pass(LEASE)
@@ -219,13 +219,13 @@ async def test_a_failure_that_is_only_late_shows_that_its_worker_lives(
 
 @pytest.mark.parametrize("what", ["succeed", "fail", "kill", "hand_back", "disable"])
 async def test_settling_twice_changes_nothing(bench: Bench, what: str) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     event = await bench.tell("u", "task.submitted")
     await bench.tell("u", "task.started")
     delivery = await bench.claim_one()
 
     async def everything() -> object:
-        row = await bench.ledger.event(event.id)
+        row = await bench.queries.event(event.id)
         return row, await bench.health()
 
     assert await getattr(bench, what)(delivery)
@@ -235,7 +235,7 @@ async def test_settling_twice_changes_nothing(bench: Bench, what: str) -> None:
 
 
 async def test_many_are_settled_in_one_step(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.prove("a")
     for number in range(10):
         await bench.tell(f"u{number}")

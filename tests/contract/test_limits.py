@@ -12,7 +12,7 @@ from tests.contract.bench import Bench, attempted, endpoint
 
 
 async def test_no_more_are_in_flight_than_the_endpoint_allows(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=2)])
+    await bench.admin.configure([endpoint(concurrency=2)])
     for number in range(5):
         await bench.tell(f"u{number}")
 
@@ -24,7 +24,7 @@ async def test_no_more_are_in_flight_than_the_endpoint_allows(bench: Bench) -> N
 
 
 async def test_no_more_are_claimed_than_asked_for(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for number in range(5):
         await bench.tell(f"u{number}")
 
@@ -32,7 +32,7 @@ async def test_no_more_are_claimed_than_asked_for(bench: Bench) -> None:
 
 
 async def test_one_claim_is_shared_fairly_among_endpoints(bench: Bench) -> None:
-    await bench.desk.configure([endpoint("a"), endpoint("b")])
+    await bench.admin.configure([endpoint("a"), endpoint("b")])
     for number in range(10):
         await bench.tell(f"u{number}", to=["a"])
     for number in range(10):
@@ -45,7 +45,7 @@ async def test_one_claim_is_shared_fairly_among_endpoints(bench: Bench) -> None:
 
 async def test_who_was_not_served_is_served_next(bench: Bench) -> None:
     names = ["a", "b", "c"]
-    await bench.desk.configure([endpoint(name) for name in names])
+    await bench.admin.configure([endpoint(name) for name in names])
     for name in names:
         for number in range(3):
             await bench.tell(f"{name}{number}", to=[name])
@@ -60,7 +60,7 @@ async def test_who_was_not_served_is_served_next(bench: Bench) -> None:
 
 async def test_no_more_are_claimed_than_the_rate_allows(bench: Bench) -> None:
     rate = Rate(per_second=2.0, burst=3.0)
-    await bench.desk.configure([endpoint(rate=rate)])
+    await bench.admin.configure([endpoint(rate=rate)])
     await bench.prove("a")
     await bench.let_pass(10.0)
     for number in range(9):
@@ -77,7 +77,7 @@ async def test_no_more_are_claimed_than_the_rate_allows(bench: Bench) -> None:
 async def test_a_rate_limited_endpoint_says_when_it_can_be_claimed_again(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint(rate=Rate(per_second=0.5, burst=1.0))])
+    await bench.admin.configure([endpoint(rate=Rate(per_second=0.5, burst=1.0))])
     for number in range(2):
         await bench.tell(f"u{number}")
     await bench.claim_one()
@@ -92,7 +92,7 @@ async def test_an_attempt_of_several_requests_uses_up_as_much_of_the_rate(
     bench: Bench,
 ) -> None:
     """And those of several deliveries add up: the bucket owes them."""
-    await bench.desk.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
+    await bench.admin.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
     for number in range(9):
         await bench.tell(f"u{number}")
     for delivery in await bench.claim():
@@ -107,20 +107,20 @@ async def test_an_attempt_of_several_requests_uses_up_as_much_of_the_rate(
 
 
 async def test_who_has_no_rate_owes_nothing(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for number in range(3):
         await bench.tell(f"u{number}")
     for delivery in await bench.claim(limit=1):
         await bench.succeed(delivery, extra=100)
 
     assert len(await bench.claim()) == 2
-    await bench.desk.configure([endpoint(rate=Rate(per_second=0.01, burst=1.0))])
+    await bench.admin.configure([endpoint(rate=Rate(per_second=0.01, burst=1.0))])
     await bench.tell("v")
     assert len(await bench.claim()) == 1
 
 
 async def test_a_rate_limited_endpoint_delays_no_other(bench: Bench) -> None:
-    await bench.desk.configure(
+    await bench.admin.configure(
         [endpoint("a", rate=Rate(per_second=0.01, burst=1.0)), endpoint("b")]
     )
     for number in range(3):
@@ -148,15 +148,15 @@ async def test_retry_after_holds_the_whole_endpoint(bench: Bench) -> None:
 
 
 async def test_nothing_overrides_retry_after(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.tell("u", "task.submitted")
     await bench.tell("v")
     held, other = await bench.claim()
     await bench.fail(held, hold=60.0)
     await bench.tell("u", "task.started")  # a new event
     await bench.succeed(other)  # a recovery
-    await bench.desk.switch("a", "pause")
-    await bench.desk.switch("a", "resume")
+    await bench.admin.switch("a", "pause")
+    await bench.admin.switch("a", "resume")
 
     assert await bench.claim() == []
 
@@ -164,7 +164,7 @@ async def test_nothing_overrides_retry_after(bench: Bench) -> None:
 async def test_a_shorter_retry_after_does_not_shorten_a_longer_one(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for lane in "uv":
         await bench.tell(lane)
     one, two = await bench.claim()
@@ -179,7 +179,7 @@ async def test_a_shorter_retry_after_does_not_shorten_a_longer_one(
 
 
 async def test_ten_faults_in_a_row_open_the_breaker(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.prove("a")
     for number in range(10):
         await bench.tell(f"u{number}")
@@ -193,7 +193,7 @@ async def test_ten_faults_in_a_row_open_the_breaker(bench: Bench) -> None:
 
 
 async def test_an_answer_in_between_keeps_the_breaker_closed(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.prove("a")
     for number in range(12):
         await bench.tell(f"u{number}")
@@ -204,7 +204,7 @@ async def test_an_answer_in_between_keeps_the_breaker_closed(bench: Bench) -> No
 
 
 async def test_a_half_open_breaker_admits_one_delivery_at_a_time(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.open_breaker()
     await bench.let_pass(31.0)
 
@@ -213,7 +213,7 @@ async def test_a_half_open_breaker_admits_one_delivery_at_a_time(bench: Bench) -
 
 
 async def test_a_half_open_breaker_tries_another_lane_each_time(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.open_breaker()
     tried = []
     for _ in range(3):
@@ -228,7 +228,7 @@ async def test_a_half_open_breaker_tries_another_lane_each_time(bench: Bench) ->
 async def test_a_breaker_that_opens_again_stays_open_twice_as_long_up_to_300_seconds(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.open_breaker()
     waits = []
     for _ in range(8):
@@ -246,7 +246,7 @@ async def test_a_breaker_that_opens_again_stays_open_twice_as_long_up_to_300_sec
 
 @pytest.mark.parametrize("status", [200, 404])
 async def test_any_answer_closes_the_breaker(bench: Bench, status: int) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.open_breaker()
     await bench.let_pass(31.0)
     trial = await bench.claim_one()
@@ -260,7 +260,7 @@ async def test_any_answer_closes_the_breaker(bench: Bench, status: int) -> None:
 
 
 async def test_a_trial_that_is_handed_back_makes_room_for_another(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.open_breaker()
     await bench.let_pass(31.0)
     await bench.hand_back(await bench.claim_one())
@@ -269,7 +269,7 @@ async def test_a_trial_that_is_handed_back_makes_room_for_another(bench: Bench) 
 
 
 async def test_a_trial_whose_worker_died_makes_room_for_another(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.open_breaker()
     await bench.let_pass(31.0)
     await bench.claim_one()
@@ -279,7 +279,7 @@ async def test_a_trial_whose_worker_died_makes_room_for_another(bench: Bench) ->
 
 
 async def test_an_open_breaker_delays_no_other_endpoint(bench: Bench) -> None:
-    await bench.desk.configure([endpoint("a"), endpoint("b")])
+    await bench.admin.configure([endpoint("a"), endpoint("b")])
     await bench.open_breaker("a")
     event = await bench.tell("v", to=("a", "b"))
 
@@ -294,30 +294,30 @@ async def test_a_paused_endpoint_holds_what_it_has_and_goes_on_collecting(
     bench: Bench,
 ) -> None:
     before = await bench.tell("u", "task.submitted")
-    assert await bench.desk.switch("a", "pause") == (True, False)
+    assert await bench.admin.switch("a", "pause") == (True, False)
     after = await bench.tell("v", "task.submitted")
 
     assert await bench.claim() == []
     assert [await bench.state(before), await bench.state(after)] == ["held", "held"]
     assert (await bench.health()).pending == 2
     await bench.let_pass(1.0)
-    assert await bench.desk.switch("a", "resume") == (True, True)
+    assert await bench.admin.switch("a", "resume") == (True, True)
     assert await bench.claim() != []
 
 
 async def test_pausing_twice_changes_nothing(bench: Bench) -> None:
     await bench.tell("u")
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
 
-    assert await bench.desk.switch("a", "pause") == (False, False)
-    assert (await bench.desk.switch("a", "resume"))[0]
-    assert not (await bench.desk.switch("a", "resume"))[0]
+    assert await bench.admin.switch("a", "pause") == (False, False)
+    assert (await bench.admin.switch("a", "resume"))[0]
+    assert not (await bench.admin.switch("a", "resume"))[0]
 
 
 async def test_what_is_in_flight_at_a_paused_endpoint_is_settled(bench: Bench) -> None:
     event = await bench.tell("u")
     delivery = await bench.claim_one()
-    await bench.desk.switch("a", "pause")
+    await bench.admin.switch("a", "pause")
 
     assert await bench.succeed(delivery)
     assert await bench.state(event) == "delivered"
@@ -333,12 +333,12 @@ async def test_a_disabled_endpoint_gets_nothing_until_it_is_resumed(
     assert (await bench.health()).state == "disabled"
     assert await bench.claimed() == [notice.event.id]
     assert await bench.state(event) == "held"
-    await bench.desk.switch("a", "resume")
+    await bench.admin.switch("a", "resume")
     assert await bench.claimed() == [event.id]
 
 
 async def test_that_an_endpoint_was_disabled_is_told_once(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for lane in "uv":
         await bench.tell(lane)
     one, two = await bench.claim()
@@ -350,22 +350,22 @@ async def test_that_an_endpoint_was_disabled_is_told_once(bench: Bench) -> None:
 
 
 async def test_a_changed_url_enables_an_endpoint_again(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(url="http://old/")])
+    await bench.admin.configure([endpoint(url="http://old/")])
     event = await bench.tell("u")
     await bench.disable(await bench.claim_one())
 
-    assert await bench.desk.configure([endpoint(url="http://old/")]) == []
+    assert await bench.admin.configure([endpoint(url="http://old/")]) == []
     assert await bench.claim() == []
-    assert await bench.desk.configure([endpoint(url="http://new/")]) == ["a"]
+    assert await bench.admin.configure([endpoint(url="http://new/")]) == ["a"]
     assert await bench.claimed() == [event.id]
 
 
 async def test_a_changed_url_forgets_breaker_and_retry_after(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(url="http://old/")])
+    await bench.admin.configure([endpoint(url="http://old/")])
     await bench.open_breaker()
     await bench.let_pass(31.0)
     await bench.fail(await bench.claim_one(), hold=3600.0)
-    await bench.desk.configure([endpoint(url="http://new/")])
+    await bench.admin.configure([endpoint(url="http://new/")])
 
     assert await bench.claim() != []
 
@@ -373,13 +373,13 @@ async def test_a_changed_url_forgets_breaker_and_retry_after(bench: Bench) -> No
 async def test_a_changed_url_resumes_an_endpoint_that_was_paused(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint(url="http://old/")])
+    await bench.admin.configure([endpoint(url="http://old/")])
     event = await bench.tell("u")
-    await bench.desk.switch("a", "pause")
-    await bench.desk.configure([endpoint(url="http://old/")])
+    await bench.admin.switch("a", "pause")
+    await bench.admin.configure([endpoint(url="http://old/")])
     assert await bench.claim() == []
 
-    await bench.desk.configure([endpoint(url="http://new/")])
+    await bench.admin.configure([endpoint(url="http://new/")])
 
     assert await bench.claimed() == [event.id]
 
@@ -389,7 +389,7 @@ async def test_the_recovery_of_a_disabled_endpoint_is_told_with_its_first_succes
 ) -> None:
     await bench.tell("u")
     await bench.disable(await bench.claim_one())
-    await bench.desk.switch("a", "resume")
+    await bench.admin.switch("a", "resume")
     delivery = await bench.claim_one()
     assert delivery.was_disabled
 
@@ -410,7 +410,7 @@ async def test_an_endpoint_that_no_process_knows_is_left_alone_until_one_does(
 
     assert await bench.claim() == []
     assert await bench.state(event) == "held"
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     delivery = await bench.claim_one()
     assert (delivery.event.id, delivery.crashes) == (event.id, 0)
 
@@ -419,7 +419,7 @@ async def test_an_endpoint_that_no_process_knows_is_left_alone_until_one_does(
 
 
 async def test_fresh_events_do_not_wait_behind_a_backlog(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=4)])
+    await bench.admin.configure([endpoint(concurrency=4)])
     for number in range(8):
         await bench.tell(f"old{number}")
     await bench.let_pass(120.0)
@@ -432,7 +432,7 @@ async def test_fresh_events_do_not_wait_behind_a_backlog(bench: Bench) -> None:
 
 
 async def test_with_one_slot_fresh_and_backlog_take_turns(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=1)])
+    await bench.admin.configure([endpoint(concurrency=1)])
     for number in range(4):
         await bench.tell(f"old{number}")
     await bench.let_pass(120.0)
@@ -449,7 +449,7 @@ async def test_with_one_slot_fresh_and_backlog_take_turns(bench: Bench) -> None:
 
 
 async def test_what_the_backlog_does_not_use_fresh_events_do(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=4)])
+    await bench.admin.configure([endpoint(concurrency=4)])
     await bench.tell("old")
     await bench.let_pass(120.0)
     for number in range(8):
@@ -461,7 +461,7 @@ async def test_what_the_backlog_does_not_use_fresh_events_do(bench: Bench) -> No
 async def test_after_a_recovery_fresh_events_are_not_behind_the_backlog(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint(concurrency=4)])
+    await bench.admin.configure([endpoint(concurrency=4)])
     for round_ in range(3):
         for number in range(4):
             await bench.tell(f"old{round_}{number}")
@@ -483,7 +483,7 @@ async def test_after_a_recovery_fresh_events_are_not_behind_the_backlog(
 async def test_slow_and_failing_endpoints_get_their_share_together(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint(name) for name in ("ok", "slow", "failing")])
+    await bench.admin.configure([endpoint(name) for name in ("ok", "slow", "failing")])
     await bench.prove("ok", "slow", "failing")
     await bench.tell("s", to=["slow"])
     await bench.succeed(await bench.claim_one(), took=14.0)
@@ -503,7 +503,7 @@ async def test_slow_and_failing_endpoints_get_their_share_together(
 async def test_an_endpoint_that_never_ended_an_attempt_gets_a_few_at_first(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     for number in range(30):
         await bench.tell(f"u{number}")
 
@@ -516,7 +516,7 @@ async def test_an_endpoint_that_never_ended_an_attempt_gets_a_few_at_first(
 async def test_slow_endpoints_beyond_their_share_are_looked_at_soon_again(
     bench: Bench,
 ) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.tell("u")
     await bench.fail(await bench.claim_one(), again_in=0.0)
 

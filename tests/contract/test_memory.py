@@ -58,7 +58,7 @@ async def test_memory_is_the_endpoints_and_the_subjects_own(bench: Bench) -> Non
 async def test_a_redelivery_remembers_what_its_subject_does(bench: Bench) -> None:
     event = await bench.tell("u")
     await end(bench, await bench.claim_one(), memory={"message": "1"})
-    await bench.desk.redeliver(event.id, "a")
+    await bench.admin.redeliver(event.id, "a")
 
     assert (await bench.claim_one()).memory == {"message": "1"}
 
@@ -125,7 +125,7 @@ async def test_what_is_not_progress_does_not_wait(bench: Bench) -> None:
 
 
 async def test_progress_is_told_with_what_others_leave(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=2)])
+    await bench.admin.configure([endpoint(concurrency=2)])
     await bench.tell("u", "task.progress")
     for lane in "vw":
         await bench.tell(lane, "task.succeeded")
@@ -140,7 +140,7 @@ async def test_progress_is_told_with_what_others_leave(bench: Bench) -> None:
 async def test_what_is_on_the_way_gives_way_where_one_message_is_edited(
     bench: Bench, kind: str
 ) -> None:
-    await bench.desk.configure([endpoint("a", edits=True), endpoint("b")])
+    await bench.admin.configure([endpoint("a", edits=True), endpoint("b")])
     passing = await bench.tell("u", kind, to=["a", "b"])
     done = await bench.tell("u", "task.succeeded", to=["a", "b"])
 
@@ -151,7 +151,7 @@ async def test_what_is_on_the_way_gives_way_where_one_message_is_edited(
 
 
 async def test_ends_go_before_all_that_is_on_the_way(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(concurrency=2, edits=True)])
+    await bench.admin.configure([endpoint(concurrency=2, edits=True)])
     for lane in "tuv":
         await bench.tell(lane, "task.submitted")
     await bench.tell("w", "task.succeeded")
@@ -166,7 +166,7 @@ async def test_ends_go_before_all_that_is_on_the_way(bench: Bench) -> None:
 
 
 async def test_a_start_does_not_wait_as_progress_does(bench: Bench) -> None:
-    await bench.desk.configure([endpoint(edits=True)])
+    await bench.admin.configure([endpoint(edits=True)])
     await bench.tell("u", "task.submitted")
     await end(bench, await bench.claim_one(), edit_in=5.0)
     started = await bench.tell("u", "task.started")

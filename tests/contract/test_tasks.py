@@ -216,7 +216,7 @@ async def test_a_claim_that_is_given_back_is_up_for_others_at_once(
     await bench.track(*"12")
     limits = replace(LIMITS, concurrency=1)
     claim = await bench.claim_tasks(limits=limits)
-    await bench.desk.untrack(TaskKey("u", "2"))
+    await bench.admin.untrack(TaskKey("u", "2"))
 
     await bench.store.return_tasks("u", claim)
 
@@ -269,7 +269,7 @@ async def test_two_pollers_with_the_same_answer_make_one_event(bench: Bench) -> 
     assert (await bench.store.record([look(bench, two.tasks[0], two)])).applied == [
         False
     ]
-    assert len(await bench.ledger.story("u:1")) == 1
+    assert len(await bench.queries.story("u:1")) == 1
     assert (await bench.task("1")).sequence == 1
 
 
@@ -287,7 +287,7 @@ async def test_recording_twice_changes_nothing(bench: Bench) -> None:
 
 
 async def test_a_look_that_lost_costs_the_others_nothing(bench: Bench) -> None:
-    await bench.desk.configure([endpoint()])
+    await bench.admin.configure([endpoint()])
     await bench.track(*"123")
     claim = await bench.claim_tasks()
     looks = [look(bench, due, claim) for due in claim.tasks]
@@ -304,7 +304,7 @@ async def test_untracking_in_between_makes_a_look_come_to_nothing(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    assert await bench.desk.untrack(TaskKey("u", "1"))
+    assert await bench.admin.untrack(TaskKey("u", "1"))
 
     assert (await bench.store.record([look(bench, claim.tasks[0], claim)])).applied == [
         False
@@ -319,7 +319,7 @@ async def test_untracking_and_tracking_in_between_is_not_mistaken_for_nothing(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
     await bench.track("1")
 
     assert (await bench.store.record([look(bench, claim.tasks[0], claim)])).applied == [
@@ -332,7 +332,7 @@ async def test_what_is_queued_for_an_untracked_task_is_still_delivered(
     bench: Bench,
 ) -> None:
     event = await bench.tell("u")
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
 
     assert await bench.claimed() == [event.id]
 
@@ -341,9 +341,9 @@ async def test_untracking_says_what_it_found(bench: Bench) -> None:
     await bench.track("1")
     key = TaskKey("u", "1")
 
-    assert await bench.desk.untrack(key) is True
-    assert await bench.desk.untrack(key) is False
-    assert await bench.desk.untrack(TaskKey("u", "2")) is None
+    assert await bench.admin.untrack(key) is True
+    assert await bench.admin.untrack(key) is False
+    assert await bench.admin.untrack(TaskKey("u", "2")) is None
 
 
 async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
@@ -428,7 +428,7 @@ async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
 
     assert (recorded.applied, recorded.wake) == ([True], False)
     assert (await bench.task("1")).sequence == 1
-    assert await bench.ledger.event(one.publication.event.id) is not None
+    assert await bench.queries.event(one.publication.event.id) is not None
 
 
 async def test_a_deliverer_is_woken_once_for_many_events(bench: Bench) -> None:
@@ -570,7 +570,7 @@ async def test_answering_twice_changes_nothing(bench: Bench) -> None:
 async def test_a_failure_does_not_make_an_untracked_task_due(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
     await fail(bench, claim, hold=1.0)
     await bench.let_pass(1.1)
 
@@ -642,7 +642,7 @@ async def test_a_task_is_not_older_for_the_time_in_which_nobody_asked(
     bench: Bench,
 ) -> None:
     await answer(bench, after=0.0)
-    await bench.desk.untrack(TaskKey("u", "1"))
+    await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(100.0)
     await bench.track("2")
     await bench.store.answered("u", await bench.claim_tasks())

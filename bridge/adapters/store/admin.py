@@ -20,7 +20,7 @@ LEASE_MARGIN = 10.0
 LANES_FOR_ONE = 10
 
 
-class Desk:
+class StoreAdmin:
     """Changes to a deployment that are not part of polling or delivering."""
 
     def __init__(self, client: Client, *, namespace: str, retention: float) -> None:

@@ -76,7 +76,7 @@ class EndpointRow:
     seen_at: float | None = field(default=None)
 
 
-class Ledger:
+class StoreQueries:
     """Reads a deployment; changes nothing."""
 
     def __init__(self, client: Client, *, namespace: str) -> None:

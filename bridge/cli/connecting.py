@@ -18,7 +18,7 @@ from bridge.adapters.local.runfile import read_run_file
 from bridge.adapters.store.queries import TaskRow
 from bridge.cli.output import say
 from bridge.errors import Ambiguous, Misconfigured, NotFound, StoreUnavailable
-from bridge.runtime import Office, checked
+from bridge.runtime import Deployment, checked
 from bridge.settings import Settings, load_settings
 
 Result = TypeVar("Result")
@@ -29,7 +29,7 @@ PATIENCE = 3.0
 LOOK_AGAIN = 0.25
 
 
-def in_office(work: Callable[[Office], Awaitable[Result]]) -> Result:
+def in_deployment(work: Callable[[Deployment], Awaitable[Result]]) -> Result:
     """
     Do something with the deployment's store.
 
@@ -40,33 +40,33 @@ def in_office(work: Callable[[Office], Awaitable[Result]]) -> Result:
     """
 
     async def run() -> Result:
-        office = await _open()
-        async with office:
-            return await work(office)
+        deployment = await _open()
+        async with deployment:
+            return await work(deployment)
 
     return asyncio.run(run())
 
 
-async def _open() -> Office:
+async def _open() -> Deployment:
     deadline = time.monotonic() + PATIENCE
     while True:
         settings = find_settings()
         # A command's own words are enough; what workers log about the store is not for it.
         quiet = "debug" if settings.log_level == "debug" else "error"
         logs.configure(quiet, settings.log_format)
-        office: Office | None = None
+        deployment: Deployment | None = None
         try:
-            office = Office(settings)
-            await office.ready(patience=0.0)
+            deployment = Deployment(settings)
+            await deployment.ready(patience=0.0)
         except BaseException as error:
-            if office is not None:
-                await office.client.aclose()
+            if deployment is not None:
+                await deployment.client.aclose()
             if not isinstance(error, StoreUnavailable) or time.monotonic() > deadline:
                 raise
         else:
             if settings.data_dir.name == SANDBOX and is_sandbox(settings):
                 say("this is the sandbox, as no API key is configured")
-            return office
+            return deployment
         await asyncio.sleep(LOOK_AGAIN)
 
 
@@ -113,7 +113,9 @@ def load_sandbox(folder: Path) -> Settings:
     return load_settings(config=folder / "bridge.toml", environ={}, cwd=folder)
 
 
-async def find_task(office: Office, task_id: str, upstream: str | None) -> TaskRow:
+async def find_task(
+    deployment: Deployment, task_id: str, upstream: str | None
+) -> TaskRow:
     """
     Find the one task that an id means.
 
@@ -125,12 +127,14 @@ async def find_task(office: Office, task_id: str, upstream: str | None) -> TaskR
         Ambiguous: Several upstreams know it, and none was named.
     """
     [task_id] = checked([task_id])
-    await check_upstream(office, upstream)
-    ledger = office.ledger
-    names: Sequence[str] = [upstream] if upstream else list(office.settings.upstreams)
-    rows = await ledger.find(task_id, names)
+    await check_upstream(deployment, upstream)
+    queries = deployment.queries
+    names: Sequence[str] = (
+        [upstream] if upstream else list(deployment.settings.upstreams)
+    )
+    rows = await queries.find(task_id, names)
     if not rows and upstream is None:
-        rows = await ledger.find(task_id, await ledger.upstreams())
+        rows = await queries.find(task_id, await queries.upstreams())
     if not rows:
         where = f" at upstream {upstream}" if upstream else ""
         msg = (
@@ -144,29 +148,32 @@ async def find_task(office: Office, task_id: str, upstream: str | None) -> TaskR
     return rows[0]
 
 
-async def check_upstream(office: Office, name: str | None) -> None:
+async def check_upstream(deployment: Deployment, name: str | None) -> None:
     """
     Make sure that there is such an upstream, configured or once heard of, if one is named.
 
     Raises:
         Misconfigured: There is none.
     """
-    if name is not None and name not in office.settings.upstreams:
+    if name is not None and name not in deployment.settings.upstreams:
         _check(
-            "upstream", name, office.settings.upstreams, await office.ledger.upstreams()
+            "upstream",
+            name,
+            deployment.settings.upstreams,
+            await deployment.queries.upstreams(),
         )
 
 
-async def check_endpoint(office: Office, name: str | None) -> None:
+async def check_endpoint(deployment: Deployment, name: str | None) -> None:
     """
     Make sure that there is such an endpoint, configured or once heard of, if one is named.
 
     Raises:
         Misconfigured: There is none.
     """
-    if name is not None and name not in office.settings.endpoints:
-        heard_of = [row.name for row in await office.ledger.endpoints(0.0)]
-        _check("endpoint", name, office.settings.endpoints, heard_of)
+    if name is not None and name not in deployment.settings.endpoints:
+        heard_of = [row.name for row in await deployment.queries.endpoints(0.0)]
+        _check("endpoint", name, deployment.settings.endpoints, heard_of)
 
 
 def _check(
