@@ -22,10 +22,10 @@ import structlog
 
 from bridge.app.ports import (
     Answer,
-    Complaint,
     DueTask,
     Look,
     PollClaim,
+    PollError,
     PollLimits,
     Publication,
     TaskStore,
@@ -202,12 +202,12 @@ class Poller:
             await self._wake()
 
     async def _refused(
-        self, name: str, claim: PollClaim, answer: Answer, complaint: Complaint
+        self, name: str, claim: PollClaim, answer: Answer, complaint: PollError
     ) -> bool:
         """Leave the upstream alone for a while, longer each time."""
         failures = claim.failures + 1
         since = claim.unhealthy_since if claim.failures else claim.now
-        refused = complaint is Complaint.REFUSED
+        refused = complaint is PollError.REFUSED
         interval = self._upstreams[name].patience.poll_interval
         hold = poll_backoff(
             failures, interval=interval, refused=refused, roll=self._roll()

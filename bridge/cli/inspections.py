@@ -135,7 +135,7 @@ def _described(upstream: UpstreamSettings) -> str:
 async def _ask(name: str, settings: UpstreamSettings) -> Finding:
     """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
     from bridge.adapters.gateway.upstream import NOBODYS_ID
-    from bridge.app.ports import Complaint
+    from bridge.app.ports import PollError
     from bridge.runtime import upstream_of
 
     client = upstream_of(name, settings)
@@ -153,16 +153,16 @@ async def _ask(name: str, settings: UpstreamSettings) -> Finding:
         return Finding(about="upstream", name=name, detail=detail)
     prefix = f"upstreams.{name}"
     mends = {
-        Complaint.REFUSED: (
+        PollError.REFUSED: (
             f"check {prefix}.api_key and {prefix}.auth (now {settings.auth})",
             2,
         ),
-        Complaint.MISPLACED: (
+        PollError.MISPLACED: (
             f"check {prefix}.base_url: this does not look like a gateway",
             2,
         ),
-        Complaint.THROTTLED: (f"it is busy; a lower {prefix}.rate_limit may help", 0),
-        Complaint.BROKEN: (
+        PollError.THROTTLED: (f"it is busy; a lower {prefix}.rate_limit may help", 0),
+        PollError.BROKEN: (
             "it may be down; try again later, and check the base_url",
             1,
         ),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.app.poll import Polled, Poller
-from bridge.app.ports import Answer, Complaint, PollLimits
+from bridge.app.ports import Answer, PollError, PollLimits
 from bridge.core.cadence import FEWEST_MISSES, Patience
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
@@ -82,7 +82,7 @@ class Site:
             self.upstream.show(snapshot)
             await self.poll(after=every)
 
-    async def fail(self, complaint: Complaint, **more: Any) -> None:
+    async def fail(self, complaint: PollError, **more: Any) -> None:
         self.upstream.says = Answer(complaint=complaint, detail="HTTP 502", **more)
         await self.poll()
 
@@ -455,7 +455,7 @@ async def test_the_clocks_stand_still_while_the_upstream_fails() -> None:
     site = Site(patience=Patience(max_age=600.0, missing_after=60.0))
     await site.track()
     await site.see(task("IN_PROGRESS", 1), task("IN_PROGRESS", 1))
-    for complaint in (*Complaint, *Complaint):
+    for complaint in (*PollError, *PollError):
         site.store.clock_.now += 4000.0
         await site.fail(complaint)
     assert site.active
@@ -494,9 +494,9 @@ async def test_what_an_upstream_refuses_to_be_asked_about_is_lost_in_time(
 # --- an upstream that fails -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("complaint", list(Complaint))
+@pytest.mark.parametrize("complaint", list(PollError))
 async def test_an_answer_that_is_not_valid_is_no_event_about_tasks(
-    site: Site, complaint: Complaint
+    site: Site, complaint: PollError
 ) -> None:
     await site.see(task("IN_PROGRESS", 1))
     for _ in range(10):
@@ -506,9 +506,9 @@ async def test_an_answer_that_is_not_valid_is_no_event_about_tasks(
     assert [kind for kind in site.told if kind.startswith("task.")] == ["task.started"]
 
 
-@pytest.mark.parametrize("complaint", list(Complaint))
+@pytest.mark.parametrize("complaint", list(PollError))
 async def test_an_answer_that_is_not_valid_changes_nothing_about_a_missing_task(
-    site: Site, complaint: Complaint
+    site: Site, complaint: PollError
 ) -> None:
     site.upstream.show()
     await site.poll()
@@ -524,20 +524,20 @@ async def test_an_answer_that_is_not_valid_changes_nothing_about_a_missing_task(
 
 async def test_the_waits_for_an_upstream_that_fails_grow(site: Site) -> None:
     waits = []
-    await site.fail(Complaint.BROKEN)
+    await site.fail(PollError.BROKEN)
     for _ in range(6):
         asked, waited = len(site.upstream.asked), 0.0
         while len(site.upstream.asked) == asked:
             site.store.clock_.now += 1.0
             waited += 1.0
-            await site.fail(Complaint.BROKEN)
+            await site.fail(PollError.BROKEN)
         waits.append(waited)
 
     assert waits == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
 
 
 async def test_retry_after_makes_a_wait_longer(site: Site) -> None:
-    await site.fail(Complaint.THROTTLED, retry_after=77.0)
+    await site.fail(PollError.THROTTLED, retry_after=77.0)
     site.upstream.show(task("SUBMITTED"))
     await site.poll(after=76.0)
     assert site.told == []
@@ -546,7 +546,7 @@ async def test_retry_after_makes_a_wait_longer(site: Site) -> None:
 
 
 async def test_a_short_retry_after_makes_no_wait_shorter(site: Site) -> None:
-    await site.fail(Complaint.THROTTLED, retry_after=0.5)
+    await site.fail(PollError.THROTTLED, retry_after=0.5)
     site.upstream.show(task("SUBMITTED"))
     await site.poll(after=4.9)
     assert site.told == []
@@ -556,7 +556,7 @@ async def test_a_short_retry_after_makes_no_wait_shorter(site: Site) -> None:
 
 async def test_those_who_failed_together_do_not_come_back_together(site: Site) -> None:
     site.rolls = 0.5
-    await site.fail(Complaint.BROKEN)
+    await site.fail(PollError.BROKEN)
     site.upstream.show(task("SUBMITTED"))
     await site.poll(after=5.2)
     assert site.told == []
@@ -565,7 +565,7 @@ async def test_those_who_failed_together_do_not_come_back_together(site: Site) -
 
 
 async def test_an_upstream_cannot_ask_to_be_left_alone_for_ever(site: Site) -> None:
-    await site.fail(Complaint.THROTTLED, retry_after=1e9)
+    await site.fail(PollError.THROTTLED, retry_after=1e9)
     site.upstream.show(task("SUBMITTED"))
     await site.poll(after=3601.0)
 
@@ -577,7 +577,7 @@ async def test_that_it_is_unhealthy_and_well_again_is_told_once_each(
 ) -> None:
     began = site.store.clock_.now
     for _ in range(6):
-        await site.fail(Complaint.BROKEN)
+        await site.fail(PollError.BROKEN)
         site.store.clock_.now += 100.0
     site.upstream.show(task("SUBMITTED"))
     for _ in range(3):
@@ -594,14 +594,14 @@ async def test_that_it_is_unhealthy_and_well_again_is_told_once_each(
 
 
 async def test_a_refused_key_is_told_at_once(site: Site) -> None:
-    await site.fail(Complaint.REFUSED)
+    await site.fail(PollError.REFUSED)
 
     assert site.told == ["upstream.unhealthy"]
 
 
 async def test_a_hiccup_is_not_told(site: Site) -> None:
     for _ in range(2):
-        await site.fail(Complaint.BROKEN)
+        await site.fail(PollError.BROKEN)
         site.store.clock_.now += 100.0
     await site.see(task("SUBMITTED"))
 
@@ -611,7 +611,7 @@ async def test_a_hiccup_is_not_told(site: Site) -> None:
 async def test_each_outage_is_told(site: Site) -> None:
     for _ in range(2):
         site.store.clock_.now += 1000.0
-        await site.fail(Complaint.REFUSED)
+        await site.fail(PollError.REFUSED)
         site.store.clock_.now += 1000.0
         await site.see(task("SUBMITTED"))
 
@@ -628,7 +628,7 @@ async def test_one_upstream_that_fails_is_no_reason_not_to_poll_another() -> Non
     }
     for name in "uv":
         await store.track(name, ["1"], {})
-    await site.fail(Complaint.BROKEN)
+    await site.fail(PollError.BROKEN)
 
     assert site.told == ["task.submitted"]
 

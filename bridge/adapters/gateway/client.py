@@ -13,7 +13,7 @@ from bridge.adapters.gateway.address import headers_of, root_of, secrets_of
 from bridge.adapters.gateway.errors import complain, redact, wait_in
 from bridge.adapters.gateway.exchange import Reply, client, exchange
 from bridge.adapters.gateway.parse import read_answer, text_in
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 from bridge.version import __version__
 
 #: Answers that refuse what was asked for, not who asks.
@@ -117,7 +117,7 @@ class Gateway:
         if status is None or (reply.fault and 200 <= status < 300):
             wait = wait_in(reply.headers)
             return Answer(
-                complaint=Complaint.BROKEN, detail=reply.fault, retry_after=wait
+                complaint=PollError.BROKEN, detail=reply.fault, retry_after=wait
             )
         if len(ids) == 1 and is_unknown(reply):
             return Answer()

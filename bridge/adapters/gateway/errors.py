@@ -17,16 +17,16 @@ from urllib.parse import urlsplit
 
 from bridge.adapters.gateway.envelope import sentence
 from bridge.adapters.gateway.parse import text_in
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 
-#: What a status means; 3xx is `Complaint.MISPLACED`, any other `Complaint.BROKEN`.
+#: What a status means; 3xx is `PollError.MISPLACED`, any other `PollError.BROKEN`.
 COMPLAINTS = {
-    401: Complaint.REFUSED,
-    402: Complaint.REFUSED,
-    403: Complaint.REFUSED,
-    404: Complaint.MISPLACED,
-    405: Complaint.MISPLACED,
-    429: Complaint.THROTTLED,
+    401: PollError.REFUSED,
+    402: PollError.REFUSED,
+    403: PollError.REFUSED,
+    404: PollError.MISPLACED,
+    405: PollError.MISPLACED,
+    429: PollError.THROTTLED,
 }
 
 #: (words in a refusal, what they mean). The first that matches decides.
@@ -80,13 +80,13 @@ def complain(
     """
     if 300 <= status < 400:
         detail = f"redirects to {_host(headers.get('location', ''), asked_host)}"
-        return Answer(complaint=Complaint.MISPLACED, detail=f"{detail}; check base_url")
+        return Answer(complaint=PollError.MISPLACED, detail=f"{detail}; check base_url")
     words = sentence(text_in(body[:65536]))
     detail = f"HTTP {status}: {words}" if words else f"HTTP {status}"
-    complaint = COMPLAINTS.get(status, Complaint.BROKEN)
-    if complaint is Complaint.REFUSED and (hint := _hint(words)):
+    complaint = COMPLAINTS.get(status, PollError.BROKEN)
+    if complaint is PollError.REFUSED and (hint := _hint(words)):
         detail = f"HTTP {status}: {hint} ({words})"
-    elif complaint is Complaint.MISPLACED:
+    elif complaint is PollError.MISPLACED:
         detail = f"{detail}; there is no task list at this address: check base_url"
     return Answer(complaint=complaint, detail=detail, retry_after=wait_in(headers))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 from bridge.core.task import TaskSnapshot
 
 
@@ -46,4 +46,4 @@ class Findings:
         """Whether it brought nothing but a failure that says nothing of us."""
         if self.answered or self.complaint is None:
             return False
-        return self.complaint.complaint in {Complaint.BROKEN, Complaint.MISPLACED}
+        return self.complaint.complaint in {PollError.BROKEN, PollError.MISPLACED}

@@ -30,7 +30,7 @@ from bridge.adapters.gateway.envelope import (
     page,
     rows_in,
 )
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
 
 
@@ -49,21 +49,21 @@ def read_answer(body: bytes, asked: Collection[str]) -> Answer:
     """
     text = text_in(body)
     if not text:
-        return Answer(complaint=Complaint.BROKEN, detail="answered with an empty body")
+        return Answer(complaint=PollError.BROKEN, detail="answered with an empty body")
     if text.startswith("<"):
         return Answer(
-            complaint=Complaint.MISPLACED, detail=f"answered with {page(text)}"
+            complaint=PollError.MISPLACED, detail=f"answered with {page(text)}"
         )
     try:
         said = parse(text)
     except ValueError:
         what = f"answered with unreadable JSON: {text[:LONGEST_SENTENCE]}"
-        return Answer(complaint=Complaint.BROKEN, detail=what)
+        return Answer(complaint=PollError.BROKEN, detail=what)
     wanted = frozenset(asked)
     try:
         rows = rows_in(said, wanted)
     except NoListError as refused:
-        return Answer(complaint=Complaint.BROKEN, detail=str(refused))
+        return Answer(complaint=PollError.BROKEN, detail=str(refused))
     warning = "answered null instead of a list" if said is None else ""
     return Answer(tasks=_tasks(rows, wanted), detail=warning)
 

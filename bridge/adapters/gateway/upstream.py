@@ -32,7 +32,7 @@ from bridge.adapters.gateway.client import (
 from bridge.adapters.gateway.exchange import Reply
 from bridge.adapters.gateway.findings import Findings
 from bridge.adapters.gateway.pace import Pace
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 
 __all__ = ["HttpUpstream", "UpstreamOptions"]
 
@@ -85,7 +85,7 @@ class HttpUpstream:
                 await self._ask(wanted, found)
         except TimeoutError:
             what = f"no answer within {self._timeout:g} s"
-            found.add(Answer(complaint=Complaint.BROKEN, detail=what))
+            found.add(Answer(complaint=PollError.BROKEN, detail=what))
         self._convict(wanted, found)
         return self._answer(found)
 

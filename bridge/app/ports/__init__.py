@@ -17,10 +17,10 @@ from bridge.app.ports.delivery import (
 from bridge.app.ports.polling import (
     NEARLY_FULL,
     Answer,
-    Complaint,
     DueTask,
     Look,
     PollClaim,
+    PollError,
     PollLimits,
     Recorded,
     TaskStore,

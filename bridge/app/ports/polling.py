@@ -17,7 +17,7 @@ from bridge.core.task import TaskKey, TaskSnapshot
 NEARLY_FULL = 0.8
 
 
-class Complaint(StrEnum):
+class PollError(StrEnum):
     """Why an upstream's answer is not valid."""
 
     REFUSED = "refused"  #: 401, 403: the key, its quota or our address.
@@ -51,7 +51,7 @@ class Answer:
     """
 
     tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
-    complaint: Complaint | None = None
+    complaint: PollError | None = None
     detail: str = ""
     retry_after: float | None = None
     suspects: frozenset[str] = frozenset()

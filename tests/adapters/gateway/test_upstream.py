@@ -20,7 +20,7 @@ from aiohttp import web
 from bridge.adapters.gateway.address import secrets_of
 from bridge.adapters.gateway.exchange import LARGEST_BODY
 from bridge.adapters.gateway.upstream import NOBODYS_ID, HttpUpstream, UpstreamOptions
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 from bridge.core.task import TaskStatus
 from bridge.errors import Misconfigured
 from tests.gateways import Asked, Gateway, Script, lists, raw, says, scripted
@@ -229,7 +229,7 @@ async def test_certificates_are_verified(tmp_path: Path, trusted: bool) -> None:
     ):
         answer = await upstream.fetch(["1"])
 
-    assert answer.complaint is (None if trusted else Complaint.BROKEN)
+    assert answer.complaint is (None if trusted else PollError.BROKEN)
     assert trusted or "certificate" in answer.detail
 
 
@@ -256,104 +256,104 @@ async def test_cookies_are_not_kept() -> None:
                     "type": "new_api_error",
                 }
             },
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "HTTP 401: 无效的令牌",
             id="401 of new-api",
         ),
         pytest.param(
             401,
             "Authorization header missing.",
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "auth",
             id="401 text",
         ),
-        pytest.param(401, b"", Complaint.REFUSED, "HTTP 401", id="401 without a word"),
+        pytest.param(401, b"", PollError.REFUSED, "HTTP 401", id="401 without a word"),
         pytest.param(
             401,
             {"error": "Unauthorized"},
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "Unauthorized",
             id="401 short",
         ),
         pytest.param(
             401,
             {"error": {"message": "[sk-abc***DEF] 该令牌额度已用尽"}},
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "quota is used up",
             id="401 that means the quota",
         ),
         pytest.param(
             403,
             {"error": {"message": "This token has no access to model "}},
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "limited to certain models",
             id="403 of a limited key",
         ),
         pytest.param(
             403,
             {"error": {"message": "您的 IP 不在令牌允许访问的列表中"}},
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "certain addresses",
             id="403 of an address list",
         ),
         pytest.param(
             403,
             "<html><title>Just a moment...</title>",
-            Complaint.REFUSED,
+            PollError.REFUSED,
             "firewall",
             id="403 of a firewall",
         ),
-        pytest.param(403, "账号不可用", Complaint.REFUSED, "账号不可用", id="403 text"),
-        pytest.param(402, b"", Complaint.REFUSED, "HTTP 402", id="402"),
+        pytest.param(403, "账号不可用", PollError.REFUSED, "账号不可用", id="403 text"),
+        pytest.param(402, b"", PollError.REFUSED, "HTTP 402", id="402"),
         pytest.param(
-            429, b"", Complaint.THROTTLED, "HTTP 429", id="429 without a word"
+            429, b"", PollError.THROTTLED, "HTTP 429", id="429 without a word"
         ),
         pytest.param(
             429,
             {"description": "当前分组负载已饱和", "type": "upstream_error", "code": 30},
-            Complaint.THROTTLED,
+            PollError.THROTTLED,
             "当前分组负载已饱和",
             id="429 of new-api",
         ),
         pytest.param(
             500,
             {"error": {"description": "Panic"}},
-            Complaint.BROKEN,
+            PollError.BROKEN,
             "Panic",
             id="500",
         ),
-        pytest.param(502, "<html>", Complaint.BROKEN, "HTTP 502: a web page", id="502"),
+        pytest.param(502, "<html>", PollError.BROKEN, "HTTP 502: a web page", id="502"),
         pytest.param(
             524,
             "<title>A timeout occurred</title>",
-            Complaint.BROKEN,
+            PollError.BROKEN,
             "A timeout",
             id="524",
         ),
-        pytest.param(418, b"", Complaint.BROKEN, "HTTP 418", id="a teapot"),
+        pytest.param(418, b"", PollError.BROKEN, "HTTP 418", id="a teapot"),
         pytest.param(
             200,
             "<!doctype html><title>New API</title>",
-            Complaint.MISPLACED,
+            PollError.MISPLACED,
             "New API",
             id="a page",
         ),
         pytest.param(
             200,
             {"success": False, "code": -1, "message": "boom"},
-            Complaint.BROKEN,
+            PollError.BROKEN,
             "boom",
             id="an error with status 200",
         ),
-        pytest.param(200, b"", Complaint.BROKEN, "empty", id="nothing"),
-        pytest.param(204, b"", Complaint.BROKEN, "empty", id="204"),
+        pytest.param(200, b"", PollError.BROKEN, "empty", id="nothing"),
+        pytest.param(204, b"", PollError.BROKEN, "empty", id="204"),
         pytest.param(
-            200, b'[{"id":"1"', Complaint.BROKEN, "unreadable", id="half of it"
+            200, b'[{"id":"1"', PollError.BROKEN, "unreadable", id="half of it"
         ),
     ],
 )
 async def test_an_answer_that_is_not_valid_is_a_complaint(
-    status: int, body: object, complaint: Complaint, words: str
+    status: int, body: object, complaint: PollError, words: str
 ) -> None:
     answer = await answer_to(lambda _: says(body, status))
 
@@ -434,7 +434,7 @@ async def test_a_wish_to_be_left_alone_counts_though_the_answer_is_broken() -> N
     async with raw(head) as url, polled(url) as upstream:
         answer = await upstream.fetch(["1"])
 
-    assert (answer.complaint, answer.retry_after) == (Complaint.BROKEN, 7)
+    assert (answer.complaint, answer.retry_after) == (PollError.BROKEN, 7)
 
 
 async def test_a_valid_answer_is_no_wish_to_be_left_alone() -> None:
@@ -452,7 +452,7 @@ async def test_redirects_are_told_and_not_followed(status: int) -> None:
         answer = await answer_to(lambda _: says(b"", status, location=location))
 
     assert elsewhere.asked == []
-    assert answer.complaint is Complaint.MISPLACED
+    assert answer.complaint is PollError.MISPLACED
     assert "redirects to localhost" in answer.detail
     assert "secret" not in answer.detail
     assert "token" not in answer.detail
@@ -503,7 +503,7 @@ async def test_a_broken_answer_is_a_complaint(answer: bytes | None) -> None:
         said = await upstream.fetch(["1", "2"])
 
     assert (said.complaint, said.tasks, said.suspects) == (
-        Complaint.BROKEN,
+        PollError.BROKEN,
         {},
         frozenset(),
     )
@@ -516,7 +516,7 @@ async def test_nobody_listening_is_a_complaint() -> None:
     async with polled(url) as upstream:
         answer = await upstream.fetch(["1"])
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert "onnect" in answer.detail
 
 
@@ -526,7 +526,7 @@ async def test_a_gateway_that_does_not_answer_in_time_is_given_up() -> None:
 
     answer = await answer_to(silent, timeout=0.2)
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert answer.detail == "no answer within 0.2 s"
 
 
@@ -628,7 +628,7 @@ async def test_a_gateway_that_refuses_everything_refuses_us(count: int) -> None:
     ):
         answer = await upstream.fetch(ids)
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert "无效的加速模式" in answer.detail
     assert answer.suspects == frozenset()
     assert len(gateway.asked) <= 4
@@ -685,7 +685,7 @@ async def test_known_poison_that_is_refused_may_be_innocent() -> None:
         gateway.script = lambda _: says({"description": "maintenance"}, 400)
         answer = await upstream.fetch(["p"])
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert "maintenance" in answer.detail
 
 
@@ -755,7 +755,7 @@ async def test_a_complaint_about_one_half_is_a_complaint() -> None:
 
     answer = await answer_to(script, ["a", "b", "c", "d"])
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert set(answer.tasks) == {"a", "b"}
 
 
@@ -780,7 +780,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(packed: bool) -> Non
 
     answer = await answer_to(lambda _: says(body, 200, **headers))
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert "16 MiB" in answer.detail
 
 
@@ -1002,7 +1002,7 @@ async def test_a_wrong_address_takes_every_question_once_and_then_a_few() -> Non
         asked = [asked.path.rpartition("/")[2] for asked in gateway.asked]
 
     assert answers[0] == answers[1] == answers[2]
-    assert answers[0].complaint is Complaint.MISPLACED
+    assert answers[0].complaint is PollError.MISPLACED
     assert "Invalid URL" in answers[0].detail
     assert "base_url" in answers[0].detail
     assert asked == [*LISTS, *["fetch"] * 50] + [*LISTS, *["fetch"] * 4] * 2
@@ -1069,7 +1069,7 @@ async def test_deadline_holds_over_many_questions() -> None:
     ids = [str(number) for number in range(1, 9)]
     answer = await answer_to(script, ids, timeout=0.3, concurrency=1)
 
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert set(answer.tasks) == {"1"}
 
 
@@ -1203,7 +1203,7 @@ async def test_a_proxy_that_refuses_is_told_without_its_address(
             answer = await upstream.fetch(["1"])
 
     shown = f"{answer.detail} {caplog.text} {upstream!r}"
-    assert answer.complaint is Complaint.BROKEN
+    assert answer.complaint is PollError.BROKEN
     assert "407" in answer.detail
     assert scheme == "http" or answer.detail.endswith("the proxy answered 407")
     assert not any(TOKEN[i : i + 6] in shown for i in range(len(TOKEN) - 5))

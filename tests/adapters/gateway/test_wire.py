@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.adapters.gateway.parse import read_answer
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 from bridge.core.change import NOTHING, ChangeType, observe
 from bridge.core.task import TaskSnapshot, TaskStatus
 
@@ -166,7 +166,7 @@ def test_an_object_that_was_asked_for_needs_no_other_field() -> None:
 @pytest.mark.parametrize("body", [b"", b"  \r\n", codecs.BOM_UTF8, b"\x00"], ids=brief)
 def test_nothing_at_all_is_no_answer(body: bytes) -> None:
     """A proxy that lost the answer sends this; nobody's tasks are missing because of it."""
-    assert read(body).complaint is Complaint.BROKEN
+    assert read(body).complaint is PollError.BROKEN
 
 
 # --- 3, 40, 41: what is no list -------------------------------------------------------
@@ -294,7 +294,7 @@ def test_what_is_no_list_is_a_complaint_in_the_upstreams_words(
 ) -> None:
     answer = read(body)
 
-    assert (answer.complaint, answer.tasks) == (Complaint.BROKEN, {})
+    assert (answer.complaint, answer.tasks) == (PollError.BROKEN, {})
     assert words in answer.detail
 
 
@@ -308,7 +308,7 @@ def test_what_is_no_list_is_a_complaint_in_the_upstreams_words(
 def test_a_page_means_a_wrong_address_and_is_told_by_its_title(body: bytes) -> None:
     answer = read(body)
 
-    assert answer.complaint is Complaint.MISPLACED
+    assert answer.complaint is PollError.MISPLACED
     assert '"New API"' in answer.detail
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bridge.adapters.gateway.errors import redact
 from bridge.adapters.gateway.parse import read_answer
-from bridge.app.ports import Answer, Complaint
+from bridge.app.ports import Answer, PollError
 from bridge.core.button import Button
 from bridge.core.change import NOTHING, Held, observe
 from bridge.core.event import task_event
@@ -338,4 +338,4 @@ def test_a_complaint_is_not_mistaken_for_an_empty_list() -> None:
     """The mutations above start from answers that mean what they are taken for."""
     kinds = [read_answer(json.dumps(said).encode(), ASKED).complaint for said in VALID]
 
-    assert kinds == [None] * 5 + [Complaint.BROKEN] * 2
+    assert kinds == [None] * 5 + [PollError.BROKEN] * 2
