@@ -15,7 +15,7 @@ from typing import Literal
 
 from bridge.app.ports import Delivery, DeliveryClaim, Publication, Settled, Settlement
 from bridge.channels.base import ChannelState
-from bridge.core.delivery import Attempt, Fate, Tried, Verdict
+from bridge.core.delivery import Attempt, Disposition, Tried, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event
 
@@ -414,7 +414,7 @@ class FakeLanes:
         lane = self.lanes.get((delivery.endpoint, delivery.lane))
         if lane is None or not lane.queue or lane.queue[0] != delivery.event.id:
             return False
-        delivered = verdict is not None and verdict.fate is Fate.DELIVERED
+        delivered = verdict is not None and verdict.disposition is Disposition.DELIVERED
         if lane.head.token != delivery.token and not delivered:
             return False
         health = self.health[delivery.endpoint]
@@ -441,20 +441,20 @@ class FakeLanes:
         delivery, head = one.delivery, lane.head
         kept, health = self.kept[delivery.event.id], self.health[delivery.endpoint]
         if one.attempt is not None:
-            kept.attempts.append((delivery.endpoint, one.attempt, verdict.fate))
+            kept.attempts.append((delivery.endpoint, one.attempt, verdict.disposition))
         subject = delivery.endpoint, delivery.event.subject
         if one.memory is not None:
             self.memories[subject] = one.memory, self.clock.now
         if one.edit_in:
             self.edit_at[subject] = self.clock.now + one.edit_in
         became = self._note_health(health, one)
-        if verdict.fate is Fate.RETRY and one.attempt is not None:
+        if verdict.disposition is Disposition.RETRY and one.attempt is not None:
             head.attempts += 1
             head.claims, head.due = head.attempts, verdict.due
             head.first = head.first if head.first is not None else one.attempt.started
             head.failures, head.refusals = verdict.failures, verdict.refusals
             self._put_back(lane)
-        elif verdict.fate is Fate.DELIVERED:
+        elif verdict.disposition is Disposition.DELIVERED:
             self._pop(lane, "delivered")
         else:
             self._pop(lane, "dead")
@@ -482,7 +482,7 @@ class FakeLanes:
         health.tokens -= one.extra
         if verdict.hold:
             health.hold_until = max(health.hold_until, now + verdict.hold)
-        if verdict.fate is Fate.DELIVERED:
+        if verdict.disposition is Disposition.DELIVERED:
             if health.failures or health.told_disabled:
                 for lane in self._of(health.name):
                     lane.where = "woken" if lane.where == "retry" else lane.where

@@ -25,7 +25,7 @@ from bridge.channels.lookalikes import inert
 from bridge.channels.picture import File, taken, to_fetch
 from bridge.channels.story import Story, story_of
 from bridge.channels.text import clean, cut, fit, line, utf8
-from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.http import Request, Response
 
 __all__ = ["NOTIFY", "TRAITS", "agrees", "tell"]
@@ -81,7 +81,10 @@ def tell(context: DeliveryContext) -> Exchange:
         why = "skipped: Apprise cannot edit a message, so it is told of ends only"
         return ExchangeResult(
             attempt=Attempt(
-                started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
+                started=context.started,
+                took=0.0,
+                said=AttemptResult.DELIVERED,
+                detail=why,
             )
         )
     story = story_of(context, most_of_links=LINKS_MOST)
@@ -155,8 +158,8 @@ def _picture(
 def _read(response: Response, context: DeliveryContext, *, took: float) -> Attempt:
     report = _report(response.body)
     outcome = report.get("outcome")
-    said = {"delivered": Meaning.DELIVERED, "invalid": Meaning.GONE}.get(
-        str(outcome), Meaning.FAILED
+    said = {"delivered": AttemptResult.DELIVERED, "invalid": AttemptResult.GONE}.get(
+        str(outcome), AttemptResult.FAILED
     )
     services = report.get("services")
     lines = [
@@ -166,7 +169,7 @@ def _read(response: Response, context: DeliveryContext, *, took: float) -> Attem
     ]
     detail = " · ".join(part for part in (response.detail, *lines) if part)
     fault = response.fault
-    if said is not Meaning.DELIVERED and fault is None:
+    if said is not AttemptResult.DELIVERED and fault is None:
         fault = Fault.CONNECTION
     return Attempt(
         started=context.started,

@@ -34,7 +34,7 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, json_size, option, story_of
 from bridge.channels.text import cut, fit, utf16
-from bridge.core.delivery import Meaning
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -78,7 +78,7 @@ _SENSES = {
     410100: _SHUT_OUT,
     90030: TOO_FAST,
     300005: NO_ROBOT,
-    400013: Sense(said=Meaning.GONE, why="the group was dissolved"),
+    400013: Sense(said=AttemptResult.GONE, why="the group was dissolved"),
     400101: NO_ROBOT,
     400102: SWITCHED_OFF,
     400106: NO_ROBOT,
@@ -121,7 +121,7 @@ def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: 
         if any(mark in text.lower() for mark in marks):
             return sense
     why = "the robot's security settings refuse us: mend them, then resume"
-    return Sense(said=Meaning.GONE, why=why)
+    return Sense(said=AttemptResult.GONE, why=why)
 
 
 _PLATFORM = robot.Platform(

@@ -23,7 +23,7 @@ from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
-from bridge.core.delivery import Meaning
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 
@@ -207,24 +207,26 @@ def _place(url: str) -> tuple[str, str]:
 def _read(response: Response) -> Reading:
     status = response.status
     if status is None:
-        return Reading(said=Meaning.FAILED, detail=response.detail)
+        return Reading(said=AttemptResult.FAILED, detail=response.detail)
     error = _error(response.body)
     detail = f"ntfy answered HTTP {status}" + (f": {error}" if error else "")
     if 200 <= status < 300:
         if is_page(response):
             detail = f"HTTP {status} with a web page: this is not ntfy"
-            return Reading(said=Meaning.FAILED, detail=detail)
-        return Reading(said=Meaning.DELIVERED)
+            return Reading(said=AttemptResult.FAILED, detail=detail)
+        return Reading(said=AttemptResult.DELIVERED)
     if status == 401:
-        return Reading(said=Meaning.GONE, detail=f"the token is not valid ({detail})")
+        return Reading(
+            said=AttemptResult.GONE, detail=f"the token is not valid ({detail})"
+        )
     if status == 403:
         why = f"this topic may not be published to ({detail})"
-        return Reading(said=Meaning.GONE, detail=why)
+        return Reading(said=AttemptResult.GONE, detail=why)
     if status == 410:
-        return Reading(said=Meaning.GONE, detail=detail)
+        return Reading(said=AttemptResult.GONE, detail=detail)
     if status in {400, 413, 415, 422}:
-        return Reading(said=Meaning.HOPELESS, detail=detail, plainer=True)
-    return Reading(said=Meaning.FAILED, detail=detail)
+        return Reading(said=AttemptResult.HOPELESS, detail=detail, plainer=True)
+    return Reading(said=AttemptResult.FAILED, detail=detail)
 
 
 def _error(body: bytes) -> str:

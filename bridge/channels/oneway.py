@@ -17,7 +17,7 @@ from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.story import Story, story_of
-from bridge.core.delivery import Attempt, Meaning
+from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 from bridge.version import __version__
@@ -38,7 +38,7 @@ class Reading:
         plainer: Whether a plainer message may be taken where this one was not.
     """
 
-    said: Meaning
+    said: AttemptResult
     detail: str = ""
     plainer: bool = False
 
@@ -69,18 +69,21 @@ def tell(
         why = f"skipped: {name} cannot edit a message, so progress is not told"
         return ExchangeResult(
             attempt=Attempt(
-                started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
+                started=context.started,
+                took=0.0,
+                said=AttemptResult.DELIVERED,
+                detail=why,
             )
         )
     story = story_of(context, most_of_links=most_of_links)
-    took, reading = 0.0, Reading(said=Meaning.FAILED)
+    took, reading = 0.0, Reading(said=AttemptResult.FAILED)
     for draft in drafts(story):
         response = yield draft
         took += response.took
         reading = read(response)
         if not reading.plainer:
             break
-    failed = reading.said is Meaning.FAILED
+    failed = reading.said is AttemptResult.FAILED
     wait = response.headers.get("retry-after") if failed else None
     return ExchangeResult(
         attempt=Attempt(

@@ -25,7 +25,7 @@ from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.story import option
 from bridge.channels.text import cut, line
-from bridge.core.delivery import Attempt, Meaning
+from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -56,40 +56,40 @@ class Sense:
             same event may be taken.
     """
 
-    said: Meaning | None
+    said: AttemptResult | None
     why: str = ""
     retry_after: float | None = None
     plainer: bool = False
 
 
 #: Refused as it is. If nothing plainer is taken either, nothing ever will be.
-UNFIT = Sense(said=Meaning.HOPELESS, why="the message was refused", plainer=True)
-BUSY = Sense(said=Meaning.FAILED, why="the platform is busy")
+UNFIT = Sense(said=AttemptResult.HOPELESS, why="the message was refused", plainer=True)
+BUSY = Sense(said=AttemptResult.FAILED, why="the platform is busy")
 TOO_FAST = Sense(
-    said=Meaning.FAILED, why="too fast for the robot", retry_after=A_MINUTE
+    said=AttemptResult.FAILED, why="too fast for the robot", retry_after=A_MINUTE
 )
 #: A code that nobody has written down: it may pass.
-UNKNOWN = Sense(said=Meaning.FAILED, why="the platform refused it")
+UNKNOWN = Sense(said=AttemptResult.FAILED, why="the platform refused it")
 
 #: The robot refuses us, whatever we say.
 NO_ROBOT = Sense(
-    said=Meaning.GONE, why="there is no such robot any more: set its new url"
+    said=AttemptResult.GONE, why="there is no such robot any more: set its new url"
 )
 SWITCHED_OFF = Sense(
-    said=Meaning.GONE, why="the robot was switched off: switch it on, then resume"
+    said=AttemptResult.GONE, why="the robot was switched off: switch it on, then resume"
 )
 UNSIGNED = Sense(
-    said=Meaning.GONE,
+    said=AttemptResult.GONE,
     why="the robot checks signatures and ours is wrong: set its secret, or this machine's"
     " clock, then resume",
 )
 UNWORDED = Sense(
-    said=Meaning.GONE,
+    said=AttemptResult.GONE,
     why="the robot takes messages with a keyword only: set keyword to one of its words,"
     " then resume",
 )
 UNLISTED = Sense(
-    said=Meaning.GONE,
+    said=AttemptResult.GONE,
     why="the robot takes messages from listed addresses only: add this machine's, then"
     " resume",
 )
@@ -147,7 +147,10 @@ def tell(
         why = f"skipped: {platform.name} cannot edit a message, so progress is not told"
         return ExchangeResult(
             attempt=Attempt(
-                started=context.started, took=0.0, said=Meaning.DELIVERED, detail=why
+                started=context.started,
+                took=0.0,
+                said=AttemptResult.DELIVERED,
+                detail=why,
             )
         )
     took, refused, sent = 0.0, "", 0
@@ -166,7 +169,7 @@ def tell(
             took=took,
             status=response.status,
             fault=response.fault,
-            detail=detail if sense.said is Meaning.DELIVERED else words,
+            detail=detail if sense.said is AttemptResult.DELIVERED else words,
             retry_after=sense.retry_after,
             said=sense.said,
         ),
@@ -198,7 +201,7 @@ def _read(
 
 def _of_code(response: Response, code: int, text: str, platform: Platform) -> Sense:
     if code == 0 and response.status == 200:
-        return Sense(said=Meaning.DELIVERED)
+        return Sense(said=AttemptResult.DELIVERED)
     if code == 0:  # "0" beside another status is somebody else's in between: no promise
         return _without_code(response, {})
     sense = platform.sense(code, text, response.headers)
@@ -210,11 +213,11 @@ def _without_code(response: Response, said: Mapping[str, object]) -> Sense:
     """Judge what is no answer of the platform: a gateway's, a proxy's, or none at all."""
     if "punish" in said:  # Alibaba's shield, before it lets nobody through any more
         wait = min(max(_number(said.get("wait")) or 0, 5), 3600)
-        return Sense(said=Meaning.FAILED, retry_after=float(wait))
+        return Sense(said=AttemptResult.FAILED, retry_after=float(wait))
     if response.status == 429:
-        return Sense(said=Meaning.FAILED, retry_after=A_MINUTE)
+        return Sense(said=AttemptResult.FAILED, retry_after=A_MINUTE)
     if response.status is not None and 200 <= response.status < 300:
-        return Sense(said=Meaning.FAILED)
+        return Sense(said=AttemptResult.FAILED)
     return Sense(said=None)
 
 

@@ -24,7 +24,7 @@ from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import tell as tell_one_way
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
-from bridge.core.delivery import Meaning
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
 
@@ -219,17 +219,17 @@ def _is_webp(url: str) -> bool:
 def _read(response: Response) -> Reading:
     status = response.status
     if status is None:
-        return Reading(said=Meaning.FAILED, detail=response.detail)
+        return Reading(said=AttemptResult.FAILED, detail=response.detail)
     if 200 <= status < 300:
         return _accepted(response)
     code = _code(response.body)
     detail = f"HTTP {status}" + (f" {code}" if code else "")
     if gone := _GONE.get(code) or _GONE_STATUS.get(status):
-        return Reading(said=Meaning.GONE, detail=f"{gone} ({detail})")
+        return Reading(said=AttemptResult.GONE, detail=f"{gone} ({detail})")
     if status in {400, 413, 415, 422}:
         why = f"the workflow refuses the card ({detail})"
-        return Reading(said=Meaning.HOPELESS, detail=why, plainer=True)
-    return Reading(said=Meaning.FAILED, detail=f"the workflow answered {detail}")
+        return Reading(said=AttemptResult.HOPELESS, detail=why, plainer=True)
+    return Reading(said=AttemptResult.FAILED, detail=f"the workflow answered {detail}")
 
 
 def _accepted(response: Response) -> Reading:
@@ -237,12 +237,12 @@ def _accepted(response: Response) -> Reading:
     if inner := _INNER.search(response.body):
         detail = f"Teams answered the connector with HTTP {inner[1].decode()}"
         too_large = inner[1] == b"413"
-        said = Meaning.HOPELESS if too_large else Meaning.FAILED
+        said = AttemptResult.HOPELESS if too_large else AttemptResult.FAILED
         return Reading(said=said, detail=detail, plainer=too_large)
     if is_page(response):
         detail = f"HTTP {response.status} with a web page: this is not a workflow"
-        return Reading(said=Meaning.FAILED, detail=detail)
-    return Reading(said=Meaning.DELIVERED)
+        return Reading(said=AttemptResult.FAILED, detail=detail)
+    return Reading(said=AttemptResult.DELIVERED)
 
 
 def _code(body: bytes) -> str:

@@ -31,7 +31,7 @@ from bridge.channels.robot import (
 )
 from bridge.channels.story import Story, destination, story_of
 from bridge.channels.text import fit, line, utf8
-from bridge.core.delivery import Meaning
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -75,7 +75,7 @@ _SENSES = {
     45033: replace(TOO_FAST, retry_after=5.0),  # too many at once
     60020: UNLISTED,
     93004: SWITCHED_OFF,
-    93008: Sense(said=Meaning.GONE, why="the robot is no longer in the group"),
+    93008: Sense(said=AttemptResult.GONE, why="the robot is no longer in the group"),
     301025: UNLISTED,
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bridge.cli.inspections import Finding, broken
 from bridge.cli.words import ago, counted, masked
-from bridge.core.delivery import Meaning
+from bridge.core.delivery import AttemptResult
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
 
 #: Nothing that comes later makes such an end another one.
-_NEVER = frozenset({Meaning.GONE, Meaning.HOPELESS})
+_NEVER = frozenset({AttemptResult.GONE, AttemptResult.HOPELESS})
 
 
 async def inspect_endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:

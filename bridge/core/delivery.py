@@ -32,7 +32,7 @@ class Fault(StrEnum):
     RENDERING = "rendering"  #: The request could not be made.
 
 
-class Meaning(StrEnum):
+class AttemptResult(StrEnum):
     """What an answer says, in the words of the receiver's platform."""
 
     DELIVERED = "delivered"  #: It arrived.
@@ -71,25 +71,27 @@ class Attempt:
     fault: Fault | None = None
     detail: str = ""
     retry_after: float | None = None
-    said: Meaning | None = None
+    said: AttemptResult | None = None
 
     @property
-    def meaning(self) -> Meaning:
+    def meaning(self) -> AttemptResult:
         """What the attempt came to. Without words of the platform, any 2xx is a success."""
         if self.said is not None:
             return self.said
         if self.status is None:
-            return Meaning.FAILED
+            return AttemptResult.FAILED
         if 200 <= self.status < 300:
-            return Meaning.DELIVERED
+            return AttemptResult.DELIVERED
         if self.status == 410:
-            return Meaning.GONE
-        return Meaning.REFUSED if self.status in REFUSALS else Meaning.FAILED
+            return AttemptResult.GONE
+        return (
+            AttemptResult.REFUSED if self.status in REFUSALS else AttemptResult.FAILED
+        )
 
     @property
     def succeeded(self) -> bool:
         """Whether it arrived. Redirects are not followed, so a 3xx is a failure."""
-        return self.meaning is Meaning.DELIVERED
+        return self.meaning is AttemptResult.DELIVERED
 
     @property
     def blames_endpoint(self) -> bool:
@@ -129,7 +131,7 @@ class Tried:
     refusals: int = 0
 
 
-class Fate(StrEnum):
+class Disposition(StrEnum):
     """What becomes of a delivery after an attempt."""
 
     DELIVERED = "delivered"
@@ -158,7 +160,7 @@ class Verdict:
         hold: Seconds that the endpoint asked to be left alone.
     """
 
-    fate: Fate
+    disposition: Disposition
     due: float = 0.0
     failures: int = 0
     refusals: int = 0
@@ -184,26 +186,26 @@ def judge(
     """
     meaning = attempt.meaning
     wait = min(attempt.retry_after or 0.0, MAX_RETRY_AFTER)
-    if meaning is Meaning.DELIVERED:
-        return Verdict(fate=Fate.DELIVERED, hold=wait)
+    if meaning is AttemptResult.DELIVERED:
+        return Verdict(disposition=Disposition.DELIVERED, hold=wait)
     first = attempt.started if tried.first is None else tried.first
     ended = attempt.started + attempt.took
     again = Verdict(
-        fate=Fate.RETRY,
+        disposition=Disposition.RETRY,
         due=max(tried.due, ended + wait),
         failures=tried.failures,
         refusals=tried.refusals,
         reason=_words(attempt),
         hold=wait,
     )
-    if meaning is Meaning.GONE:
+    if meaning is AttemptResult.GONE:
         return replace(again, due=ended, hold=0.0, disable=True)
-    if meaning is Meaning.HOPELESS:
+    if meaning is AttemptResult.HOPELESS:
         return _dead(_words(attempt), tried)
     failed = replace(
         tried,
         failures=tried.failures + 1,
-        refusals=tried.refusals + (meaning is Meaning.REFUSED),
+        refusals=tried.refusals + (meaning is AttemptResult.REFUSED),
     )
     if failed.refusals >= MAX_REFUSALS:
         why = f"refused {failed.refusals} times ({_words(attempt)})"
@@ -222,7 +224,10 @@ def judge(
 
 def _dead(reason: str, tried: Tried) -> Verdict:
     return Verdict(
-        fate=Fate.DEAD, reason=reason, failures=tried.failures, refusals=tried.refusals
+        disposition=Disposition.DEAD,
+        reason=reason,
+        failures=tried.failures,
+        refusals=tried.refusals,
     )
 
 

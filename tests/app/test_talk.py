@@ -16,13 +16,13 @@ from bridge.channels.base import (
     ExchangeResult,
     SaveState,
 )
-from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 from tests.app.test_deliver import Site, endpoint
 from tests.fakes import FakeSender, answered
 
-DELIVERED = Attempt(started=0.0, took=0.0, said=Meaning.DELIVERED)
+DELIVERED = Attempt(started=0.0, took=0.0, said=AttemptResult.DELIVERED)
 #: What channels mark before they post what must not be posted twice.
 MARK = SaveState(memory={"posting": True})
 PLACE = Endpoint(name="a", url="http://a.test/", timeout=10.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.channels import dingtalk, feishu, wecom
 from bridge.channels.sample import sample_event
-from bridge.core.delivery import Fault, Meaning
+from bridge.core.delivery import AttemptResult, Fault
 from bridge.core.event import EVENT_TYPES
 from bridge.core.http import Response
 from tests.channels.cases import (
@@ -169,7 +169,7 @@ def test_a_page_instead_of_an_answer_is_tried_again_and_said(kind: str) -> None:
         CHANNELS[kind], DONE, robot(kind), answers=always(page)
     ).outcome.attempt
 
-    assert attempt.meaning is Meaning.FAILED
+    assert attempt.meaning is AttemptResult.FAILED
     assert "own answer: <html><title>Sign in" in attempt.detail
 
 
@@ -182,7 +182,7 @@ def test_what_happened_to_the_connection_is_judged_as_everywhere(kind: str) -> N
     ).outcome.attempt
 
     assert (attempt.meaning, attempt.fault, attempt.took) == (
-        Meaning.FAILED,
+        AttemptResult.FAILED,
         Fault.TIMEOUT,
         1.5,
     )
@@ -209,7 +209,7 @@ def test_a_gateway_in_between_is_given_the_time_it_asks_for(
         CHANNELS[kind], DONE, robot(kind), answers=always(page)
     ).outcome.attempt
 
-    assert (attempt.meaning, attempt.retry_after) == (Meaning.FAILED, wait)
+    assert (attempt.meaning, attempt.retry_after) == (AttemptResult.FAILED, wait)
 
 
 @kinds

@@ -26,7 +26,7 @@ import pytest
 from bridge.channels import CHANNELS
 from bridge.channels.base import Channel, DeliveryContext, rehearse
 from bridge.channels.sample import sample_event
-from bridge.core.delivery import Meaning
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from bridge.core.http import Request, Response
@@ -177,7 +177,7 @@ async def test_it_tells_how_a_task_ended_with_the_picture(
 
     (post,) = platform.posts
     (shown,) = post["attachments"]
-    assert outcome.attempt.meaning is Meaning.DELIVERED
+    assert outcome.attempt.meaning is AttemptResult.DELIVERED
     assert shown["title"] == "✅ Upscale finished · 47 s"
     assert (
         shown["image_url"] == "https://cdn.example/attachments/13/38/lighthouse_1.png"
@@ -194,7 +194,7 @@ async def test_a_message_that_is_refused_is_told_more_plainly(
         outcome = await tell(registry[KIND], CASES["failed"], team)
 
     (post,) = platform.posts
-    assert outcome.attempt.meaning is Meaning.DELIVERED
+    assert outcome.attempt.meaning is AttemptResult.DELIVERED
     assert post["text"].startswith("❌ Imagine failed")
     assert "Banned prompt detected" in post["text"]
 
@@ -205,7 +205,7 @@ async def test_a_deleted_webhook_disables_the_endpoint_and_says_why(
     async with serving_mattermost(deleted=True) as (_, team):
         outcome = await tell(registry[KIND], CASES["failed"], team)
 
-    assert outcome.attempt.meaning is Meaning.GONE
+    assert outcome.attempt.meaning is AttemptResult.GONE
     assert outcome.attempt.detail.startswith("the webhook was deleted (")
     assert "xxx" not in outcome.attempt.detail
 
@@ -225,7 +225,7 @@ async def test_trouble_that_may_pass_is_tried_again(
     async with serving_mattermost(in_trouble=trouble) as (_, team):
         outcome = await tell(registry[KIND], CASES["failed"], team)
 
-    assert outcome.attempt.meaning is Meaning.FAILED
+    assert outcome.attempt.meaning is AttemptResult.FAILED
     assert outcome.attempt.retry_after == (7 if trouble.status == 429 else None)
 
 

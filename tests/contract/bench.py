@@ -22,7 +22,7 @@ from bridge.app.ports import (
     Tracked,
 )
 from bridge.core.change import Held
-from bridge.core.delivery import Attempt, Fate, Fault, Verdict
+from bridge.core.delivery import Attempt, Disposition, Fault, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event, Json
 from bridge.core.task import TaskKey
@@ -209,7 +209,7 @@ class Bench:
         self, delivery: Delivery, *, took: float = 0.01, extra: int = 0
     ) -> bool:
         attempt = attempted(delivery, status=200, took=took)
-        delivered = Verdict(fate=Fate.DELIVERED)
+        delivered = Verdict(disposition=Disposition.DELIVERED)
         return await self.settle(delivery, attempt, delivered, extra=extra)
 
     async def fail(
@@ -223,7 +223,7 @@ class Bench:
         fault = Fault.TIMEOUT if status is None else None
         attempt = attempted(delivery, status=status, fault=fault)
         verdict = Verdict(
-            fate=Fate.RETRY,
+            disposition=Disposition.RETRY,
             due=delivery.now + again_in,
             failures=delivery.tried.failures + 1,
             reason="because",
@@ -234,12 +234,12 @@ class Bench:
     async def disable(self, delivery: Delivery, *notices: Publication) -> bool:
         attempt = attempted(delivery, status=410)
         verdict = Verdict(
-            fate=Fate.RETRY, due=delivery.now, reason="gone", disable=True
+            disposition=Disposition.RETRY, due=delivery.now, reason="gone", disable=True
         )
         return await self.settle(delivery, attempt, verdict, notices)
 
     async def kill(self, delivery: Delivery, *notices: Publication) -> bool:
-        verdict = Verdict(fate=Fate.DEAD, reason="enough", failures=1)
+        verdict = Verdict(disposition=Disposition.DEAD, reason="enough", failures=1)
         return await self.settle(delivery, attempted(delivery), verdict, notices)
 
     async def hand_back(self, delivery: Delivery) -> bool:

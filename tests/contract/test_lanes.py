@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.delivery import Fate, Verdict
+from bridge.core.delivery import Disposition, Verdict
 from tests.contract.bench import Bench, attempted, endpoint
 
 
@@ -379,7 +379,7 @@ async def test_a_notice_of_what_did_not_happen_is_not_told(bench: Bench) -> None
     await bench.tell("u")
     delivery = await bench.claim_one()
     attempt = attempted(delivery, status=200)
-    verdict = Verdict(fate=Fate.DELIVERED)
+    verdict = Verdict(disposition=Disposition.DELIVERED)
     await bench.settle(delivery, attempt, verdict, [bench.notice("delivery.dead")])
 
     assert await bench.claim() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.app.ports import Settlement
-from bridge.core.delivery import Fate, Verdict
+from bridge.core.delivery import Disposition, Verdict
 from tests.contract.bench import Bench, attempted, endpoint
 
 #: Longer than the lease of an endpoint with the default timeout.
@@ -244,7 +244,7 @@ async def test_many_are_settled_in_one_step(bench: Bench) -> None:
         Settlement(
             delivery=one,
             attempt=attempted(one, status=200),
-            verdict=Verdict(fate=Fate.DELIVERED),
+            verdict=Verdict(disposition=Disposition.DELIVERED),
         )
         for one in deliveries
     ]
@@ -262,7 +262,7 @@ async def test_settling_says_whether_there_is_more_to_claim(bench: Bench) -> Non
     one = Settlement(
         delivery=delivery,
         attempt=attempted(delivery, status=200),
-        verdict=Verdict(fate=Fate.DELIVERED),
+        verdict=Verdict(disposition=Disposition.DELIVERED),
     )
 
     assert (await bench.store.settle([one])).more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.delivery import Fate, Verdict
+from bridge.core.delivery import Disposition, Verdict
 from bridge.core.endpoint import Rate
 from tests.contract.bench import Bench, attempted, endpoint
 
@@ -395,7 +395,9 @@ async def test_the_recovery_of_a_disabled_endpoint_is_told_with_its_first_succes
 
     notice = bench.notice("endpoint.recovered")
     attempt = attempted(delivery, status=200)
-    await bench.settle(delivery, attempt, Verdict(fate=Fate.DELIVERED), [notice])
+    await bench.settle(
+        delivery, attempt, Verdict(disposition=Disposition.DELIVERED), [notice]
+    )
 
     assert await bench.claimed() == [notice.event.id]
     await bench.tell("v")

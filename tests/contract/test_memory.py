@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.app.ports import Delivery, Settlement
-from bridge.core.delivery import Fate, Verdict
+from bridge.core.delivery import Disposition, Verdict
 from tests.contract.bench import Bench, attempted, endpoint
 from tests.contract.conftest import RETENTION
 
@@ -20,7 +20,7 @@ async def end(
     settlement = Settlement(
         delivery=delivery,
         attempt=attempted(delivery, status=200),
-        verdict=Verdict(fate=Fate.DELIVERED),
+        verdict=Verdict(disposition=Disposition.DELIVERED),
         memory=memory,
         edit_in=edit_in,
     )

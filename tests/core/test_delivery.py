@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.delivery import Attempt, Fate, Fault, Tried, Verdict, judge
+from bridge.core.delivery import Attempt, Disposition, Fault, Tried, Verdict, judge
 
 DELAYS = (5.0, 300.0, 1800.0)
 NOW = 1000.0
@@ -27,7 +27,7 @@ def verdict(made: Attempt, tried: Tried = SECOND) -> Verdict:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
 def test_any_2xx_is_a_success(status: int) -> None:
-    assert verdict(attempt(status)) == Verdict(fate=Fate.DELIVERED)
+    assert verdict(attempt(status)) == Verdict(disposition=Disposition.DELIVERED)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,11 @@ def test_any_2xx_is_a_success(status: int) -> None:
 def test_everything_else_is_retried_on_the_schedule(status: int) -> None:
     said = verdict(attempt(status))
 
-    assert (said.fate, said.due, said.failures) == (Fate.RETRY, NOW - 5 + 305, 2)
+    assert (said.disposition, said.due, said.failures) == (
+        Disposition.RETRY,
+        NOW - 5 + 305,
+        2,
+    )
     assert not said.disable
     assert str(status) in said.reason
 
@@ -46,7 +50,11 @@ def test_everything_else_is_retried_on_the_schedule(status: int) -> None:
 def test_no_answer_is_retried_on_the_schedule(fault: Fault) -> None:
     said = verdict(attempt(fault=fault))
 
-    assert (said.fate, said.due, said.failures) == (Fate.RETRY, NOW - 5 + 305, 2)
+    assert (said.disposition, said.due, said.failures) == (
+        Disposition.RETRY,
+        NOW - 5 + 305,
+        2,
+    )
 
 
 def test_the_first_attempt_starts_the_schedule() -> None:
@@ -66,7 +74,7 @@ def test_after_the_last_scheduled_attempt_it_is_dead() -> None:
 
     said = verdict(attempt(502), last)
 
-    assert said.fate is Fate.DEAD
+    assert said.disposition is Disposition.DEAD
     assert said.failures == 4
     assert "502" in said.reason
 
@@ -83,20 +91,28 @@ def test_an_event_that_is_refused_three_times_is_dead(status: int) -> None:
     second = verdict(attempt(status), replace(SECOND, refusals=first.refusals))
     third = verdict(attempt(status), replace(SECOND, refusals=second.refusals))
 
-    assert [said.fate for said in (first, second, third)] == ["retry", "retry", "dead"]
+    assert [said.disposition for said in (first, second, third)] == [
+        "retry",
+        "retry",
+        "dead",
+    ]
     assert f"refused 3 times (HTTP {status})" in third.reason
 
 
 def test_other_failures_between_refusals_do_not_make_them_forgotten() -> None:
     said = verdict(attempt(500), replace(SECOND, refusals=2))
 
-    assert (said.fate, said.refusals) == (Fate.RETRY, 2)
+    assert (said.disposition, said.refusals) == (Disposition.RETRY, 2)
 
 
 def test_gone_disables_the_endpoint_at_once_and_keeps_the_delivery() -> None:
     said = verdict(attempt(410))
 
-    assert (said.fate, said.disable, said.failures) == (Fate.RETRY, True, 1)
+    assert (said.disposition, said.disable, said.failures) == (
+        Disposition.RETRY,
+        True,
+        1,
+    )
     assert "410" in said.reason
 
 
@@ -107,8 +123,8 @@ def test_retry_after_holds_the_endpoint_and_uses_up_no_attempt(
 ) -> None:
     said = verdict(attempt(status, retry_after=asked))
 
-    assert (said.fate, said.hold, said.due) == (
-        Fate.RETRY,
+    assert (said.disposition, said.hold, said.due) == (
+        Disposition.RETRY,
         granted,
         NOW + 0.5 + granted,
     )
@@ -121,9 +137,9 @@ def test_an_event_that_is_refused_with_a_retry_after_is_dead_after_three_times_t
     first = verdict(attempt(400, retry_after=7))
     third = verdict(attempt(400, retry_after=7), replace(SECOND, refusals=2))
 
-    assert (first.fate, first.failures) == (Fate.RETRY, SECOND.failures)
+    assert (first.disposition, first.failures) == (Disposition.RETRY, SECOND.failures)
     assert (first.refusals, first.hold) == (SECOND.refusals + 1, 7)
-    assert (third.fate, third.hold) == (Fate.DEAD, 7)
+    assert (third.disposition, third.hold) == (Disposition.DEAD, 7)
 
 
 def test_retry_after_does_not_bring_an_attempt_forward() -> None:
@@ -137,7 +153,7 @@ def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() ->
 
     said = verdict(attempt(503, retry_after=60), old)
 
-    assert (said.fate, said.hold) == (Fate.DEAD, 60)
+    assert (said.disposition, said.hold) == (Disposition.DEAD, 60)
 
 
 @pytest.mark.parametrize(
@@ -185,10 +201,10 @@ def test_a_verdict_is_always_one_that_can_be_carried_out(
 ) -> None:
     said = judge(made, tried, delays=delays, roll=roll)
 
-    assert (said.fate is Fate.DELIVERED) == made.succeeded
-    assert (said.due > 0) == (said.fate is Fate.RETRY)
-    assert said.fate is not Fate.RETRY or said.due >= NOW
-    assert said.fate is not Fate.DEAD or said.reason
+    assert (said.disposition is Disposition.DELIVERED) == made.succeeded
+    assert (said.due > 0) == (said.disposition is Disposition.RETRY)
+    assert said.disposition is not Disposition.RETRY or said.due >= NOW
+    assert said.disposition is not Disposition.DEAD or said.reason
     assert 0 <= said.hold <= 86400
     if not made.succeeded:
         assert tried.failures <= said.failures <= tried.failures + 1

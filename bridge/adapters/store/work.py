@@ -330,7 +330,7 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
         return row
     verdict = settlement.verdict
     row |= {
-        "fate": verdict.fate,
+        "fate": verdict.disposition,
         "due": verdict.due,
         "failures": verdict.failures,
         "refusals": verdict.refusals,
@@ -347,7 +347,7 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
     if attempt is not None:
         row |= {
             "attempt": codec.write_attempt(
-                attempt, endpoint=delivery.endpoint, verdict=verdict.fate
+                attempt, endpoint=delivery.endpoint, verdict=verdict.disposition
             ),
             "outcome": attempt.outcome,
             "took": attempt.took,

@@ -28,7 +28,7 @@ from bridge.channels.base import Channel, ChannelState, DeliveryContext, Exchang
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
-    Fate,
+    Disposition,
     Fault,
     Verdict,
     judge,
@@ -81,7 +81,7 @@ class AttemptRunner:
             log.warning("delivery.endpoint_unknown", endpoint=delivery.endpoint)
             return Settlement(delivery=delivery, away=True)
         if delivery.crashes >= MAX_CRASHES:
-            crashed = Verdict(fate=Fate.DEAD, reason="crashed the worker")
+            crashed = Verdict(disposition=Disposition.DEAD, reason="crashed the worker")
             return self._settlement(delivery, None, crashed)
         outcome = await self._talk(delivery, receiver)
         if outcome is None:
@@ -171,7 +171,7 @@ class AttemptRunner:
     def _notices(self, delivery: Delivery, verdict: Verdict) -> Sequence[Publication]:
         """List what operators are to hear if the verdict has its effect."""
         told = []
-        if verdict.fate is Fate.DEAD:
+        if verdict.disposition is Disposition.DEAD:
             dead = death_notice(
                 delivery.endpoint, delivery.event, verdict.reason, at=self.now()
             )
@@ -180,7 +180,7 @@ class AttemptRunner:
             told.append(
                 self._about(NoticeType.ENDPOINT_DISABLED, delivery, verdict.reason)
             )
-        if verdict.fate is Fate.DELIVERED and delivery.was_disabled:
+        if verdict.disposition is Disposition.DELIVERED and delivery.was_disabled:
             reason = "the endpoint accepts deliveries again"
             told.append(self._about(NoticeType.ENDPOINT_RECOVERED, delivery, reason))
         endpoints = [receiver.endpoint for receiver in self.receivers.values()]
@@ -192,7 +192,7 @@ class AttemptRunner:
 
 
 def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
-    write = log.info if verdict.fate is Fate.DELIVERED else log.warning
+    write = log.info if verdict.disposition is Disposition.DELIVERED else log.warning
     write(
         "delivery.attempted",
         event_id=delivery.event.id,
@@ -203,7 +203,7 @@ def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None
         outcome=attempt.outcome,
         status=attempt.status,
         took_ms=round(attempt.took * 1000, 1),
-        verdict=verdict.fate,
+        verdict=verdict.disposition,
         retry_in=round(verdict.due - attempt.started, 1) if verdict.due else None,
         reason=verdict.reason or None,
     )

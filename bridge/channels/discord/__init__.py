@@ -16,7 +16,7 @@ from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
 from bridge.channels.discord.talk import Talk
 from bridge.channels.info import ChannelInfo, SettingProblem
-from bridge.core.delivery import Attempt, Meaning
+from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
 from bridge.errors import Misconfigured
@@ -65,7 +65,10 @@ def tell(context: DeliveryContext) -> Exchange:
     address = Address.of(context.endpoint.url)
     if address is None:
         attempt = Attempt(
-            started=context.started, took=0.0, said=Meaning.GONE, detail=_NO_WEBHOOK
+            started=context.started,
+            took=0.0,
+            said=AttemptResult.GONE,
+            detail=_NO_WEBHOOK,
         )
         return ExchangeResult(attempt=attempt)
     return (yield from Talk(context, address).whole())

@@ -28,7 +28,7 @@ from bridge.channels.discord.wording import (
 )
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
-from bridge.core.delivery import Fault, Meaning
+from bridge.core.delivery import AttemptResult, Fault
 from bridge.core.http import Response
 
 
@@ -90,14 +90,14 @@ class Said:
     fault: Fault | None = None
 
     @property
-    def meaning(self) -> Meaning | None:
+    def meaning(self) -> AttemptResult | None:
         """The same in the words of the core; ``None`` to go by the status."""
         return {
-            Sense.TOLD: Meaning.DELIVERED,
-            Sense.PLAINER: Meaning.HOPELESS,
-            Sense.SMALLER: Meaning.HOPELESS,
-            Sense.GONE: Meaning.GONE,
-            Sense.LATER: Meaning.FAILED,
+            Sense.TOLD: AttemptResult.DELIVERED,
+            Sense.PLAINER: AttemptResult.HOPELESS,
+            Sense.SMALLER: AttemptResult.HOPELESS,
+            Sense.GONE: AttemptResult.GONE,
+            Sense.LATER: AttemptResult.FAILED,
         }.get(self.sense)
 
 

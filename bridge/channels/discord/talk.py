@@ -21,7 +21,7 @@ from bridge.channels.discord.options import Options
 from bridge.channels.discord.payload import Form
 from bridge.channels.discord.wire import Steps, Wire
 from bridge.channels.message import message_of
-from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.delivery import Attempt, AttemptResult, Fault
 
 #: Discord allows a message few more edits once it is an hour old (30046).
 EDITABLE = 55 * 60.0
@@ -238,7 +238,7 @@ class Talk:
             attempt=Attempt(
                 started=self._context.started,
                 took=0.0,
-                said=Meaning.DELIVERED,
+                said=AttemptResult.DELIVERED,
                 detail=f"skipped: {why}",
             )
         )

@@ -11,17 +11,17 @@ from bridge.channels.message import Message, message_of
 from bridge.channels.slack import calls, payload
 from bridge.channels.slack.answers import Answer, Sense, read
 from bridge.channels.slack.memory import Told, kept
-from bridge.core.delivery import Attempt, Meaning
+from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 
 _MEANINGS = {
-    Sense.OK: Meaning.DELIVERED,
-    Sense.UNSHOWABLE: Meaning.HOPELESS,
-    Sense.REFUSED: Meaning.REFUSED,
-    Sense.GONE: Meaning.GONE,
-    Sense.ANEW: Meaning.FAILED,
-    Sense.LATER: Meaning.FAILED,
+    Sense.OK: AttemptResult.DELIVERED,
+    Sense.UNSHOWABLE: AttemptResult.HOPELESS,
+    Sense.REFUSED: AttemptResult.REFUSED,
+    Sense.GONE: AttemptResult.GONE,
+    Sense.ANEW: AttemptResult.FAILED,
+    Sense.LATER: AttemptResult.FAILED,
 }
 
 Make: TypeAlias = Callable[[payload.Content], Request]
@@ -157,7 +157,7 @@ class Talk:
                 took=self.took,
                 status=self.status,
                 detail=detail,
-                said=Meaning.DELIVERED,
+                said=AttemptResult.DELIVERED,
             ),
             memory=kept(told),
             edit_in=self.min_interval,
@@ -170,6 +170,6 @@ class Talk:
             took=self.took,
             status=self.status,
             detail=f"skipped: {why}",
-            said=Meaning.DELIVERED,
+            said=AttemptResult.DELIVERED,
         )
         return ExchangeResult(attempt=attempt, edit_in=edit_in)

@@ -17,16 +17,16 @@ from bridge.channels.telegram.answers import Answer, Sense, read
 from bridge.channels.telegram.calls import Content
 from bridge.channels.telegram.forms import Forms
 from bridge.channels.telegram.memory import Told, kept, recall
-from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.http import Request, Response
 
 _MEANINGS = {
-    Sense.OK: Meaning.DELIVERED,
-    Sense.UNFIT: Meaning.HOPELESS,
-    Sense.UNLINKED: Meaning.HOPELESS,
-    Sense.ANEW: Meaning.FAILED,
-    Sense.GONE: Meaning.GONE,
-    Sense.LATER: Meaning.FAILED,
+    Sense.OK: AttemptResult.DELIVERED,
+    Sense.UNFIT: AttemptResult.HOPELESS,
+    Sense.UNLINKED: AttemptResult.HOPELESS,
+    Sense.ANEW: AttemptResult.FAILED,
+    Sense.GONE: AttemptResult.GONE,
+    Sense.LATER: AttemptResult.FAILED,
 }
 #: An upload that is too slow for the attempt, or for something on the way, ends so.
 _CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
@@ -199,6 +199,6 @@ class Teller:
         return Attempt(
             started=self.context.started,
             took=self._took,
-            said=Meaning.DELIVERED,
+            said=AttemptResult.DELIVERED,
             detail=detail,
         )

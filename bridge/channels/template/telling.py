@@ -14,7 +14,7 @@ from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
-from bridge.core.delivery import Attempt, Fault, Meaning
+from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.http import Request, Response
 from bridge.version import __version__
 
@@ -37,7 +37,7 @@ def tell(context: DeliveryContext) -> Exchange:
     except TemplateFault as fault:
         # The same template and the same event will fail again.
         detail = f"{fault.setting}: {fault}"
-        return ExchangeResult(attempt=_unsent(context, Meaning.HOPELESS, detail))
+        return ExchangeResult(attempt=_unsent(context, AttemptResult.HOPELESS, detail))
     own = dict(filled.headers)
     took = 0.0
     if sign_in := _sign_in(context, own):
@@ -72,7 +72,7 @@ def sample_response(request: Request) -> Response:
     return Response(took=0.0, status=200, body=b"{}")
 
 
-def _unsent(context: DeliveryContext, said: Meaning, detail: str) -> Attempt:
+def _unsent(context: DeliveryContext, said: AttemptResult, detail: str) -> Attempt:
     return Attempt(
         started=context.started,
         took=0.0,
@@ -98,12 +98,12 @@ def _read(
         # is given another one.
         if status == 409 and b"DAGRun logical date" in response.body:
             return attempt
-        return replace(attempt, said=Meaning.DELIVERED, retry_after=None)
+        return replace(attempt, said=AttemptResult.DELIVERED, retry_after=None)
     wait = answer.retry_after(response.headers.get("retry-after"), now=now)
     wait = wait or _budget_back(response, now=now)
     if attempt.succeeded:
         detail = f"HTTP {status} is not among what counts as success"
-        attempt = replace(attempt, said=Meaning.FAILED, detail=detail)
+        attempt = replace(attempt, said=AttemptResult.FAILED, detail=detail)
     return replace(attempt, retry_after=wait)
 
 
@@ -184,4 +184,6 @@ def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
     )
     said = f"HTTP {response.status}" if response.status else str(response.fault)
     # What it answered may hold a token in a form that we do not know.
-    return replace(attempt, said=Meaning.FAILED, detail=f"Airflow's sign-in: {said}")
+    return replace(
+        attempt, said=AttemptResult.FAILED, detail=f"Airflow's sign-in: {said}"
+    )
