@@ -11,7 +11,7 @@ from typing import Any, cast
 from benchmarks import arena
 from benchmarks.recording import LIMITS, PATIENCE, claim_all, ended
 from bridge.app.poll import Polled, Poller
-from bridge.app.ports import Answer
+from bridge.app.ports import FetchResult
 from bridge.core.button import Button
 from bridge.core.task import TaskSnapshot, TaskStatus
 from bridge.runtime import Deployment, endpoints_of
@@ -32,9 +32,9 @@ class Gateway:
         self.asked = 0
         self.round = 0
 
-    async def fetch(self, ids: Sequence[str]) -> Answer:
+    async def fetch(self, ids: Sequence[str]) -> FetchResult:
         self.asked += len(ids)
-        return Answer(tasks={task_id: self._snapshot(task_id) for task_id in ids})
+        return FetchResult(tasks={task_id: self._snapshot(task_id) for task_id in ids})
 
     def _snapshot(self, task_id: str) -> TaskSnapshot:
         changed = self.round and int(task_id) % 1000 < self._share * 1000

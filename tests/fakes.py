@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.app.ports import Answer
+from bridge.app.ports import FetchResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 from bridge.core.task import TaskSnapshot
@@ -34,7 +34,7 @@ class FakeUpstream:
     """
 
     def __init__(self, *tasks: TaskSnapshot) -> None:
-        self.says = Answer()
+        self.says = FetchResult()
         self.show(*tasks)
         self.asked: list[list[str]] = []
         self.gate = asyncio.Event()
@@ -42,9 +42,9 @@ class FakeUpstream:
 
     def show(self, *tasks: TaskSnapshot) -> None:
         """Have it answer with these tasks."""
-        self.says = Answer(tasks={task.id: task for task in tasks})
+        self.says = FetchResult(tasks={task.id: task for task in tasks})
 
-    async def fetch(self, ids: Sequence[str]) -> Answer:
+    async def fetch(self, ids: Sequence[str]) -> FetchResult:
         self.asked.append(list(ids))
         await self.gate.wait()
         tasks = {name: task for name, task in self.says.tasks.items() if name in ids}

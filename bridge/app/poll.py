@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridge.app.ports import (
-    Answer,
     DueTask,
+    FetchResult,
     Look,
     PollClaim,
     PollError,
@@ -169,7 +169,7 @@ class Poller:
             try:
                 await self._note(name, claim, answer)
                 await self._record(name, claim, answer, took=self._elapsed() - began)
-                if answer.complaint is None:
+                if answer.error is None:
                     await self._start(name)
             except BridgeError as error:
                 log.warning("poll.store_away", upstream=name, error=str(error))
@@ -186,9 +186,9 @@ class Poller:
         except BridgeError as error:
             log.warning("poll.store_away", upstream=name, error=str(error))
 
-    async def _note(self, name: str, claim: PollClaim, answer: Answer) -> None:
+    async def _note(self, name: str, claim: PollClaim, answer: FetchResult) -> None:
         """Note how the upstream answered, and tell operators if that is news."""
-        if answer.complaint is None:
+        if answer.error is None:
             wake = await self._store.answered(
                 name,
                 claim,
@@ -197,17 +197,17 @@ class Poller:
                 step=clock_step(self._upstreams[name].patience),
             )
         else:
-            wake = await self._refused(name, claim, answer, answer.complaint)
+            wake = await self._refused(name, claim, answer, answer.error)
         if wake:
             await self._wake()
 
     async def _refused(
-        self, name: str, claim: PollClaim, answer: Answer, complaint: PollError
+        self, name: str, claim: PollClaim, answer: FetchResult, error: PollError
     ) -> bool:
         """Leave the upstream alone for a while, longer each time."""
         failures = claim.failures + 1
         since = claim.unhealthy_since if claim.failures else claim.now
-        refused = complaint is PollError.REFUSED
+        refused = error is PollError.REFUSED
         interval = self._upstreams[name].patience.poll_interval
         hold = poll_backoff(
             failures, interval=interval, refused=refused, roll=self._roll()
@@ -216,7 +216,7 @@ class Poller:
         log.warning(
             "upstream.complained",
             upstream=name,
-            complaint=complaint,
+            error=error,
             detail=answer.detail,
             failures=failures,
             retry_in=round(hold, 1),
@@ -230,7 +230,7 @@ class Poller:
             name,
             claim,
             hold=hold,
-            outcome=complaint,
+            outcome=error,
             reason=answer.detail,
             since=since,
             notice=publication,
@@ -252,7 +252,7 @@ class Poller:
         return Publication(event=event, endpoints=receivers(event, self._endpoints))
 
     async def _record(
-        self, name: str, claim: PollClaim, answer: Answer, *, took: float
+        self, name: str, claim: PollClaim, answer: FetchResult, *, took: float
     ) -> None:
         looks = []
         for due in claim.tasks:
@@ -260,7 +260,7 @@ class Poller:
                 looks.append(_later(due))
                 continue
             seen = answer.tasks.get(due.key.id)
-            if seen is None and answer.complaint is not None:
+            if seen is None and answer.error is not None:
                 continue  # what was said before something went wrong counts, and no more
             try:
                 looks.append(await self._look(name, claim, due, seen, took))

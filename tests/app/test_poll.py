@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.app.poll import Polled, Poller
-from bridge.app.ports import Answer, PollError, PollLimits
+from bridge.app.ports import FetchResult, PollError, PollLimits
 from bridge.core.cadence import FEWEST_MISSES, Patience
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
@@ -82,8 +82,8 @@ class Site:
             self.upstream.show(snapshot)
             await self.poll(after=every)
 
-    async def fail(self, complaint: PollError, **more: Any) -> None:
-        self.upstream.says = Answer(complaint=complaint, detail="HTTP 502", **more)
+    async def fail(self, error: PollError, **more: Any) -> None:
+        self.upstream.says = FetchResult(error=error, detail="HTTP 502", **more)
         await self.poll()
 
     @property
@@ -298,7 +298,7 @@ async def test_a_hung_upstream_keeps_nobody_from_polling_again(site: Site) -> No
 async def test_a_task_that_there_was_no_time_for_is_neither_missing_nor_late(
     site: Site,
 ) -> None:
-    site.upstream.says = Answer(unasked=frozenset({"1"}))
+    site.upstream.says = FetchResult(unasked=frozenset({"1"}))
     for _ in range(FEWEST_MISSES + 1):
         await site.poll(after=300.0)
     assert site.told == []
@@ -455,9 +455,9 @@ async def test_the_clocks_stand_still_while_the_upstream_fails() -> None:
     site = Site(patience=Patience(max_age=600.0, missing_after=60.0))
     await site.track()
     await site.see(task("IN_PROGRESS", 1), task("IN_PROGRESS", 1))
-    for complaint in (*PollError, *PollError):
+    for error in (*PollError, *PollError):
         site.store.clock_.now += 4000.0
-        await site.fail(complaint)
+        await site.fail(error)
     assert site.active
     await site.see(task("IN_PROGRESS", 1), every=4000.0)
 
@@ -481,8 +481,8 @@ async def test_what_an_upstream_refuses_to_be_asked_about_is_lost_in_time(
     site: Site,
 ) -> None:
     await site.track("2")
-    site.upstream.says = Answer(
-        tasks={"2": task("IN_PROGRESS", 1, id="2")}, suspects=frozenset({"1"})
+    site.upstream.says = FetchResult(
+        tasks={"2": task("IN_PROGRESS", 1, id="2")}, poison_ids=frozenset({"1"})
     )
     for _ in range(70):
         await site.poll(after=5.0)
@@ -496,19 +496,19 @@ async def test_what_an_upstream_refuses_to_be_asked_about_is_lost_in_time(
 
 @pytest.mark.parametrize("complaint", list(PollError))
 async def test_an_answer_that_is_not_valid_is_no_event_about_tasks(
-    site: Site, complaint: PollError
+    site: Site, error: PollError
 ) -> None:
     await site.see(task("IN_PROGRESS", 1))
     for _ in range(10):
         site.store.clock_.now += 3601.0
-        await site.fail(complaint)
+        await site.fail(error)
 
     assert [kind for kind in site.told if kind.startswith("task.")] == ["task.started"]
 
 
 @pytest.mark.parametrize("complaint", list(PollError))
 async def test_an_answer_that_is_not_valid_changes_nothing_about_a_missing_task(
-    site: Site, complaint: PollError
+    site: Site, error: PollError
 ) -> None:
     site.upstream.show()
     await site.poll()
@@ -516,7 +516,7 @@ async def test_an_answer_that_is_not_valid_changes_nothing_about_a_missing_task(
     kept = site.store.tasks[TaskKey("u", "1")]
     missed = kept.misses, kept.missed_clock
     site.store.clock_.now += 5.0
-    await site.fail(complaint, retry_after=40.0)
+    await site.fail(error, retry_after=40.0)
 
     assert (kept.misses, kept.missed_clock) == missed == (2, missed[1])
     assert kept.due == site.store.clock_.now + 40.0

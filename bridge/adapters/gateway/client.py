@@ -13,7 +13,7 @@ from bridge.adapters.gateway.address import headers_of, root_of, secrets_of
 from bridge.adapters.gateway.errors import complain, redact, wait_in
 from bridge.adapters.gateway.exchange import Reply, client, exchange
 from bridge.adapters.gateway.parse import read_answer, text_in
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 from bridge.version import __version__
 
 #: Answers that refuse what was asked for, not who asks.
@@ -101,7 +101,9 @@ class Gateway:
         async with self._slots:
             return await exchange(self._client, "GET", url)
 
-    def read(self, reply: Reply, ids: Sequence[str], *, alone: bool = False) -> Answer:
+    def read(
+        self, reply: Reply, ids: Sequence[str], *, alone: bool = False
+    ) -> FetchResult:
         """
         Say what a reply means.
 
@@ -116,17 +118,17 @@ class Gateway:
         status = reply.status
         if status is None or (reply.fault and 200 <= status < 300):
             wait = wait_in(reply.headers)
-            return Answer(
-                complaint=PollError.BROKEN, detail=reply.fault, retry_after=wait
+            return FetchResult(
+                error=PollError.BROKEN, detail=reply.fault, retry_after=wait
             )
         if len(ids) == 1 and is_unknown(reply):
-            return Answer()
+            return FetchResult()
         if not 200 <= status < 300:
             return complain(status, reply.headers, reply.body, asked_host=self._host)
         if alone and not text_in(reply.body):
-            return Answer()
+            return FetchResult()
         answer = read_answer(reply.body, ids)
-        if answer.complaint is None:
+        if answer.error is None:
             return answer
         return replace(answer, retry_after=wait_in(reply.headers))
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from bridge.adapters.gateway.envelope import sentence
 from bridge.adapters.gateway.parse import text_in
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 
 #: What a status means; 3xx is `PollError.MISPLACED`, any other `PollError.BROKEN`.
 COMPLAINTS = {
@@ -65,7 +65,7 @@ _KEY_LIKE = re.compile(
 
 def complain(
     status: int, headers: Mapping[str, str], body: bytes, *, asked_host: str
-) -> Answer:
+) -> FetchResult:
     """
     Say what is wrong with an answer that is not 2xx.
 
@@ -80,7 +80,9 @@ def complain(
     """
     if 300 <= status < 400:
         detail = f"redirects to {_host(headers.get('location', ''), asked_host)}"
-        return Answer(complaint=PollError.MISPLACED, detail=f"{detail}; check base_url")
+        return FetchResult(
+            complaint=PollError.MISPLACED, detail=f"{detail}; check base_url"
+        )
     words = sentence(text_in(body[:65536]))
     detail = f"HTTP {status}: {words}" if words else f"HTTP {status}"
     complaint = COMPLAINTS.get(status, PollError.BROKEN)
@@ -88,7 +90,7 @@ def complain(
         detail = f"HTTP {status}: {hint} ({words})"
     elif complaint is PollError.MISPLACED:
         detail = f"{detail}; there is no task list at this address: check base_url"
-    return Answer(complaint=complaint, detail=detail, retry_after=wait_in(headers))
+    return FetchResult(complaint=complaint, detail=detail, retry_after=wait_in(headers))
 
 
 def wait_in(headers: Mapping[str, str]) -> float | None:

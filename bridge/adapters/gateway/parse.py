@@ -1,5 +1,5 @@
 """
-What an upstream's bytes say, as an `Answer`.
+What an upstream's bytes say, as an `FetchResult`.
 
 Rule 1: the content decides, not the content type: a gateway's page for a wrong address
 comes with status 200, and some caches call everything ``text/plain``.
@@ -30,11 +30,11 @@ from bridge.adapters.gateway.envelope import (
     page,
     rows_in,
 )
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
 
 
-def read_answer(body: bytes, asked: Collection[str]) -> Answer:
+def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
     """
     Read the body of a successful answer to a question about some tasks.
 
@@ -49,23 +49,23 @@ def read_answer(body: bytes, asked: Collection[str]) -> Answer:
     """
     text = text_in(body)
     if not text:
-        return Answer(complaint=PollError.BROKEN, detail="answered with an empty body")
+        return FetchResult(error=PollError.BROKEN, detail="answered with an empty body")
     if text.startswith("<"):
-        return Answer(
-            complaint=PollError.MISPLACED, detail=f"answered with {page(text)}"
+        return FetchResult(
+            error=PollError.MISPLACED, detail=f"answered with {page(text)}"
         )
     try:
         said = parse(text)
     except ValueError:
         what = f"answered with unreadable JSON: {text[:LONGEST_SENTENCE]}"
-        return Answer(complaint=PollError.BROKEN, detail=what)
+        return FetchResult(error=PollError.BROKEN, detail=what)
     wanted = frozenset(asked)
     try:
         rows = rows_in(said, wanted)
     except NoListError as refused:
-        return Answer(complaint=PollError.BROKEN, detail=str(refused))
+        return FetchResult(error=PollError.BROKEN, detail=str(refused))
     warning = "answered null instead of a list" if said is None else ""
-    return Answer(tasks=_tasks(rows, wanted), detail=warning)
+    return FetchResult(tasks=_tasks(rows, wanted), detail=warning)
 
 
 def text_in(body: bytes) -> str:

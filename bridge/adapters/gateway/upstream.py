@@ -1,7 +1,7 @@
 """
 A gateway that is polled over HTTP.
 
-`HttpUpstream.fetch` turns whatever a gateway does into one `Answer`. What it takes for
+`HttpUpstream.fetch` turns whatever a gateway does into one `FetchResult`. What it takes for
 that, beyond one request, is in here:
 
 - *Another way to ask.* Some servers have no ``list-by-condition``. Then its sibling
@@ -32,7 +32,7 @@ from bridge.adapters.gateway.client import (
 from bridge.adapters.gateway.exchange import Reply
 from bridge.adapters.gateway.findings import Findings
 from bridge.adapters.gateway.pace import Pace
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 
 __all__ = ["HttpUpstream", "UpstreamOptions"]
 
@@ -69,7 +69,7 @@ class HttpUpstream:
         self._nowhere_until = 0.0  #: Until when to believe that no way leads anywhere.
         self._poisons: dict[str, None] = {}
 
-    async def fetch(self, ids: Sequence[str]) -> Answer:
+    async def fetch(self, ids: Sequence[str]) -> FetchResult:
         """
         Ask about tasks, in one request where the gateway allows it.
 
@@ -79,13 +79,13 @@ class HttpUpstream:
         wanted = [*dict.fromkeys(task_id.strip() for task_id in ids if task_id.strip())]
         found = Findings()
         if not wanted:
-            return Answer()
+            return FetchResult()
         try:
             async with asyncio.timeout(self._timeout):
                 await self._ask(wanted, found)
         except TimeoutError:
             what = f"no answer within {self._timeout:g} s"
-            found.add(Answer(complaint=PollError.BROKEN, detail=what))
+            found.add(FetchResult(error=PollError.BROKEN, detail=what))
         self._convict(wanted, found)
         return self._answer(found)
 
@@ -93,13 +93,13 @@ class HttpUpstream:
         """Close its connections."""
         await self._gateway.aclose()
 
-    def _answer(self, found: Findings) -> Answer:
-        told = found.complaint or Answer(detail=found.warning)
+    def _answer(self, found: Findings) -> FetchResult:
+        told = found.error or FetchResult(detail=found.warning)
         return replace(
             told,
             tasks=found.tasks,
             detail=self._gateway.redacted(told.detail),
-            suspects=frozenset(found.suspects),
+            poison_ids=frozenset(found.poison_ids),
             unasked=frozenset(found.unasked),
             requests=max(1, found.requests),
         )
@@ -167,7 +167,7 @@ class HttpUpstream:
         return None
 
     async def _ask_part(self, route: str, ids: list[str], found: Findings) -> None:
-        if found.complaint is None:
+        if found.error is None:
             await self._weigh(route, ids, await self._post(route, ids, found), found)
 
     async def _weigh(
@@ -180,8 +180,8 @@ class HttpUpstream:
             if is_unknown(reply):
                 found.strangers.update(ids)
         elif not several:
-            found.suspects.update(ids)
-        elif found.complaint is None:
+            found.poison_ids.update(ids)
+        elif found.error is None:
             middle = len(ids) // 2
             halves = ids[:middle], ids[middle:]
             replies = await asyncio.gather(
@@ -219,12 +219,12 @@ class HttpUpstream:
             asked += len(some)
             for task_id, reply in zip(some, replies, strict=True):
                 if is_refusal(reply, several=False):
-                    found.suspects.add(task_id)
+                    found.poison_ids.add(task_id)
                 elif is_gone(reply):
                     gone.append(reply)
                 else:
                     found.add(self._gateway.read(reply, [task_id], alone=True))
-            if found.complaint is not None or (found.hasty and len(gone) == asked):
+            if found.error is not None or (found.hasty and len(gone) == asked):
                 break
         if len(gone) == asked:
             # Some servers have no other words for a task that they do not know, so this
@@ -240,15 +240,15 @@ class HttpUpstream:
 
     def _are_unproven(self, found: Findings) -> bool:
         """Whether the suspects may be innocent: the gateway refused all there was."""
-        return not found.answered and found.complaint is None
+        return not found.answered and found.error is None
 
     def _convict(self, ids: list[str], found: Findings) -> None:
         """Remember suspects as poison, if the gateway answered anything else at all."""
         if not found.answered:
-            found.suspects &= self._poisons.keys()
-        elif found.complaint is None:
+            found.poison_ids &= self._poisons.keys()
+        elif found.error is None:
             for task_id in ids:
                 self._poisons.pop(task_id, None)
-        self._poisons.update(dict.fromkeys(found.suspects | found.strangers))
+        self._poisons.update(dict.fromkeys(found.poison_ids | found.strangers))
         for task_id in [*self._poisons][:-_MOST_POISONS]:
             del self._poisons[task_id]

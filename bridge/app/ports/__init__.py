@@ -16,8 +16,8 @@ from bridge.app.ports.delivery import (
 )
 from bridge.app.ports.polling import (
     NEARLY_FULL,
-    Answer,
     DueTask,
+    FetchResult,
     Look,
     PollClaim,
     PollError,

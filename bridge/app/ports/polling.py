@@ -27,7 +27,7 @@ class PollError(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class FetchResult:
     """
     What an upstream said about some tasks.
 
@@ -51,10 +51,10 @@ class Answer:
     """
 
     tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
-    complaint: PollError | None = None
+    error: PollError | None = None
     detail: str = ""
     retry_after: float | None = None
-    suspects: frozenset[str] = frozenset()
+    poison_ids: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
     requests: int = field(default=1, compare=False)
 
@@ -62,7 +62,7 @@ class Answer:
 class Upstream(Protocol):
     """A gateway account that is polled."""
 
-    async def fetch(self, ids: Sequence[str]) -> Answer:
+    async def fetch(self, ids: Sequence[str]) -> FetchResult:
         """
         Ask about tasks, in one request where the gateway allows it.
 

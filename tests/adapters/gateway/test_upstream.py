@@ -20,7 +20,7 @@ from aiohttp import web
 from bridge.adapters.gateway.address import secrets_of
 from bridge.adapters.gateway.exchange import LARGEST_BODY
 from bridge.adapters.gateway.upstream import NOBODYS_ID, HttpUpstream, UpstreamOptions
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 from bridge.core.task import TaskStatus
 from bridge.errors import Misconfigured
 from tests.gateways import Asked, Gateway, Script, lists, raw, says, scripted
@@ -50,7 +50,7 @@ async def asking(
 
 async def answer_to(
     script: Script, ids: Sequence[str] = ("1",), **options: object
-) -> Answer:
+) -> FetchResult:
     async with asking(script, **options) as (_, upstream):
         return await upstream.fetch(ids)
 
@@ -88,7 +88,7 @@ async def test_all_ids_are_asked_for_in_one_request() -> None:
     assert asked.headers["content-type"] == "application/json"
     assert asked.headers["accept-encoding"] == "identity"
     assert asked.headers["user-agent"].startswith("mjbridge/")
-    assert answer.complaint is None
+    assert answer.error is None
     assert set(answer.tasks) == {"1", "2"}
     assert answer.tasks["1"].status is TaskStatus.IN_PROGRESS
 
@@ -102,7 +102,7 @@ async def test_ids_go_out_as_unique_trimmed_strings() -> None:
 
 async def test_no_ids_are_no_question() -> None:
     async with asking(lists([])) as (gateway, upstream):
-        assert await upstream.fetch([" "]) == Answer()
+        assert await upstream.fetch([" "]) == FetchResult()
 
     assert gateway.asked == []
 
@@ -229,7 +229,7 @@ async def test_certificates_are_verified(tmp_path: Path, trusted: bool) -> None:
     ):
         answer = await upstream.fetch(["1"])
 
-    assert answer.complaint is (None if trusted else PollError.BROKEN)
+    assert answer.error is (None if trusted else PollError.BROKEN)
     assert trusted or "certificate" in answer.detail
 
 
@@ -353,12 +353,12 @@ async def test_cookies_are_not_kept() -> None:
     ],
 )
 async def test_an_answer_that_is_not_valid_is_a_complaint(
-    status: int, body: object, complaint: PollError, words: str
+    status: int, body: object, error: PollError, words: str
 ) -> None:
     answer = await answer_to(lambda _: says(body, status))
 
-    assert (answer.complaint, answer.tasks, answer.suspects) == (
-        complaint,
+    assert (answer.error, answer.tasks, answer.poison_ids) == (
+        error,
         {},
         frozenset(),
     )
@@ -425,7 +425,7 @@ async def test_without_a_date_of_the_upstreams_a_date_says_nothing() -> None:
 async def test_a_wish_to_be_left_alone_may_come_with_status_200(body: object) -> None:
     answer = await answer_to(lambda _: says(body, 200, retry_after="7"))
 
-    assert answer.complaint is not None
+    assert answer.error is not None
     assert answer.retry_after == 7
 
 
@@ -434,13 +434,13 @@ async def test_a_wish_to_be_left_alone_counts_though_the_answer_is_broken() -> N
     async with raw(head) as url, polled(url) as upstream:
         answer = await upstream.fetch(["1"])
 
-    assert (answer.complaint, answer.retry_after) == (PollError.BROKEN, 7)
+    assert (answer.error, answer.retry_after) == (PollError.BROKEN, 7)
 
 
 async def test_a_valid_answer_is_no_wish_to_be_left_alone() -> None:
     answer = await answer_to(lambda _: says(rows("1"), 200, retry_after="7"))
 
-    assert (answer.complaint, answer.retry_after) == (None, None)
+    assert (answer.error, answer.retry_after) == (None, None)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -452,7 +452,7 @@ async def test_redirects_are_told_and_not_followed(status: int) -> None:
         answer = await answer_to(lambda _: says(b"", status, location=location))
 
     assert elsewhere.asked == []
-    assert answer.complaint is PollError.MISPLACED
+    assert answer.error is PollError.MISPLACED
     assert "redirects to localhost" in answer.detail
     assert "secret" not in answer.detail
     assert "token" not in answer.detail
@@ -502,7 +502,7 @@ async def test_a_broken_answer_is_a_complaint(answer: bytes | None) -> None:
     async with raw(answer) as url, polled(url) as upstream:
         said = await upstream.fetch(["1", "2"])
 
-    assert (said.complaint, said.tasks, said.suspects) == (
+    assert (said.error, said.tasks, said.poison_ids) == (
         PollError.BROKEN,
         {},
         frozenset(),
@@ -516,7 +516,7 @@ async def test_nobody_listening_is_a_complaint() -> None:
     async with polled(url) as upstream:
         answer = await upstream.fetch(["1"])
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert "onnect" in answer.detail
 
 
@@ -526,7 +526,7 @@ async def test_a_gateway_that_does_not_answer_in_time_is_given_up() -> None:
 
     answer = await answer_to(silent, timeout=0.2)
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert answer.detail == "no answer within 0.2 s"
 
 
@@ -578,8 +578,8 @@ async def test_one_poison_id_harms_only_itself(status: int, place: int) -> None:
 
     answer = await answer_to(script, ids)
 
-    assert answer.complaint is None
-    assert answer.suspects == {ids[place]}
+    assert answer.error is None
+    assert answer.poison_ids == {ids[place]}
     assert set(answer.tasks) == set(ids) - {ids[place]}
 
 
@@ -589,8 +589,8 @@ async def test_several_poison_ids_harm_only_themselves() -> None:
 
     answer = await answer_to(poisoned(*poisons, known=ids), ids)
 
-    assert answer.complaint is None
-    assert answer.suspects == poisons
+    assert answer.error is None
+    assert answer.poison_ids == poisons
     assert set(answer.tasks) == set(ids) - poisons
 
 
@@ -607,8 +607,8 @@ async def test_known_poison_is_asked_for_alone_until_it_is_none() -> None:
         await upstream.fetch(ids)
 
     assert second == [["a", "b", "c"], ["p"]]
-    assert again.suspects == {"p"}
-    assert (set(cured.tasks), cured.suspects) == (set(ids), frozenset())
+    assert again.poison_ids == {"p"}
+    assert (set(cured.tasks), cured.poison_ids) == (set(ids), frozenset())
     assert [asked.ids for asked in gateway.asked] == [ids]
 
 
@@ -616,7 +616,7 @@ async def test_known_poison_is_asked_for_alone_until_it_is_none() -> None:
 async def test_poison_is_recognized_even_with_nothing_beside_it(ids: list[str]) -> None:
     answer = await answer_to(poisoned("p", "q"), ids)
 
-    assert (answer.complaint, answer.suspects) == (None, frozenset(ids))
+    assert (answer.error, answer.poison_ids) == (None, frozenset(ids))
 
 
 @pytest.mark.parametrize("count", [1, 2, 50])
@@ -628,9 +628,9 @@ async def test_a_gateway_that_refuses_everything_refuses_us(count: int) -> None:
     ):
         answer = await upstream.fetch(ids)
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert "无效的加速模式" in answer.detail
-    assert answer.suspects == frozenset()
+    assert answer.poison_ids == frozenset()
     assert len(gateway.asked) <= 4
     assert gateway.asked[-1].ids == [NOBODYS_ID]
 
@@ -638,7 +638,7 @@ async def test_a_gateway_that_refuses_everything_refuses_us(count: int) -> None:
 async def test_a_single_unknown_task_is_missing_and_no_poison() -> None:
     answer = await answer_to(lambda _: says({"description": "task_no_found "}, 400))
 
-    assert answer == Answer()
+    assert answer == FetchResult()
 
 
 @pytest.mark.parametrize("status", [400, 404])
@@ -664,7 +664,7 @@ async def test_an_unknown_id_that_costs_a_whole_batch_harms_only_itself(
         await upstream.fetch(ids)
 
     assert first == second
-    assert (first.complaint, first.suspects) == (None, frozenset())
+    assert (first.error, first.poison_ids) == (None, frozenset())
     assert set(first.tasks) == set(ids) - {"t3", "t4"}
     assert sorted(asked, key=len) == [["t3"], ["t4"], [*ids[:3], *ids[5:]]]
     assert [asked.ids for asked in gateway.asked] == [ids]
@@ -675,7 +675,7 @@ async def test_a_batch_of_unknown_ids_is_no_complaint() -> None:
 
     answer = await answer_to(lambda _: says(refusal, 400), ["1", "2", "3"])
 
-    assert answer == Answer()
+    assert answer == FetchResult()
 
 
 async def test_known_poison_that_is_refused_may_be_innocent() -> None:
@@ -685,7 +685,7 @@ async def test_known_poison_that_is_refused_may_be_innocent() -> None:
         gateway.script = lambda _: says({"description": "maintenance"}, 400)
         answer = await upstream.fetch(["p"])
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert "maintenance" in answer.detail
 
 
@@ -695,7 +695,7 @@ async def test_poison_is_found_by_halves(count: int, most: int) -> None:
     async with asking(poisoned("t5", known=ids)) as (gateway, upstream):
         answer = await upstream.fetch(ids)
 
-    assert answer.suspects == {"t5"}
+    assert answer.poison_ids == {"t5"}
     assert len(gateway.asked) <= most
 
 
@@ -744,7 +744,7 @@ async def test_a_batch_that_is_too_much_is_asked_for_in_parts(status: int) -> No
 
     answer = await answer_to(script, ["a", "b", "c"])
 
-    assert (answer.complaint, set(answer.tasks)) == (None, {"a", "b", "c"})
+    assert (answer.error, set(answer.tasks)) == (None, {"a", "b", "c"})
 
 
 async def test_a_complaint_about_one_half_is_a_complaint() -> None:
@@ -755,7 +755,7 @@ async def test_a_complaint_about_one_half_is_a_complaint() -> None:
 
     answer = await answer_to(script, ["a", "b", "c", "d"])
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert set(answer.tasks) == {"a", "b"}
 
 
@@ -769,7 +769,7 @@ async def test_too_many_large_rows_are_asked_for_in_parts() -> None:
 
     answer = await answer_to(script, ["a", "b", "c", "d"])
 
-    assert (answer.complaint, set(answer.tasks)) == (None, {"a", "b", "c", "d"})
+    assert (answer.error, set(answer.tasks)) == (None, {"a", "b", "c", "d"})
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -780,7 +780,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(packed: bool) -> Non
 
     answer = await answer_to(lambda _: says(body, 200, **headers))
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert "16 MiB" in answer.detail
 
 
@@ -852,7 +852,7 @@ async def test_without_any_list_each_task_is_asked_for() -> None:
         second = await upstream.fetch(ids)
 
     assert first == second
-    assert (first.complaint, set(first.tasks), first.suspects) == (
+    assert (first.error, set(first.tasks), first.poison_ids) == (
         None,
         {"10", "12"},
         frozenset(),
@@ -893,7 +893,7 @@ async def test_tasks_that_there_is_no_time_for_are_left_for_the_next_look() -> N
         await upstream.fetch(ids[:1])
         answer = await upstream.fetch(ids)
 
-    assert answer.complaint is None
+    assert answer.error is None
     assert answer.tasks
     assert answer.unasked
     assert answer.tasks.keys() | answer.unasked == set(ids)
@@ -951,7 +951,7 @@ async def test_while_the_usual_way_fails_the_one_that_works_goes_on(
         upstream._return_at = 0.0
         answers = [await upstream.fetch(["1"]) for _ in range(2)]
 
-    assert [(answer.complaint, set(answer.tasks)) for answer in answers] == [
+    assert [(answer.error, set(answer.tasks)) for answer in answers] == [
         (None, {"1"})
     ] * 2
     assert [asked.path for asked in gateway.asked].count(LIST) == 2
@@ -966,7 +966,7 @@ async def test_a_complaint_about_us_is_not_evaded_by_another_way(status: int) ->
         gateway.asked.clear()
         answer = await upstream.fetch(["1"])
 
-    assert answer.complaint is not None
+    assert answer.error is not None
     assert [asked.path for asked in gateway.asked] == [LIST]
 
 
@@ -1002,7 +1002,7 @@ async def test_a_wrong_address_takes_every_question_once_and_then_a_few() -> Non
         asked = [asked.path.rpartition("/")[2] for asked in gateway.asked]
 
     assert answers[0] == answers[1] == answers[2]
-    assert answers[0].complaint is PollError.MISPLACED
+    assert answers[0].error is PollError.MISPLACED
     assert "Invalid URL" in answers[0].detail
     assert "base_url" in answers[0].detail
     assert asked == [*LISTS, *["fetch"] * 50] + [*LISTS, *["fetch"] * 4] * 2
@@ -1018,7 +1018,7 @@ async def test_unknown_tasks_in_front_do_not_hide_the_others() -> None:
     ids = [str(number) for number in range(10)]
     answer = await answer_to(script, ids)
 
-    assert (answer.complaint, set(answer.tasks)) == (None, {"9"})
+    assert (answer.error, set(answer.tasks)) == (None, {"9"})
 
 
 @pytest.mark.parametrize("status", [401, 429, 503])
@@ -1030,7 +1030,7 @@ async def test_a_complaint_about_one_task_ends_the_round(status: int) -> None:
     async with asking(script, concurrency=2) as (gateway, upstream):
         answer = await upstream.fetch(ids)
 
-    assert answer.complaint is not None
+    assert answer.error is not None
     assert len(gateway.asked) == 4
 
 
@@ -1042,7 +1042,7 @@ async def test_single_poison_is_told_from_a_gateway_that_refuses_us() -> None:
 
     answer = await answer_to(script, ["1"])
 
-    assert (answer.complaint, answer.suspects) == (None, frozenset({"1"}))
+    assert (answer.error, answer.poison_ids) == (None, frozenset({"1"}))
 
 
 @pytest.mark.parametrize("task_id", [".", "..", "a/b", "a?b#c", "ä%2F", "任务"])
@@ -1054,7 +1054,7 @@ async def test_an_id_cannot_become_another_address(task_id: str) -> None:
         answer = await upstream.fetch([task_id, "1"])
 
     fetched = [asked.path for asked in gateway.asked if asked.method == "GET"]
-    assert answer.complaint is None
+    assert answer.error is None
     assert all(path.count("/") == 4 and "?" not in path for path in fetched)
 
 
@@ -1069,7 +1069,7 @@ async def test_deadline_holds_over_many_questions() -> None:
     ids = [str(number) for number in range(1, 9)]
     answer = await answer_to(script, ids, timeout=0.3, concurrency=1)
 
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert set(answer.tasks) == {"1"}
 
 
@@ -1079,7 +1079,7 @@ async def test_deadline_holds_over_many_questions() -> None:
 async def test_null_is_a_valid_answer_with_a_warning() -> None:
     answer = await answer_to(lambda _: says(b"null"))
 
-    assert (answer.complaint, answer.tasks) == (None, {})
+    assert (answer.error, answer.tasks) == (None, {})
     assert answer.detail
 
 
@@ -1122,7 +1122,7 @@ async def test_a_key_reaches_no_detail_and_no_log(
     answer = await answer_to(lambda _: says(echo, status, **headers))
 
     shown = f"{answer.detail} {caplog.text}"
-    assert answer.complaint is not None
+    assert answer.error is not None
     pieces = [KEY[i : i + 6].lower() for i in range(len(KEY) - 5)]
     assert not any(piece in shown.lower() for piece in pieces)
     assert "sk-zyx" not in shown
@@ -1203,7 +1203,7 @@ async def test_a_proxy_that_refuses_is_told_without_its_address(
             answer = await upstream.fetch(["1"])
 
     shown = f"{answer.detail} {caplog.text} {upstream!r}"
-    assert answer.complaint is PollError.BROKEN
+    assert answer.error is PollError.BROKEN
     assert "407" in answer.detail
     assert scheme == "http" or answer.detail.endswith("the proxy answered 407")
     assert not any(TOKEN[i : i + 6] in shown for i in range(len(TOKEN) - 5))

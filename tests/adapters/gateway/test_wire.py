@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.adapters.gateway.parse import read_answer
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 from bridge.core.change import NOTHING, ChangeType, observe
 from bridge.core.task import TaskSnapshot, TaskStatus
 
@@ -24,14 +24,14 @@ def brief(value: object) -> str:
     return repr(value)[:40]
 
 
-def read(said: object, *asked: str) -> Answer:
+def read(said: object, *asked: str) -> FetchResult:
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
     return read_answer(body, asked or ("1",))
 
 
 def only(said: object, *asked: str) -> TaskSnapshot:
     answer = read(said, *asked)
-    assert answer.complaint is None, answer.detail
+    assert answer.error is None, answer.detail
     (task,) = answer.tasks.values()
     return task
 
@@ -117,18 +117,18 @@ def test_the_example_is_read_to_the_last_field() -> None:
 
 
 def test_an_empty_list_is_a_valid_answer() -> None:
-    assert read([]) == Answer()
+    assert read([]) == FetchResult()
 
 
 def test_null_is_an_empty_list_with_a_warning() -> None:
     answer = read(b" null\n")
 
-    assert (answer.complaint, answer.tasks) == (None, {})
+    assert (answer.error, answer.tasks) == (None, {})
     assert "null" in answer.detail
 
 
 def test_null_in_an_envelope_that_is_fine_is_an_empty_list() -> None:
-    assert read({"code": 1, "data": None}).complaint is None
+    assert read({"code": 1, "data": None}).error is None
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_null_in_an_envelope_that_is_fine_is_an_empty_list() -> None:
 def test_an_empty_list_in_an_envelope_that_is_fine_is_a_valid_answer(
     envelope: dict[str, object],
 ) -> None:
-    assert read({**envelope, "data": []}) == Answer()
-    assert read({**envelope, "data": {"list": []}}) == Answer()
+    assert read({**envelope, "data": []}) == FetchResult()
+    assert read({**envelope, "data": {"list": []}}) == FetchResult()
 
 
 def test_a_stranger_without_a_list_around_it_is_nobody() -> None:
     stranger = {"id": "2", "status": "SUBMITTED", "progress": "0%", "properties": {}}
 
-    assert read(stranger) == Answer()
+    assert read(stranger) == FetchResult()
 
 
 def test_an_object_that_was_asked_for_needs_no_other_field() -> None:
@@ -166,7 +166,7 @@ def test_an_object_that_was_asked_for_needs_no_other_field() -> None:
 @pytest.mark.parametrize("body", [b"", b"  \r\n", codecs.BOM_UTF8, b"\x00"], ids=brief)
 def test_nothing_at_all_is_no_answer(body: bytes) -> None:
     """A proxy that lost the answer sends this; nobody's tasks are missing because of it."""
-    assert read(body).complaint is PollError.BROKEN
+    assert read(body).error is PollError.BROKEN
 
 
 # --- 3, 40, 41: what is no list -------------------------------------------------------
@@ -294,7 +294,7 @@ def test_what_is_no_list_is_a_complaint_in_the_upstreams_words(
 ) -> None:
     answer = read(body)
 
-    assert (answer.complaint, answer.tasks) == (PollError.BROKEN, {})
+    assert (answer.error, answer.tasks) == (PollError.BROKEN, {})
     assert words in answer.detail
 
 
@@ -308,7 +308,7 @@ def test_what_is_no_list_is_a_complaint_in_the_upstreams_words(
 def test_a_page_means_a_wrong_address_and_is_told_by_its_title(body: bytes) -> None:
     answer = read(body)
 
-    assert answer.complaint is PollError.MISPLACED
+    assert answer.error is PollError.MISPLACED
     assert '"New API"' in answer.detail
 
 
@@ -334,7 +334,7 @@ def test_a_page_means_a_wrong_address_and_is_told_by_its_title(body: bytes) -> N
 def test_one_bad_row_does_not_cost_the_others(bad: object) -> None:
     answer = read([bad, {"id": "2", "status": "SUCCESS"}, bad], "1", "2")
 
-    assert answer.complaint is None
+    assert answer.error is None
     assert answer.tasks["2"].status is TaskStatus.SUCCESS
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bridge.adapters.gateway.errors import redact
 from bridge.adapters.gateway.parse import read_answer
-from bridge.app.ports import Answer, PollError
+from bridge.app.ports import FetchResult, PollError
 from bridge.core.button import Button
 from bridge.core.change import NOTHING, Held, observe
 from bridge.core.event import task_event
@@ -211,8 +211,8 @@ def is_button(value: object) -> bool:
     )
 
 
-def check(answer: Answer) -> None:
-    assert answer.complaint is None or (answer.detail and not answer.tasks)
+def check(answer: FetchResult) -> None:
+    assert answer.error is None or (answer.detail and not answer.tasks)
     assert answer.tasks.keys() <= ASKED
     redact(answer.detail, ["sk-secret"]).encode()
     for task_id, task in answer.tasks.items():
@@ -279,7 +279,7 @@ def test_a_good_row_survives_any_company(others: list[Any]) -> None:
     answer = read_answer(json.dumps(rows).encode(), ASKED)
 
     check(answer)
-    assert answer.complaint is None
+    assert answer.error is None
     assert "12" in answer.tasks
 
 
@@ -336,6 +336,6 @@ def test_what_is_decorated_anew_at_every_look_is_no_news(seed: int) -> None:
 
 def test_a_complaint_is_not_mistaken_for_an_empty_list() -> None:
     """The mutations above start from answers that mean what they are taken for."""
-    kinds = [read_answer(json.dumps(said).encode(), ASKED).complaint for said in VALID]
+    kinds = [read_answer(json.dumps(said).encode(), ASKED).error for said in VALID]
 
     assert kinds == [None] * 5 + [PollError.BROKEN] * 2
