@@ -50,11 +50,11 @@ async def _record(
     """Record one event for each task, every one for one endpoint in turn."""
     turns = cycle(names)
     for start in range(0, len(claimed), 100):
-        looks = [
+        results = [
             ended(due, arena.event(int(due.key.id)), [next(turns)])
             for due in claimed[start : start + 100]
         ]
-        recorded = await deployment.store.record(looks)
+        recorded = await deployment.store.record(results)
         if recorded.wake:
             app.send_task("mjbridge.deliver", queue="deliver", expires=5)
 

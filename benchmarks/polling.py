@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from benchmarks import arena
 from benchmarks.recording import LIMITS, PATIENCE, claim_all, ended
-from bridge.app.poll import Polled, Poller
+from bridge.app.poll import PolledUpstream, Poller
 from bridge.app.ports import FetchResult
 from bridge.core.button import Button
 from bridge.core.task import TaskSnapshot, TaskStatus
@@ -69,10 +69,10 @@ async def _cycle(tracked: int, share_changed: float) -> float:
             poller = Poller(
                 store=deployment.store,
                 upstreams={
-                    "default": Polled(
+                    "default": PolledUpstream(
                         upstream=gateway,
                         limits=replace(LIMITS, concurrency=4),
-                        patience=replace(PATIENCE, poll_interval=3600),
+                        policy=replace(PATIENCE, poll_interval=3600),
                     )
                 },
                 endpoints=endpoints_of(settings),
@@ -120,10 +120,10 @@ async def _fill(pending: int) -> float:
                 ids = [str(number) for number in range(first, first + 10_000)]
                 await deployment.store.track("default", ids, {})
                 claimed = await claim_all(deployment.store)
-                looks = [
+                results = [
                     ended(due, arena.event(int(due.key.id)), ["one"]) for due in claimed
                 ]
-                await deployment.store.record(looks)
+                await deployment.store.record(results)
             after = (await deployment.client.info("memory"))["used_memory"]
             return float(after - before)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.adapters.store.work import RedisStore
-from bridge.app.ports import DueTask, Look, PollLimits, Publication
-from bridge.core.cadence import Patience
-from bridge.core.change import ChangeType, Held
+from bridge.app.ports import DueTask, PollLimits, PollResult, Publication
+from bridge.core.cadence import PollPolicy
+from bridge.core.change import ChangeType, TaskState
 from bridge.core.endpoint import Rate
 from bridge.core.event import Event
 from bridge.core.task import TaskStatus
@@ -15,8 +15,8 @@ from bridge.core.task import TaskStatus
 LIMITS = PollLimits(
     batch_size=500, concurrency=100, rate=Rate(per_second=1e6, burst=1e6), lease=60.0
 )
-PATIENCE = Patience()
-ENDED = Held(
+PATIENCE = PollPolicy()
+ENDED = TaskState(
     status=TaskStatus.SUCCESS, progress=100, told=100, ended=ChangeType.SUCCEEDED
 )
 
@@ -29,7 +29,7 @@ async def claim_all(store: RedisStore, upstream: str = "default") -> list[DueTas
     return found
 
 
-def ended(due: DueTask, event: Event, endpoints: Sequence[str]) -> Look:
+def ended(due: DueTask, event: Event, endpoints: Sequence[str]) -> PollResult:
     """The look that finds a task done."""
     publication = Publication(event=event, endpoints=tuple(endpoints))
-    return Look(due=due, held=ENDED, next_in=None, publication=publication)
+    return PollResult(due=due, task_state=ENDED, next_in=None, publication=publication)

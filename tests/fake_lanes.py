@@ -107,7 +107,7 @@ class Health:
         return (self.latency or 0.0) > 1 or self.failures > 0
 
     @property
-    def held(self) -> bool:
+    def task_state(self) -> bool:
         return self.paused or self.disabled or self.away
 
     def tokens_now(self, now: float) -> float:
@@ -273,7 +273,7 @@ class FakeLanes:
 
     def _admissible(self, health: Health) -> float:
         now = self.clock.now
-        if health.held or self._free_slots(health) < 1:
+        if health.task_state or self._free_slots(health) < 1:
             return inf
         at = max(health.hold_until, health.open_until)
         if health.opens:
@@ -285,7 +285,7 @@ class FakeLanes:
 
     def _next_time(self, name: str) -> float:
         health = self.health[name]
-        if health.held:
+        if health.task_state:
             return inf
         lanes = self._of(name)
         leases = [lane.at for lane in lanes if lane.where == "flight"]

@@ -13,9 +13,9 @@ from bridge.app.ports import (
     Delivery,
     DeliveryClaim,
     DueTask,
-    Look,
     PollClaim,
     PollLimits,
+    PollResult,
     Publication,
     Recorded,
     Settled,
@@ -24,7 +24,7 @@ from bridge.app.ports import (
     Waiting,
 )
 from bridge.channels.base import ChannelState
-from bridge.core.change import Held
+from bridge.core.change import TaskState
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.task import TaskKey, TaskSnapshot
@@ -43,7 +43,7 @@ class Task:
     metadata: Mapping[str, Json]
     version: int = 0
     sequence: int = 0
-    held: Held = field(default_factory=Held)
+    task_state: TaskState = field(default_factory=TaskState)
     snapshot: TaskSnapshot | None = None
     misses: int = 0
     missed_clock: float = 0.0
@@ -122,9 +122,9 @@ class FakeStore:
                 due=now,
             )
             if old is not None:
-                new.sequence, new.held, new.snapshot = (
+                new.sequence, new.task_state, new.snapshot = (
                     old.sequence,
-                    old.held,
+                    old.task_state,
                     old.snapshot,
                 )
                 new.metadata = metadata or old.metadata
@@ -257,35 +257,37 @@ class FakeStore:
                 if task is not None and task.due is not None:
                     task.due = now
 
-    async def record(self, looks: Sequence[Look]) -> Recorded:
+    async def record(self, results: Sequence[PollResult]) -> Recorded:
         self._now()
-        applied = [self._record(look) for look in looks]
+        applied = [self._record(result) for result in results]
         told = any(
-            done and look.publication is not None and look.publication.endpoints
-            for done, look in zip(applied, looks, strict=True)
+            done and result.publication is not None and result.publication.endpoints
+            for done, result in zip(applied, results, strict=True)
         )
         return Recorded(applied=applied, wake=told and self.lanes.wake("deliver"))
 
-    def _record(self, look: Look) -> bool:
-        task = self.tasks.get(look.due.key)
+    def _record(self, result: PollResult) -> bool:
+        task = self.tasks.get(result.due.key)
         if task is None or task.due is None:
             return False
         current = task.incarnation, task.version
-        if current != (look.due.incarnation, look.due.version):
+        if current != (result.due.incarnation, result.due.version):
             return False
-        if look.next_in is None:
+        if result.next_in is None:
             task.due, task.ended_at = None, self.clock_.now
         else:
-            task.due = self.clock_.now + look.next_in
-        written = look.held or look.publication or look.misses != task.misses
-        task.held = look.held or task.held
-        task.snapshot = look.snapshot or task.snapshot
+            task.due = self.clock_.now + result.next_in
+        written = (
+            result.task_state or result.publication or result.misses != task.misses
+        )
+        task.task_state = result.task_state or task.task_state
+        task.snapshot = result.snapshot or task.snapshot
         if written:
             task.version += 1
-            task.misses, task.missed_clock = look.misses, look.missed_clock
-        if look.publication is not None:
-            task.sequence = look.publication.event.sequence
-            self.lanes.tell(look.publication)
+            task.misses, task.missed_clock = result.misses, result.missed_clock
+        if result.publication is not None:
+            task.sequence = result.publication.event.sequence
+            self.lanes.tell(result.publication)
         return True
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
@@ -441,13 +443,13 @@ class FakeStore:
             return None
         deliveries = []
         for endpoint, written in kept.states.items():
-            held = written == "pending" and self.lanes.health[endpoint].held
+            task_state = written == "pending" and self.lanes.health[endpoint].task_state
             row = DeliveryRow(
                 event_id=event_id,
                 type=kept.event.type,
                 subject=kept.event.subject,
                 endpoint=endpoint,
-                state="held" if held else written,
+                state="held" if task_state else written,
                 at=kept.event.at,
                 reason=kept.why.get(endpoint),
             )
@@ -507,7 +509,7 @@ def _due(task: Task) -> DueTask:
         incarnation=task.incarnation,
         version=task.version,
         sequence=task.sequence,
-        held=task.held,
+        task_state=task.task_state,
         metadata=task.metadata,
         tracked_at=task.tracked_at,
         tracked_clock=task.tracked_clock,
@@ -517,11 +519,11 @@ def _due(task: Task) -> DueTask:
 
 
 def _row(task: Task) -> TaskRow:
-    lost = task.held.ended == "task.lost"
+    lost = task.task_state.ended == "task.lost"
     return TaskRow(
         key=task.key,
         active=task.due is not None,
-        status="LOST" if lost else task.held.status,
+        status="LOST" if lost else task.task_state.status,
         sequence=task.sequence,
         tracked_at=task.tracked_at,
         metadata=task.metadata,

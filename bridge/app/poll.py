@@ -23,16 +23,16 @@ import structlog
 from bridge.app.ports import (
     DueTask,
     FetchResult,
-    Look,
     PollClaim,
     PollError,
     PollLimits,
+    PollResult,
     Publication,
     TaskStore,
     Upstream,
 )
 from bridge.core.backoff import poll_backoff
-from bridge.core.cadence import Patience, clock_step, next_look_in, why_lost
+from bridge.core.cadence import PollPolicy, clock_step, next_poll_in, why_lost
 from bridge.core.change import Change, Observation, lose, observe
 from bridge.core.endpoint import Endpoint, receivers
 from bridge.core.event import NoticeType, notice, task_event
@@ -54,12 +54,12 @@ SHORTEST = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Polled:
+class PolledUpstream:
     """An upstream, and how it is polled."""
 
     upstream: Upstream
     limits: PollLimits
-    patience: Patience
+    policy: PollPolicy
 
 
 class Poller:
@@ -69,7 +69,7 @@ class Poller:
         self,
         *,
         store: TaskStore,
-        upstreams: Mapping[str, Polled],
+        upstreams: Mapping[str, PolledUpstream],
         endpoints: Sequence[Endpoint],
         progress_step: int,
         now: Callable[[], float],
@@ -194,7 +194,7 @@ class Poller:
                 claim,
                 notice=self._recovery(name, claim),
                 requests=answer.requests,
-                step=clock_step(self._upstreams[name].patience),
+                step=clock_step(self._upstreams[name].policy),
             )
         else:
             wake = await self._refused(name, claim, answer, answer.error)
@@ -208,7 +208,7 @@ class Poller:
         failures = claim.failures + 1
         since = claim.unhealthy_since if claim.failures else claim.now
         refused = error is PollError.REFUSED
-        interval = self._upstreams[name].patience.poll_interval
+        interval = self._upstreams[name].policy.poll_interval
         hold = poll_backoff(
             failures, interval=interval, refused=refused, roll=self._roll()
         )
@@ -235,7 +235,7 @@ class Poller:
             since=since,
             notice=publication,
             requests=answer.requests,
-            step=clock_step(self._upstreams[name].patience),
+            step=clock_step(self._upstreams[name].policy),
         )
 
     def _recovery(self, name: str, claim: PollClaim) -> Publication | None:
@@ -254,32 +254,32 @@ class Poller:
     async def _record(
         self, name: str, claim: PollClaim, answer: FetchResult, *, took: float
     ) -> None:
-        looks = []
+        results = []
         for due in claim.tasks:
             if due.key.id in answer.unasked:
-                looks.append(_later(due))
+                results.append(_later(due))
                 continue
             seen = answer.tasks.get(due.key.id)
             if seen is None and answer.error is not None:
                 continue  # what was said before something went wrong counts, and no more
             try:
-                looks.append(await self._look(name, claim, due, seen, took))
+                results.append(await self._look(name, claim, due, seen, took))
             except BridgeError:
                 raise
             except Exception:
                 # One bad item never costs the others; this one is due again when its
                 # lease ends.
                 log.exception("poll.not_understood", task=str(due.key))
-        recorded = await self._store.record(looks)
-        for look, applied in zip(looks, recorded.applied, strict=True):
-            if applied and look.publication is not None:
-                event = look.publication.event
+        recorded = await self._store.record(results)
+        for result, applied in zip(results, recorded.applied, strict=True):
+            if applied and result.publication is not None:
+                event = result.publication.event
                 log.info(
                     event.type,
                     event_id=event.id,
                     task=event.subject,
                     sequence=event.sequence,
-                    endpoints=len(look.publication.endpoints),
+                    endpoints=len(result.publication.endpoints),
                 )
         if recorded.wake:
             await self._wake()
@@ -291,36 +291,38 @@ class Poller:
         due: DueTask,
         seen: TaskSnapshot | None,
         took: float,
-    ) -> Look:
-        patience = self._upstreams[name].patience
+    ) -> PollResult:
+        policy = self._upstreams[name].policy
         misses, missed_clock = 0, 0.0
         if seen is None:
             misses = due.misses + 1
             missed_clock = due.missed_clock if due.misses else claim.clock
             observation = Observation(
-                held=due.held, snapshot=None, change=None, over=False
+                task_state=due.task_state, snapshot=None, change=None, done=False
             )
         else:
-            observation = observe(due.held, seen, progress_step=self._step)
-        if not observation.over:
+            observation = observe(due.task_state, seen, progress_step=self._step)
+        if not observation.done:
             reason = why_lost(
                 misses=misses,
                 missing_for=claim.clock - missed_clock,
                 age=claim.clock - due.tracked_clock,
-                patience=patience,
+                policy=policy,
             )
             if reason is not None:
                 kept = observation.snapshot or await self._store.snapshot(due.key)
                 observation = _lost(observation, kept, reason)
         next_in = None
-        if not observation.over:
+        if not observation.done:
             age = max(0.0, claim.now - due.tracked_at)
-            status = observation.held.status
-            next_in = next_look_in(status, age=age, took=took, patience=patience)
+            status = observation.task_state.status
+            next_in = next_poll_in(status, age=age, took=took, policy=policy)
         change = observation.change
-        return Look(
+        return PollResult(
             due=due,
-            held=None if observation.held == due.held else observation.held,
+            task_state=None
+            if observation.task_state == due.task_state
+            else observation.task_state,
             snapshot=observation.snapshot,
             misses=misses,
             missed_clock=missed_clock,
@@ -339,9 +341,11 @@ class Poller:
         return Publication(event=event, endpoints=receivers(event, self._endpoints))
 
 
-def _later(due: DueTask) -> Look:
+def _later(due: DueTask) -> PollResult:
     """Change nothing, and look again as soon as others have had their turn."""
-    return Look(due=due, misses=due.misses, missed_clock=due.missed_clock, next_in=NEAR)
+    return PollResult(
+        due=due, misses=due.misses, missed_clock=due.missed_clock, next_in=NEAR
+    )
 
 
 def _lost(
@@ -353,5 +357,5 @@ def _lost(
     If the look itself brought news, the end is told instead of it: one look makes at
     most one event.
     """
-    lost = lose(observation.held, kept, reason)
+    lost = lose(observation.task_state, kept, reason)
     return replace(lost, snapshot=observation.snapshot)

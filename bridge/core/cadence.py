@@ -35,7 +35,7 @@ WHY_LOST = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class PollPolicy:
     """
     How one upstream's tasks are followed; all in seconds.
 
@@ -52,8 +52,8 @@ class Patience:
     max_age: float = 86400.0
 
 
-def next_look_in(
-    status: TaskStatus | None, *, age: float, patience: Patience, took: float = 0.0
+def next_poll_in(
+    status: TaskStatus | None, *, age: float, policy: PollPolicy, took: float = 0.0
 ) -> float:
     """
     Say in how many seconds to look at a task that has not ended.
@@ -70,7 +70,7 @@ def next_look_in(
 
         took: Seconds that this look has taken.
     """
-    interval = _interval(status, age=age, shortest=patience.poll_interval)
+    interval = _interval(status, age=age, shortest=policy.poll_interval)
     return max(interval - took, interval / 2)
 
 
@@ -84,7 +84,7 @@ def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> floa
     return shortest
 
 
-def clock_step(patience: Patience) -> float:
+def clock_step(policy: PollPolicy) -> float:
     """
     Say how many seconds the answering clock may go on from one valid answer to the next.
 
@@ -92,11 +92,11 @@ def clock_step(patience: Patience) -> float:
     tasks are looked at rarely is no slower a clock. What goes on longer was an absence of
     ours, in which nobody was asked.
     """
-    return 2 * max(2 * patience.poll_interval, OLD_INTERVAL)
+    return 2 * max(2 * policy.poll_interval, OLD_INTERVAL)
 
 
 def why_lost(
-    *, misses: int, missing_for: float, age: float, patience: Patience
+    *, misses: int, missing_for: float, age: float, policy: PollPolicy
 ) -> str | None:
     """
     Say why a task is to be given up; ``None`` to go on looking.
@@ -110,12 +110,12 @@ def why_lost(
 
         patience: The upstream's.
     """
-    if misses >= FEWEST_MISSES and missing_for >= patience.missing_after:
+    if misses >= FEWEST_MISSES and missing_for >= policy.missing_after:
         return (
             "missing: the upstream has not listed this task "
             f"for {_seconds(patience.missing_after)}"
         )
-    if age >= patience.max_age:
+    if age >= policy.max_age:
         return (
             f"expired: the task has not ended within {_seconds(patience.max_age)} "
             "of being tracked"

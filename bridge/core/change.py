@@ -64,7 +64,7 @@ _FINAL = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class TaskState:
     """
     What the bridge remembers of a task to judge the next look: small, on purpose.
 
@@ -89,7 +89,7 @@ class Held:
 
 
 #: What is held of a task that was never seen.
-NOTHING = Held()
+NOTHING = TaskState()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +123,15 @@ class Observation:
         over: Whether there is nothing left to look for.
     """
 
-    held: Held
+    task_state: TaskState
     snapshot: TaskSnapshot | None
     change: Change | None
-    over: bool
+    done: bool
 
 
-def observe(held: Held, seen: TaskSnapshot, *, progress_step: int) -> Observation:
+def observe(
+    task_state: TaskState, seen: TaskSnapshot, *, progress_step: int
+) -> Observation:
     """
     Weigh what the upstream just said against what we hold.
 
@@ -140,29 +142,32 @@ def observe(held: Held, seen: TaskSnapshot, *, progress_step: int) -> Observatio
 
         progress_step: Percentage points between two ``task.progress``; 1 to 100.
     """
-    status = seen.status or held.status or TaskStatus.SUBMITTED
-    if held.ended is not None:
-        return _look_again(held, replace(seen, status=status), status)
+    status = seen.status or task_state.status or TaskStatus.SUBMITTED
+    if task_state.ended is not None:
+        return _look_again(task_state, replace(seen, status=status), status)
     if status.is_final:
-        return _tell(held, seen, status, _TYPE_OF_STATUS[status])
-    if held.status is None:
-        return _tell(held, seen, status, _TYPE_OF_STATUS[status])
-    if held.status is TaskStatus.MODAL and status.waits:
-        waiting_again = replace(held, progress=0, told=0)
+        return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
+    if task_state.status is None:
+        return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
+    if task_state.status is TaskStatus.MODAL and status.waits:
+        waiting_again = replace(task_state, progress=0, told=0)
         return _tell(waiting_again, seen, status, ChangeType.SUBMITTED)
-    if status.rank < held.status.rank:
-        return _keep(held, seen, held.status)
-    if status is held.status:
+    if status.rank < task_state.status.rank:
+        return _keep(task_state, seen, task_state.status)
+    if status is task_state.status:
         progress = seen.progress or 0
-        if status is TaskStatus.IN_PROGRESS and progress >= held.told + progress_step:
-            return _tell(held, seen, status, ChangeType.PROGRESS)
-        return _keep(held, seen, status)
+        if (
+            status is TaskStatus.IN_PROGRESS
+            and progress >= task_state.told + progress_step
+        ):
+            return _tell(task_state, seen, status, ChangeType.PROGRESS)
+        return _keep(task_state, seen, status)
     if status.waits:
-        return _keep(held, seen, status)
-    return _tell(held, seen, status, _TYPE_OF_STATUS[status])
+        return _keep(task_state, seen, status)
+    return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
 
 
-def lose(held: Held, kept: TaskSnapshot | None, reason: str) -> Observation:
+def lose(task_state: TaskState, kept: TaskSnapshot | None, reason: str) -> Observation:
     """
     Give a task up: it is missing, or it outlived its time.
 
@@ -175,52 +180,62 @@ def lose(held: Held, kept: TaskSnapshot | None, reason: str) -> Observation:
     """
     known = TaskSnapshot(id="", status=None) if kept is None else kept
     after = replace(known, fail_reason=reason)
-    change = Change(type=ChangeType.LOST, before=held.status, after=after)
-    if held.ended is not None:
-        return Observation(held=held, snapshot=None, change=None, over=True)
-    ended = replace(held, ended=ChangeType.LOST)
-    return Observation(held=ended, snapshot=None, change=change, over=True)
+    change = Change(type=ChangeType.LOST, before=task_state.status, after=after)
+    if task_state.ended is not None:
+        return Observation(task_state=task_state, snapshot=None, change=None, done=True)
+    ended = replace(task_state, ended=ChangeType.LOST)
+    return Observation(task_state=ended, snapshot=None, change=change, done=True)
 
 
-def _look_again(held: Held, seen: TaskSnapshot, status: TaskStatus) -> Observation:
+def _look_again(
+    task_state: TaskState, seen: TaskSnapshot, status: TaskStatus
+) -> Observation:
     if not status.is_final:
-        return Observation(held=held, snapshot=None, change=None, over=False)
+        return Observation(
+            task_state=task_state, snapshot=None, change=None, done=False
+        )
     ended = _TYPE_OF_STATUS[status]
-    if ended is held.ended:
-        return Observation(held=held, snapshot=None, change=None, over=True)
-    observation = _tell(held, seen, status, ChangeType.CORRECTED)
-    return replace(observation, held=replace(observation.held, ended=ended))
+    if ended is task_state.ended:
+        return Observation(task_state=task_state, snapshot=None, change=None, done=True)
+    observation = _tell(task_state, seen, status, ChangeType.CORRECTED)
+    return replace(observation, task_state=replace(observation.task_state, ended=ended))
 
 
 def _tell(
-    held: Held, seen: TaskSnapshot, status: TaskStatus, kind: ChangeType
+    task_state: TaskState, seen: TaskSnapshot, status: TaskStatus, kind: ChangeType
 ) -> Observation:
-    kept = _keep(held, seen, status)
-    after = _merged(held, seen, status)
-    told = kept.held.progress if after.progress is not None else held.told
+    kept = _keep(task_state, seen, status)
+    after = _merged(task_state, seen, status)
+    told = kept.task_state.progress if after.progress is not None else task_state.told
     ended = kind if kind.is_final else None
     return Observation(
-        held=replace(kept.held, told=told, ended=ended),
+        task_state=replace(kept.task_state, told=told, ended=ended),
         snapshot=after,
-        change=Change(type=kind, before=held.status, after=after),
-        over=kind.is_final,
+        change=Change(type=kind, before=task_state.status, after=after),
+        done=kind.is_final,
     )
 
 
-def _keep(held: Held, seen: TaskSnapshot, status: TaskStatus) -> Observation:
-    merged = _merged(held, seen, status)
+def _keep(task_state: TaskState, seen: TaskSnapshot, status: TaskStatus) -> Observation:
+    merged = _merged(task_state, seen, status)
     digest = _digest(merged)
-    if digest == held.digest and status is held.status:
+    if digest == task_state.digest and status is task_state.status:
         # Nothing new, as nearly always: this is the path that a poll's cost is made of.
-        return Observation(held=held, snapshot=None, change=None, over=False)
-    kept = replace(held, status=status, progress=merged.progress or 0, digest=digest)
-    return Observation(held=kept, snapshot=merged, change=None, over=False)
+        return Observation(
+            task_state=task_state, snapshot=None, change=None, done=False
+        )
+    kept = replace(
+        task_state, status=status, progress=merged.progress or 0, digest=digest
+    )
+    return Observation(task_state=kept, snapshot=merged, change=None, done=False)
 
 
-def _merged(held: Held, seen: TaskSnapshot, status: TaskStatus) -> TaskSnapshot:
+def _merged(
+    task_state: TaskState, seen: TaskSnapshot, status: TaskStatus
+) -> TaskSnapshot:
     progress = seen.progress
-    if held.progress > (progress or 0):
-        progress = held.progress
+    if task_state.progress > (progress or 0):
+        progress = task_state.progress
     if status is seen.status and progress == seen.progress:
         return seen
     return replace(seen, status=status, progress=progress)

@@ -9,10 +9,10 @@ from bridge.adapters.gateway.upstream import HttpUpstream, UpstreamOptions
 from bridge.adapters.http import apprise as apprise_sender
 from bridge.adapters.local.runfile import read_run_file
 from bridge.app.delivery.attempt import Recipient
-from bridge.app.poll import Polled
+from bridge.app.poll import PolledUpstream
 from bridge.app.ports import PollLimits
 from bridge.channels import apprise, channel_for
-from bridge.core.cadence import Patience
+from bridge.core.cadence import PollPolicy
 from bridge.core.endpoint import Endpoint
 from bridge.errors import StoreUnavailable
 from bridge.settings import Settings, UpstreamSettings
@@ -86,9 +86,9 @@ def upstream_of(name: str, settings: UpstreamSettings) -> HttpUpstream:
     )
 
 
-def polled(name: str, settings: UpstreamSettings) -> Polled:
+def polled(name: str, settings: UpstreamSettings) -> PolledUpstream:
     """Say how an upstream is polled."""
-    return Polled(
+    return PolledUpstream(
         upstream=upstream_of(name, settings),
         limits=PollLimits(
             batch_size=settings.batch_size,
@@ -96,7 +96,7 @@ def polled(name: str, settings: UpstreamSettings) -> Polled:
             rate=settings.rate_limit,
             lease=settings.timeout + POLL_LEASE_MARGIN,
         ),
-        patience=Patience(
+        policy=PollPolicy(
             poll_interval=settings.poll_interval,
             missing_after=settings.missing_after,
             max_age=settings.max_age,

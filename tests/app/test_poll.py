@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bridge.app.poll import Polled, Poller
+from bridge.app.poll import PolledUpstream, Poller
 from bridge.app.ports import FetchResult, PollError, PollLimits
-from bridge.core.cadence import FEWEST_MISSES, Patience
+from bridge.core.cadence import FEWEST_MISSES, PollPolicy
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from tests.fake_lanes import Clock
@@ -43,7 +43,7 @@ class Site:
 
     upstream: FakeUpstream = field(default_factory=FakeUpstream)
     store: FakeStore = field(default_factory=FakeStore)
-    patience: Patience = field(default_factory=Patience)
+    policy: PollPolicy = field(default_factory=PollPolicy)
     limits: PollLimits = LIMITS
     wakes: int = 0
     rolls: float = 0.0
@@ -52,8 +52,8 @@ class Site:
         self.poller = Poller(
             store=self.store,
             upstreams={
-                "u": Polled(
-                    upstream=self.upstream, limits=self.limits, patience=self.patience
+                "u": PolledUpstream(
+                    upstream=self.upstream, limits=self.limits, policy=self.policy
                 )
             },
             endpoints=ENDPOINTS,
@@ -358,7 +358,7 @@ async def test_batches_go_out_as_fast_as_the_limit_allows_and_not_tick_by_tick()
 
 
 async def test_a_task_is_looked_at_when_it_is_due_and_not_at_the_next_tick() -> None:
-    site = running(patience=Patience(poll_interval=0.3))
+    site = running(policy=PollPolicy(poll_interval=0.3))
     await site.track("1")
 
     await site.poller.poll()  # the only tick
@@ -369,7 +369,7 @@ async def test_a_task_is_looked_at_when_it_is_due_and_not_at_the_next_tick() -> 
 
 
 async def test_who_has_stopped_does_not_look_again() -> None:
-    site = running(patience=Patience(poll_interval=0.1))
+    site = running(policy=PollPolicy(poll_interval=0.1))
     await site.track("1")
     await site.poller.poll()
     await until_asked(site, 2)
@@ -413,7 +413,7 @@ async def test_a_task_that_was_never_seen_is_lost_too(site: Site) -> None:
 
 
 async def test_it_takes_at_least_5_valid_answers_without_a_task_to_lose_it() -> None:
-    site = Site(patience=Patience(poll_interval=100.0, missing_after=1.0))
+    site = Site(policy=PollPolicy(poll_interval=100.0, missing_after=1.0))
     await site.track()
     site.upstream.show()
 
@@ -434,7 +434,7 @@ async def test_a_task_that_comes_back_in_time_is_not_lost(site: Site) -> None:
 
 
 async def test_a_task_that_never_ends_is_lost_when_it_is_too_old() -> None:
-    site = Site(patience=Patience(max_age=900.0))
+    site = Site(policy=PollPolicy(max_age=900.0))
     await site.track()
     site.upstream.show(task("IN_PROGRESS", 40))
 
@@ -444,7 +444,7 @@ async def test_a_task_that_never_ends_is_lost_when_it_is_too_old() -> None:
 
 
 async def test_a_look_that_brings_the_end_is_not_too_late() -> None:
-    site = Site(patience=Patience(max_age=20.0))
+    site = Site(policy=PollPolicy(max_age=20.0))
     await site.track()
     await site.see(*[task("IN_PROGRESS", 1)] * 4, task("SUCCESS", 100))
 
@@ -452,7 +452,7 @@ async def test_a_look_that_brings_the_end_is_not_too_late() -> None:
 
 
 async def test_the_clocks_stand_still_while_the_upstream_fails() -> None:
-    site = Site(patience=Patience(max_age=600.0, missing_after=60.0))
+    site = Site(policy=PollPolicy(max_age=600.0, missing_after=60.0))
     await site.track()
     await site.see(task("IN_PROGRESS", 1), task("IN_PROGRESS", 1))
     for error in (*PollError, *PollError):
@@ -466,7 +466,7 @@ async def test_the_clocks_stand_still_while_the_upstream_fails() -> None:
 
 
 async def test_what_the_last_look_saw_of_a_task_that_is_given_up_is_kept() -> None:
-    site = Site(patience=Patience(max_age=20.0))
+    site = Site(policy=PollPolicy(max_age=20.0))
     await site.track()
     await site.see(*[task("IN_PROGRESS", 40)] * 5, task("IN_PROGRESS", 80))
 
@@ -624,7 +624,7 @@ async def test_one_upstream_that_fails_is_no_reason_not_to_poll_another() -> Non
     site = Site(store=store)
     site.poller._upstreams = {
         **site.poller._upstreams,
-        "v": Polled(upstream=other, limits=LIMITS, patience=Patience()),
+        "v": PolledUpstream(upstream=other, limits=LIMITS, policy=PollPolicy()),
     }
     for name in "uv":
         await store.track(name, ["1"], {})

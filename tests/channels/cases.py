@@ -21,7 +21,7 @@ from bridge.channels.base import (
     SaveState,
 )
 from bridge.core.button import Button
-from bridge.core.cadence import Patience, why_lost
+from bridge.core.cadence import PollPolicy, why_lost
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
@@ -228,7 +228,7 @@ CASES: Mapping[str, Event] = {
             RUNNING,
             progress=63,
             fail_reason=why_lost(
-                misses=60, missing_for=300.0, age=363.0, patience=Patience()
+                misses=60, missing_for=300.0, age=363.0, patience=PollPolicy()
             ),
         ),
         at=BEGAN + 400,

@@ -10,7 +10,7 @@ import pytest
 from bridge.channels import CHANNELS
 from bridge.channels.message import message_of
 from bridge.core.button import Button
-from bridge.core.cadence import Patience, why_lost
+from bridge.core.cadence import PollPolicy, why_lost
 from bridge.core.event import Event
 from bridge.core.task import TaskStatus
 from tests.channels.cases import (
@@ -143,7 +143,7 @@ def test_our_own_reasons_are_told_in_the_language_of_the_message(
     misses: int, age: float, said: str
 ) -> None:
     reason = why_lost(
-        misses=misses, missing_for=5.0 * misses, age=age, patience=Patience()
+        misses=misses, missing_for=5.0 * misses, age=age, patience=PollPolicy()
     )
     event = told("task.lost", replace(RUNNING, fail_reason=reason), at=BEGAN + age)
 

@@ -13,15 +13,15 @@ from bridge.app.ports import (
     Delivery,
     DeliveryStore,
     DueTask,
-    Look,
     PollClaim,
     PollLimits,
+    PollResult,
     Publication,
     Settlement,
     TaskStore,
     Tracked,
 )
-from bridge.core.change import Held
+from bridge.core.change import TaskState
 from bridge.core.delivery import Attempt, Disposition, Fault, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event, Json
@@ -147,13 +147,13 @@ class Bench:
         await self.store.answered(lane, claim)
         (due,) = claim.tasks
         event = self.event(kind, due, at=claim.now)
-        look = Look(
+        result = PollResult(
             due=due,
-            held=Held(digest=event.id),
+            task_state=TaskState(digest=event.id),
             next_in=0.0,
             publication=Publication(event=event, endpoints=tuple(to)),
         )
-        recorded = await self.store.record([look])
+        recorded = await self.store.record([result])
         assert recorded.applied == [True]
         return event
 

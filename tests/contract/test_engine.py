@@ -15,8 +15,8 @@ from bridge.adapters.store.connection import Client, connect, inspect
 from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.scripts import NAMES, source
 from bridge.app.housekeeping import sweep
-from bridge.app.ports import Look, Publication
-from bridge.core.change import Held
+from bridge.app.ports import PollResult, Publication
+from bridge.core.change import TaskState
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey
 from bridge.errors import StoreUnavailable
@@ -76,14 +76,16 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
     (due,) = claim.tasks
     event = real.event("task.started", due, at=claim.now)
     publication = Publication(event=event, endpoints=("a", "b"))
-    look = Look(due=due, held=Held(digest="x"), next_in=5.0, publication=publication)
+    result = PollResult(
+        due=due, task_state=TaskState(digest="x"), next_in=5.0, publication=publication
+    )
     before = await contents(client, namespace)
     async with memory(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
-            await real.store.record([look])
+            await real.store.record([result])
         assert await contents(client, namespace) == before
 
-    assert (await real.store.record([look])).applied == [True]
+    assert (await real.store.record([result])).applied == [True]
 
 
 async def test_nothing_new_is_tracked_when_memory_is_full(
@@ -240,10 +242,10 @@ async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None
     await real.track("1")
     claim = await real.claim_tasks()
     (due,) = claim.tasks
-    looks = [
-        Look(
+    results = [
+        PollResult(
             due=due,
-            held=Held(digest=str(number)),
+            task_state=TaskState(digest=str(number)),
             next_in=5.0,
             publication=Publication(
                 event=real.event("task.started", due, at=claim.now), endpoints=("a",)
@@ -251,7 +253,9 @@ async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None
         )
         for number in range(8)
     ]
-    recorded = await asyncio.gather(*(real.store.record([look]) for look in looks))
+    recorded = await asyncio.gather(
+        *(real.store.record([result]) for result in results)
+    )
 
     assert sum(one.applied[0] for one in recorded) == 1
     assert len(await real.queries.story("u:1")) == 1

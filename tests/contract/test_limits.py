@@ -151,8 +151,8 @@ async def test_nothing_overrides_retry_after(bench: Bench) -> None:
     await bench.admin.configure([endpoint()])
     await bench.tell("u", "task.submitted")
     await bench.tell("v")
-    held, other = await bench.claim()
-    await bench.fail(held, hold=60.0)
+    task_state, other = await bench.claim()
+    await bench.fail(task_state, hold=60.0)
     await bench.tell("u", "task.started")  # a new event
     await bench.succeed(other)  # a recovery
     await bench.admin.switch("a", "pause")

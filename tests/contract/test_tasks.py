@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.ports import DueTask, Look, PollClaim, Publication
-from bridge.core.change import ChangeType, Held
+from bridge.app.ports import DueTask, PollClaim, PollResult, Publication
+from bridge.core.change import ChangeType, TaskState
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from tests.contract.bench import LIMITS, Bench, endpoint
 
-SEEN = Held(status=TaskStatus.IN_PROGRESS, progress=10, told=10, digest="d")
+SEEN = TaskState(status=TaskStatus.IN_PROGRESS, progress=10, told=10, digest="d")
 
 
-def look(
+def result(
     bench: Bench, due: DueTask, claim: PollClaim, kind: str = "task.started"
-) -> Look:
+) -> PollResult:
     event = bench.event(kind, due, at=claim.now)
     publication = Publication(event=event, endpoints=("a",))
-    return Look(due=due, held=SEEN, next_in=5.0, publication=publication)
+    return PollResult(due=due, task_state=SEEN, next_in=5.0, publication=publication)
 
 
 async def fail(
@@ -176,7 +176,7 @@ async def test_who_finds_nothing_due_is_told_when_something_will_be(
     assert (await bench.claim_tasks()).next_in is None
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.store.record([Look(due=due, next_in=5.0) for due in claim.tasks])
+    await bench.store.record([PollResult(due=due, next_in=5.0) for due in claim.tasks])
     await bench.store.answered("u", claim)
 
     early = await bench.claim_tasks()
@@ -244,7 +244,7 @@ async def test_a_look_changes_everything_in_one_step(bench: Bench) -> None:
     (due,) = claim.tasks
     kept = TaskSnapshot(id="1", status=TaskStatus.IN_PROGRESS, progress=10)
     recorded = await bench.store.record(
-        [replace(look(bench, due, claim), snapshot=kept)]
+        [replace(result(bench, due, claim), snapshot=kept)]
     )
 
     assert (recorded.applied, recorded.wake) == ([True], True)
@@ -255,7 +255,7 @@ async def test_a_look_changes_everything_in_one_step(bench: Bench) -> None:
     await bench.store.answered("u", claim)
     await bench.let_pass(5.1)
     (again,) = (await bench.claim_tasks()).tasks
-    assert (again.held, again.sequence, again.version) == (SEEN, 1, 1)
+    assert (again.task_state, again.sequence, again.version) == (SEEN, 1, 1)
 
 
 async def test_two_pollers_with_the_same_answer_make_one_event(bench: Bench) -> None:
@@ -263,10 +263,10 @@ async def test_two_pollers_with_the_same_answer_make_one_event(bench: Bench) -> 
     one = await bench.claim_tasks()
     await bench.let_pass(40.1)
     two = await bench.claim_tasks()
-    first = look(bench, one.tasks[0], one)
+    first = result(bench, one.tasks[0], one)
 
     assert (await bench.store.record([first])).applied == [True]
-    assert (await bench.store.record([look(bench, two.tasks[0], two)])).applied == [
+    assert (await bench.store.record([result(bench, two.tasks[0], two)])).applied == [
         False
     ]
     assert len(await bench.queries.story("u:1")) == 1
@@ -276,7 +276,7 @@ async def test_two_pollers_with_the_same_answer_make_one_event(bench: Bench) -> 
 async def test_recording_twice_changes_nothing(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    one = look(bench, claim.tasks[0], claim)
+    one = result(bench, claim.tasks[0], claim)
     await bench.store.record([one])
     before = await bench.task("1")
 
@@ -290,10 +290,10 @@ async def test_a_look_that_lost_costs_the_others_nothing(bench: Bench) -> None:
     await bench.admin.configure([endpoint()])
     await bench.track(*"123")
     claim = await bench.claim_tasks()
-    looks = [look(bench, due, claim) for due in claim.tasks]
-    await bench.store.record([looks[1]])
+    results = [result(bench, due, claim) for due in claim.tasks]
+    await bench.store.record([results[1]])
 
-    recorded = await bench.store.record(looks)
+    recorded = await bench.store.record(results)
 
     assert recorded.applied == [True, False, True]
     assert len(await bench.claim()) == 3
@@ -306,9 +306,9 @@ async def test_untracking_in_between_makes_a_look_come_to_nothing(
     claim = await bench.claim_tasks()
     assert await bench.admin.untrack(TaskKey("u", "1"))
 
-    assert (await bench.store.record([look(bench, claim.tasks[0], claim)])).applied == [
-        False
-    ]
+    assert (
+        await bench.store.record([result(bench, claim.tasks[0], claim)])
+    ).applied == [False]
     assert await bench.claim() == []
     await bench.let_pass(100.0)
     assert await bench.due() == []
@@ -322,9 +322,9 @@ async def test_untracking_and_tracking_in_between_is_not_mistaken_for_nothing(
     await bench.admin.untrack(TaskKey("u", "1"))
     await bench.track("1")
 
-    assert (await bench.store.record([look(bench, claim.tasks[0], claim)])).applied == [
-        False
-    ]
+    assert (
+        await bench.store.record([result(bench, claim.tasks[0], claim)])
+    ).applied == [False]
     assert await bench.due() == ["1"]
 
 
@@ -350,7 +350,9 @@ async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
-    await bench.store.record([Look(due=claim.tasks[0], held=ended, next_in=None)])
+    await bench.store.record(
+        [PollResult(due=claim.tasks[0], task_state=ended, next_in=None)]
+    )
     await bench.store.answered("u", claim)
     await bench.let_pass(3600.0)
 
@@ -364,13 +366,13 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
     await bench.store.track("u", ["1"], {"order": "77"})
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
-    one = replace(look(bench, claim.tasks[0], claim), held=ended, next_in=None)
+    one = replace(result(bench, claim.tasks[0], claim), task_state=ended, next_in=None)
     await bench.store.record([one])
     await bench.store.answered("u", claim)
 
     assert (await bench.track("1")).tracked == ("1",)
     (again,) = (await bench.claim_tasks()).tasks
-    assert (again.sequence, again.held, again.misses) == (1, ended, 0)
+    assert (again.sequence, again.task_state, again.misses) == (1, ended, 0)
     assert again.metadata == {"order": "77"}
     assert again.incarnation != claim.tasks[0].incarnation
 
@@ -378,7 +380,7 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
 async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    recorded = await bench.store.record([Look(due=claim.tasks[0], next_in=7.0)])
+    recorded = await bench.store.record([PollResult(due=claim.tasks[0], next_in=7.0)])
     await bench.store.answered("u", claim)
 
     assert (recorded.applied, recorded.wake) == ([True], False)
@@ -386,7 +388,7 @@ async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> Non
     assert await bench.due() == []
     await bench.let_pass(1.1)
     (again,) = (await bench.claim_tasks()).tasks
-    assert (again.version, again.held) == (0, Held())
+    assert (again.version, again.task_state) == (0, TaskState())
 
 
 async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
@@ -394,7 +396,7 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.store.record([Look(due=claim.tasks[0], next_in=172_800.0)])
+    await bench.store.record([PollResult(due=claim.tasks[0], next_in=172_800.0)])
     await bench.store.answered("u", claim)
 
     assert await bench.due() == []
@@ -405,13 +407,13 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 async def test_misses_are_kept(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    missed = Look(due=claim.tasks[0], misses=1, missed_clock=12.5, next_in=0.0)
+    missed = PollResult(due=claim.tasks[0], misses=1, missed_clock=12.5, next_in=0.0)
     await bench.store.record([missed])
     await bench.store.answered("u", claim)
 
     (again,) = (await bench.claim_tasks()).tasks
     assert (again.misses, again.missed_clock) == (1, 12.5)
-    await bench.store.record([Look(due=again, next_in=0.0)])
+    await bench.store.record([PollResult(due=again, next_in=0.0)])
     (found,) = (await bench.claim_tasks()).tasks
     assert found.misses == 0
 
@@ -421,7 +423,7 @@ async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    one = look(bench, claim.tasks[0], claim)
+    one = result(bench, claim.tasks[0], claim)
     assert one.publication is not None
     quiet = replace(one, publication=replace(one.publication, endpoints=()))
     recorded = await bench.store.record([quiet])
@@ -434,12 +436,12 @@ async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
 async def test_a_deliverer_is_woken_once_for_many_events(bench: Bench) -> None:
     await bench.track(*"1234")
     claim = await bench.claim_tasks()
-    looks = [look(bench, due, claim) for due in claim.tasks]
-    woken = [(await bench.store.record([one])).wake for one in looks[:2]]
+    results = [result(bench, due, claim) for due in claim.tasks]
+    woken = [(await bench.store.record([one])).wake for one in results[:2]]
     await bench.store.claim_deliveries(limit=1, slow_limit=1)
-    not_yet = (await bench.store.record([looks[2]])).wake
+    not_yet = (await bench.store.record([results[2]])).wake
     await bench.store.claim_deliveries(limit=1, slow_limit=1, woken=True)
-    again = (await bench.store.record([looks[3]])).wake
+    again = (await bench.store.record([results[3]])).wake
 
     assert (woken, not_yet, again) == ([True, False], False, True)
 
@@ -449,11 +451,11 @@ async def test_a_wake_up_that_got_lost_is_replaced_after_half_a_second(
 ) -> None:
     await bench.track(*"12")
     claim = await bench.claim_tasks()
-    looks = [look(bench, due, claim) for due in claim.tasks]
-    await bench.store.record([looks[0]])
+    results = [result(bench, due, claim) for due in claim.tasks]
+    await bench.store.record([results[0]])
     await bench.let_pass(0.6)
 
-    assert (await bench.store.record([looks[1]])).wake
+    assert (await bench.store.record([results[1]])).wake
 
 
 # --- answers --------------------------------------------------------------------------
@@ -585,7 +587,7 @@ async def answer(bench: Bench, *, after: float, step: float = 0.0) -> float:
     await bench.let_pass(after)
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.store.record([Look(due=due, next_in=0.0) for due in claim.tasks])
+    await bench.store.record([PollResult(due=due, next_in=0.0) for due in claim.tasks])
     await bench.store.answered("u", claim, step=step)
     return claim.clock
 

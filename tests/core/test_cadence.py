@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.cadence import Patience, clock_step, next_look_in, why_lost
+from bridge.core.cadence import PollPolicy, clock_step, next_poll_in, why_lost
 from bridge.core.task import TaskStatus
 
-USUAL = Patience()
+USUAL = PollPolicy()
 RUNNING = TaskStatus.IN_PROGRESS
 times = st.floats(0, 1e7)
 
@@ -31,25 +31,25 @@ times = st.floats(0, 1e7)
 def test_an_old_task_is_looked_at_less_often(
     status: TaskStatus | None, age: float, seconds: float
 ) -> None:
-    assert next_look_in(status, age=age, patience=USUAL) == seconds
+    assert next_poll_in(status, age=age, policy=USUAL) == seconds
 
 
 @given(st.sampled_from([*TaskStatus, None]), times, st.floats(0.1, 1000))
 def test_nothing_is_looked_at_more_often_than_was_set(
     status: TaskStatus | None, age: float, interval: float
 ) -> None:
-    patience = Patience(poll_interval=interval)
+    policy = PollPolicy(poll_interval=interval)
 
-    assert next_look_in(status, age=age, patience=patience) >= interval
+    assert next_poll_in(status, age=age, policy=policy) >= interval
 
 
 @given(st.sampled_from([*TaskStatus, None]), times, times, st.floats(0.1, 86400))
 def test_an_older_task_is_not_looked_at_more_often(
     status: TaskStatus | None, age: float, more: float, interval: float
 ) -> None:
-    patience = Patience(poll_interval=interval)
+    policy = PollPolicy(poll_interval=interval)
     younger, older = (
-        next_look_in(status, age=one, patience=patience) for one in (age, age + more)
+        next_poll_in(status, age=one, policy=policy) for one in (age, age + more)
     )
 
     assert older >= younger
@@ -67,18 +67,18 @@ def test_an_older_task_is_not_looked_at_more_often(
 def test_looks_are_counted_from_question_to_question(
     took: float, seconds: float
 ) -> None:
-    assert next_look_in(RUNNING, age=0, patience=USUAL, took=took) == seconds
+    assert next_poll_in(RUNNING, age=0, policy=USUAL, took=took) == seconds
 
 
 @given(st.sampled_from([*TaskStatus, None]), times, st.floats(0.1, 86400))
 def test_the_answering_clock_covers_the_longest_wait(
     status: TaskStatus | None, age: float, interval: float
 ) -> None:
-    patience = Patience(poll_interval=interval)
+    policy = PollPolicy(poll_interval=interval)
 
-    longest = next_look_in(status, age=age, patience=patience)
+    longest = next_poll_in(status, age=age, policy=policy)
 
-    assert clock_step(patience) >= 2 * longest
+    assert clock_step(policy) >= 2 * longest
 
 
 @pytest.mark.parametrize(
@@ -97,23 +97,20 @@ def test_the_answering_clock_covers_the_longest_wait(
 def test_a_task_is_lost_when_it_is_missing_or_too_old(
     misses: int, missing_for: float, age: float, why: str | None
 ) -> None:
-    said = why_lost(misses=misses, missing_for=missing_for, age=age, patience=USUAL)
+    said = why_lost(misses=misses, missing_for=missing_for, age=age, policy=USUAL)
 
     assert said is None if why is None else said is not None and said.startswith(why)
 
 
 def test_a_reason_names_the_limit() -> None:
-    short = Patience(missing_after=1.5, max_age=3600)
+    short = PollPolicy(missing_after=1.5, max_age=3600)
 
-    assert "1.5 s" in (why_lost(misses=5, missing_for=2, age=2, patience=short) or "")
-    assert "3600 s" in (
-        why_lost(misses=0, missing_for=0, age=1e4, patience=short) or ""
-    )
+    assert "1.5 s" in (why_lost(misses=5, missing_for=2, age=2, policy=short) or "")
+    assert "3600 s" in (why_lost(misses=0, missing_for=0, age=1e4, policy=short) or "")
 
 
 @given(st.integers(0, 4), times, st.floats(0, 86399))
 def test_a_hiccup_loses_nothing(misses: int, missing_for: float, age: float) -> None:
     assert (
-        why_lost(misses=misses, missing_for=missing_for, age=age, patience=USUAL)
-        is None
+        why_lost(misses=misses, missing_for=missing_for, age=age, policy=USUAL) is None
     )

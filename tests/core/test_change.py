@@ -13,8 +13,8 @@ from bridge.core.change import (
     NOTHING,
     Change,
     ChangeType,
-    Held,
     Observation,
+    TaskState,
     lose,
     observe,
 )
@@ -25,17 +25,17 @@ WAITS = {ChangeType.SUBMITTED}
 ENDS = {ChangeType.SUCCEEDED, ChangeType.FAILED, ChangeType.CANCELLED}
 
 
-def follow(*history: TaskSnapshot, step: int = 10) -> tuple[Held, list[Change]]:
+def follow(*history: TaskSnapshot, step: int = 10) -> tuple[TaskState, list[Change]]:
     """Observe one look after the other, until nothing is left to look for."""
-    held, changes = NOTHING, []
-    for look in history:
-        observation = observe(held, look, progress_step=step)
-        held = observation.held
+    task_state, changes = NOTHING, []
+    for result in history:
+        observation = observe(task_state, result, progress_step=step)
+        task_state = observation.task_state
         if observation.change is not None:
             changes.append(observation.change)
-        if observation.over:
+        if observation.done:
             break
-    return held, changes
+    return task_state, changes
 
 
 def told(*history: TaskSnapshot, step: int = 10) -> list[str]:
@@ -99,21 +99,21 @@ def test_a_step_is_told_if_it_leads_on_or_out_of_a_modal(
 @pytest.mark.parametrize("status", ["SUBMITTED", None])
 def test_a_reason_beside_no_end_is_no_failure(status: str | None) -> None:
     """An empty status with a reason is an end, and comes as a FAILURE."""
-    looks = [seen(status, fail_reason="x"), seen("IN_PROGRESS", fail_reason="x")]
+    results = [seen(status, fail_reason="x"), seen("IN_PROGRESS", fail_reason="x")]
 
-    assert told(*looks, seen(None, fail_reason="y")) == [
+    assert told(*results, seen(None, fail_reason="y")) == [
         "task.submitted",
         "task.started",
     ]
 
 
 def test_what_goes_back_stays_where_it_was() -> None:
-    held, changes = follow(
+    task_state, changes = follow(
         seen("IN_PROGRESS", 62), seen("SUBMITTED", 0), seen("IN_PROGRESS", 65)
     )
 
     assert [change.type for change in changes] == ["task.started"]
-    assert (held.status, held.progress) == ("IN_PROGRESS", 65)
+    assert (task_state.status, task_state.progress) == ("IN_PROGRESS", 65)
 
 
 # --- progress -------------------------------------------------------------------------
@@ -135,9 +135,9 @@ def test_what_goes_back_stays_where_it_was() -> None:
 def test_progress_is_told_a_step_above_what_was_told(
     step: int, progress: list[int | None], told_at: list[int | None]
 ) -> None:
-    looks = [seen("IN_PROGRESS", percent) for percent in progress]
+    results = [seen("IN_PROGRESS", percent) for percent in progress]
 
-    changes = follow(*looks, step=step)[1]
+    changes = follow(*results, step=step)[1]
 
     assert [change.after.progress for change in changes] == told_at
     assert [str(change.type) for change in changes[1:]] == ["task.progress"] * (
@@ -146,17 +146,17 @@ def test_progress_is_told_a_step_above_what_was_told(
 
 
 def test_progress_begins_anew_after_a_modal() -> None:
-    looks = [seen("MODAL", 90), seen("SUBMITTED", 0), seen("IN_PROGRESS", 5)]
+    results = [seen("MODAL", 90), seen("SUBMITTED", 0), seen("IN_PROGRESS", 5)]
 
-    changes = follow(*looks, seen("IN_PROGRESS", 15))[1]
+    changes = follow(*results, seen("IN_PROGRESS", 15))[1]
 
     assert [change.after.progress for change in changes] == [90, 0, 5, 15]
 
 
 def test_what_was_told_before_a_modal_is_forgotten_though_progress_is_unset() -> None:
-    looks = [seen("MODAL", 90), seen("SUBMITTED"), seen("IN_PROGRESS")]
+    results = [seen("MODAL", 90), seen("SUBMITTED"), seen("IN_PROGRESS")]
 
-    assert told(*looks, seen("IN_PROGRESS", 12)) == [
+    assert told(*results, seen("IN_PROGRESS", 12)) == [
         "task.action_required",
         "task.submitted",
         "task.started",
@@ -182,50 +182,50 @@ def test_an_end_never_tells_less_progress_than_was_seen() -> None:
 def test_what_ended_is_over(end: str, later: str | None) -> None:
     observation = observe(NOTHING, seen(end), progress_step=10)
 
-    assert observation.over
+    assert observation.done
 
-    again = observe(observation.held, seen(later), progress_step=10)
+    again = observe(observation.task_state, seen(later), progress_step=10)
     is_other_end = later in {"SUCCESS", "FAILURE", "CANCEL"} and later != end
     assert (again.change is not None) == is_other_end
 
 
 def test_a_finished_task_with_another_end_is_corrected_once() -> None:
-    held, _ = follow(seen("FAILURE", fail_reason="timeout"))
+    task_state, _ = follow(seen("FAILURE", fail_reason="timeout"))
 
-    first = observe(held, seen("SUCCESS", 100), progress_step=10)
-    second = observe(first.held, seen("SUCCESS", 100), progress_step=10)
+    first = observe(task_state, seen("SUCCESS", 100), progress_step=10)
+    second = observe(first.task_state, seen("SUCCESS", 100), progress_step=10)
 
     assert first.change is not None
     assert (first.change.type, first.change.before) == ("task.corrected", "FAILURE")
     assert first.change.after.status is TaskStatus.SUCCESS
-    assert first.over
-    assert (second.change, second.over) == (None, True)
+    assert first.done
+    assert (second.change, second.done) == (None, True)
 
 
 def test_a_lost_task_that_turns_up_finished_is_corrected() -> None:
-    held = lose(follow(seen("IN_PROGRESS"))[0], None, "missing").held
+    task_state = lose(follow(seen("IN_PROGRESS"))[0], None, "missing").task_state
 
-    running = observe(held, seen("IN_PROGRESS", 50), progress_step=10)
-    done = observe(running.held, seen("SUCCESS"), progress_step=10)
+    running = observe(task_state, seen("IN_PROGRESS", 50), progress_step=10)
+    done = observe(running.task_state, seen("SUCCESS"), progress_step=10)
 
-    assert (running.change, running.over) == (None, False)
+    assert (running.change, running.done) == (None, False)
     assert done.change is not None
     assert done.change.type == "task.corrected"
 
 
 def test_a_lost_task_keeps_its_last_status_and_says_why() -> None:
     kept = seen("IN_PROGRESS", 31)
-    held, _ = follow(kept)
+    task_state, _ = follow(kept)
 
-    lost = lose(held, kept, "missing: for 300 s")
+    lost = lose(task_state, kept, "missing: for 300 s")
 
-    assert lost.over
+    assert lost.done
     assert lost.change == Change(
         type=ChangeType.LOST,
         before=TaskStatus.IN_PROGRESS,
         after=replace(kept, fail_reason="missing: for 300 s"),
     )
-    assert lose(lost.held, kept, "again").change is None
+    assert lose(lost.task_state, kept, "again").change is None
 
 
 def test_a_task_that_was_never_seen_is_lost_with_its_reason() -> None:
@@ -240,8 +240,8 @@ def test_a_task_that_was_never_seen_is_lost_with_its_reason() -> None:
 
 
 def kept_after(*history: TaskSnapshot) -> TaskSnapshot | None:
-    held = follow(*history[:-1])[0]
-    return observe(held, history[-1], progress_step=10).snapshot
+    task_state = follow(*history[:-1])[0]
+    return observe(task_state, history[-1], progress_step=10).snapshot
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_any_history_makes_one_unbroken_story(
     history: list[TaskSnapshot], step: int
 ) -> None:
     """Each change starts where the last one ended, and nothing follows an end."""
-    held, changes = follow(*history, step=step)
+    task_state, changes = follow(*history, step=step)
 
     assert bool(changes) == bool(history)
     for first in changes[:1]:
@@ -294,13 +294,13 @@ def test_any_history_makes_one_unbroken_story(
         assert (later.before is later.after.status) == is_progress
         if is_progress:
             assert (later.after.progress or 0) >= (earlier.after.progress or 0) + step
-    assert (held.ended in ENDS) == bool(changes and changes[-1].type in ENDS)
+    assert (task_state.ended in ENDS) == bool(changes and changes[-1].type in ENDS)
 
 
 @given(histories)
 def test_polling_twice_tells_nothing_more(history: list[TaskSnapshot]) -> None:
     """A look that was lost after it was recorded is made again, and is invisible."""
-    repeated = [look for look in history for _ in range(2)]
+    repeated = [result for result in history for _ in range(2)]
 
     assert told(*repeated) == told(*history)
 
@@ -309,30 +309,34 @@ def test_polling_twice_tells_nothing_more(history: list[TaskSnapshot]) -> None:
 def test_a_change_and_what_is_kept_never_disagree(
     history: list[TaskSnapshot], last: TaskSnapshot
 ) -> None:
-    held = follow(*history)[0]
+    task_state = follow(*history)[0]
 
-    observation: Observation = observe(held, last, progress_step=10)
+    observation: Observation = observe(task_state, last, progress_step=10)
 
     if observation.change is not None:
         assert observation.snapshot == observation.change.after
-    if observation.snapshot is not None and held.ended is None:
-        assert observation.snapshot.status is observation.held.status
-        assert (observation.snapshot.progress or 0) == observation.held.progress
-    again = observe(observation.held, last, progress_step=10)
-    assert (again.change, again.held) == (None, observation.held)
+    if observation.snapshot is not None and task_state.ended is None:
+        assert observation.snapshot.status is observation.task_state.status
+        assert (observation.snapshot.progress or 0) == observation.task_state.progress
+    again = observe(observation.task_state, last, progress_step=10)
+    assert (again.change, again.task_state) == (None, observation.task_state)
 
 
 @given(histories, snapshots)
 def test_what_is_held_never_goes_back_but_out_of_a_modal(
     history: list[TaskSnapshot], last: TaskSnapshot
 ) -> None:
-    held = follow(*history)[0]
-    after = observe(held, last, progress_step=10).held
+    task_state = follow(*history)[0]
+    after = observe(task_state, last, progress_step=10).task_state
 
-    if held.status is None or held.ended is not None:
+    if task_state.status is None or task_state.ended is not None:
         return
     assert after.status is not None
-    waits_again = held.status is TaskStatus.MODAL and after.status.waits
-    assert waits_again or after.status.rank >= min(held.status.rank, 1)
-    assert waits_again or held.status.waits or after.status.rank >= held.status.rank
-    assert waits_again or after.progress >= held.progress
+    waits_again = task_state.status is TaskStatus.MODAL and after.status.waits
+    assert waits_again or after.status.rank >= min(task_state.status.rank, 1)
+    assert (
+        waits_again
+        or task_state.status.waits
+        or after.status.rank >= task_state.status.rank
+    )
+    assert waits_again or after.progress >= task_state.progress

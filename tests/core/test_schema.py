@@ -121,10 +121,10 @@ def test_the_documented_example_of_the_gateway_is_valid() -> None:
 def test_whatever_an_upstream_says_the_event_is_valid(
     history: list[TaskSnapshot], at: float
 ) -> None:
-    held, sequence = NOTHING, 0
+    task_state, sequence = NOTHING, 0
     for look in history:
-        observation = observe(held, look, progress_step=10)
-        held = observation.held
+        observation = observe(task_state, look, progress_step=10)
+        task_state = observation.task_state
         if observation.change is not None:
             sequence += 1
             assert errors(tell(observation.change, sequence, at).body) == []

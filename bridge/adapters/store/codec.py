@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.core.button import Button
-from bridge.core.change import ChangeType, Held
+from bridge.core.change import ChangeType, TaskState
 from bridge.core.delivery import Attempt
 from bridge.core.event import Event
 from bridge.core.task import TaskSnapshot, TaskStatus
@@ -66,17 +66,25 @@ def read_snapshot(text: str | None) -> TaskSnapshot | None:
     )
 
 
-def write_held(held: Held) -> str:
+def write_task_state(task_state: TaskState) -> str:
     """Write what is held of a task."""
-    return dumps([held.status, held.progress, held.told, held.ended, held.digest])
+    return dumps(
+        [
+            task_state.status,
+            task_state.progress,
+            task_state.told,
+            task_state.ended,
+            task_state.digest,
+        ]
+    )
 
 
-def read_held(text: str | None) -> Held:
+def read_task_state(text: str | None) -> TaskState:
     """Read what is held of a task; the empty text is a task never seen."""
     if not text:
-        return Held()
+        return TaskState()
     status, progress, told, ended, digest = json.loads(text)
-    return Held(
+    return TaskState(
         status=None if status is None else TaskStatus(status),
         progress=progress,
         told=told,

@@ -20,9 +20,9 @@ from bridge.app.ports import (
     Delivery,
     DeliveryClaim,
     DueTask,
-    Look,
     PollClaim,
     PollLimits,
+    PollResult,
     Publication,
     Recorded,
     Settled,
@@ -153,14 +153,14 @@ class RedisStore:
         given = {"upstream": upstream, "token": claim.token, "tasks": tasks}
         await self._scripts.run("return_tasks", [codec.dumps(given)])
 
-    async def record(self, looks: Sequence[Look]) -> Recorded:
+    async def record(self, results: Sequence[PollResult]) -> Recorded:
         """Record looks, each as a whole or not at all."""
         applied: list[bool] = []
         wake = False
-        for some in _portions(looks):
+        for some in _portions(results):
             given = {
                 "retention": self._retention,
-                "looks": [_look(look) for look in some],
+                "looks": [_look(result) for result in some],
             }
             woke, done = await self._scripts.run("record", [codec.dumps(given)])
             wake = wake or bool(woke)
@@ -214,31 +214,31 @@ def _chunks(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _portions(looks: Sequence[Look]) -> list[list[Look]]:
+def _portions(results: Sequence[PollResult]) -> list[list[PollResult]]:
     """Cut looks into calls that cost the store about the same, at most."""
-    portions: list[list[Look]] = []
+    portions: list[list[PollResult]] = []
     room = 0
-    for look in looks:
+    for result in results:
         cost = 1 + (
-            len(look.publication.endpoints) if look.publication is not None else 0
+            len(result.publication.endpoints) if result.publication is not None else 0
         )
         if cost > room:
             portions.append([])
             room = RECORDED_AT_ONCE
-        portions[-1].append(look)
+        portions[-1].append(result)
         room -= cost
     return portions
 
 
 def _due_task(row: list[Any]) -> DueTask:
-    task, incarnation, version, sequence, held, metadata = row[:6]
+    task, incarnation, version, sequence, task_state, metadata = row[:6]
     tracked_at, tracked_clock, misses, missed_clock = row[6:]
     return DueTask(
         key=TaskKey.read(task),
         incarnation=incarnation,
         version=int(version),
         sequence=int(sequence),
-        held=codec.read_held(held),
+        task_state=codec.read_task_state(task_state),
         metadata=json.loads(metadata),
         tracked_at=float(tracked_at),
         tracked_clock=float(tracked_clock),
@@ -254,29 +254,29 @@ def _telling(publication: Publication) -> dict[str, object]:
     }
 
 
-def _look(look: Look) -> dict[str, object]:
-    due = look.due
+def _look(result: PollResult) -> dict[str, object]:
+    due = result.due
     row: dict[str, object] = {
         "task": str(due.key),
         "upstream": due.key.upstream,
         "incarnation": due.incarnation,
         "version": due.version,
-        "misses": look.misses,
-        "missed_clock": look.missed_clock,
+        "misses": result.misses,
+        "missed_clock": result.missed_clock,
     }
-    if look.next_in is not None:
-        row["next_in"] = look.next_in
-    if look.held is not None:
-        row["held"] = codec.write_held(look.held)
-        row["status"] = look.held.status or ""
-    if look.snapshot is not None:
-        row["snapshot"] = codec.write_snapshot(look.snapshot)
-    if look.publication is not None:
-        row |= _telling(look.publication)
+    if result.next_in is not None:
+        row["next_in"] = result.next_in
+    if result.task_state is not None:
+        row["held"] = codec.write_task_state(result.task_state)
+        row["status"] = result.task_state.status or ""
+    if result.snapshot is not None:
+        row["snapshot"] = codec.write_snapshot(result.snapshot)
+    if result.publication is not None:
+        row |= _telling(result.publication)
     if (
-        look.held is not None
-        or look.publication is not None
-        or look.misses != due.misses
+        result.task_state is not None
+        or result.publication is not None
+        or result.misses != due.misses
     ):
         row["written"] = True
     return row

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bridge.app.ports.publication import Publication
-from bridge.core.change import Held
+from bridge.core.change import TaskState
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.task import TaskKey, TaskSnapshot
@@ -99,7 +99,7 @@ class DueTask:
     incarnation: str  #: Differs whenever the task was tracked anew.
     version: int  #: Changes with everything that is recorded.
     sequence: int  #: Events so far.
-    held: Held
+    task_state: TaskState
     metadata: Mapping[str, Json]
     tracked_at: float
     tracked_clock: float  #: What the upstream's answering clock showed then.
@@ -143,7 +143,7 @@ class PollClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class PollResult:
     """
     What a look at a task changes. Recorded as a whole, or not at all if somebody else
     recorded a look at the same version first.
@@ -165,7 +165,7 @@ class Look:
     """
 
     due: DueTask
-    held: Held | None = None
+    task_state: TaskState | None = None
     snapshot: TaskSnapshot | None = None
     misses: int = 0
     missed_clock: float = 0.0
@@ -241,7 +241,7 @@ class TaskStore(Protocol):
     async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
         """Give a claim back that was not asked about, so that somebody else asks at once."""
 
-    async def record(self, looks: Sequence[Look]) -> Recorded:
+    async def record(self, results: Sequence[PollResult]) -> Recorded:
         """Record looks: snapshot, event, deliveries and next look in one step each."""
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:

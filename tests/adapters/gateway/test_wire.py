@@ -502,11 +502,11 @@ def test_only_listed_fields_are_read() -> None:
 
 
 def told(*answers: object) -> list[ChangeType]:
-    held, types = NOTHING, []
+    task_state, types = NOTHING, []
     for said in answers:
         for seen in read(said).tasks.values():
-            weighed = observe(held, seen, progress_step=10)
-            held = weighed.held
+            weighed = observe(task_state, seen, progress_step=10)
+            task_state = weighed.task_state
             if weighed.change is not None:
                 types.append(weighed.change.type)
     return types

@@ -19,7 +19,7 @@ from bridge.adapters.gateway.errors import redact
 from bridge.adapters.gateway.parse import read_answer
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.button import Button
-from bridge.core.change import NOTHING, Held, observe
+from bridge.core.change import NOTHING, TaskState, observe
 from bridge.core.event import task_event
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 
@@ -323,13 +323,13 @@ def test_what_is_decorated_anew_at_every_look_is_no_news(seed: int) -> None:
     dice = random.Random(seed)
     row = running(dice)
     first = read_answer(json.dumps([row]).encode(), ASKED).tasks["1"]
-    held: Held = observe(NOTHING, first, progress_step=10).held
+    task_state: TaskState = observe(NOTHING, first, progress_step=10).task_state
 
     for _ in range(3):
         body = json.dumps(redecorated(row, dice)).encode()
         seen = read_answer(body, ASKED).tasks["1"]
-        weighed = observe(held, seen, progress_step=10)
-        held = weighed.held
+        weighed = observe(task_state, seen, progress_step=10)
+        task_state = weighed.task_state
 
         assert weighed.change is None
 
