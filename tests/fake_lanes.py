@@ -549,7 +549,9 @@ class FakeLanes:
         if "pending" not in kept.states.values():
             kept.closed_at = self.clock.now
 
-    def bury(self, endpoint: str, lane_name: str, event_id: str, reason: str) -> bool:
+    def give_up(
+        self, endpoint: str, lane_name: str, event_id: str, reason: str
+    ) -> bool:
         lane = self.lanes.get((endpoint, lane_name))
         if lane is None or event_id not in lane.queue:
             return False

@@ -343,7 +343,7 @@ class FakeStore:
         outcome = self.lanes.redeliver(event_id, endpoint, dead_only=dead_only)
         return outcome, outcome == "queued" and self.lanes.wake("deliver")
 
-    async def bury(
+    async def give_up(
         self,
         waiting: Sequence[Waiting],
         reason: str,
@@ -352,7 +352,7 @@ class FakeStore:
         self._now()
         buried = 0
         for place, one in enumerate(waiting):
-            if self.lanes.bury(one.endpoint, one.lane, one.event.id, reason):
+            if self.lanes.give_up(one.endpoint, one.lane, one.event.id, reason):
                 buried += 1
                 for publication in notices[place] if notices else ():
                     self.lanes.tell(publication)

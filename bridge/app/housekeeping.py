@@ -57,7 +57,7 @@ class HousekeepingStore(Protocol):
     async def holding(self) -> Sequence[str]:
         """Name the endpoints that are paused or disabled."""
 
-    async def bury(
+    async def give_up(
         self,
         waiting: Sequence[Waiting],
         reason: str,
@@ -157,7 +157,7 @@ async def _give_up(
         told = [
             _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
         ]
-        buried = await store.bury(waiting, reason, told) if waiting else 0
+        buried = await store.give_up(waiting, reason, told) if waiting else 0
         total += buried
         if not buried or len(waiting) < AT_ONCE:
             break

@@ -106,7 +106,9 @@ def drop(
             for start in range(0, len(waiting), AT_ONCE):
                 some = waiting[start : start + AT_ONCE]
                 notices = [_notices(deployment, one, now) for one in some]
-                buried += await deployment.admin.bury(some, "dropped by hand", notices)
+                buried += await deployment.admin.give_up(
+                    some, "dropped by hand", notices
+                )
             if not buried:
                 break
             dropped += buried

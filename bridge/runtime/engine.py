@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from bridge.adapters.broker.foreign_queue import granted, wishes
+from bridge.adapters.broker.foreign_queue import ack, pending_requests
 from bridge.adapters.gateway.upstream import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
@@ -31,7 +31,7 @@ from bridge.core.event import Json
 from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.factories import endpoints_of, polled, receivers_of
-from bridge.runtime.self_tick import stand_in
+from bridge.runtime.self_tick import tick_while_silent
 from bridge.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class Engine:
         self._pump: Pump
         self._sender: Sender
         self._upstreams: Sequence[HttpUpstream]
-        self._standing_in: asyncio.Task[None]
+        self._self_tick: asyncio.Task[None]
         self._wait(self._make())
 
     def poll(self) -> None:
@@ -128,7 +128,7 @@ class Engine:
         return self._draining
 
     async def _drained(self) -> None:
-        self._standing_in.cancel()
+        self._self_tick.cancel()
         await asyncio.gather(self._poller.stop(GRACE), self._pump.stop(GRACE))
 
     async def _make(self) -> None:
@@ -170,8 +170,8 @@ class Engine:
         self._pump = Pump(
             store=self._deployment.store, runner=runner, elapsed=time.monotonic
         )
-        self._standing_in = asyncio.get_running_loop().create_task(
-            stand_in(self._silent_for, self._tick, self._sweep)
+        self._self_tick = asyncio.get_running_loop().create_task(
+            tick_while_silent(self._silent_for, self._tick, self._sweep)
         )
 
     async def _silent_for(self) -> float:
@@ -206,10 +206,10 @@ class Engine:
         """Track what plain Celery producers ask for, if they share our server."""
         if self._settings.broker_url is not None:
             return
-        for wish in await wishes(self._deployment.client):
+        for request in await pending_requests(self._deployment.client):
             try:
                 await self._deployment.track(
-                    wish.ids, upstream=wish.upstream, metadata=wish.metadata
+                    request.ids, upstream=request.upstream, metadata=request.metadata
                 )
             except Misconfigured as error:
                 log.error("track.refused", error=str(error))  # noqa: TRY400
@@ -217,7 +217,7 @@ class Engine:
                 raise
             except Exception:
                 log.exception("track.not_understood")  # one never costs the others
-            await granted(self._deployment.client, wish)
+            await ack(self._deployment.client, request)
 
     async def _unmake(self) -> None:
         await self._drain()

@@ -27,7 +27,7 @@ TICK_EVERY = 1.0
 TICKS_TO_SWEEP = 5
 
 
-async def stand_in(
+async def tick_while_silent(
     silent_for: Callable[[], Awaitable[float]],
     tick: Callable[[], Awaitable[None]],
     sweep: Callable[[], Awaitable[None]],

@@ -178,7 +178,7 @@ class History(RuleBasedStateMachine):
     @rule(name=NAMES)
     def bury_one(self, name: str) -> None:
         waiting = self.run(self.bench.admin.open_at(name, 1))
-        if self.run(self.bench.admin.bury(waiting, "why")):
+        if self.run(self.bench.admin.give_up(waiting, "why")):
             self.given_up.add((waiting[0].event.id, name))
 
     # --- what is true all the same ----------------------------------------------------

@@ -109,7 +109,7 @@ async def test_what_was_held_too_long_is_found_and_given_up(bench: Bench) -> Non
     notice = bench.notice("delivery.dead")
 
     assert [one.event.id for one in found] == [old.id]
-    assert await bench.admin.bury(found, "held too long", [[notice]]) == 1
+    assert await bench.admin.give_up(found, "held too long", [[notice]]) == 1
     assert [await bench.state(old), await bench.state(new)] == ["dead", "held"]
     row = await bench.queries.event(old.id)
     assert row is not None
@@ -123,7 +123,7 @@ async def test_giving_up_twice_changes_nothing(bench: Bench) -> None:
     await bench.tell("u")
     found = await waiting(bench)
 
-    assert [await bench.admin.bury(found, "why") for _ in range(2)] == [1, 0]
+    assert [await bench.admin.give_up(found, "why") for _ in range(2)] == [1, 0]
     assert (await bench.health()).pending == 0
 
 
@@ -133,7 +133,7 @@ async def test_what_is_in_flight_is_not_given_up(bench: Bench) -> None:
     delivery = await bench.claim_one()
     found = await waiting(bench)
 
-    assert await bench.admin.bury(found, "why") == 1
+    assert await bench.admin.give_up(found, "why") == 1
     assert await bench.state(behind) == "dead"
     assert await bench.succeed(delivery)
     assert await bench.state(event) == "delivered"
@@ -157,7 +157,7 @@ async def test_whatever_waits_can_be_found_and_given_up(
     if where == "suspect":
         await bench.claim()
 
-    await bench.admin.bury(await waiting(bench), "endpoint removed")
+    await bench.admin.give_up(await waiting(bench), "endpoint removed")
 
     assert await bench.state(event) == "dead"
     assert await waiting(bench) == []
@@ -341,5 +341,5 @@ async def test_what_is_sent_again_dies_of_its_age_like_any_other(bench: Bench) -
     now = await bench.admin.clock()
     found = await bench.admin.open_before(now - RETENTION, 100)
 
-    assert await bench.admin.bury(found, "held too long") == 1
+    assert await bench.admin.give_up(found, "held too long") == 1
     assert await bench.state(event) == "dead"

@@ -25,7 +25,7 @@ MOST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class TrackRequest:
     """A message that asks to track; `text` is what takes it out of the queue."""
 
     text: str = field(repr=False)
@@ -34,7 +34,7 @@ class Wish:
     metadata: Mapping[str, Any] | None = None
 
 
-async def wishes(client: Client) -> list[Wish]:
+async def pending_requests(client: Client) -> list[TrackRequest]:
     """List what producers ask for; the messages stay until they are `granted`."""
     with store_errors():
         if await client.type(QUEUE) != "list":
@@ -43,16 +43,18 @@ async def wishes(client: Client) -> list[Wish]:
             rows = await client.lrange(QUEUE, 0, MOST - 1)
         except UnicodeDecodeError:  # somebody else's, and no message of Celery's
             return []
-    return [wish for row in rows if TASK in row and (wish := _read(row)) is not None]
+    return [
+        request for row in rows if TASK in row and (request := _read(row)) is not None
+    ]
 
 
-async def granted(client: Client, wish: Wish) -> None:
+async def ack(client: Client, request: TrackRequest) -> None:
     """Take a message out of the queue."""
     with store_errors():
-        await client.lrem(QUEUE, 1, wish.text)
+        await client.lrem(QUEUE, 1, request.text)
 
 
-def _read(row: str) -> Wish | None:
+def _read(row: str) -> TrackRequest | None:
     """Read a message of Celery's second protocol; ``None`` if it is for somebody else."""
     try:
         message = json.loads(row)
@@ -63,6 +65,6 @@ def _read(row: str) -> Wish | None:
             body = base64.b64decode(body)
         args, kwargs, *_ = json.loads(body)
         given = dict(zip(("ids", "upstream", "metadata"), args, strict=False)) | kwargs
-        return Wish(text=row, **given)
+        return TrackRequest(text=row, **given)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return Wish(text=row) if f'"task": "{TASK}"' in row else None
+        return TrackRequest(text=row) if f'"task": "{TASK}"' in row else None

@@ -75,7 +75,7 @@ class StoreAdmin:
         )
         return outcome, bool(wake)
 
-    async def bury(
+    async def give_up(
         self,
         waiting: Sequence[Waiting],
         reason: str,
