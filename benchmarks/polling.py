@@ -97,7 +97,7 @@ async def _once_around(poller: Poller) -> None:
 
 async def _make_due(deployment: Deployment, ids: list[str]) -> None:
     """Let an hour pass for the poller, and only for it."""
-    key = f"{{{office.settings.namespace}}}:poll:default"
+    key = f"{{{deployment.settings.namespace}}}:poll:default"
     for start in range(0, len(ids), 5000):
         due = {f"default:{task_id}": 0.0 for task_id in ids[start : start + 5000]}
         await cast("Any", deployment.client).zadd(key, due)

@@ -189,7 +189,7 @@ def _tell(
     context = DeliveryContext(
         event=event, endpoint=to, at=at, started=at, memory=memory
     )
-    talk, requests = channel.tell(context), []
+    talk, requests = channel.deliver(context), []
     step = next(talk)
     try:
         while True:

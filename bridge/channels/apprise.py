@@ -28,7 +28,7 @@ from bridge.channels.text import clean, cut, fit, line, utf8
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.http import Request, Response
 
-__all__ = ["NOTIFY", "TRAITS", "agrees", "tell"]
+__all__ = ["INFO", "NOTIFY", "deliver", "sample_response"]
 
 #: URL schemes that are Apprise's without ``kind = "apprise"``.
 _SCHEMES = """
@@ -75,7 +75,7 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     if context.event.type in _EARLY:
         why = "skipped: Apprise cannot edit a message, so it is told of ends only"

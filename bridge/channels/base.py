@@ -98,7 +98,7 @@ Exchange: TypeAlias = Generator[Request | SaveState, Response, ExchangeResult]
 class Channel(Protocol):
     """How one kind of endpoint is spoken to."""
 
-    def tell(self, context: DeliveryContext) -> Exchange:
+    def deliver(self, context: DeliveryContext) -> Exchange:
         """
         Tell an event.
 
@@ -136,7 +136,7 @@ def rehearse(
     Raises:
         Exception: Whatever the channel raises.
     """
-    talk = channel.tell(context)
+    talk = channel.deliver(context)
     requests: list[Request] = []
     try:
         step = next(talk)

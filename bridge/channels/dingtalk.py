@@ -39,7 +39,7 @@ from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
 
-__all__ = ["TRAITS", "agrees", "tell"]
+__all__ = ["INFO", "deliver", "sample_response"]
 
 _HOSTS = ("oapi.dingtalk.com",)
 _FORM = re.compile(r"/robot/send\?(?:.*&)?access_token=[^&]+.*")
@@ -98,9 +98,9 @@ _GUARDS = (
 )
 
 
-def tell(context: DeliveryContext) -> Exchange:
-    """Tell an event; see `bridge.channels.base.Channel.tell`."""
-    return robot.tell(context, _drafts(context), _PLATFORM)
+def deliver(context: DeliveryContext) -> Exchange:
+    """Tell an event; see `bridge.channels.base.Channel.deliver`."""
+    return robot.deliver(context, _drafts(context), _PLATFORM)
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same

@@ -20,14 +20,14 @@ from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
-from bridge.channels.oneway import tell as tell_one_way
+from bridge.channels.oneway import deliver as tell_one_way
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 
-__all__ = ["TRAITS", "agrees", "tell"]
+__all__ = ["INFO", "deliver", "sample_response"]
 
 _HOST = "ntfy.sh"
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
@@ -97,7 +97,7 @@ _PRIORITIES = {
 }
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         context,

@@ -43,7 +43,7 @@ class Reading:
     plainer: bool = False
 
 
-def tell(
+def deliver(
     context: DeliveryContext,
     drafts: Callable[[Story], Iterator[Request]],
     read: Callable[[Response], Reading],

@@ -133,7 +133,7 @@ def post(endpoint: Endpoint, payload: Mapping[str, Json], *, url: str = "") -> R
     )
 
 
-def tell(
+def deliver(
     context: DeliveryContext, drafts: Iterator[Request], platform: Platform
 ) -> Exchange:
     """

@@ -21,14 +21,14 @@ from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
-from bridge.channels.oneway import tell as tell_one_way
+from bridge.channels.oneway import deliver as tell_one_way
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
 
-__all__ = ["TRAITS", "agrees", "tell"]
+__all__ = ["INFO", "deliver", "sample_response"]
 
 _HOSTS = (".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com")
 _FORM = re.compile(r".*/workflows/[^/?]+.*|/webhookb2/.+")
@@ -94,7 +94,7 @@ _GONE_STATUS = {
 _INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         context,

@@ -17,7 +17,7 @@ from bridge.core.event import Event
 from bridge.core.http import Request, Response
 from bridge.version import __version__
 
-__all__ = ["TRAITS", "agrees", "read", "render", "tell"]
+__all__ = ["INFO", "deliver", "read", "render", "sample_response"]
 
 INFO = ChannelInfo(is_chat=False, options=frozenset({"secrets"}))
 
@@ -26,7 +26,7 @@ USER_AGENT = f"mjbridge/{__version__}"
 read = answer.read
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Say it once; the answer is the end of it."""
     response = yield render(
         context.event,

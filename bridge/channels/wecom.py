@@ -36,7 +36,7 @@ from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
 
-__all__ = ["TRAITS", "agrees", "tell"]
+__all__ = ["INFO", "deliver", "sample_response"]
 
 _HOSTS = ("qyapi.weixin.qq.com",)
 _FORM = re.compile(r"/cgi-bin/webhook/send\?(?:.*&)?key=[^&]+.*")
@@ -80,9 +80,9 @@ _SENSES = {
 }
 
 
-def tell(context: DeliveryContext) -> Exchange:
-    """Tell an event; see `bridge.channels.base.Channel.tell`."""
-    return robot.tell(context, _drafts(context), _PLATFORM)
+def deliver(context: DeliveryContext) -> Exchange:
+    """Tell an event; see `bridge.channels.base.Channel.deliver`."""
+    return robot.deliver(context, _drafts(context), _PLATFORM)
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same

@@ -115,7 +115,7 @@ def drop(
         return dropped
 
     write(
-        f"{counted(in_office(work), 'delivery', 'deliveries')} given up at {endpoint}"
+        f"{counted(in_deployment(work), 'delivery', 'deliveries')} given up at {endpoint}"
     )
 
 

@@ -117,7 +117,7 @@ async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
     sender = Sender(guard=Guard(settings.allow_networks))
     try:
         outcome = await talk(
-            channel_for(endpoint.kind).tell(context),
+            channel_for(endpoint.kind).deliver(context),
             endpoint,
             sender=sender,
             save_state=forget,

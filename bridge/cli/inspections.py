@@ -144,7 +144,7 @@ async def _ask(name: str, settings: UpstreamSettings) -> Finding:
     finally:
         await client.aclose()
     where = _described(settings)
-    if answer.complaint is None:
+    if answer.error is None:
         detail = (
             f"{where}: it answers, and takes the key"
             if settings.api_key
@@ -167,12 +167,12 @@ async def _ask(name: str, settings: UpstreamSettings) -> Finding:
             1,
         ),
     }
-    mend, code = mends[answer.complaint]
+    mend, code = mends[answer.error]
     return Finding(
         about="upstream",
         name=name,
         level="error" if code else "warning",
-        detail=f"{where}: {answer.detail or answer.complaint}",
+        detail=f"{where}: {answer.detail or answer.error}",
         mend=mend,
         code=code,
     )

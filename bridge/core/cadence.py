@@ -113,11 +113,11 @@ def why_lost(
     if misses >= FEWEST_MISSES and missing_for >= policy.missing_after:
         return (
             "missing: the upstream has not listed this task "
-            f"for {_seconds(patience.missing_after)}"
+            f"for {_seconds(policy.missing_after)}"
         )
     if age >= policy.max_age:
         return (
-            f"expired: the task has not ended within {_seconds(patience.max_age)} "
+            f"expired: the task has not ended within {_seconds(policy.max_age)} "
             "of being tracked"
         )
     return None

@@ -17,8 +17,8 @@ from bridge.runtime.factories import (
 )
 
 __all__ = [
+    "Deployment",
     "Engine",
-    "Office",
     "broker",
     "checked",
     "choose_upstream",

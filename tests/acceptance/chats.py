@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.adapters.store.queries import EndpointRow, EventRow
 from bridge.runtime import Deployment
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
+from tests.acceptance.harness import QUICK_UPSTREAM, Installation
 from tests.acceptance.stage import Gateway, Stage, row
 from tests.cli.commands import Shell
 from tests.platforms import loopback, robots, slack, telegram
@@ -106,7 +106,7 @@ class Door:
 class Scene:
     """A deployment among chats."""
 
-    deployment: Deployment
+    deployment: Installation
     gateway: Gateway
     stage: Stage
     shell: Shell
@@ -180,7 +180,7 @@ def set_up(stage: Stage, folder: Path, chats: Mapping[str, Chat]) -> Iterator[Sc
         settings = _settings_of(chat.platform, url, chat.settings)
         endpoints[name] = {**settings, "upstreams": [chat.hears]}
     upstream = {**QUICK_UPSTREAM, "base_url": gateway.url}
-    with Deployment(
+    with Installation(
         folder,
         upstreams=dict.fromkeys((chat.hears for chat in chats.values()), upstream),
         endpoints=endpoints,

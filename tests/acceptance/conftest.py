@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.acceptance.harness import Deployment
+from tests.acceptance.harness import Installation
 from tests.acceptance.scenery import Everyday, everyday_deployment
 from tests.acceptance.stage import Stage
 
@@ -36,6 +36,6 @@ def pytest_runtest_makereport(
     if report.failed:
         for given in getattr(item, "funcargs", {}).values():
             deployment = given.deployment if isinstance(given, Everyday) else given
-            if isinstance(deployment, Deployment):
+            if isinstance(deployment, Installation):
                 report.sections.extend(deployment.logs())
     return report

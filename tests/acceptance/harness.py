@@ -87,7 +87,7 @@ class Process:
         return found
 
 
-class Deployment:
+class Installation:
     """A store, and the processes that a test starts and ends around it."""
 
     def __init__(

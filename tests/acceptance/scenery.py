@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
+from tests.acceptance.harness import QUICK_UPSTREAM, Installation
 from tests.acceptance.stage import Gateway, Hooks, Stage
 
 #: Signing secrets, as `standardwebhooks` and `svix` take them.
@@ -74,7 +74,7 @@ HABITS: Mapping[str, Mapping[str, Any]] = {
 class Everyday:
     """The everyday deployment and the stage around it."""
 
-    deployment: Deployment
+    deployment: Installation
     gateway: Gateway  #: The one that all corners share.
     habits: Mapping[str, Gateway]  #: Those with bad habits, by the habit's name.
     hooks: Hooks  #: Each endpoint has its name for a path.
@@ -98,7 +98,7 @@ def everyday_deployment(stage: Stage, folder: Path) -> Iterator[Everyday]:
     everything = {"events": ["task.*"], "upstreams": [*IMPATIENT, *HABITS]}
     endpoints["watcher"] = {"url": f"{hooks.url}/watcher", **everything}
     endpoints["operators"] = {"url": f"{hooks.url}/operators", "events": ["*"]}
-    with Deployment(
+    with Installation(
         folder,
         upstreams={
             name: {**QUICK_UPSTREAM, **told} for name, told in upstreams.items()

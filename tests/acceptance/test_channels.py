@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.chats import BOT, Chat, Platform, Scene, Settings, running
-from tests.acceptance.harness import Deployment
+from tests.acceptance.harness import Installation
 from tests.acceptance.stage import Stage
 from tests.platforms.dingtalk import DingTalk
 from tests.platforms.discord import Discord
@@ -78,7 +78,7 @@ def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
 
 
 @pytest.fixture
-def deployment(scene: Scene) -> Deployment:
+def deployment(scene: Scene) -> Installation:
     """Named on its own so that a failure shows its logs."""
     return scene.deployment
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.chats import BOT, Chat, Scene, set_up
-from tests.acceptance.harness import Deployment, gone
+from tests.acceptance.harness import Installation, gone
 from tests.acceptance.stage import Stage
 from tests.platforms.discord import Discord
 from tests.platforms.slack import Slack
@@ -32,13 +32,13 @@ def scene(stage: Stage, tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def deployment(scene: Scene) -> Deployment:
+def deployment(scene: Scene) -> Installation:
     """Named on its own so that a failure shows its logs."""
     return scene.deployment
 
 
 def test_a_worker_killed_between_a_post_and_its_note_costs_one_message_at_most(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     """
     Of one task it was the first message, of the other the last. Everything was posted, but

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.chats import BOT, Chat, Platform, Scene, running
-from tests.acceptance.harness import Deployment
+from tests.acceptance.harness import Installation
 from tests.acceptance.stage import Stage, row
 from tests.platforms.dingtalk import DingTalk
 from tests.platforms.discord import (
@@ -127,13 +127,13 @@ def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
 
 
 @pytest.fixture
-def deployment(scene: Scene) -> Deployment:
+def deployment(scene: Scene) -> Installation:
     """Named on its own so that a failure shows its logs."""
     return scene.deployment
 
 
 def test_a_message_that_somebody_deleted_is_posted_anew(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     del deployment
     discord = scene.at("anew_discord", Discord)
@@ -157,7 +157,7 @@ def test_a_message_that_somebody_deleted_is_posted_anew(
 
 
 def test_a_chat_that_is_gone_is_disabled_and_its_operator_is_told_why(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     """What happens meanwhile is held, and goes out when it was mended and resumed."""
 
@@ -184,7 +184,7 @@ def test_a_chat_that_is_gone_is_disabled_and_its_operator_is_told_why(
 
 
 def test_200_tasks_at_once_keep_within_discords_limits_and_none_is_lost(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     tasks = [f"crowd-{number}" for number in range(200)]
     discord = scene.at("crowd", Discord)
@@ -209,7 +209,7 @@ def test_200_tasks_at_once_keep_within_discords_limits_and_none_is_lost(
 
 
 def test_when_the_budget_is_short_ends_go_first_and_edits_are_left_out(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     discord = scene.at("tight", Discord)
     tasks = [f"slow-{number}" for number in range(8)]
@@ -242,7 +242,7 @@ def test_when_the_budget_is_short_ends_go_first_and_edits_are_left_out(
 
 
 def test_a_late_progress_never_overwrites_what_ended(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     scene.tells("late", "pig", "IN_PROGRESS", "0%")
     scene.tells("late", "pig", "IN_PROGRESS", "80%")
@@ -262,7 +262,7 @@ def test_a_late_progress_never_overwrites_what_ended(
 
 
 def test_a_proxy_that_stumbles_costs_time_and_nothing_else(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     discord = scene.at("proxied", Discord)
     scene.tells("proxied", "pig", "IN_PROGRESS", "0%")

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.sandbox.answers import Answer
 from tests.acceptance.checks import in_order, same_on_every_attempt
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment, gone
+from tests.acceptance.harness import QUICK_UPSTREAM, Installation, gone
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
 from tests.waiting import until
 
@@ -41,7 +41,7 @@ CORNERS = {
 class Scene:
     """A deployment whose processes each test starts for itself."""
 
-    deployment: Deployment
+    deployment: Installation
     gateway: Gateway
     hooks: Hooks
 
@@ -93,7 +93,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, stage: Stage) -> Iterator
         for corner, names in CORNERS.items()
         for name in names
     }
-    with Deployment(
+    with Installation(
         tmp_path_factory.mktemp("crashes"),
         upstreams=dict.fromkeys(CORNERS, upstream),
         endpoints=endpoints,
@@ -111,13 +111,13 @@ def scene(deployed: Scene) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def deployment(scene: Scene) -> Deployment:
+def deployment(scene: Scene) -> Installation:
     """Named on its own so that a failure shows its logs."""
     return scene.deployment
 
 
 def test_a_worker_killed_between_post_and_settle_loses_nothing(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     """
     One delivery was answered, but the store hangs, so that nobody could note it; of the
@@ -159,7 +159,7 @@ def test_a_worker_killed_between_post_and_settle_loses_nothing(
 
 
 def test_the_children_of_a_killed_worker_leave_by_themselves(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     """Nobody is left to tell them to; what they were at is not lost either."""
     deployment.start_beat()
@@ -180,7 +180,7 @@ def test_the_children_of_a_killed_worker_leave_by_themselves(
 
 
 def test_a_store_that_is_killed_comes_back_with_everything(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     """
     One endpoint has a backlog, for it is paused; at the other an attempt is in flight. The
@@ -210,7 +210,7 @@ def test_a_store_that_is_killed_comes_back_with_everything(
 
 
 def test_nothing_is_lost_while_there_is_no_beat(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     beat = deployment.start_beat()
     deployment.start_worker()
@@ -230,7 +230,7 @@ def test_nothing_is_lost_while_there_is_no_beat(
 
 
 def test_two_beats_and_two_workers_tell_everything_once(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     tasks = [f"shared-{number}" for number in range(10)]
     for _ in range(2):
@@ -249,7 +249,7 @@ def test_two_beats_and_two_workers_tell_everything_once(
 
 
 def test_a_worker_that_is_asked_to_end_finishes_what_it_can_and_hands_back_the_rest(
-    scene: Scene, deployment: Deployment
+    scene: Scene, deployment: Installation
 ) -> None:
     """
     An attempt that takes 2 s ends by itself. One that takes 10 s is broken off, and the next

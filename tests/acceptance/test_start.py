@@ -11,7 +11,7 @@ from time import monotonic
 import pytest
 from redis import Redis
 
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
+from tests.acceptance.harness import QUICK_UPSTREAM, Installation
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
 from tests.waiting import until
 
@@ -27,10 +27,12 @@ def hooks(stage: Stage) -> Hooks:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, gateway: Gateway, hooks: Hooks) -> Iterator[Deployment]:
+def deployment(
+    tmp_path: Path, gateway: Gateway, hooks: Hooks
+) -> Iterator[Installation]:
     """The smallest deployment there is; only its store runs."""
     upstream = {**QUICK_UPSTREAM, "base_url": gateway.url}
-    with Deployment(
+    with Installation(
         tmp_path,
         upstreams={"default": upstream},
         endpoints={"me": {"url": f"{hooks.url}/me"}},
@@ -39,7 +41,7 @@ def deployment(tmp_path: Path, gateway: Gateway, hooks: Hooks) -> Iterator[Deplo
 
 
 def test_a_store_that_is_away_is_waited_for_and_its_return_is_told(
-    deployment: Deployment, gateway: Gateway, hooks: Hooks
+    deployment: Installation, gateway: Gateway, hooks: Hooks
 ) -> None:
     gateway.put(row("early", "SUCCESS"))
     deployment.track("early")
@@ -60,7 +62,7 @@ def test_a_store_that_is_away_is_waited_for_and_its_return_is_told(
 
 
 def test_a_worker_whose_whole_group_is_asked_to_end_leaves_no_late_child_behind(
-    deployment: Deployment,
+    deployment: Installation,
 ) -> None:
     """As honcho and systemd do: the children may go first, and be replaced at once."""
     deployment.start_beat()
@@ -75,7 +77,7 @@ def test_a_worker_whose_whole_group_is_asked_to_end_leaves_no_late_child_behind(
 
 
 def test_a_worker_that_does_not_fork_does_the_same_work(
-    deployment: Deployment, gateway: Gateway, hooks: Hooks
+    deployment: Installation, gateway: Gateway, hooks: Hooks
 ) -> None:
     deployment.start_beat()
     deployment.start_worker("--pool", "solo")
@@ -87,7 +89,7 @@ def test_a_worker_that_does_not_fork_does_the_same_work(
 
 
 def test_what_a_full_store_holds_is_delivered_though_it_takes_no_tick(
-    deployment: Deployment, gateway: Gateway, hooks: Hooks
+    deployment: Installation, gateway: Gateway, hooks: Hooks
 ) -> None:
     """Where the store is the broker as well, beat's messages are refused like all others."""
     deployment.start_beat()
@@ -105,7 +107,7 @@ def test_what_a_full_store_holds_is_delivered_though_it_takes_no_tick(
 
 
 def test_a_worker_goes_on_when_beat_is_gone(
-    deployment: Deployment, gateway: Gateway, hooks: Hooks
+    deployment: Installation, gateway: Gateway, hooks: Hooks
 ) -> None:
     beat = deployment.start_beat()
     worker = deployment.start_worker()
@@ -122,7 +124,7 @@ def test_a_worker_goes_on_when_beat_is_gone(
 
 @pytest.mark.parametrize("role", ["worker", "beat"])
 def test_a_store_that_evicts_is_refused_in_one_sentence(
-    deployment: Deployment, role: str
+    deployment: Installation, role: str
 ) -> None:
     with Redis.from_url(deployment.store.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
@@ -137,7 +139,7 @@ def test_a_store_that_evicts_is_refused_in_one_sentence(
 
 
 def test_a_store_of_another_version_is_refused_in_one_sentence(
-    deployment: Deployment,
+    deployment: Installation,
 ) -> None:
     with Redis.from_url(deployment.store.url) as client:
         client.set("{acc}:schema", "999")

@@ -473,10 +473,10 @@ class Broken:
     def __init__(self, where: str) -> None:
         self._where = where
 
-    def tell(self, context: DeliveryContext) -> Exchange:
+    def deliver(self, context: DeliveryContext) -> Exchange:
         if self._where == "render":
             raise KeyError(context.endpoint.url)
-        talk = WEBHOOK.tell(context)
+        talk = WEBHOOK.deliver(context)
         response = yield next(talk)
         if self._where == "read":
             raise KeyError(str(response))
@@ -489,7 +489,7 @@ class Broken:
 class Mumbling:
     """A channel that makes half an emoji of whatever it is told."""
 
-    def tell(self, context: DeliveryContext) -> Exchange:
+    def deliver(self, context: DeliveryContext) -> Exchange:
         response = yield Request(url=context.endpoint.url)
         attempt = Attempt(
             started=context.started, took=0.0, status=response.status, detail="\ud83d"

@@ -494,7 +494,7 @@ async def test_what_an_upstream_refuses_to_be_asked_about_is_lost_in_time(
 # --- an upstream that fails -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("complaint", list(PollError))
+@pytest.mark.parametrize("error", list(PollError))
 async def test_an_answer_that_is_not_valid_is_no_event_about_tasks(
     site: Site, error: PollError
 ) -> None:
@@ -506,7 +506,7 @@ async def test_an_answer_that_is_not_valid_is_no_event_about_tasks(
     assert [kind for kind in site.told if kind.startswith("task.")] == ["task.started"]
 
 
-@pytest.mark.parametrize("complaint", list(PollError))
+@pytest.mark.parametrize("error", list(PollError))
 async def test_an_answer_that_is_not_valid_changes_nothing_about_a_missing_task(
     site: Site, error: PollError
 ) -> None:

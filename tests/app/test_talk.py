@@ -167,7 +167,7 @@ class Marking:
     def __init__(self) -> None:
         self.memories: list[ChannelState] = []
 
-    def tell(self, context: DeliveryContext) -> Exchange:
+    def deliver(self, context: DeliveryContext) -> Exchange:
         self.memories.append(context.memory)
         yield MARK
         response = yield request()

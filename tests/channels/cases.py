@@ -228,7 +228,7 @@ CASES: Mapping[str, Event] = {
             RUNNING,
             progress=63,
             fail_reason=why_lost(
-                misses=60, missing_for=300.0, age=363.0, patience=PollPolicy()
+                misses=60, missing_for=300.0, age=363.0, policy=PollPolicy()
             ),
         ),
         at=BEGAN + 400,
@@ -455,7 +455,7 @@ def converse(
         AssertionError: It does not come to an end.
     """
     kept: ChannelState = memory or {}
-    talk = channel.tell(
+    talk = channel.deliver(
         DeliveryContext(
             event=event,
             endpoint=to,

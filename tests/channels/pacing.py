@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bridge.app.delivery.attempt import Courier, Receiver
+from bridge.app.delivery.attempt import AttemptRunner, Recipient
 from bridge.app.ports import Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
@@ -58,10 +58,10 @@ class Pace:
         for event in events:
             publication = Publication(event=event, endpoints=(self.to.name,))
             self.store.lanes.tell(publication)
-        courier = Courier(
+        runner = AttemptRunner(
             store=self.store,
             sender=self.sender,
-            receivers={self.to.name: Receiver(endpoint=self.to, channel=self.channel)},
+            receivers={self.to.name: Recipient(endpoint=self.to, channel=self.channel)},
             now=self.now,
             elapsed=self.now,
             roll=lambda: 0.0,
@@ -69,7 +69,7 @@ class Pace:
         while True:
             claim = await self.store.claim_deliveries(limit=200, slow_limit=200)
             if claim.deliveries:
-                attempts = map(courier.attempt, claim.deliveries)
+                attempts = map(runner.attempt, claim.deliveries)
                 await self.store.settle(await asyncio.gather(*attempts))
             elif claim.next_in is None:
                 return

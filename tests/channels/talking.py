@@ -10,11 +10,11 @@ from bridge.core.http import Response
 from tests.channels.cases import NOW
 
 
-async def tell(
+async def deliver(
     channel: Channel, event: Event, to: Endpoint, *, at: float = NOW
 ) -> ExchangeResult:
     """Tell an event to an endpoint, as a worker would."""
-    talk = channel.tell(DeliveryContext(event=event, endpoint=to, at=at, started=at))
+    talk = channel.deliver(DeliveryContext(event=event, endpoint=to, at=at, started=at))
     sender = Sender()
     try:
         step = next(talk)

@@ -24,7 +24,7 @@ from tests.channels.cases import (
     events,
 )
 from tests.channels.robots import SECRET, URLS, always, first, payload, robot, said
-from tests.channels.talking import tell
+from tests.channels.talking import deliver
 from tests.channels.test_lookalikes import MARKDOWN
 from tests.platforms.dingtalk import MOST_BYTES, DingTalk
 from tests.platforms.robots import running
@@ -279,7 +279,7 @@ async def test_the_platform_takes_every_event(group: DingTalk) -> None:
     told = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
 
     for event in told:
-        outcome = await tell(dingtalk, event, configured(group))
+        outcome = await deliver(dingtalk, event, configured(group))
         assert outcome.attempt.succeeded, outcome.attempt.detail
 
     assert len(group.messages) == len(told) - 1
@@ -298,7 +298,7 @@ async def test_the_platform_takes_every_event(group: DingTalk) -> None:
 async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
     group: DingTalk, wrong: dict[str, Any], why: str
 ) -> None:
-    outcome = await tell(dingtalk, DONE, configured(group, **wrong))
+    outcome = await deliver(dingtalk, DONE, configured(group, **wrong))
 
     assert outcome.attempt.meaning == "gone"
     assert why in outcome.attempt.detail
@@ -306,7 +306,7 @@ async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
 
 
 async def test_a_clock_that_is_an_hour_off_is_named(group: DingTalk) -> None:
-    outcome = await tell(dingtalk, DONE, configured(group), at=NOW - 4000)
+    outcome = await deliver(dingtalk, DONE, configured(group), at=NOW - 4000)
 
     assert "this machine's clock" in outcome.attempt.detail
 
@@ -314,15 +314,15 @@ async def test_a_clock_that_is_an_hour_off_is_named(group: DingTalk) -> None:
 async def test_a_robot_that_was_removed_disables_the_endpoint(group: DingTalk) -> None:
     group.removed = True
 
-    assert (await tell(dingtalk, DONE, configured(group))).attempt.meaning == "gone"
+    assert (await deliver(dingtalk, DONE, configured(group))).attempt.meaning == "gone"
 
 
 async def test_whoever_is_shut_out_stays_away_for_as_long(group: DingTalk) -> None:
     group.clock = lambda: 100.0
 
-    outcomes = [await tell(dingtalk, DONE, configured(group)) for _ in range(21)]
+    outcomes = [await deliver(dingtalk, DONE, configured(group)) for _ in range(21)]
     group.clock = lambda: 100.0 + (outcomes[20].attempt.retry_after or 0.0)
-    after = await tell(dingtalk, DONE, configured(group))
+    after = await deliver(dingtalk, DONE, configured(group))
 
     assert [outcome.attempt.succeeded for outcome in outcomes] == [True] * 20 + [False]
     assert after.attempt.succeeded
@@ -333,7 +333,7 @@ async def test_a_picture_that_the_censors_dislike_costs_the_picture_only(
 ) -> None:
     group.unsafe = ("cdn.example",)
 
-    outcome = await tell(dingtalk, DONE, configured(group))
+    outcome = await deliver(dingtalk, DONE, configured(group))
 
     assert outcome.attempt.succeeded
     assert "430103" in outcome.attempt.detail
@@ -343,7 +343,7 @@ async def test_a_picture_that_the_censors_dislike_costs_the_picture_only(
 
 
 async def test_the_picture_is_in_the_message_and_can_be_opened(group: DingTalk) -> None:
-    await tell(dingtalk, DONE, configured(group))
+    await deliver(dingtalk, DONE, configured(group))
 
     (message,) = group.messages
     assert (message.pictures, message.links) == ((GRID_URL,), (GRID_URL,))

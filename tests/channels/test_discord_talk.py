@@ -116,8 +116,8 @@ class Watching:
     def __init__(self, seen: list[ChannelState]) -> None:
         self.seen = seen
 
-    def tell(self, context: Any) -> Any:
-        talk = discord.tell(context)
+    def deliver(self, context: Any) -> Any:
+        talk = discord.deliver(context)
         answer: Response | None = None
         while True:
             try:

@@ -47,7 +47,7 @@ class World:
             self.kept[event.subject] = memory
 
         outcome = await talk(
-            discord.tell(context),
+            discord.deliver(context),
             self.to,
             sender=self.sender,
             save_state=save_state,

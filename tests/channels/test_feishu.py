@@ -22,7 +22,7 @@ from tests.channels.cases import (
     events,
 )
 from tests.channels.robots import SECRET, always, first, payload, robot, said
-from tests.channels.talking import tell
+from tests.channels.talking import deliver
 from tests.platforms.feishu import Feishu
 from tests.platforms.robots import running
 
@@ -265,7 +265,7 @@ async def test_the_platform_takes_every_event(group: Feishu) -> None:
     told = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
 
     for event in told:
-        outcome = await tell(feishu, event, configured(group))
+        outcome = await deliver(feishu, event, configured(group))
         assert outcome.attempt.succeeded, outcome.attempt.detail
 
     assert len(group.messages) == len(told) - 1
@@ -285,7 +285,7 @@ async def test_the_platform_takes_every_event(group: Feishu) -> None:
 async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
     group: Feishu, wrong: dict[str, Any], why: str
 ) -> None:
-    outcome = await tell(feishu, DONE, configured(group, **wrong))
+    outcome = await deliver(feishu, DONE, configured(group, **wrong))
 
     assert outcome.attempt.meaning == "gone"
     assert why in outcome.attempt.detail
@@ -293,7 +293,7 @@ async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
 
 
 async def test_a_clock_that_is_an_hour_off_is_named(group: Feishu) -> None:
-    outcome = await tell(feishu, DONE, configured(group), at=NOW - 4000)
+    outcome = await deliver(feishu, DONE, configured(group), at=NOW - 4000)
 
     assert "this machine's clock" in outcome.attempt.detail
 
@@ -301,7 +301,7 @@ async def test_a_clock_that_is_an_hour_off_is_named(group: Feishu) -> None:
 async def test_the_sixth_message_in_a_second_waits(group: Feishu) -> None:
     group.clock = lambda: 100.0
 
-    outcomes = [await tell(feishu, DONE, configured(group)) for _ in range(6)]
+    outcomes = [await deliver(feishu, DONE, configured(group)) for _ in range(6)]
 
     assert [outcome.attempt.succeeded for outcome in outcomes] == [True] * 5 + [False]
     assert outcomes[5].attempt.retry_after == 60.0
@@ -310,7 +310,7 @@ async def test_the_sixth_message_in_a_second_waits(group: Feishu) -> None:
 async def test_a_card_that_is_refused_arrives_as_a_post(group: Feishu) -> None:
     group.say_once(11246, "parse card json err")
 
-    outcome = await tell(feishu, DONE, configured(group))
+    outcome = await deliver(feishu, DONE, configured(group))
 
     assert outcome.attempt.succeeded
     assert [message.form for message in group.messages] == ["post"]
@@ -320,4 +320,4 @@ async def test_a_card_that_is_refused_arrives_as_a_post(group: Feishu) -> None:
 async def test_the_first_robots_answers_are_understood(group: Feishu) -> None:
     group.old_answers = True
 
-    assert (await tell(feishu, DONE, configured(group))).attempt.succeeded
+    assert (await deliver(feishu, DONE, configured(group))).attempt.succeeded

@@ -24,7 +24,7 @@ async def converse(channel: Channel, to: Endpoint) -> ExchangeResult:
     context = DeliveryContext(
         event=CASES["succeeded_grid"], endpoint=to, at=NOW, started=NOW
     )
-    talk = channel.tell(context)
+    talk = channel.deliver(context)
     step = next(talk)
     try:
         while True:

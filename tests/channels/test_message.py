@@ -143,7 +143,7 @@ def test_our_own_reasons_are_told_in_the_language_of_the_message(
     misses: int, age: float, said: str
 ) -> None:
     reason = why_lost(
-        misses=misses, missing_for=5.0 * misses, age=age, patience=PollPolicy()
+        misses=misses, missing_for=5.0 * misses, age=age, policy=PollPolicy()
     )
     event = told("task.lost", replace(RUNNING, fail_reason=reason), at=BEGAN + age)
 

@@ -272,7 +272,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
             headers={"X-Prompt": "{{ data.prompt }}"},
         )
         outcome = await talk(
-            template.tell(_context(event, told_to)),
+            template.deliver(_context(event, told_to)),
             told_to,
             sender=sender,
             save_state=_forget,

@@ -23,7 +23,7 @@ from tests.channels.cases import (
     events,
 )
 from tests.channels.robots import URLS, always, first, payload, robot, said
-from tests.channels.talking import tell
+from tests.channels.talking import deliver
 from tests.platforms.robots import running
 from tests.platforms.wecom import WeCom
 
@@ -209,7 +209,7 @@ async def test_the_platform_takes_every_event(group: WeCom, language: str) -> No
     told = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
 
     for event in told:
-        outcome = await tell(wecom, event, configured(group, language=language))
+        outcome = await deliver(wecom, event, configured(group, language=language))
         assert outcome.attempt.succeeded, outcome.attempt.detail
 
     assert len(group.messages) == len(told) - 1
@@ -220,7 +220,7 @@ async def test_the_platform_takes_every_event(group: WeCom, language: str) -> No
 async def test_a_wrong_key_disables_the_endpoint(group: WeCom) -> None:
     to = endpoint("wecom", group.url[:-1] + "x")
 
-    outcome = await tell(wecom, DONE, to)
+    outcome = await deliver(wecom, DONE, to)
 
     assert outcome.attempt.meaning == "gone"
     assert "set its new url" in outcome.attempt.detail
@@ -232,9 +232,9 @@ async def test_the_twenty_first_message_in_a_minute_waits_for_the_next(
 ) -> None:
     group.clock = lambda: 100.0
 
-    outcomes = [await tell(wecom, DONE, configured(group)) for _ in range(21)]
+    outcomes = [await deliver(wecom, DONE, configured(group)) for _ in range(21)]
     group.clock = lambda: 100.0 + (outcomes[20].attempt.retry_after or 0.0)
-    after = await tell(wecom, DONE, configured(group))
+    after = await deliver(wecom, DONE, configured(group))
 
     assert [outcome.attempt.succeeded for outcome in outcomes] == [True] * 20 + [False]
     assert after.attempt.succeeded
@@ -244,9 +244,9 @@ async def test_a_proxys_page_is_no_success(group: WeCom) -> None:
     group.break_once(200, "<html>please sign in</html>")
     group.break_once(502)
 
-    first_try = await tell(wecom, DONE, configured(group))
-    second_try = await tell(wecom, DONE, configured(group))
-    third_try = await tell(wecom, DONE, configured(group))
+    first_try = await deliver(wecom, DONE, configured(group))
+    second_try = await deliver(wecom, DONE, configured(group))
+    third_try = await deliver(wecom, DONE, configured(group))
 
     assert [one.attempt.succeeded for one in (first_try, second_try, third_try)] == [
         False,
@@ -258,6 +258,6 @@ async def test_a_proxys_page_is_no_success(group: WeCom) -> None:
 
 
 async def test_upscaled_pictures_are_shown_too(group: WeCom) -> None:
-    await tell(wecom, CASES["succeeded_upscaled"], configured(group))
+    await deliver(wecom, CASES["succeeded_upscaled"], configured(group))
 
     assert group.messages[0].pictures == (PICTURE_URL,)

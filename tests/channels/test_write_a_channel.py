@@ -31,7 +31,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from bridge.core.http import Request, Response
 from tests.channels.cases import CASES, HOSTILE, converse
-from tests.channels.talking import tell
+from tests.channels.talking import deliver
 from tests.platforms.loopback import HTML, Asked, Said, serving
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +173,9 @@ async def test_it_tells_how_a_task_ended_with_the_picture(
     registry: dict[str, Channel],
 ) -> None:
     async with serving_mattermost() as (platform, team):
-        outcome = await tell(registry[KIND], CASES["succeeded_upscaled"], team, at=0.0)
+        outcome = await deliver(
+            registry[KIND], CASES["succeeded_upscaled"], team, at=0.0
+        )
 
     (post,) = platform.posts
     (shown,) = post["attachments"]
@@ -191,7 +193,7 @@ async def test_a_message_that_is_refused_is_told_more_plainly(
     registry: dict[str, Channel],
 ) -> None:
     async with serving_mattermost(refuses_attachments=True) as (platform, team):
-        outcome = await tell(registry[KIND], CASES["failed"], team)
+        outcome = await deliver(registry[KIND], CASES["failed"], team)
 
     (post,) = platform.posts
     assert outcome.attempt.meaning is AttemptResult.DELIVERED
@@ -203,7 +205,7 @@ async def test_a_deleted_webhook_disables_the_endpoint_and_says_why(
     registry: dict[str, Channel],
 ) -> None:
     async with serving_mattermost(deleted=True) as (_, team):
-        outcome = await tell(registry[KIND], CASES["failed"], team)
+        outcome = await deliver(registry[KIND], CASES["failed"], team)
 
     assert outcome.attempt.meaning is AttemptResult.GONE
     assert outcome.attempt.detail.startswith("the webhook was deleted (")
@@ -223,7 +225,7 @@ async def test_trouble_that_may_pass_is_tried_again(
     registry: dict[str, Channel], trouble: Said
 ) -> None:
     async with serving_mattermost(in_trouble=trouble) as (_, team):
-        outcome = await tell(registry[KIND], CASES["failed"], team)
+        outcome = await deliver(registry[KIND], CASES["failed"], team)
 
     assert outcome.attempt.meaning is AttemptResult.FAILED
     assert outcome.attempt.retry_after == (7 if trouble.status == 429 else None)

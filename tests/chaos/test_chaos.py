@@ -25,7 +25,7 @@ from bridge.adapters.store.queries import EventRow
 from bridge.errors import BridgeError
 from bridge.sandbox.answers import Answer
 from tests.acceptance.checks import disorder, same_on_every_attempt
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment, Process
+from tests.acceptance.harness import QUICK_UPSTREAM, Installation, Process
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
 from tests.waiting import until
 
@@ -81,7 +81,7 @@ class Load:
     """Tasks that come and move on, as users make them."""
 
     gateway: Gateway
-    deployment: Deployment
+    deployment: Installation
     dice: Random
     lives: list[Life] = field(default_factory=list)
     untracked: list[str] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Load:
 class Vandal:
     """Kills one process after the other, and starts each again as a supervisor would."""
 
-    deployment: Deployment
+    deployment: Installation
     dice: Random
     worker: Process
     beat: Process
@@ -159,7 +159,7 @@ def test_nothing_is_lost_whatever_is_killed(
         hooks.answer("/slow", then=Answer(delay=0.2))
         upstream = {**QUICK_UPSTREAM, "base_url": gateway.url, "timeout": 1}
         endpoint = {"timeout": 1, "retry": [1] * 20 + [20] * 30}
-        with Deployment(
+        with Installation(
             tmp_path,
             upstreams={"default": upstream},
             endpoints={
@@ -213,7 +213,7 @@ def _calm_down(load: Load) -> None:
 
 
 def _stories_when_settled(
-    deployment: Deployment, tasks: Sequence[str]
+    deployment: Installation, tasks: Sequence[str]
 ) -> dict[str, Sequence[EventRow]]:
     """Wait until nothing is open; returns what the store tells of each task."""
 

@@ -19,7 +19,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 
 
 @dataclass
-class Deployment:
+class Installation:
     shell: Shell
     gateway: str
     receiver: str
@@ -57,7 +57,7 @@ class Deployment:
 @pytest.fixture(scope="module")
 def deployment(
     redis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+) -> Iterator[Installation]:
     """Every long-running command, for all tests of this module."""
     shell = Shell(tmp_path_factory.mktemp("deployment"))
     with ExitStack() as stack:
@@ -83,7 +83,7 @@ def deployment(
         worker = stack.enter_context(shell.running("worker", "-c", "1"))
         beat = stack.enter_context(shell.running("beat"))
         worker.says("ready")
-        yield Deployment(shell, urls[0], urls[1], receiver, worker, beat)
+        yield Installation(shell, urls[0], urls[1], receiver, worker, beat)
 
 
 def _url(server: Running) -> str:
@@ -93,7 +93,7 @@ def _url(server: Running) -> str:
     return found[0]
 
 
-def test_waiting_for_a_task_that_succeeds_is_exit_0(deployment: Deployment) -> None:
+def test_waiting_for_a_task_that_succeeds_is_exit_0(deployment: Installation) -> None:
     task_id = deployment.submit("a red fox")
 
     ran = deployment.shell.run("track", task_id, "--wait")
@@ -106,7 +106,7 @@ def test_waiting_for_a_task_that_succeeds_is_exit_0(deployment: Deployment) -> N
     assert ran.err == ""
 
 
-def test_waiting_for_a_task_that_fails_is_exit_1(deployment: Deployment) -> None:
+def test_waiting_for_a_task_that_fails_is_exit_1(deployment: Installation) -> None:
     task_id = deployment.submit("a word that is banned")
 
     ran = deployment.shell.run("track", task_id, "--wait", "--json")
@@ -116,7 +116,7 @@ def test_waiting_for_a_task_that_fails_is_exit_1(deployment: Deployment) -> None
     assert ran.rows[-1]["data"]["failReason"]
 
 
-def test_show_tells_the_whole_story_of_a_task(deployment: Deployment) -> None:
+def test_show_tells_the_whole_story_of_a_task(deployment: Installation) -> None:
     task_id = deployment.finished()
     event = deployment.event_of(task_id)
 
@@ -132,7 +132,7 @@ def test_show_tells_the_whole_story_of_a_task(deployment: Deployment) -> None:
     assert '"type":"task.succeeded"' in of_event.out
 
 
-def test_watch_ends_when_all_given_tasks_have(deployment: Deployment) -> None:
+def test_watch_ends_when_all_given_tasks_have(deployment: Installation) -> None:
     done = deployment.finished()
     other = deployment.submit("a blue fox")
     deployment.shell.run("track", other)
@@ -144,7 +144,7 @@ def test_watch_ends_when_all_given_tasks_have(deployment: Deployment) -> None:
     assert set(ends) == {done, other}
 
 
-def test_watch_without_ids_tells_of_all_that_happens(deployment: Deployment) -> None:
+def test_watch_without_ids_tells_of_all_that_happens(deployment: Installation) -> None:
     with deployment.shell.running("watch", "--json") as watching:
         # It is watching once it sees what is tracked from now on.
         seen = until(
@@ -157,7 +157,7 @@ def test_watch_without_ids_tells_of_all_that_happens(deployment: Deployment) -> 
     assert watching.err == ""
 
 
-def test_endpoints_are_listed_paused_and_resumed(deployment: Deployment) -> None:
+def test_endpoints_are_listed_paused_and_resumed(deployment: Installation) -> None:
     shell = deployment.shell
 
     def states() -> dict[str, str]:
@@ -180,7 +180,7 @@ def test_endpoints_are_listed_paused_and_resumed(deployment: Deployment) -> None
 
 
 def test_a_test_event_is_sent_at_once_and_its_answer_told(
-    deployment: Deployment,
+    deployment: Installation,
 ) -> None:
     sent = deployment.shell.run("endpoints", "test", "me", "--type", "task.failed")
     refused = deployment.shell.run(
@@ -198,7 +198,7 @@ def test_a_test_event_is_sent_at_once_and_its_answer_told(
     deployment.heard.says('"upstream": "sample"')
 
 
-def test_an_event_is_sent_again_when_asked_for(deployment: Deployment) -> None:
+def test_an_event_is_sent_again_when_asked_for(deployment: Installation) -> None:
     event = deployment.event_of(deployment.finished())
 
     ran = deployment.shell.run("redeliver", event)
@@ -210,7 +210,7 @@ def test_an_event_is_sent_again_when_asked_for(deployment: Deployment) -> None:
     assert (since.code, since.out) == (0, "nothing to redeliver\n")
 
 
-def test_what_waits_is_held_listed_and_dropped(deployment: Deployment) -> None:
+def test_what_waits_is_held_listed_and_dropped(deployment: Installation) -> None:
     shell = deployment.shell
     shell.run("endpoints", "pause", "me")
     try:
@@ -238,7 +238,7 @@ def test_what_waits_is_held_listed_and_dropped(deployment: Deployment) -> None:
     until(lambda: not shell.run("deliveries", "--state", "pending").out, within_s=20)
 
 
-def test_check_online_asks_the_gateway(deployment: Deployment) -> None:
+def test_check_online_asks_the_gateway(deployment: Installation) -> None:
     fine = deployment.shell.run("check", "--online")
     elsewhere = deployment.shell.run(
         "check",
@@ -255,7 +255,7 @@ def test_check_online_asks_the_gateway(deployment: Deployment) -> None:
     assert levels["upstream"] == "error"
 
 
-def test_lists_fit_the_terminal(deployment: Deployment) -> None:
+def test_lists_fit_the_terminal(deployment: Installation) -> None:
     task_id = deployment.finished()
     deployment.event_of(task_id)
 
@@ -265,7 +265,7 @@ def test_lists_fit_the_terminal(deployment: Deployment) -> None:
         assert len(shown) > 1
 
 
-def test_nobody_says_a_secret(deployment: Deployment) -> None:
+def test_nobody_says_a_secret(deployment: Installation) -> None:
     for process in (deployment.worker, deployment.beat):
         assert process.out == ""
         for secret in ("sk-test", SECRET, "/hooks/me"):

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Literal, Protocol
 
 from bridge.adapters.store.queries import EndpointRow, EventRow, TaskRow
-from bridge.app.housekeeping import StoreAdmin as SweepsDesk
+from bridge.app.housekeeping import HousekeepingStore
 from bridge.app.ports import (
     Delivery,
     DeliveryStore,
@@ -43,7 +43,7 @@ class Store(TaskStore, DeliveryStore, Protocol):
     ) -> tuple[Tracked, bool]: ...
 
 
-class StoreAdmin(SweepsDesk, Protocol):
+class StoreAdmin(HousekeepingStore, Protocol):
     """The whole of the operator's desk."""
 
     async def untrack(self, key: TaskKey) -> bool | None: ...

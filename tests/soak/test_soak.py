@@ -19,7 +19,7 @@ from time import monotonic
 import pytest
 from redis import Redis
 
-from tests.acceptance.harness import QUICK_UPSTREAM, Deployment
+from tests.acceptance.harness import QUICK_UPSTREAM, Installation
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
 from tests.waiting import until
 
@@ -52,7 +52,7 @@ def test_nothing_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         # A receiver that fails now and then, so that attempts and retries are in it too.
         dice = Random(1)
         hooks.answer("/flaky", *(dice.choice([204] * 9 + [500]) for _ in range(10**6)))
-        with Deployment(
+        with Installation(
             tmp_path,
             upstreams={"default": {**QUICK_UPSTREAM, "base_url": gateway.url}},
             endpoints={
@@ -90,7 +90,7 @@ def test_nothing_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def _soak(
-    deployment: Deployment,
+    deployment: Installation,
     gateway: Gateway,
     hooks: Hooks,
     sizes: Mapping[str, Callable[[], float]],
@@ -125,7 +125,7 @@ def _rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _store_mb(deployment: Deployment) -> float:
+def _store_mb(deployment: Installation) -> float:
     """What the store's data takes, in MB."""
     with Redis.from_url(deployment.store.url) as client:
         return float(client.info("memory")["used_memory"]) / 1e6

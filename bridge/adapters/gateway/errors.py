@@ -81,7 +81,7 @@ def complain(
     if 300 <= status < 400:
         detail = f"redirects to {_host(headers.get('location', ''), asked_host)}"
         return FetchResult(
-            complaint=PollError.MISPLACED, detail=f"{detail}; check base_url"
+            error=PollError.MISPLACED, detail=f"{detail}; check base_url"
         )
     words = sentence(text_in(body[:65536]))
     detail = f"HTTP {status}: {words}" if words else f"HTTP {status}"
@@ -90,7 +90,7 @@ def complain(
         detail = f"HTTP {status}: {hint} ({words})"
     elif complaint is PollError.MISPLACED:
         detail = f"{detail}; there is no task list at this address: check base_url"
-    return FetchResult(complaint=complaint, detail=detail, retry_after=wait_in(headers))
+    return FetchResult(error=complaint, detail=detail, retry_after=wait_in(headers))
 
 
 def wait_in(headers: Mapping[str, str]) -> float | None:

@@ -229,7 +229,7 @@ class StoreQueries:
 
 
 def _task(key: TaskKey, row: Mapping[str, str], due: float | None) -> TaskRow:
-    held = codec.read_held(row.get("held"))
+    held = codec.read_task_state(row.get("held"))
     lost = held.ended == "task.lost"
     return TaskRow(
         key=key,

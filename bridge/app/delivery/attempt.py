@@ -122,7 +122,7 @@ class AttemptRunner:
         )
         try:
             return await talk(
-                channel.tell(context),
+                channel.deliver(context),
                 endpoint,
                 sender=self.sender,
                 save_state=partial(self._save_state, delivery),

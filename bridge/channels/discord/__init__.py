@@ -21,7 +21,7 @@ from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
 from bridge.errors import Misconfigured
 
-__all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+__all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
 
 _NOT_ONE = (
     "is not a Discord webhook's:"
@@ -60,7 +60,7 @@ _PIXEL = bytes.fromhex(
 )
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     address = Address.of(context.endpoint.url)
     if address is None:

@@ -22,10 +22,10 @@ from collections.abc import Iterator, Mapping
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.slack.answers import describe
 from bridge.channels.slack.calls import probe, sample_response
-from bridge.channels.slack.flow import tell
+from bridge.channels.slack.flow import deliver
 from bridge.core.endpoint import Rate
 
-__all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+__all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
 
 _HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 _API = ("slack.com", "slack-gov.com")

@@ -35,7 +35,7 @@ MOST_TRIES = 3
 REST_S = 30.0
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event; see `bridge.channels.base.Channel`."""
     event, options = context.event, context.endpoint.options
     talk = Talk(context=context)

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from bridge.channels.info import ChannelInfo, SettingProblem
 from bridge.channels.telegram.answers import describe
 from bridge.channels.telegram.calls import bot_of, probe, sample_response
-from bridge.channels.telegram.talk import tell
+from bridge.channels.telegram.talk import deliver
 from bridge.core.endpoint import Rate
 
-__all__ = ["TRAITS", "agrees", "describe", "probe", "tell"]
+__all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
 
 
 def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:

@@ -33,7 +33,7 @@ _WAITS = "task.action_required"
 MOST_TRIES = 3
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event; see `bridge.channels.base.Channel`."""
     event, endpoint = context.event, context.endpoint
     teller = Teller(context)

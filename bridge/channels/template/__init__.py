@@ -12,11 +12,11 @@ the bridge starts and not by the first failed task.
 from __future__ import annotations
 
 from bridge.channels.info import ChannelInfo
+from bridge.channels.template.channel import deliver, sample_response
 from bridge.channels.template.checking import faults, problems
 from bridge.channels.template.faults import TemplateFault
-from bridge.channels.template.publication import sample_response, tell
 
-__all__ = ["TRAITS", "TemplateFault", "agrees", "faults", "problems", "tell"]
+__all__ = ["INFO", "TemplateFault", "deliver", "faults", "problems", "sample_response"]
 
 INFO = ChannelInfo(
     is_chat=False,

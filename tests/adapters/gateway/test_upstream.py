@@ -246,7 +246,7 @@ async def test_cookies_are_not_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "complaint", "words"),
+    ("status", "body", "error", "words"),
     [
         pytest.param(
             401,

@@ -25,7 +25,7 @@ _SHORTEST_SECRET = 7
 _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
-def tell(context: DeliveryContext) -> Exchange:
+def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     # Jinja2 takes longer to import than all the rest of a short command.
     from bridge.channels.template.filling import fill, recipe_of  # noqa: PLC0415
