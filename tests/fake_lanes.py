@@ -359,13 +359,13 @@ class FakeLanes:
             was_disabled=health.told_disabled,
             slow=health.slow,
             now=now,
-            memory=self._memory(lane),
+            channel_state=self._memory(lane),
         )
 
     def _memory(self, lane: Lane) -> ChannelState:
         subject = lane.endpoint, self._head(lane).subject
-        memory, since = self.memories.get(subject, ({}, 0.0))
-        return memory if self.clock.now - since < self.retention else {}
+        channel_state, since = self.memories.get(subject, ({}, 0.0))
+        return channel_state if self.clock.now - since < self.retention else {}
 
     def _is_passing(self, endpoint: str, event_id: str) -> bool:
         event = self.kept[event_id].event
@@ -443,8 +443,8 @@ class FakeLanes:
         if one.attempt is not None:
             kept.attempts.append((delivery.endpoint, one.attempt, verdict.disposition))
         subject = delivery.endpoint, delivery.event.subject
-        if one.memory is not None:
-            self.memories[subject] = one.memory, self.clock.now
+        if one.channel_state is not None:
+            self.memories[subject] = one.channel_state, self.clock.now
         if one.edit_in:
             self.edit_at[subject] = self.clock.now + one.edit_in
         became = self._note_health(health, one)
@@ -464,12 +464,12 @@ class FakeLanes:
             if publication.event.type in became:
                 self.tell(publication)
 
-    def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
+    def save_state(self, delivery: Delivery, channel_state: ChannelState) -> bool:
         lane = self.lanes.get((delivery.endpoint, delivery.lane))
         if lane is None or lane.head.token != delivery.token:
             return False
         subject = delivery.endpoint, delivery.event.subject
-        self.memories[subject] = memory, self.clock.now
+        self.memories[subject] = channel_state, self.clock.now
         return True
 
     def _note_health(self, health: Health, one: Settlement) -> set[str]:

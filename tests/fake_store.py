@@ -312,9 +312,9 @@ class FakeStore:
         self._now()
         return self.lanes.settle(settlements)
 
-    async def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
+    async def save_state(self, delivery: Delivery, channel_state: ChannelState) -> bool:
         self._now()
-        return self.lanes.save_state(delivery, memory)
+        return self.lanes.save_state(delivery, channel_state)
 
     # --- the desk ---------------------------------------------------------------------
 

@@ -173,28 +173,28 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
 
 def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
     """Tell the events one after the other, and return what the last one looks like."""
-    memory: ChannelState = {}
+    channel_state: ChannelState = {}
     said: list[Request] = []
     for event in events:
-        requests, memory = _tell(to, event, memory)
+        requests, channel_state = _tell(to, event, channel_state)
         said += requests
     return _opened(said[-1], at=events[-1].at)
 
 
 def _tell(
-    to: Endpoint, event: Event, memory: ChannelState
+    to: Endpoint, event: Event, channel_state: ChannelState
 ) -> tuple[list[Request], ChannelState]:
     channel = channel_for(to.kind)
     at = event.at + 1
     context = DeliveryContext(
-        event=event, endpoint=to, at=at, started=at, memory=memory
+        event=event, endpoint=to, at=at, started=at, channel_state=channel_state
     )
     talk, requests = channel.deliver(context), []
     step = next(talk)
     try:
         while True:
             if isinstance(step, SaveState):
-                memory = step.memory
+                channel_state = step.channel_state
                 step = talk.send(Response(took=0.0, at=at))
                 continue
             if image := image_at(step.url):
@@ -204,8 +204,8 @@ def _tell(
                 answer = channel.sample_response(step)
             step = talk.send(replace(answer, at=at))
     except StopIteration as end:
-        kept = end.value.memory
-        return requests, memory if kept is None else kept
+        kept = end.value.channel_state
+        return requests, channel_state if kept is None else kept
 
 
 def _opened(request: Request, *, at: float) -> Shown:

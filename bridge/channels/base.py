@@ -53,7 +53,7 @@ class DeliveryContext:
     endpoint: Endpoint
     at: float
     started: float
-    memory: ChannelState = field(default_factory=dict)
+    channel_state: ChannelState = field(default_factory=dict)
     redelivery: bool = False
 
 
@@ -66,7 +66,7 @@ class SaveState:
     dies in between, the mark tells the next one so. The response sent back is empty.
     """
 
-    memory: ChannelState
+    channel_state: ChannelState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class ExchangeResult:
     """
 
     attempt: Attempt
-    memory: ChannelState | None = None
+    channel_state: ChannelState | None = None
     edit_in: float = 0.0
     extra: int = 0
 

@@ -24,7 +24,7 @@ from tests.fakes import FakeSender, answered
 
 DELIVERED = Attempt(started=0.0, took=0.0, said=AttemptResult.DELIVERED)
 #: What channels mark before they post what must not be posted twice.
-MARK = SaveState(memory={"posting": True})
+MARK = SaveState(channel_state={"posting": True})
 PLACE = Endpoint(name="a", url="http://a.test/", timeout=10.0)
 
 
@@ -55,8 +55,8 @@ async def held(
     *,
     save_state: Callable[[ChannelState], bool] = lambda _: True,
 ) -> ExchangeResult:
-    async def kept(memory: ChannelState) -> None:
-        if not save_state(memory):
+    async def kept(channel_state: ChannelState) -> None:
+        if not save_state(channel_state):
             raise StateNotSaved
 
     return await talk(
@@ -120,8 +120,8 @@ async def test_answers_say_when_they_came() -> None:
 async def test_what_is_to_be_remembered_is_kept_before_anything_is_sent() -> None:
     sender, order = Clock(step=1.0), list[object]()
 
-    def save_state(memory: ChannelState) -> bool:
-        order.append((memory, len(getattr(sender, "asked", []))))
+    def save_state(channel_state: ChannelState) -> bool:
+        order.append((channel_state, len(getattr(sender, "asked", []))))
         return True
 
     await held(asking(MARK, request()), sender, save_state=save_state)
@@ -168,13 +168,13 @@ class Marking:
         self.memories: list[ChannelState] = []
 
     def deliver(self, context: DeliveryContext) -> Exchange:
-        self.memories.append(context.memory)
+        self.memories.append(context.channel_state)
         yield MARK
         response = yield request()
         attempt = Attempt(
             started=context.started, took=response.took, status=response.status
         )
-        return ExchangeResult(attempt=attempt, memory={"id": "1"}, edit_in=30.0)
+        return ExchangeResult(attempt=attempt, channel_state={"id": "1"}, edit_in=30.0)
 
     def sample_response(self, request: Request) -> Response:
         del request
@@ -203,7 +203,7 @@ async def test_a_mark_outlives_an_attempt_that_did_not_end() -> None:
     site.pump = site.new_pump()
     await site.deliver()
 
-    assert channel.memories == [{}, MARK.memory]
+    assert channel.memories == [{}, MARK.channel_state]
 
 
 async def test_progress_waits_for_as_long_as_the_conversation_said() -> None:

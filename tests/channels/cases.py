@@ -425,7 +425,7 @@ class Talk:
     requests: list[Request]
     remembered: list[ChannelState]  #: In between, by `SaveState`.
     outcome: ExchangeResult
-    memory: ChannelState  #: What is remembered when all is over.
+    channel_state: ChannelState  #: What is remembered when all is over.
     order: list[str] = field(
         default_factory=list
     )  #: Methods and "remember", as they came.
@@ -444,7 +444,7 @@ def converse(
     to: Endpoint,
     *,
     answers: Answers | None = None,
-    memory: ChannelState | None = None,
+    channel_state: ChannelState | None = None,
     at: float = NOW,
     redelivery: bool = False,
 ) -> Talk:
@@ -454,14 +454,14 @@ def converse(
     Raises:
         AssertionError: It does not come to an end.
     """
-    kept: ChannelState = memory or {}
+    kept: ChannelState = channel_state or {}
     talk = channel.deliver(
         DeliveryContext(
             event=event,
             endpoint=to,
             at=at,
             started=at,
-            memory=kept,
+            channel_state=kept,
             redelivery=redelivery,
         )
     )
@@ -474,16 +474,16 @@ def converse(
             step = next(talk) if response is None else talk.send(response)
         except StopIteration as ended:
             outcome: ExchangeResult = ended.value
-            after = outcome.memory if outcome.memory is not None else kept
+            after = outcome.channel_state if outcome.channel_state is not None else kept
             return Talk(
                 requests=requests,
                 remembered=remembered,
                 outcome=outcome,
-                memory=after,
+                channel_state=after,
                 order=order,
             )
         if isinstance(step, SaveState):
-            kept = step.memory
+            kept = step.channel_state
             remembered.append(kept)
             order.append("remember")
             response = Response(took=0.0)

@@ -91,9 +91,9 @@ def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     """A task is followed by one message; each file shows all that one event takes."""
     to = channel(language=language, progress="edit")
     begun = converse(discord, CASES["submitted"], to)
-    memory = {} if case == "submitted" else begun.memory
+    channel_state = {} if case == "submitted" else begun.channel_state
 
-    talk = converse(discord, CASES[case], to, memory=memory)
+    talk = converse(discord, CASES[case], to, channel_state=channel_state)
 
     assert talk.meaning == "delivered"
     check_golden("discord", case, language, talk.requests)
@@ -302,7 +302,7 @@ def test_without_pictures_a_link_is_offered_as_long_as_it_lives() -> None:
 def test_operators_are_told_what_happened_and_since_when(kind: str) -> None:
     talk, server = tell(OPERATORS[kind], to=channel(progress="edit"))
 
-    assert talk.memory == {}
+    assert talk.channel_state == {}
     assert "<t:1795329060:R>" in server.shown[0].text
     assert "connection refused" in server.shown[0].text
 

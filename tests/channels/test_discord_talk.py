@@ -55,7 +55,7 @@ class Chat:
         self.server = server or Discord(limited=False)
         self.server.clock = lambda: self.now
         self.to: Endpoint = endpoint("discord", URL, **{"progress": "edit", **settings})
-        self.memory: ChannelState = {}
+        self.channel_state: ChannelState = {}
         self.now = NOW
 
     def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
@@ -64,11 +64,11 @@ class Chat:
             event,
             self.to,
             answers=self.answers,
-            memory=self.memory,
+            channel_state=self.channel_state,
             at=self.now,
             redelivery=redelivery,
         )
-        self.memory = talk.memory
+        self.channel_state = talk.channel_state
         return talk
 
     def answers(self, request: Request) -> Response:
@@ -93,11 +93,11 @@ class Chat:
                 event,
                 self.to,
                 answers=answers,
-                memory=self.memory,
+                channel_state=self.channel_state,
                 at=self.now,
             )
         except SystemExit:
-            self.memory = seen[-1] if seen else self.memory
+            self.channel_state = seen[-1] if seen else self.channel_state
 
     @property
     def shown(self) -> list[Message]:
@@ -125,7 +125,7 @@ class Watching:
             except StopIteration as ended:
                 return ended.value
             if not isinstance(step, Request):
-                self.seen.append(step.memory)
+                self.seen.append(step.channel_state)
             answer = yield step
 
 
@@ -155,10 +155,10 @@ def test_a_task_is_one_message_edited_in_place_and_one_that_says_how_it_ended() 
 def test_without_progress_every_event_is_a_message_and_nothing_is_remembered() -> None:
     chat = Chat(progress="off")
 
-    assert chat.tell(ASKED).outcome.memory is None
+    assert chat.tell(ASKED).outcome.channel_state is None
     talk = chat.tell(DONE_AT_LAST)
 
-    assert talk.outcome.memory is None
+    assert talk.outcome.channel_state is None
     assert talk.remembered == []
     assert chat.titles == ["✋ Imagine waits for you", "✅ Imagine finished · 47 s"]
 
@@ -251,7 +251,7 @@ def test_an_operators_event_is_a_message_of_its_own() -> None:
 
     talk = chat.tell(OPERATORS["endpoint.disabled"])
 
-    assert (talk.outcome.memory, talk.outcome.edit_in) == (None, 0.0)
+    assert (talk.outcome.channel_state, talk.outcome.edit_in) == (None, 0.0)
     assert chat.titles == ["🔕 Endpoint pipeline was disabled"]
 
 
@@ -289,7 +289,7 @@ def test_an_end_that_is_sent_again_is_a_message_more_and_changes_nothing() -> No
 
     talk = chat.tell(DONE_AT_LAST, redelivery=True)
 
-    assert talk.outcome.memory is None
+    assert talk.outcome.channel_state is None
     assert chat.titles == ["✅ Imagine finished · 47 s"] * 2
 
 
@@ -350,7 +350,7 @@ def test_a_crash_while_progress_is_posted_costs_the_progress_and_no_second_messa
     chat.server.losing = 1
 
     chat.crash_in(SUBMITTED, after=1)
-    chat.memory = {"posting": True}
+    chat.channel_state = {"posting": True}
     assert chat.tell(HALFWAY).outcome.attempt.detail.startswith("skipped: ")
     chat.tell(DONE_AT_LAST)
 
@@ -364,7 +364,7 @@ def test_it_is_remembered_that_progress_is_about_to_be_posted() -> None:
 
     assert talk.order == ["remember", "POST"]
     assert talk.remembered[0]["posting"] is True
-    assert "posting" not in talk.memory
+    assert "posting" not in talk.channel_state
 
 
 def test_a_crash_before_the_older_message_is_gone_tells_the_end_once() -> None:
@@ -397,15 +397,15 @@ def test_the_older_message_is_dealt_with_later_if_it_cannot_be_now(
         DONE_AT_LAST,
         chat.to,
         answers=partial(answer_or, chat, answers=answers),
-        memory=chat.memory,
+        channel_state=chat.channel_state,
     )
-    chat.memory = talk.memory
+    chat.channel_state = talk.channel_state
     assert talk.meaning == "failed"
     later = chat.tell(DONE_AT_LAST)
 
     assert (later.order, later.meaning) == (["DELETE"], "delivered")
     assert chat.titles == ["✅ Imagine finished · 47 s"]
-    assert "chore" not in later.memory
+    assert "chore" not in later.channel_state
 
 
 def test_an_older_message_that_cannot_be_dealt_with_stays_in_the_end() -> None:
@@ -418,16 +418,20 @@ def test_an_older_message_that_cannot_be_dealt_with_stays_in_the_end() -> None:
         answers = [platform.page(500)] if talks else [None, platform.page(500)]
         answered = partial(answer_or, chat, answers=answers)
         talk = converse(
-            discord, DONE_AT_LAST, chat.to, answers=answered, memory=chat.memory
+            discord,
+            DONE_AT_LAST,
+            chat.to,
+            answers=answered,
+            channel_state=chat.channel_state,
         )
-        chat.memory = talk.memory
+        chat.channel_state = talk.channel_state
         talks.append(talk)
 
     assert [talk.meaning for talk in talks] == ["failed", "failed", "delivered"]
     assert [talk.order[-1] for talk in talks] == ["DELETE"] * 3
     assert talks[0].outcome.attempt.detail.startswith("told; its older message: ")
     assert "its older message stays: " in talks[2].outcome.attempt.detail
-    assert not {"chore", "tries"} & set(chat.memory)
+    assert not {"chore", "tries"} & set(chat.channel_state)
     assert len(chat.shown) == 2
 
 
@@ -445,7 +449,7 @@ def test_tidying_up_holds_nobody_elses_news_back(final: str) -> None:
         DONE_AT_LAST,
         chat.to,
         answers=partial(answer_or, chat, answers=answers),
-        memory=chat.memory,
+        channel_state=chat.channel_state,
     )
 
     assert talk.meaning == "failed"
@@ -486,7 +490,7 @@ def test_what_becomes_of_the_older_message_is_no_matter_otherwise(
         DONE_AT_LAST,
         chat.to,
         answers=partial(answer_or, chat, answers=answers),
-        memory=chat.memory,
+        channel_state=chat.channel_state,
     )
 
     assert (talk.meaning, talk.outcome.attempt.status) == ("delivered", 200)
@@ -542,15 +546,19 @@ def test_an_upload_that_does_not_get_through_is_a_link_the_next_time(
     meanings = []
     for _ in range(2):
         talk = converse(
-            discord, DONE_AT_LAST, chat.to, answers=slow, memory=chat.memory
+            discord,
+            DONE_AT_LAST,
+            chat.to,
+            answers=slow,
+            channel_state=chat.channel_state,
         )
-        chat.memory = talk.memory
+        chat.channel_state = talk.channel_state
         meanings.append(talk.meaning)
 
     assert meanings == ["failed", "delivered"]
     assert chat.shown[-1].picture == GRID_URL
     assert not any(request.guarded for request in talk.requests)
-    assert "linked_of" not in chat.memory
+    assert "linked_of" not in chat.channel_state
 
 
 def test_where_a_link_gets_no_answer_either_it_was_not_the_file() -> None:
@@ -730,7 +738,7 @@ def test_what_is_refused_in_every_form_is_given_up() -> None:
 
     assert talk.meaning == "hopeless"
     assert talk.order == ["GET", *["POST"] * 5]
-    assert "posting" not in talk.memory
+    assert "posting" not in talk.channel_state
 
 
 def test_a_form_that_was_refused_is_not_tried_again_after_an_interruption() -> None:
@@ -744,7 +752,7 @@ def test_a_form_that_was_refused_is_not_tried_again_after_an_interruption() -> N
 
     assert again.order == ["GET", "POST"]
     assert chat.shown[0].links == []
-    assert "form" not in again.memory
+    assert "form" not in again.channel_state
 
 
 def test_what_a_moderator_forbids_is_told_without_a_strangers_word() -> None:
@@ -774,11 +782,11 @@ def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
     ]
 
     for event in events[:4]:
-        chat.memory = {}
+        chat.channel_state = {}
         assert chat.tell(event).outcome.attempt.retry_after is None
-    chat.memory = {}
+    chat.channel_state = {}
     fifth = chat.tell(events[4])
-    chat.memory = {}
+    chat.channel_state = {}
     sixth = chat.tell(events[5])
 
     assert (fifth.meaning, fifth.outcome.attempt.retry_after) == ("delivered", 2.0)
@@ -791,13 +799,13 @@ def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
         st.none() | st.booleans() | st.integers() | st.text() | st.just([1]),
     )
 )
-def test_any_memory_is_a_memory(memory: dict[str, Any]) -> None:
+def test_any_memory_is_a_memory(channel_state: dict[str, Any]) -> None:
     """It may come from another version, or from somebody who played with the store."""
     chat = Chat()
-    chat.memory = memory
+    chat.channel_state = channel_state
 
     assert chat.tell(DONE_AT_LAST).meaning == "delivered"
-    assert Kept.of(Kept.of(memory).to_json()) == Kept.of(memory)
+    assert Kept.of(Kept.of(channel_state).to_json()) == Kept.of(channel_state)
 
 
 def test_a_url_that_is_no_webhooks_says_so() -> None:

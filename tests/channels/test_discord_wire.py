@@ -40,11 +40,11 @@ class World:
             endpoint=self.to,
             at=self.server.clock(),
             started=0.0,
-            memory=self.kept.get(event.subject, {}),
+            channel_state=self.kept.get(event.subject, {}),
         )
 
-        async def save_state(memory: ChannelState) -> None:
-            self.kept[event.subject] = memory
+        async def save_state(channel_state: ChannelState) -> None:
+            self.kept[event.subject] = channel_state
 
         outcome = await talk(
             discord.deliver(context),
@@ -54,8 +54,8 @@ class World:
             now=self.server.clock,
             elapsed=monotonic,
         )
-        if outcome.memory is not None:
-            await save_state(outcome.memory)
+        if outcome.channel_state is not None:
+            await save_state(outcome.channel_state)
         return outcome
 
     async def insist(self, event: Event) -> int:

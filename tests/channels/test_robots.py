@@ -59,7 +59,7 @@ def test_every_case_and_every_hostile_event_is_one_message(kind: str) -> None:
 
         assert talk.meaning == "delivered"
         assert len(talk.requests) == (0 if event.is_progress else 1)
-        assert talk.memory == {}
+        assert talk.channel_state == {}
         assert not talk.remembered
 
 

@@ -45,7 +45,7 @@ class Room:
         self.now = NOW
         self.slack = Slack(clock=lambda: self.now)
         self.to = to or bot()
-        self.memory: ChannelState = {}
+        self.channel_state: ChannelState = {}
 
     def tell(self, event: Event, **how: Any) -> Talk:
         """One delivery; what is remembered is kept, as the store does."""
@@ -54,11 +54,11 @@ class Room:
             event,
             self.to,
             answers=self.slack.answers,
-            memory=self.memory,
+            channel_state=self.channel_state,
             at=self.now,
             **how,
         )
-        self.memory = talk.memory
+        self.channel_state = talk.channel_state
         assert not self.slack.pinged
         return talk
 
@@ -113,7 +113,7 @@ def test_operators_get_a_message_for_each_event(to: Endpoint) -> None:
         room.tell(event)
 
     assert len(room.lines) == len(OPERATORS)
-    assert room.memory == {}
+    assert room.channel_state == {}
 
 
 def test_a_bot_that_does_not_edit_says_each_event_once() -> None:
@@ -123,7 +123,7 @@ def test_a_bot_that_does_not_edit_says_each_event_once() -> None:
         room.tell(event)
 
     assert [line[0] for line in room.lines] == ["🕓", "✅"]
-    assert room.memory == {}
+    assert room.channel_state == {}
 
 
 # --- one message, kept up to date -----------------------------------------------------
@@ -251,12 +251,12 @@ def test_what_is_sent_again_is_posted_anew_and_changes_nothing_else(
 ) -> None:
     room.tell(SUBMITTED)
     room.tell(SUCCEEDED)
-    before = dict(room.memory)
+    before = dict(room.channel_state)
 
     room.tell(SUCCEEDED, redelivery=True)
 
     assert [line[0] for line in room.lines] == ["✅", "✅"]
-    assert room.memory == before
+    assert room.channel_state == before
 
 
 def test_an_end_that_was_never_told_takes_its_place_when_it_is_asked_for(
@@ -372,7 +372,7 @@ def test_what_was_refused_is_posted_later(room: Room, fault: Said) -> None:
 def test_an_end_that_is_out_is_not_repeated_when_the_worker_died(room: Room) -> None:
     room.tell(SUBMITTED)
     talk = room.tell(SUCCEEDED)
-    room.memory = talk.remembered[-1]  # It died before it could settle.
+    room.channel_state = talk.remembered[-1]  # It died before it could settle.
     room.slack.channel.messages[0].deleted = False
 
     room.tell(SUCCEEDED)
@@ -516,10 +516,10 @@ def test_a_page_of_a_proxys_is_no_delivery() -> None:
     st.sampled_from(["replace", "edit", "reply"]),
 )
 def test_a_memory_that_makes_no_sense_costs_a_message_at_most(
-    memory: dict[str, Any], event: Event, mode: str
+    channel_state: dict[str, Any], event: Event, mode: str
 ) -> None:
     room = Room(bot(final=mode))
-    room.memory = memory
+    room.channel_state = channel_state
 
     assert room.tell(event).meaning in {"delivered", "gone"}
 
@@ -532,7 +532,7 @@ def test_the_token_is_in_a_header_and_nowhere_else(room: Room) -> None:
 
     for talk in talks:
         assert TOKEN not in talk.outcome.attempt.detail
-        assert TOKEN not in json.dumps(dict(talk.memory))
+        assert TOKEN not in json.dumps(dict(talk.channel_state))
         for request in talk.requests:
             assert request.headers["authorization"] == f"Bearer {TOKEN}"
             assert not any(secret in request.body.decode() for secret in SECRETS)
@@ -570,7 +570,9 @@ def test_own_headers_come_along_but_never_in_place_of_ours() -> None:
 
 
 def test_a_preview_shows_what_would_be_sent_next() -> None:
-    talk = converse(slack, SUCCEEDED, bot(), memory={"ts": "1.2", "channel": CHANNEL})
+    talk = converse(
+        slack, SUCCEEDED, bot(), channel_state={"ts": "1.2", "channel": CHANNEL}
+    )
 
     assert [request.url.rpartition("/")[2] for request in talk.requests] == [
         "chat.postMessage",

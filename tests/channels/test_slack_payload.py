@@ -82,9 +82,11 @@ def said(message: Any) -> str:
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     """As a bot that keeps a message up to date; through a webhook it looks the same."""
-    memory: ChannelState = {} if case == "submitted" else PROGRESS
+    channel_state: ChannelState = {} if case == "submitted" else PROGRESS
 
-    talk = converse(slack, CASES[case], bot(language=language), memory=memory)
+    talk = converse(
+        slack, CASES[case], bot(language=language), channel_state=channel_state
+    )
 
     check_golden("slack", case, language, talk.requests)
 
@@ -152,7 +154,7 @@ def test_any_text_makes_valid_and_inert_messages(event: Event, prompt_max: int) 
 
     for form in every_form(event, to):
         check(form, edited=False)
-    for request in converse(slack, event, to, memory=PROGRESS).requests:
+    for request in converse(slack, event, to, channel_state=PROGRESS).requests:
         check(json.loads(request.body), edited=request.url.endswith("chat.update"))
 
 
@@ -295,7 +297,7 @@ def test_progress_comes_without_pictures() -> None:
     """They change with every look, are WebP more often than not, and cost edits."""
     event = CASES["progress_42"]
 
-    (request,) = converse(slack, event, bot(), memory=PROGRESS).requests
+    (request,) = converse(slack, event, bot(), channel_state=PROGRESS).requests
 
     message = json.loads(request.body)
     assert not blocks(message, "image")
@@ -309,7 +311,10 @@ def test_every_revision_of_a_message_has_new_blocks() -> None:
     ids = []
     for case in ("submitted", "progress_42", "succeeded_grid"):
         talk = converse(
-            slack, CASES[case], bot(final="edit"), memory={**PROGRESS, "sequence": 0}
+            slack,
+            CASES[case],
+            bot(final="edit"),
+            channel_state={**PROGRESS, "sequence": 0},
         )
         ids += [
             block["block_id"]

@@ -47,7 +47,7 @@ class Chat:
 
     server: Telegram = field(default_factory=Telegram)
     settings: dict[str, Any] = field(default_factory=dict)
-    memory: ChannelState = field(default_factory=dict)
+    channel_state: ChannelState = field(default_factory=dict)
     talks: list[Talk] = field(default_factory=list)
 
     def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
@@ -58,10 +58,10 @@ class Chat:
             event,
             to,
             answers=answering(self.server),
-            memory=self.memory,
+            channel_state=self.channel_state,
             redelivery=redelivery,
         )
-        self.memory = talk.memory
+        self.channel_state = talk.channel_state
         self.talks.append(talk)
         return talk
 
@@ -212,19 +212,19 @@ def test_what_comes_twice_is_told_once() -> None:
 def test_a_redelivery_is_a_new_message_and_changes_nothing() -> None:
     chat = Chat()
     chat.live(*WAY, FINAL)
-    memory = chat.memory
+    channel_state = chat.channel_state
 
     chat.tell(FINAL, redelivery=True)
 
     assert len(chat.shown) == 2
-    assert chat.memory == memory
+    assert chat.channel_state == channel_state
 
 
 def test_a_message_that_may_have_been_posted_is_not_posted_again() -> None:
     chat = Chat(server=Telegram(losing=1))
 
     assert chat.tell(CASES["submitted"]).meaning == "failed"
-    assert chat.memory["posting"] is True
+    assert chat.channel_state["posting"] is True
     chat.live(CASES["submitted"], STARTED)
     assert len(chat.shown) == 1
 
@@ -255,9 +255,11 @@ def test_an_end_that_is_out_is_not_posted_again_for_the_old_messages_sake() -> N
         return answers(request)
 
     to = endpoint("telegram", chat.server.url, chat_id=str(CHAT), progress="edit")
-    talk = converse(telegram, FINAL, to, answers=fails_to_delete, memory=chat.memory)
+    talk = converse(
+        telegram, FINAL, to, answers=fails_to_delete, channel_state=chat.channel_state
+    )
     assert talk.meaning == "failed"
-    chat.memory = talk.memory
+    chat.channel_state = talk.channel_state
     chat.live(FINAL)
 
     (final,) = chat.shown
@@ -284,14 +286,14 @@ def test_the_memory_of_another_chat_is_no_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "memory", [{}, {"id": "x"}, {"chat": str(CHAT), "id": True, "sequence": "9"}]
+    "channel_state", [{}, {"id": "x"}, {"chat": str(CHAT), "id": True, "sequence": "9"}]
 )
 def test_a_memory_that_is_lost_or_strange_costs_a_message_at_most(
-    memory: ChannelState,
+    channel_state: ChannelState,
 ) -> None:
     chat = Chat()
     chat.live(*WAY)
-    chat.memory = memory
+    chat.channel_state = channel_state
 
     chat.live(FINAL)
 
@@ -492,7 +494,7 @@ def test_a_preview_shows_the_whole_conversation(images: str) -> None:
     to = endpoint("telegram", url, chat_id="1", progress="edit", images=images)
 
     begun = converse(telegram, CASES["submitted"], to)
-    ended = converse(telegram, FINAL, to, memory=begun.memory)
+    ended = converse(telegram, FINAL, to, channel_state=begun.channel_state)
 
     methods = [request.url.rpartition("/")[2] for request in ended.requests]
     assert ended.meaning == "delivered"
@@ -528,12 +530,12 @@ def test_a_method_with_its_query_is_taken_for_the_bot_that_it_is_of(
 def test_an_older_announcement_is_told_and_changes_nothing() -> None:
     chat = Chat()
     chat.live(*WAY, FINAL)
-    memory = chat.memory
+    channel_state = chat.channel_state
 
     chat.live(CASES["modal"])
 
     assert len(chat.shown) == 2
-    assert chat.memory == memory
+    assert chat.channel_state == channel_state
 
 
 # --- uploads that do not get through --------------------------------------------------
@@ -572,15 +574,15 @@ def test_an_upload_that_does_not_get_through_is_not_tried_the_next_time(
                 images=images,
             ),
             answers=answers,
-            memory=chat.memory,
+            channel_state=chat.channel_state,
         )
-        chat.memory = talk.memory
+        chat.channel_state = talk.channel_state
         talks.append(talk)
 
     assert [talk.meaning for talk in talks] == ["failed", "delivered"]
     assert [any(map(is_upload, talk.requests)) for talk in talks] == [True, False]
     assert server.shown[-1].look.photo == (GRID_URL if images == "upload" else None)
-    assert "linked_of" not in chat.memory
+    assert "linked_of" not in chat.channel_state
 
 
 def test_where_a_url_gets_no_answer_either_the_upload_has_another_try() -> None:
@@ -594,10 +596,12 @@ def test_where_a_url_gets_no_answer_either_the_upload_has_another_try() -> None:
         return Response(took=9.0, fault=Fault.TIMEOUT, detail="timed out")
 
     uploads: list[bool] = []
-    memory: ChannelState = {}
+    channel_state: ChannelState = {}
     for _ in range(3):
-        talk = converse(telegram, FINAL, to, answers=answers, memory=memory)
-        memory = talk.memory
+        talk = converse(
+            telegram, FINAL, to, answers=answers, channel_state=channel_state
+        )
+        channel_state = talk.channel_state
         uploads.append(any(map(is_upload, talk.requests)))
 
     assert uploads == [True, False, True]

@@ -294,8 +294,8 @@ def _context(event: Any, told_to: Any) -> Any:
     return DeliveryContext(event=event, endpoint=told_to, at=NOW, started=NOW)
 
 
-async def _forget(memory: object) -> None:
-    del memory
+async def _forget(channel_state: object) -> None:
+    del channel_state
 
 
 def test_a_preview_shows_every_request() -> None:

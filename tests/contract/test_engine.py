@@ -34,7 +34,7 @@ async def client(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @asynccontextmanager
-async def memory(client: Redis, limit: float) -> AsyncIterator[None]:
+async def channel_state(client: Redis, limit: float) -> AsyncIterator[None]:
     """Limit the store's memory, in bytes."""
     before: Any = (await client.config_get("maxmemory"))["maxmemory"]
     await client.config_set("maxmemory", int(limit))
@@ -80,7 +80,7 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
         due=due, task_state=TaskState(digest="x"), next_in=5.0, publication=publication
     )
     before = await contents(client, namespace)
-    async with memory(client, 1):
+    async with channel_state(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
             await real.store.record([result])
         assert await contents(client, namespace) == before
@@ -91,7 +91,7 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
 async def test_nothing_new_is_tracked_when_memory_is_full(
     real: Bench, client: Redis
 ) -> None:
-    async with memory(client, 1):
+    async with channel_state(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
             await real.track("1")
 
@@ -106,7 +106,7 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
     await real.admin.switch("a", "pause")
     await real.let_pass(RETENTION + 10.0)
     new = await real.tell("new")
-    async with memory(client, 1):
+    async with channel_state(client, 1):
         await client.script_flush()
         await inspect(connected, namespace)
         await sweep(real.admin, [endpoint()], retention=RETENTION)
@@ -124,13 +124,13 @@ async def test_polling_pauses_when_memory_is_nearly_full(
 ) -> None:
     await real.track("1")
     used = (await client.info("memory"))["used_memory"]
-    async with memory(client, used / 0.9):
+    async with channel_state(client, used / 0.9):
         assert await real.admin.watch_memory() == pytest.approx(0.9, abs=0.05)
         assert await real.due() == []
-    async with memory(client, used * 2):
+    async with channel_state(client, used * 2):
         await real.admin.watch_memory()
         assert await real.due() == ["1"]
-    async with memory(client, 0):
+    async with channel_state(client, 0):
         assert await real.admin.watch_memory() is None
 
 

@@ -14,14 +14,14 @@ async def end(
     bench: Bench,
     delivery: Delivery,
     *,
-    memory: dict[str, str] | None = None,
+    channel_state: dict[str, str] | None = None,
     edit_in: float = 0.0,
 ) -> None:
     settlement = Settlement(
         delivery=delivery,
         attempt=attempted(delivery, status=200),
         verdict=Verdict(disposition=Disposition.DELIVERED),
-        memory=memory,
+        channel_state=channel_state,
         edit_in=edit_in,
     )
     await bench.store.settle([settlement])
@@ -32,14 +32,14 @@ async def test_what_is_remembered_comes_with_the_next_delivery_of_the_subject(
 ) -> None:
     await bench.tell("u", "task.submitted")
     first = await bench.claim_one()
-    await end(bench, first, memory={"message": "1"})
+    await end(bench, first, channel_state={"message": "1"})
     await bench.tell("u", "task.started")
     second = await bench.claim_one()
     await end(bench, second)
     await bench.tell("u", "task.succeeded")
     third = await bench.claim_one()
 
-    assert [one.memory for one in (first, second, third)] == [
+    assert [one.channel_state for one in (first, second, third)] == [
         {},
         {"message": "1"},
         {"message": "1"},
@@ -48,19 +48,19 @@ async def test_what_is_remembered_comes_with_the_next_delivery_of_the_subject(
 
 async def test_memory_is_the_endpoints_and_the_subjects_own(bench: Bench) -> None:
     await bench.tell("u", to=["a"])
-    await end(bench, await bench.claim_one(), memory={"message": "1"})
+    await end(bench, await bench.claim_one(), channel_state={"message": "1"})
     await bench.tell("u", "task.succeeded", to=["b"])
     await bench.tell("v", to=["a"])
 
-    assert [delivery.memory for delivery in await bench.claim()] == [{}, {}]
+    assert [delivery.channel_state for delivery in await bench.claim()] == [{}, {}]
 
 
 async def test_a_redelivery_remembers_what_its_subject_does(bench: Bench) -> None:
     event = await bench.tell("u")
-    await end(bench, await bench.claim_one(), memory={"message": "1"})
+    await end(bench, await bench.claim_one(), channel_state={"message": "1"})
     await bench.admin.redeliver(event.id, "a")
 
-    assert (await bench.claim_one()).memory == {"message": "1"}
+    assert (await bench.claim_one()).channel_state == {"message": "1"}
 
 
 async def test_what_is_remembered_in_the_middle_survives_the_worker(
@@ -71,7 +71,7 @@ async def test_what_is_remembered_in_the_middle_survives_the_worker(
     await bench.let_pass(31.0)
     await bench.claim()
 
-    assert (await bench.claim_one(alone=True)).memory == {"posting": "yes"}
+    assert (await bench.claim_one(alone=True)).channel_state == {"posting": "yes"}
 
 
 async def test_who_was_replaced_has_nothing_to_remember(bench: Bench) -> None:
@@ -87,16 +87,16 @@ async def test_who_was_replaced_has_nothing_to_remember(bench: Bench) -> None:
     await bench.hand_back(now)
 
     assert kept == [False, True]
-    assert (await bench.claim_one(alone=True)).memory == {"message": "now"}
+    assert (await bench.claim_one(alone=True)).channel_state == {"message": "now"}
 
 
 async def test_memory_is_forgotten_with_retention(bench: Bench) -> None:
     await bench.tell("u")
-    await end(bench, await bench.claim_one(), memory={"message": "1"})
+    await end(bench, await bench.claim_one(), channel_state={"message": "1"})
     await bench.let_pass(RETENTION + 10.0)
     await bench.tell("u", "task.started")
 
-    assert (await bench.claim_one()).memory == {}
+    assert (await bench.claim_one()).channel_state == {}
 
 
 async def test_progress_waits_for_as_long_as_the_channel_asked(bench: Bench) -> None:

@@ -203,10 +203,10 @@ class RedisStore:
         more, applied = await self._scripts.run("settle", [codec.dumps(given)])
         return Settled(applied=[bool(one) for one in applied], more=bool(more))
 
-    async def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
+    async def save_state(self, delivery: Delivery, channel_state: ChannelState) -> bool:
         """Keep a channel's memory in the middle of an attempt, if it still is one."""
         given = (delivery.endpoint, delivery.lane, delivery.token)
-        kept = (delivery.event.subject, codec.dumps(memory), self._retention)
+        kept = (delivery.event.subject, codec.dumps(channel_state), self._retention)
         return bool(await self._scripts.run("remember", [*given, *kept]))
 
 
@@ -285,7 +285,7 @@ def _look(result: PollResult) -> dict[str, object]:
 def _delivery(row: list[Any], now: float) -> Delivery:
     endpoint, lane, token, was_disabled, crashes, event_id = row[:6]
     kind, subject, upstream, sequence, at, body = row[6:12]
-    attempts, first, due, failures, refusals, slow, memory = row[12:]
+    attempts, first, due, failures, refusals, slow, channel_state = row[12:]
     return Delivery(
         endpoint=endpoint,
         lane=lane,
@@ -311,7 +311,7 @@ def _delivery(row: list[Any], now: float) -> Delivery:
         was_disabled=bool(was_disabled),
         slow=bool(slow),
         now=now,
-        memory=json.loads(memory) if memory else {},
+        channel_state=json.loads(channel_state) if channel_state else {},
     )
 
 
@@ -342,8 +342,8 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
         "edit_in": settlement.edit_in,
         "extra": settlement.extra,
     }
-    if settlement.memory is not None:
-        row["memory"] = codec.dumps(settlement.memory)
+    if settlement.channel_state is not None:
+        row["memory"] = codec.dumps(settlement.channel_state)
     if attempt is not None:
         row |= {
             "attempt": codec.write_attempt(

@@ -96,7 +96,7 @@ class AttemptRunner:
         settlement = self._settlement(delivery, outcome.attempt, verdict)
         return replace(
             settlement,
-            memory=outcome.memory,
+            channel_state=outcome.channel_state,
             edit_in=outcome.edit_in,
             extra=outcome.extra,
         )
@@ -117,7 +117,7 @@ class AttemptRunner:
             endpoint=endpoint,
             at=self.now(),
             started=delivery.now,
-            memory=delivery.memory,
+            channel_state=delivery.channel_state,
             redelivery=delivery.redelivery,
         )
         try:
@@ -149,9 +149,11 @@ class AttemptRunner:
             )
             return ExchangeResult(attempt=attempt)
 
-    async def _save_state(self, delivery: Delivery, memory: ChannelState) -> None:
+    async def _save_state(
+        self, delivery: Delivery, channel_state: ChannelState
+    ) -> None:
         try:
-            kept = await self.store.save_state(delivery, memory)
+            kept = await self.store.save_state(delivery, channel_state)
         except BridgeError as error:
             log.warning("remember.store_away", error=str(error))
             kept = False

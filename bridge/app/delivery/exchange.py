@@ -68,7 +68,7 @@ async def talk(
         while True:
             if isinstance(step, SaveState):
                 try:
-                    await _in_time(save_state(step.memory), deadline, elapsed)
+                    await _in_time(save_state(step.channel_state), deadline, elapsed)
                 except StateNotSaved:
                     if not spoken:
                         raise

@@ -109,7 +109,7 @@ class Settler:
             verdict=settlement.verdict
             and replace(settlement.verdict, reason="its answer cannot be written down"),
             notices=(),
-            memory=None,
+            channel_state=None,
         )
         if bare != settlement:
             self._waiting.insert(0, bare)

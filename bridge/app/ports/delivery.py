@@ -71,7 +71,7 @@ class Delivery:
     was_disabled: bool
     slow: bool
     now: float
-    memory: ChannelState = field(default_factory=dict)
+    channel_state: ChannelState = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class Settlement:
     verdict: Verdict | None = None
     away: bool = False
     notices: tuple[Publication, ...] = ()
-    memory: ChannelState | None = None
+    channel_state: ChannelState | None = None
     edit_in: float = 0.0
     extra: int = 0
 
@@ -175,7 +175,7 @@ class DeliveryStore(Protocol):
         nothing, unless it says that a delivery still waiting has succeeded.
         """
 
-    async def save_state(self, delivery: Delivery, memory: ChannelState) -> bool:
+    async def save_state(self, delivery: Delivery, channel_state: ChannelState) -> bool:
         """
         Keep a channel's memory in the middle of an attempt.
 

@@ -66,11 +66,11 @@ class Kept:
     guild: str = ""
 
     @classmethod
-    def of(cls, memory: Mapping[str, Json]) -> Self:
+    def of(cls, channel_state: Mapping[str, Json]) -> Self:
         """Read a memory. Total: what is not as it should be was never known."""
         known = {}
         for field in fields(cls):
-            value = memory.get(field.name)
+            value = channel_state.get(field.name)
             usual = field.default
             if isinstance(usual, float) and type(value) is int:
                 value = float(value)

@@ -40,7 +40,7 @@ class Talk:
         self._context = context
         self._event = context.event
         self._options = options = Options.of(context.endpoint)
-        self._kept = self._written = kept = Kept.of(context.memory)
+        self._kept = self._written = kept = Kept.of(context.channel_state)
         self._thread = options.thread_id or address.thread
         self._stays = ""  #: Why the message that is out of date was not dealt with.
         self._message = message_of(
@@ -231,7 +231,7 @@ class Talk:
 
     def _save_state(self) -> SaveState:
         self._written = self._kept
-        return SaveState(memory=self._kept.to_json())
+        return SaveState(channel_state=self._kept.to_json())
 
     def _skipped(self, why: str) -> ExchangeResult:
         return ExchangeResult(
@@ -269,6 +269,6 @@ class Talk:
         follows = told and goes_on and self._options.progress == "edit"
         return ExchangeResult(
             attempt=attempt,
-            memory=None if self._kept == self._written else self._kept.to_json(),
+            channel_state=None if self._kept == self._written else self._kept.to_json(),
             edit_in=self._options.min_interval if follows else 0.0,
         )

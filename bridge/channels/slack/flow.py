@@ -48,7 +48,7 @@ def deliver(context: DeliveryContext) -> Exchange:
         if event.is_progress:
             return talk.skipped("progress is off")
         return talk.outcome((yield from talk.say(talk.post)))
-    told = recall(context.memory)
+    told = recall(context.channel_state)
     if event.type in EDITED:
         return (yield from _keep_up(talk, told))
     return (yield from _announce(talk, told))
@@ -75,7 +75,7 @@ def _keep_up(talk: Talk, told: Told) -> Exchange:
             after = replace(told, sequence=sequence) if ok else None
             return talk.outcome(answer, after, edit_in=talk.min_interval)
     begun = replace(told, ts="", channel="", posting=True)
-    yield SaveState(memory=kept(begun))
+    yield SaveState(channel_state=kept(begun))
     answer = yield from talk.say(talk.post)
     if answer.sense is Sense.OK:
         after = replace(_posted(begun, answer), sequence=sequence)
@@ -116,7 +116,7 @@ def _announce(talk: Talk, told: Told) -> Exchange:
         answer = yield from talk.say(talk.reply(told.ts), talk.brief())
         if answer.sense is Sense.OK:
             after = _to_do("update", after, told)
-            yield SaveState(memory=kept(after))
+            yield SaveState(channel_state=kept(after))
             return (yield from _tidy_up(talk, after))
     else:
         return (yield from _replace(talk, told, after))
@@ -137,7 +137,7 @@ def _replace(talk: Talk, told: Told, after: Told) -> Exchange:
     if not told.ts:
         return talk.announced(answer, after)
     after = _to_do("delete", after, told)
-    yield SaveState(memory=kept(after))
+    yield SaveState(channel_state=kept(after))
     return (yield from _tidy_up(talk, after))
 
 

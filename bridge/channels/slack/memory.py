@@ -47,12 +47,12 @@ class Told:
     tries: int = 0
 
 
-def recall(memory: ChannelState) -> Told:
+def recall(channel_state: ChannelState) -> Told:
     """Read a memory; what is not as we wrote it is as if it had been lost."""
     blank = Told()
     found = {}
     for each in fields(Told):
-        value = memory.get(each.name)
+        value = channel_state.get(each.name)
         if type(value) is type(getattr(blank, each.name)):
             found[each.name] = value
     return Told(**found)  # type: ignore[arg-type]

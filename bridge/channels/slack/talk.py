@@ -139,7 +139,7 @@ class Talk:
         )
         return ExchangeResult(
             attempt=attempt,
-            memory=None if told is None else kept(told),
+            channel_state=None if told is None else kept(told),
             edit_in=edit_in,
         )
 
@@ -159,7 +159,7 @@ class Talk:
                 detail=detail,
                 said=AttemptResult.DELIVERED,
             ),
-            memory=kept(told),
+            channel_state=kept(told),
             edit_in=self.min_interval,
         )
 

@@ -61,14 +61,14 @@ class Told:
     linked_of: str = ""
 
 
-def recall(memory: ChannelState, *, chat: str) -> Told:
+def recall(channel_state: ChannelState, *, chat: str) -> Told:
     """Read a memory; what is of another chat, or not as we wrote it, is as if lost."""
     blank = Told(chat=chat)
-    if memory.get("chat") != chat:
+    if channel_state.get("chat") != chat:
         return blank
     found = {}
     for each in fields(Told):
-        value = memory.get(each.name)
+        value = channel_state.get(each.name)
         if type(value) is type(getattr(blank, each.name)):
             found[each.name] = value
     return Told(**found)  # type: ignore[arg-type]

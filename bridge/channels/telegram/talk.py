@@ -66,7 +66,7 @@ def _keep_up(teller: Teller, told: Told) -> Exchange:
             ok = answer.sense is Sense.OK
             return teller.outcome(answer, after if ok else None, edit=True)
     begun = replace(told, id=0, photo=False, picture="", posting=True)
-    yield SaveState(memory=kept(begun))
+    yield SaveState(channel_state=kept(begun))
     answer = yield from teller.say(teller.post(silent=True), picture=not told.unshown)
     if answer.sense is Sense.OK:
         after = replace(teller.posted(begun, answer), sequence=sequence)
@@ -111,7 +111,7 @@ def _announce(teller: Teller, told: Told) -> Exchange:
         return teller.outcome(answer, after)
     todo = "update" if replies else "delete"
     after = replace(after, todo=todo, old=told.id, old_photo=told.photo)
-    yield SaveState(memory=kept(after))
+    yield SaveState(channel_state=kept(after))
     return (yield from _tidy_up(teller, after))
 
 

@@ -47,7 +47,9 @@ class Teller:
     def __init__(self, context: DeliveryContext) -> None:
         self.context = context
         #: What is remembered of the subject.
-        self.recalled = recall(context.memory, chat=calls.chat_of(context.endpoint))
+        self.recalled = recall(
+            context.channel_state, chat=calls.chat_of(context.endpoint)
+        )
         uploads = self.recalled.linked_of != context.event.id
         self.forms = Forms(context, uploads=uploads)
         self._took = 0.0
@@ -174,7 +176,7 @@ class Teller:
         after = replace(told or self.recalled, linked_of=self._linked_of(answer))
         return ExchangeResult(
             attempt=attempt,
-            memory=None if after == self.recalled and not told else kept(after),
+            channel_state=None if after == self.recalled and not told else kept(after),
             edit_in=interval if edit else 0.0,
         )
 
@@ -188,7 +190,8 @@ class Teller:
     def done(self, told: Told, detail: str) -> ExchangeResult:
         """End with the event told, whatever became of the rest."""
         return ExchangeResult(
-            attempt=self._delivered(detail), memory=kept(replace(told, linked_of=""))
+            attempt=self._delivered(detail),
+            channel_state=kept(replace(told, linked_of="")),
         )
 
     def skipped(self, why: str) -> ExchangeResult:
