@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 from bridge.channels.strings import WORDS, Words
 from bridge.channels.text import clean, cut, line, utf16
 from bridge.core.button import is_drawn
-from bridge.core.cadence import WHY_LOST
 from bridge.core.event import Event
 
 #: Seen at a glance, in this order of preference: the colour, the emoji, the words.
@@ -179,7 +178,7 @@ def message_of(
         took=_took(told, words) if event.type in _FINAL else None,
         prompt=prompt or (words.no_prompt if told.get("id") else ""),
         result=_result(action, told, prompt_max) if shows else None,
-        reason=_reason(event.type, failed, words),
+        reason=_reason(event, failed, words),
         progress=told.get("progress") if running else None,
         picture=_url(told.get("imageUrl")),
         videos=tuple(url for one in told.get("videoUrls", ()) if (url := _url(one))),
@@ -228,12 +227,11 @@ def _span(seconds: float, words: Words) -> str:
     return " ".join(said) or words.seconds.format(0)
 
 
-def _reason(kind: str, reason: Any, words: Words) -> str | None:
+def _reason(event: Event, reason: Any, words: Words) -> str | None:
     """Say why; a reason of our own in the language of the rest, anybody else's as it came."""
-    known = WHY_LOST.fullmatch(str(reason)) if kind == "task.lost" else None
-    own = words.lost.get(known["why"]) if known else None
-    if known and own:
-        return own.format(_span(float(known["seconds"]), words))
+    loss = event.loss
+    if loss is not None and loss.kind in words.lost:
+        return words.lost[loss.kind].format(_span(loss.seconds, words))
     return clean(reason) or None
 
 
