@@ -19,7 +19,7 @@ import structlog
 from celery import signals
 
 from bridge import logs
-from bridge.adapters.store.connection import wait_for
+from bridge.adapters.store.readiness import wait_for
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError

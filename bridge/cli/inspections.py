@@ -61,7 +61,7 @@ def broken(about: str, error: BridgeError, *, name: str = "") -> Finding:
 async def inspect_store(settings: Settings) -> Sequence[Finding]:
     """Look whether there is a store, whether it may be used, and whether anybody works."""
     from bridge.adapters.local.runfile import read_run_file
-    from bridge.adapters.store.connection import within
+    from bridge.adapters.store.readiness import within
     from bridge.runtime import Deployment
 
     if settings.redis_url is None and read_run_file(settings.data_dir) is None:

@@ -95,7 +95,7 @@ async def await_store(settings: Settings) -> None:
     Raises:
         StoreRefused: It must not be used.
     """
-    from bridge.adapters.store.connection import wait_for
+    from bridge.adapters.store.readiness import wait_for
     from bridge.runtime import Deployment
 
     async def look() -> list[str]:

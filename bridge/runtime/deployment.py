@@ -10,9 +10,12 @@ from typing import Self
 import structlog
 
 from bridge.adapters.store.admin import StoreAdmin
-from bridge.adapters.store.connection import connect, inspect, within
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.deliveries import StoredDeliveries
+from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.queries import StoreQueries
-from bridge.adapters.store.work import RedisStore
+from bridge.adapters.store.readiness import inspect, within
+from bridge.adapters.store.tasks import StoredTasks
 from bridge.app.ports import Tracked
 from bridge.core.event import Json
 from bridge.core.task import why_not_an_id, why_not_metadata
@@ -33,10 +36,13 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client = connect(store_url(settings))
-        names = {"namespace": settings.namespace, "retention": settings.retention}
-        self.store = RedisStore(self.client, **names)  # type: ignore[arg-type]
-        self.admin = StoreAdmin(self.client, **names)  # type: ignore[arg-type]
-        self.queries = StoreQueries(self.client, namespace=settings.namespace)
+        keys = Keyspace(
+            self.client, namespace=settings.namespace, retention=settings.retention
+        )
+        self.tasks = StoredTasks(keys)
+        self.deliveries = StoredDeliveries(keys)
+        self.admin = StoreAdmin(keys)
+        self.queries = StoreQueries(keys)
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,7 +93,7 @@ class Deployment:
         wrong = why_not_metadata(metadata or {})
         if wrong is not None:
             raise Misconfigured(wrong)
-        tracked, _wake = await self.store.track(
+        tracked, _wake = await self.tasks.track(
             choose_upstream(self.settings, upstream), checked(ids), metadata or {}
         )
         return tracked

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bridge.app.ports import Publication
 from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.change import ChangeType, TaskState
@@ -110,8 +111,17 @@ def write_event(event: Event) -> dict[str, object]:
     return row
 
 
-def read_event(event_id: str, row: Mapping[str, str]) -> Event:
+def write_publication(publication: Publication) -> dict[str, object]:
+    """Write an event and its recipients as the scripts take them."""
+    return {
+        "event": write_event(publication.event),
+        "endpoints": list(publication.endpoints),
+    }
+
+
+def read_event(event_id: str, row: Mapping[str, Any]) -> Event:
     """Read an event's hash."""
+    loss = row.get("loss")
     return Event(
         id=event_id,
         type=row["type"],
@@ -120,13 +130,8 @@ def read_event(event_id: str, row: Mapping[str, str]) -> Event:
         sequence=int(row["sequence"]),
         at=float(row["at"]),
         body=row["body"],
-        loss=read_loss(row.get("loss")),
+        loss=Loss(*json.loads(loss)) if loss else None,
     )
-
-
-def read_loss(text: str | None) -> Loss | None:
-    """Read why a task was lost."""
-    return Loss(*json.loads(text)) if text else None
 
 
 def write_attempt(attempt: Attempt, *, endpoint: str, verdict: str) -> str:

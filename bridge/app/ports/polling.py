@@ -113,6 +113,8 @@ class PollClaim:
     A batch of tasks to ask an upstream about; nobody else will until the lease ends.
 
     Attributes:
+        upstream: The upstream's name.
+
         tasks: At most a batch; empty if nothing is due or the limits are reached.
 
         now: The store's clock.
@@ -122,16 +124,17 @@ class PollClaim:
 
         failures: Answers in a row that were not valid.
 
-        unhealthy: Whether operators have been told so.
+        unhealthy: Whether that was reported to operators.
 
         unhealthy_since: When the first of them was.
 
-        token: Names the claim; to be given back with `TaskStore.answered`.
+        token: Names the claim.
 
         next_in: If nothing was claimed, seconds until something may be, as far as that is
             known; ``None`` if time alone changes nothing.
     """
 
+    upstream: str
     tasks: Sequence[DueTask]
     now: float
     clock: float
@@ -140,6 +143,31 @@ class PollClaim:
     unhealthy_since: float
     token: str
     next_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollFailure:
+    """
+    A claim that got no valid answer.
+
+    Attributes:
+        error: What kind of failure it was.
+
+        reason: What was wrong, for a person, without secrets.
+
+        hold: Seconds to leave the upstream alone; the claimed tasks come due after them.
+
+        since: When the upstream began to fail, if `notice` reports that.
+
+        notice: Reports to operators that the upstream is unhealthy; ``None`` while a
+            single failure is not worth it. It is published once an outage.
+    """
+
+    error: PollError
+    reason: str
+    hold: float
+    since: float
+    notice: Publication | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,51 +223,45 @@ class TaskStore(Protocol):
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
 
-    async def answered(
+    async def poll_succeeded(
         self,
-        upstream: str,
         claim: PollClaim,
         *,
-        hold: float | None = None,
-        outcome: str = "ok",
-        reason: str = "",
-        since: float = 0.0,
-        notice: Publication | None = None,
         requests: int = 1,
-        step: float = 0.0,
+        clock_step: float = 0.0,
+        recovery: Publication | None = None,
     ) -> bool:
         """
-        Say how the request of a claim ended, and free its place.
+        Note that a claim got a valid answer, and free its place.
 
         Args:
-            upstream: Whose.
-
             claim: The claim.
-
-            hold: ``None`` after a valid answer. Else the seconds to leave the upstream
-                alone; the claimed tasks come due after them.
-
-            outcome: One word for the metrics.
-
-            reason: What was wrong, for a person.
-
-            since: When the upstream began to fail, if that is to be told now.
-
-            notice: What operators are to hear if this makes the upstream unhealthy, or
-                well again. Told only if it does, so once.
 
             requests: How many it took. The claim has paid for one; the others are paid
                 for before the next claim.
 
-            step: Seconds that the answering clock may go on at once, where that is more
-                than two minutes.
+            clock_step: Seconds that the answering clock may advance at once, where that
+                is more than two minutes.
+
+            recovery: Reports to operators that the upstream is well again; published
+                only if it was unhealthy until now.
 
         Returns:
             Whether a deliverer should be woken.
         """
 
-    async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
-        """Give a claim back that was not asked about, so that somebody else asks at once."""
+    async def poll_failed(
+        self,
+        claim: PollClaim,
+        failure: PollFailure,
+        *,
+        requests: int = 1,
+        clock_step: float = 0.0,
+    ) -> bool:
+        """Note that a claim got no valid answer, and free its place; see `poll_succeeded`."""
+
+    async def return_tasks(self, claim: PollClaim) -> None:
+        """Hand back a claim that the upstream was not asked about: it is due at once."""
 
     async def record(self, results: Sequence[PollResult]) -> Recorded:
         """Record looks: snapshot, event, deliveries and next look in one step each."""
