@@ -359,6 +359,20 @@ async def test_what_is_not_answered_in_time_is_handed_back_to_whoever_comes_next
     assert await site.told() == ["task.submitted"]
 
 
+async def test_what_cannot_be_handed_back_is_due_when_its_lease_ends(
+    site: Site,
+) -> None:
+    site.upstream.gate.clear()
+    await site.poller.poll()
+    site.bench.keys.away = True
+    await site.poller.stop(0.01)
+    site.bench.keys.away = False
+    assert (await site.bench.claim_tasks()).tasks == []
+    await site.bench.let_pass(41.0)
+
+    assert await site.bench.due() == ["1"]
+
+
 async def test_one_bad_task_never_costs_the_others(bench: Bench) -> None:
     site = Site(bench, policy=PollPolicy(missing_after=0.0))
     await bench.track("1", "2")
