@@ -17,7 +17,7 @@ LIMITS = PollLimits(
 )
 PATIENCE = PollPolicy()
 ENDED = TaskState(
-    status=TaskStatus.SUCCESS, progress=100, told=100, ended=ChangeType.SUCCEEDED
+    status=TaskStatus.SUCCESS, progress=100, reported=100, ended=ChangeType.SUCCEEDED
 )
 
 

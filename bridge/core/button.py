@@ -1,5 +1,5 @@
 """
-Buttons: what can be done next with a finished task, told from a ``customId``.
+Buttons: what can be done next with a finished task, as their ``customId`` shows.
 
 The grammar is Midjourney's own (``MJ::JOB::upsample::1::<job uuid>``), the same on
 every gateway; `BUTTONS` is all that is known of it. Spelling varies in case. An
@@ -81,7 +81,7 @@ class Button:
 
 
 def is_drawn(emoji: str | None) -> bool:
-    """Whether an emoji is one to look at, and not the name of a custom one (``upscale_1``)."""
+    """Whether an emoji can be shown, and is not the name of a custom one (``upscale_1``)."""
     return bool(emoji) and not _NAME.fullmatch(emoji or "")
 
 

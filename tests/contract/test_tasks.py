@@ -19,7 +19,7 @@ from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from tests.contract.bench import LIMITS, Bench, endpoint
 
-SEEN = TaskState(status=TaskStatus.IN_PROGRESS, progress=10, told=10, digest="d")
+SEEN = TaskState(status=TaskStatus.IN_PROGRESS, progress=10, reported=10, digest="d")
 
 
 def result(

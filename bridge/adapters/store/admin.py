@@ -103,9 +103,9 @@ class StoreAdmin:
                 "endpoint": one.endpoint,
                 "lane": one.lane,
                 "id": one.event.id,
-                "notices": [codec.write_publication(notice) for notice in told],
+                "notices": [codec.write_publication(notice) for notice in reports],
             }
-            for one, told in zip(waiting, about, strict=True)
+            for one, reports in zip(waiting, about, strict=True)
         ]
         given = {"retention": self._keys.retention, "reason": reason, "items": items}
         given_up: list[int] = await self._keys.run("bury", codec.dumps(given))

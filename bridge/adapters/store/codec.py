@@ -1,4 +1,4 @@
-"""How what the core knows is written into the store, and read back."""
+"""How the core's objects are written into the store, and read back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PLAIN = (
 
 
 def dumps(value: object) -> str:
-    """Write JSON as compactly as it goes."""
+    """Write JSON without spaces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -69,12 +69,12 @@ def read_snapshot(text: str | None) -> TaskSnapshot | None:
 
 
 def write_task_state(task_state: TaskState) -> str:
-    """Write what is held of a task."""
+    """Write a task's state."""
     return dumps(
         [
             task_state.status,
             task_state.progress,
-            task_state.told,
+            task_state.reported,
             task_state.ended,
             task_state.digest,
         ]
@@ -82,14 +82,14 @@ def write_task_state(task_state: TaskState) -> str:
 
 
 def read_task_state(text: str | None) -> TaskState:
-    """Read what is held of a task; the empty text is a task never seen."""
+    """Read a task's state; the empty text is a task never seen."""
     if not text:
         return TaskState()
-    status, progress, told, ended, digest = json.loads(text)
+    status, progress, reported, ended, digest = json.loads(text)
     return TaskState(
         status=None if status is None else TaskStatus(status),
         progress=progress,
-        told=told,
+        reported=reported,
         ended=None if ended is None else ChangeType(ended),
         digest=digest,
     )

@@ -69,7 +69,7 @@ async def wait_for(
     Args:
         check: Raises `StoreUnavailable` while it does not answer.
 
-        say: Tells a person.
+        say: Shows a sentence to a person.
 
         sleep: Waits for so many seconds.
     """
@@ -97,12 +97,12 @@ async def within(
     sleep: Callable[[float], Awaitable[None]],
 ) -> list[str]:
     """
-    Wait for a store for some seconds, and say nothing.
+    Wait for a store for some seconds, silently.
 
     Args:
         check: Raises `StoreUnavailable` while it does not answer.
 
-        seconds: How long; 0 to look once.
+        seconds: How long; 0 to check once.
 
         sleep: Waits for so many seconds.
 

@@ -171,8 +171,8 @@ def _portions(results: Sequence[PollResult]) -> list[list[PollResult]]:
     portions: list[list[PollResult]] = []
     room = 0
     for result in results:
-        told = result.publication
-        cost = 1 if told is None else 1 + len(told.endpoints)
+        publication = result.publication
+        cost = 1 if publication is None else 1 + len(publication.endpoints)
         if cost > room:
             portions.append([])
             room = RECORDED_AT_ONCE

@@ -1,4 +1,4 @@
-"""The polled side: gateways that are asked, and tasks that are claimed and recorded."""
+"""Ports of polling: gateways that are asked, and tasks that are claimed and recorded."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class PollError(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchResult:
     """
-    What an upstream said about some tasks.
+    What an upstream answered about some tasks.
 
     Attributes:
-        tasks: By id, only ids that were asked for. Who is not in it is unknown to the
-            upstream, or hidden by a hiccup of its own.
+        tasks: By id, only ids that were asked for. A task that is not among them is
+            unknown to the upstream, or hidden by a hiccup of its own.
 
-        complaint: ``None`` if the answer is valid. Then, and only then, does a missing
+        error: ``None`` if the answer is valid. Then, and only then, does a missing
             task count as missing.
 
         detail: What is wrong, for a person, without secrets.
 
         retry_after: Seconds that the upstream asked us to wait.
 
-        suspects: Ids that the upstream refused to be asked about even alone. They
+        poison_ids: Ids that the upstream refused to be asked about even alone. They
             count as missing; the rest of `tasks` is valid.
 
         unasked: Ids that there was no time to ask about. Nothing is known of them.
 
-        requests: How many requests it took; no part of what was said.
+        requests: How many requests it took.
     """
 
     tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
-    """Which ids are followed now that were not, and which were already."""
+    """Which ids are newly tracked, and which were tracked already."""
 
     tracked: tuple[str, ...]
     known: tuple[str, ...]
@@ -93,7 +93,7 @@ class PollLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueTask:
-    """A task to look at, and what is held of it."""
+    """A task to poll, and what is known of it."""
 
     key: TaskKey
     incarnation: str  #: Differs whenever the task was tracked anew.
@@ -173,23 +173,23 @@ class PollFailure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
     """
-    What a look at a task changes. Recorded as a whole, or not at all if somebody else
-    recorded a look at the same version first.
+    What a poll of a task changes. Recorded as a whole, or not at all if somebody else
+    recorded one of the same version first.
 
     Attributes:
         due: The task as it was claimed.
 
-        held: What is held from now on; ``None`` if nothing changed.
+        task_state: The new state; ``None`` if it did not change.
 
-        snapshot: What is kept from now on; ``None`` for what was kept before.
+        snapshot: The new snapshot; ``None`` to keep the one before.
 
         misses: See `DueTask`.
 
         missed_clock: See `DueTask`.
 
-        next_in: Seconds until the next look; ``None`` if there is none.
+        next_in: Seconds until the next poll; ``None`` if there is none.
 
-        telling: What happened, if anything did.
+        publication: What happened, if anything did.
     """
 
     due: DueTask
@@ -204,13 +204,13 @@ class PollResult:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """
-    What became of some looks.
+    What became of some poll results.
 
     Attributes:
-        applied: For each look, in order, whether it was recorded.
+        applied: For each, in order, whether it was recorded.
 
         wake: Whether a deliverer should be woken: there is something to deliver, and
-            nobody else was told so in the last half second.
+            nobody else was asked to wake one in the last half second.
     """
 
     applied: Sequence[bool]
@@ -264,7 +264,7 @@ class TaskStore(Protocol):
         """Hand back a claim that the upstream was not asked about: it is due at once."""
 
     async def record(self, results: Sequence[PollResult]) -> Recorded:
-        """Record looks: snapshot, event, deliveries and next look in one step each."""
+        """Record poll results: snapshot, event, deliveries and next poll in one step each."""
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
         """Return the snapshot kept of a task, if it was ever seen."""
