@@ -18,11 +18,11 @@ from base64 import b64encode
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
 from bridge.channels.info import ChannelInfo
 from bridge.channels.lookalikes import inert
 from bridge.channels.picture import File, taken, to_fetch
+from bridge.channels.reply import readable
 from bridge.channels.story import Story, story_of
 from bridge.channels.text import clean, cut, fit, line, utf8
 from bridge.core.delivery import Attempt, AttemptResult, Fault
@@ -176,7 +176,7 @@ def _read(response: Response, context: DeliveryContext, *, took: float) -> Attem
         took=took,
         fault=fault,
         said=said,
-        detail=answer.readable(detail.encode(errors="replace")),
+        detail=readable(detail.encode(errors="replace")),
     )
 
 

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import deliver as tell_one_way
+from bridge.channels.reply import readable
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
 from bridge.core.delivery import AttemptResult
@@ -236,4 +236,4 @@ def _error(body: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     error = said.get("error") if isinstance(said, dict) else None
-    return answer.readable(str(error or "").encode(errors="replace"))[:200]
+    return readable(str(error or "").encode(errors="replace"))[:200]

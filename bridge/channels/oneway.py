@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
+from bridge.channels.reply import retry_after
 from bridge.channels.story import Story, story_of
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -93,7 +93,7 @@ def deliver(
             fault=response.fault,
             said=reading.said,
             detail=reading.detail,
-            retry_after=answer.retry_after(wait, now=response.at or context.at),
+            retry_after=retry_after(wait, now=response.at or context.at),
         )
     )
 

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
+from bridge.channels.reply import read_status
 from bridge.channels.story import option
 from bridge.channels.text import cut, line
 from bridge.core.delivery import Attempt, AttemptResult
@@ -182,7 +182,7 @@ def _read(
     response: Response, context: DeliveryContext, platform: Platform
 ) -> tuple[Sense, str]:
     """Say what an answer means, and put it into words for a person."""
-    usual = answer.read(response, started=context.started, now=response.at)
+    usual = read_status(response, now=response.at)
     said = _object(response.body)
     codes = [n for name in platform.codes if (n := _number(said.get(name))) is not None]
     text = next((str(said[name]) for name in platform.texts if said.get(name)), "")

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import deliver as tell_one_way
+from bridge.channels.reply import readable
 from bridge.channels.story import Story
 from bridge.channels.text import cut, utf8
 from bridge.core.delivery import AttemptResult
@@ -251,4 +251,4 @@ def _code(body: bytes) -> str:
         code = str(json.loads(body)["error"]["code"])
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return ""
-    return answer.readable(code.encode(errors="replace"))[:60]
+    return readable(code.encode(errors="replace"))[:60]

@@ -42,6 +42,17 @@ class AttemptResult(StrEnum):
     GONE = "gone"  #: There is nobody there any more: nothing more is to be sent.
 
 
+def result_of(status: int | None) -> AttemptResult:
+    """Return what a status means by itself; ``None`` stands for no answer."""
+    if status is None:
+        return AttemptResult.FAILED
+    if 200 <= status < 300:
+        return AttemptResult.DELIVERED
+    if status == 410:
+        return AttemptResult.GONE
+    return AttemptResult.REFUSED if status in REFUSALS else AttemptResult.FAILED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
@@ -76,17 +87,7 @@ class Attempt:
     @property
     def meaning(self) -> AttemptResult:
         """What the attempt came to. Without words of the platform, any 2xx is a success."""
-        if self.said is not None:
-            return self.said
-        if self.status is None:
-            return AttemptResult.FAILED
-        if 200 <= self.status < 300:
-            return AttemptResult.DELIVERED
-        if self.status == 410:
-            return AttemptResult.GONE
-        return (
-            AttemptResult.REFUSED if self.status in REFUSALS else AttemptResult.FAILED
-        )
+        return result_of(self.status) if self.said is None else self.said
 
     @property
     def succeeded(self) -> bool:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.discord.wording import (
     GONE,
     code_of,
@@ -26,6 +25,7 @@ from bridge.channels.discord.wording import (
     whose,
     why,
 )
+from bridge.channels.reply import retry_after
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import AttemptResult, Fault
@@ -133,7 +133,7 @@ def _read(response: Response, body: Mapping[str, Any], detail: str, now: float) 
         sense=_sense(status, body),
         code=code,
         detail=f"{why(status, code)}{detail}",
-        retry_after=answer.retry_after(headers.get("retry-after"), now=now),
+        retry_after=retry_after(headers.get("retry-after"), now=now),
         known=status < 500,
         blamed=_blamed(body),
     )
@@ -203,7 +203,7 @@ def _wait(
 ) -> float | None:
     """Read how long to wait: the header first, as Cloudflare's answers are not JSON."""
     return (
-        answer.retry_after(headers.get("retry-after"), now=now)
+        retry_after(headers.get("retry-after"), now=now)
         or _seconds(said.get("retry_after"))
         or _seconds(headers.get("x-ratelimit-reset-after"))
     )

@@ -9,9 +9,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit, urlunsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
+from bridge.channels.reply import read_status, retry_after
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
@@ -89,7 +89,9 @@ def _read(
     response: Response, context: DeliveryContext, success: tuple[str, ...]
 ) -> Attempt:
     now = response.at or context.at
-    attempt = answer.read(response, started=context.started, now=now)
+    attempt = read_status(response, now=now).attempt(
+        started=context.started, took=response.took
+    )
     status = response.status
     if status is None:
         return attempt
@@ -99,7 +101,7 @@ def _read(
         if status == 409 and b"DAGRun logical date" in response.body:
             return attempt
         return replace(attempt, said=AttemptResult.DELIVERED, retry_after=None)
-    wait = answer.retry_after(response.headers.get("retry-after"), now=now)
+    wait = retry_after(response.headers.get("retry-after"), now=now)
     wait = wait or _budget_back(response, now=now)
     if attempt.succeeded:
         detail = f"HTTP {status} is not among what counts as success"
@@ -179,8 +181,8 @@ def _access_token(response: Response) -> str | None:
 
 
 def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
-    attempt = answer.read(
-        response, started=context.started, now=response.at or context.at
+    attempt = read_status(response, now=response.at or context.at).attempt(
+        started=context.started, took=response.took
     )
     said = f"HTTP {response.status}" if response.status else str(response.fault)
     # What it answered may hold a token in a form that we do not know.

@@ -1,4 +1,4 @@
-"""`bridge.channels.answer`: any answer is read, and only what is safe is kept of it."""
+"""`bridge.channels.reply`: any answer is read, and only what is safe is kept of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.answer import MAX_DETAIL, read, readable, retry_after
+from bridge.channels.reply import (
+    MAX_DETAIL,
+    json_object,
+    read_status,
+    readable,
+    retry_after,
+)
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, Fault
 from bridge.core.http import Response
@@ -20,7 +26,7 @@ NOON = 1767268800.0
 def answered(status: int = 500, body: bytes = b"", **headers: str) -> Attempt:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     response = Response(took=0.2, status=status, headers=named, body=body)
-    return read(response, started=NOON, now=NOON + 0.2)
+    return read_status(response, now=NOON + 0.2).attempt(started=NOON, took=0.2)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,9 @@ def test_a_success_asks_for_nothing() -> None:
 def test_without_an_answer_the_detail_is_what_went_wrong() -> None:
     response = Response(took=15.0, fault=Fault.TIMEOUT, detail="not over within 15 s")
 
-    assert read(response, started=NOON, now=NOON + 15) == Attempt(
+    reply = read_status(response, now=NOON + 15)
+
+    assert reply.attempt(started=NOON, took=15.0) == Attempt(
         started=NOON, took=15.0, fault=Fault.TIMEOUT, detail="not over within 15 s"
     )
 
@@ -134,8 +142,7 @@ def test_a_broken_answer_says_both_what_came_and_what_broke() -> None:
     )
 
     assert (
-        read(response, started=NOON, now=NOON).detail
-        == "the answer's body broke off · half"
+        read_status(response, now=NOON).detail == "the answer's body broke off · half"
     )
 
 
@@ -149,3 +156,18 @@ def test_whatever_is_kept_can_be_printed_and_is_short(
 
     assert kept.isprintable()
     assert len(kept.encode()) <= MAX_DETAIL
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        pytest.param(b'{"code": 0}', {"code": 0}, id="an object"),
+        pytest.param(b"[1]", {}, id="a list"),
+        pytest.param(b"<html>", {}, id="a page"),
+        pytest.param(b"\xff", {}, id="not UTF-8"),
+        pytest.param(b"", {}, id="nothing"),
+        pytest.param(b"[" * 100_000, {}, id="nested too deep"),
+    ],
+)
+def test_only_a_json_object_has_members(body: bytes, found: dict[str, int]) -> None:
+    assert json_object(body) == found
