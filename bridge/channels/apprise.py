@@ -83,7 +83,7 @@ def deliver(context: DeliveryContext) -> Exchange:
             attempt=Attempt(
                 started=context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=why,
             )
         )
@@ -175,7 +175,7 @@ def _read(response: Response, context: DeliveryContext, *, took: float) -> Attem
         started=context.started,
         took=took,
         fault=fault,
-        said=said,
+        platform_result=said,
         detail=readable(detail.encode(errors="replace")),
     )
 

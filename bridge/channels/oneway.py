@@ -71,7 +71,7 @@ def deliver(
             attempt=Attempt(
                 started=context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=why,
             )
         )
@@ -91,7 +91,7 @@ def deliver(
             took=took,
             status=response.status,
             fault=response.fault,
-            said=reading.said,
+            platform_result=reading.said,
             detail=reading.detail,
             retry_after=retry_after(wait, now=response.at or context.at),
         )

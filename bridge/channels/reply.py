@@ -95,7 +95,7 @@ class Reply:
             fault=self.fault,
             detail=self.detail,
             retry_after=self.retry_after,
-            said=self.result,
+            platform_result=self.result,
         )
 
 

@@ -149,7 +149,7 @@ def deliver(
             attempt=Attempt(
                 started=context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=why,
             )
         )
@@ -171,7 +171,7 @@ def deliver(
             fault=response.fault,
             detail=detail if sense.said is AttemptResult.DELIVERED else words,
             retry_after=sense.retry_after,
-            said=sense.said,
+            platform_result=sense.said,
         ),
         # What is refused counts as well, and who exceeds DingTalk's limit is shut out.
         extra=sent - 1,

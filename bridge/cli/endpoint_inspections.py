@@ -99,7 +99,7 @@ def _offline(endpoint: Endpoint) -> Finding:
             _, outcome = rehearsed(context)
             # The samples' upstream is nobody's.
             told = replace(endpoint, upstreams=None).wants(context.event)
-            if told and outcome.attempt.said in _NEVER:
+            if told and outcome.attempt.platform_result in _NEVER:
                 return _unspeakable(endpoint, event_type, outcome.attempt)
     except BridgeError as error:
         return broken("endpoint", error, name=endpoint.name)

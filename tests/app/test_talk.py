@@ -22,7 +22,7 @@ from bridge.core.http import Request, Response
 from tests.app.test_deliver import Site, endpoint
 from tests.fakes import FakeSender, answered
 
-DELIVERED = Attempt(started=0.0, took=0.0, said=AttemptResult.DELIVERED)
+DELIVERED = Attempt(started=0.0, took=0.0, platform_result=AttemptResult.DELIVERED)
 #: What channels mark before they post what must not be posted twice.
 MARK = SaveState(channel_state={"posting": True})
 PLACE = Endpoint(name="a", url="http://a.test/", timeout=10.0)

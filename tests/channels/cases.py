@@ -431,8 +431,8 @@ class Talk:
     )  #: Methods and "remember", as they came.
 
     @property
-    def meaning(self) -> str:
-        return str(self.outcome.attempt.meaning)
+    def result(self) -> str:
+        return str(self.outcome.attempt.result)
 
 
 Answers = Callable[[Request], Response]

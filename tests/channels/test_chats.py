@@ -69,7 +69,7 @@ def test_progress_is_no_message_of_its_own(chat: str) -> None:
 
     talk = converse(channel_for(to.kind), CASES["progress_42"], to)
 
-    assert (talk.requests, talk.meaning) == ([], "delivered")
+    assert (talk.requests, talk.result) == ([], "delivered")
     assert talk.outcome.attempt.detail.startswith("skipped: ")
 
 
@@ -98,7 +98,7 @@ def test_a_picture_that_has_expired_is_not_offered_and_said_to_have(
     talk = converse(channel, event, to, answers=answers, at=event.at + 2 * 86400)
 
     said = "\n".join(everything(talk.requests[-1]))
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert GRID_URL.partition("?")[0] not in said
     assert {"en": "has expired", "zh": "已过期"}[language] in said
 

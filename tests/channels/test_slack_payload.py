@@ -288,7 +288,7 @@ def test_a_picture_that_slack_cannot_download_becomes_a_link(name: str) -> None:
     talk = converse(slack, HOSTILE[f"picture_{name}"], webhook(), answers=there.answers)
 
     (message,) = there.shown
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert message.picture is None
     assert "|Open full size>" in said(message.payload)
 

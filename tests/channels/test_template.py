@@ -102,7 +102,7 @@ def test_what_cannot_be_filled_in_is_hopeless_and_says_where() -> None:
     had = told_of(body='{"x": {{ data.oops }}}')
 
     assert had.requests == []
-    assert had.meaning == "hopeless"
+    assert had.result == "hopeless"
     assert had.outcome.attempt.fault is Fault.RENDERING
     assert had.outcome.attempt.detail == "body: line 1: there is no field 'oops' here"
 
@@ -132,7 +132,7 @@ def test_success_is_what_its_operator_says(
 ) -> None:
     settings: dict[str, Any] = {} if success is None else {"success": success}
 
-    assert told_of(answered(status), body="{}", **settings).meaning == meaning
+    assert told_of(answered(status), body="{}", **settings).result == meaning
 
 
 def test_no_answer_is_a_failure_with_its_reason() -> None:
@@ -140,7 +140,7 @@ def test_no_answer_is_a_failure_with_its_reason() -> None:
 
     had = told_of(lost, body="{}")
 
-    assert had.meaning == "failed"
+    assert had.result == "failed"
     assert had.outcome.attempt.fault is Fault.TIMEOUT
     assert had.outcome.attempt.detail == "no answer within 15 s"
 
@@ -200,9 +200,9 @@ def test_a_run_that_is_there_already_is_a_success() -> None:
         b"DAGRun with DAG ID: 'art' and DAGRun logical date: '2026' already exists"
     )
 
-    assert told_of(answered(409, there), **settings).meaning == "delivered"
-    assert told_of(answered(409, same_time), **settings).meaning == "failed"
-    assert told_of(answered(404), **settings).meaning == "failed"
+    assert told_of(answered(409, there), **settings).result == "delivered"
+    assert told_of(answered(409, same_time), **settings).result == "failed"
+    assert told_of(answered(404), **settings).result == "failed"
 
 
 def test_airflow_3_is_signed_in_to_with_a_password() -> None:
@@ -227,7 +227,7 @@ def test_a_sign_in_that_fails_is_a_failed_attempt_without_its_answer() -> None:
 
     for had in (refused, odd):
         assert len(had.requests) == 1
-        assert had.meaning == "failed"
+        assert had.result == "failed"
     assert refused.outcome.attempt.detail == "Airflow's sign-in: HTTP 401"
 
 

@@ -67,7 +67,7 @@ def deliver(context: DeliveryContext) -> Exchange:
         attempt = Attempt(
             started=context.started,
             took=0.0,
-            said=AttemptResult.GONE,
+            platform_result=AttemptResult.GONE,
             detail=_NO_WEBHOOK,
         )
         return ExchangeResult(attempt=attempt)

@@ -78,7 +78,7 @@ def _unsent(context: DeliveryContext, said: AttemptResult, detail: str) -> Attem
         took=0.0,
         fault=Fault.RENDERING,
         detail=detail,
-        said=said,
+        platform_result=said,
     )
 
 
@@ -100,12 +100,14 @@ def _read(
         # is given another one.
         if status == 409 and b"DAGRun logical date" in response.body:
             return attempt
-        return replace(attempt, said=AttemptResult.DELIVERED, retry_after=None)
+        return replace(
+            attempt, platform_result=AttemptResult.DELIVERED, retry_after=None
+        )
     wait = retry_after(response.headers.get("retry-after"), now=now)
     wait = wait or _budget_back(response, now=now)
     if attempt.succeeded:
         detail = f"HTTP {status} is not among what counts as success"
-        attempt = replace(attempt, said=AttemptResult.FAILED, detail=detail)
+        attempt = replace(attempt, platform_result=AttemptResult.FAILED, detail=detail)
     return replace(attempt, retry_after=wait)
 
 
@@ -187,5 +189,7 @@ def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
     said = f"HTTP {response.status}" if response.status else str(response.fault)
     # What it answered may hold a token in a form that we do not know.
     return replace(
-        attempt, said=AttemptResult.FAILED, detail=f"Airflow's sign-in: {said}"
+        attempt,
+        platform_result=AttemptResult.FAILED,
+        detail=f"Airflow's sign-in: {said}",
     )
