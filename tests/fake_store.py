@@ -23,10 +23,10 @@ from bridge.app.ports import (
     Tracked,
     Waiting,
 )
-from bridge.channels.base import ChannelState
 from bridge.core.change import TaskState
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
+from bridge.core.http import ChannelState
 from bridge.core.task import TaskKey, TaskSnapshot
 from bridge.errors import StoreUnavailable
 from tests.fake_lanes import Clock, FakeLanes, Health

@@ -16,12 +16,12 @@ from functools import cache
 from typing import Any
 
 from bridge.channels import channel_for
-from bridge.channels.base import ChannelState, DeliveryContext, SaveState
+from bridge.channels.base import DeliveryContext, SaveState
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, task_event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.sandbox.canvas import Rows, encode
 from bridge.sandbox.pictures import GAP, SIDE, picture

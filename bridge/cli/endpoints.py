@@ -105,8 +105,8 @@ async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
     from bridge.adapters.http.sender import Sender, silence_http_loggers
     from bridge.app.delivery.exchange import talk
     from bridge.channels import channel_for
-    from bridge.channels.base import ChannelState
     from bridge.cli.rehearsal import configured, occasion_of
+    from bridge.core.http import ChannelState
 
     async def forget(_memory: ChannelState) -> None:
         pass  # the next test is another task's

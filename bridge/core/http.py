@@ -1,11 +1,20 @@
-"""What a channel makes and what it reads: one HTTP request, and what came of it."""
+"""
+What a channel and its driver hand each other: requests, responses, and the state that a channel
+keeps between deliveries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from bridge.core.delivery import Fault
+from bridge.core.event import Json
+
+#: What a channel knows of a subject at an endpoint: ids of messages, above all. Losing it
+#: costs one message too many.
+ChannelState: TypeAlias = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +54,9 @@ class Response:
 
         headers: Names in lower case.
 
-        body: At most as much as the request asked for, as received, but for the endpoint's own secrets:
-            where the receiver repeats its URL or our headers, they are blotted out.
+        body: At most as much as the request asked for, as received, but for the endpoint's
+            own secrets: where the receiver repeats its URL or our headers, they are blotted
+            out.
 
         detail: What went wrong, for a person, without the URL.
 

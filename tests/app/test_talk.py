@@ -10,7 +10,6 @@ import pytest
 
 from bridge.app.delivery.exchange import StateNotSaved, talk
 from bridge.channels.base import (
-    ChannelState,
     DeliveryContext,
     Exchange,
     ExchangeResult,
@@ -18,7 +17,7 @@ from bridge.channels.base import (
 )
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.app.test_deliver import Site, endpoint
 from tests.fakes import FakeSender, answered
 

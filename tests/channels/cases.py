@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from bridge.channels.base import (
     Channel,
-    ChannelState,
     DeliveryContext,
     ExchangeResult,
     SaveState,
@@ -25,7 +24,7 @@ from bridge.core.cadence import PollPolicy, why_lost
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.settings.models import EndpointSettings
 

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.base import ChannelState
 from bridge.channels.discord.kept import Kept
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     BEGAN,
     CASES,

@@ -15,9 +15,10 @@ from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.app.delivery.exchange import talk
 from bridge.channels import discord
-from bridge.channels.base import ChannelState, DeliveryContext, ExchangeResult
+from bridge.channels.base import DeliveryContext, ExchangeResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import ChannelState
 from bridge.sandbox.server import serving
 from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, told
 from tests.platforms.discord import PNG, Discord, page

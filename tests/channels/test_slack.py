@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.base import ChannelState
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import ChannelState
 from bridge.sandbox.server import serving
 from tests.channels.cases import (
     CASES,

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from bridge.channels import telegram
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Fault
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,

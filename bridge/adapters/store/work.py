@@ -29,9 +29,9 @@ from bridge.app.ports import (
     Settlement,
     Tracked,
 )
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Tried
 from bridge.core.event import Event, Json
+from bridge.core.http import ChannelState
 from bridge.core.task import TaskKey, TaskSnapshot
 
 Item = TypeVar("Item")

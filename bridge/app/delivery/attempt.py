@@ -24,7 +24,7 @@ from bridge.app.ports import (
     Sender,
     Settlement,
 )
-from bridge.channels.base import Channel, ChannelState, DeliveryContext, ExchangeResult
+from bridge.channels.base import Channel, DeliveryContext, ExchangeResult
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
@@ -35,6 +35,7 @@ from bridge.core.delivery import (
 )
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, NoticeType, notice
+from bridge.core.http import ChannelState
 from bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)

@@ -12,14 +12,13 @@ from dataclasses import replace
 
 from bridge.app.ports import Sender
 from bridge.channels.base import (
-    ChannelState,
     Exchange,
     ExchangeResult,
     SaveState,
 )
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 
 #: Seconds below which another request is not worth beginning.
 _TOO_LITTLE = 0.05
