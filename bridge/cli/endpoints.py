@@ -103,20 +103,20 @@ def try_out(
 async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
     from bridge.adapters.http.guard import Guard
     from bridge.adapters.http.sender import Sender, silence_http_loggers
-    from bridge.app.delivery.exchange import talk
+    from bridge.app.delivery.attempt import run_exchange
     from bridge.channels import channel_for
     from bridge.cli.rehearsal import configured, occasion_of
     from bridge.core.http import ChannelState
 
-    async def forget(_memory: ChannelState) -> None:
-        pass  # the next test is another task's
+    async def forget(_state: ChannelState) -> bool:
+        return True  # the next test is another task's
 
     endpoint = configured(name, settings.endpoints)
     context = occasion_of(event_type, endpoint, at=time.time())
     silence_http_loggers()
     sender = Sender(guard=Guard(settings.allow_networks))
     try:
-        outcome = await talk(
+        outcome = await run_exchange(
             channel_for(endpoint.kind).deliver(context),
             endpoint,
             sender=sender,

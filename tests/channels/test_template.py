@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.adapters.http.sender import Sender
-from bridge.app.delivery.exchange import talk
+from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import template
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
@@ -271,7 +271,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
             body='{"prompt": "{{ data.prompt }}"}',
             headers={"X-Prompt": "{{ data.prompt }}"},
         )
-        outcome = await talk(
+        outcome = await run_exchange(
             template.deliver(_context(event, told_to)),
             told_to,
             sender=sender,
@@ -294,8 +294,9 @@ def _context(event: Any, told_to: Any) -> Any:
     return DeliveryContext(event=event, endpoint=told_to, at=NOW, started=NOW)
 
 
-async def _forget(channel_state: object) -> None:
+async def _forget(channel_state: object) -> bool:
     del channel_state
+    return True
 
 
 def test_a_preview_shows_every_request() -> None:

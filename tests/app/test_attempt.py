@@ -1,4 +1,4 @@
-"""`bridge.app.delivery.exchange`: several requests in the time of one attempt, and a memory in between."""
+"""`bridge.app.delivery.attempt`: several requests in the time of one attempt, and state saved in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.delivery.exchange import StateNotSaved, talk
+from bridge.app.delivery.attempt import StateNotSaved, run_exchange
 from bridge.channels.base import (
     DeliveryContext,
     Exchange,
@@ -48,28 +48,27 @@ class Clock:
         """Close nothing."""
 
 
-async def held(
+async def run(
     exchange: Exchange,
     sender: Clock,
     *,
     save_state: Callable[[ChannelState], bool] = lambda _: True,
 ) -> ExchangeResult:
-    async def kept(channel_state: ChannelState) -> None:
-        if not save_state(channel_state):
-            raise StateNotSaved
+    async def saved(channel_state: ChannelState) -> bool:
+        return save_state(channel_state)
 
-    return await talk(
+    return await run_exchange(
         exchange,
         PLACE,
         sender=sender,
-        save_state=kept,
+        save_state=saved,
         now=lambda: 5.0,
         elapsed=lambda: sender.now,
     )
 
 
 def asking(*requests: Request | SaveState) -> Exchange:
-    """A conversation that asks for this and that, whatever is answered."""
+    """An exchange that asks for this and that, whatever is answered."""
     last = Response(took=0.0)
     for one in requests:
         last = yield one
@@ -87,18 +86,18 @@ async def test_the_first_request_may_take_all_the_time_and_the_next_what_is_left
     None
 ):
     sender = Clock(step=4.0)
-    await held(asking(request(), request(), request(within=1.0)), sender)
+    await run(asking(request(), request(), request(within=1.0)), sender)
 
     assert [one.within for one in sender.asked] == [None, 6.0, 1.0]
 
 
 async def test_a_request_for_which_no_time_is_left_is_not_sent() -> None:
     sender = Clock(step=9.99)
-    outcome = await held(asking(request(), request()), sender)
+    result = await run(asking(request(), request()), sender)
 
     assert len(sender.asked) == 1
-    assert outcome.attempt.fault is Fault.TIMEOUT
-    assert outcome.attempt.detail == "no time was left for another request"
+    assert result.attempt.fault is Fault.TIMEOUT
+    assert result.attempt.detail == "no time was left for another request"
 
 
 async def test_answers_say_when_they_came() -> None:
@@ -108,45 +107,45 @@ async def test_answers_say_when_they_came() -> None:
         seen.append((yield request()).at)
         return ExchangeResult(attempt=DELIVERED)
 
-    await held(looking(), Clock(step=1.0))
+    await run(looking(), Clock(step=1.0))
 
     assert seen == [5.0]
 
 
-# --- memory ---------------------------------------------------------------------------
+# --- channel state ---------------------------------------------------------------------------
 
 
-async def test_what_is_to_be_remembered_is_kept_before_anything_is_sent() -> None:
+async def test_state_is_saved_before_the_request_that_follows_it() -> None:
     sender, order = Clock(step=1.0), list[object]()
 
     def save_state(channel_state: ChannelState) -> bool:
         order.append((channel_state, len(getattr(sender, "asked", []))))
         return True
 
-    await held(asking(MARK, request()), sender, save_state=save_state)
+    await run(asking(MARK, request()), sender, save_state=save_state)
 
     assert order == [({"posting": True}, 0)]
 
 
-async def test_nothing_is_sent_if_the_mark_for_it_cannot_be_kept() -> None:
+async def test_nothing_is_sent_if_the_mark_for_it_cannot_be_saved() -> None:
     """Somebody else may have posted it, or the store is away and nobody would know."""
     sender = Clock(step=1.0)
     with pytest.raises(StateNotSaved):
-        await held(asking(MARK, request()), sender, save_state=lambda _: False)
+        await run(asking(MARK, request()), sender, save_state=lambda _: False)
 
     assert not hasattr(sender, "asked")
 
 
-async def test_what_was_begun_is_finished_even_if_it_cannot_be_remembered() -> None:
+async def test_what_was_begun_is_finished_even_if_its_state_cannot_be_saved() -> None:
     sender = Clock(step=1.0)
     exchange = asking(request("post"), MARK, request("delete"))
-    outcome = await held(exchange, sender, save_state=lambda _: False)
+    result = await run(exchange, sender, save_state=lambda _: False)
 
     assert [one.url.rpartition("/")[2] for one in sender.asked] == ["post", "delete"]
-    assert outcome.attempt.succeeded
+    assert result.attempt.succeeded
 
 
-async def test_nothing_is_begun_when_remembering_took_all_the_time() -> None:
+async def test_nothing_is_begun_when_saving_took_all_the_time() -> None:
     sender = Clock(step=1.0)
 
     def save_state(_: ChannelState) -> bool:
@@ -154,20 +153,20 @@ async def test_nothing_is_begun_when_remembering_took_all_the_time() -> None:
         return True
 
     with pytest.raises(StateNotSaved):
-        await held(asking(MARK, request()), sender, save_state=save_state)
+        await run(asking(MARK, request()), sender, save_state=save_state)
 
 
 # --- in a pump ------------------------------------------------------------------------
 
 
 class Marking:
-    """A channel that marks before it posts, and remembers what it has posted."""
+    """A channel that saves a mark before it posts, and the message's id after."""
 
     def __init__(self) -> None:
-        self.memories: list[ChannelState] = []
+        self.states: list[ChannelState] = []
 
     def deliver(self, context: DeliveryContext) -> Exchange:
-        self.memories.append(context.channel_state)
+        self.states.append(context.channel_state)
         yield MARK
         response = yield request()
         attempt = Attempt(
@@ -180,14 +179,14 @@ class Marking:
         return Response(took=0.0, status=200)
 
 
-async def test_what_a_conversation_leaves_is_there_for_the_next_one() -> None:
+async def test_the_state_that_one_delivery_leaves_is_there_for_the_next() -> None:
     channel = Marking()
     site = Site(FakeSender(), channel=channel)
     for kind in ("task.started", "task.succeeded"):
         await site.tell(kind=kind)
         await site.deliver()
 
-    assert channel.memories == [{}, {"id": "1"}]
+    assert channel.states == [{}, {"id": "1"}]
 
 
 async def test_a_mark_outlives_an_attempt_that_did_not_end() -> None:
@@ -202,10 +201,10 @@ async def test_a_mark_outlives_an_attempt_that_did_not_end() -> None:
     site.pump = site.new_pump()
     await site.deliver()
 
-    assert channel.memories == [{}, MARK.channel_state]
+    assert channel.states == [{}, MARK.channel_state]
 
 
-async def test_progress_waits_for_as_long_as_the_conversation_said() -> None:
+async def test_progress_waits_for_as_long_as_the_channel_asked() -> None:
     site = Site(FakeSender(), channel=Marking())
     await site.tell(kind="task.started")
     await site.deliver()
@@ -216,7 +215,7 @@ async def test_progress_waits_for_as_long_as_the_conversation_said() -> None:
     assert site.sent == 2
 
 
-async def test_a_store_that_is_away_when_it_must_remember_costs_no_attempt() -> None:
+async def test_a_store_that_is_away_when_state_must_be_saved_costs_no_attempt() -> None:
     site = Site(FakeSender(), channel=Marking())
     event = await site.tell()
     (delivery,) = await site.bench.claim()
@@ -232,7 +231,7 @@ async def test_a_store_that_is_away_when_it_must_remember_costs_no_attempt() -> 
     assert await site.bench.attempts(event) == 1
 
 
-async def test_who_lost_its_claim_posts_nothing() -> None:
+async def test_a_worker_that_lost_its_claim_posts_nothing() -> None:
     site = Site(FakeSender(), channel=Marking())
     await site.tell()
     (late,) = await site.bench.claim()
@@ -245,7 +244,7 @@ async def test_who_lost_its_claim_posts_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_what_is_remembered_is_kept_whether_or_not_it_arrived(
+async def test_state_is_saved_whether_or_not_the_event_arrived(
     status: int,
 ) -> None:
     channel = Marking()
@@ -256,4 +255,4 @@ async def test_what_is_remembered_is_kept_whether_or_not_it_arrived(
     await site.tell(kind="task.succeeded")
     await site.deliver()
 
-    assert channel.memories[1] == {"id": "1"}
+    assert channel.states[1] == {"id": "1"}
