@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.story import Story, story_of
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
 _EARLY = frozenset({"task.submitted", "task.started"})
@@ -93,7 +92,7 @@ def deliver(
             fault=response.fault,
             said=reading.said,
             detail=reading.detail,
-            retry_after=answer.retry_after(wait, now=response.at or context.at),
+            retry_after=retry_after(wait, now=response.at or context.at),
         )
     )
 

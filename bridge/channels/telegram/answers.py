@@ -17,7 +17,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bridge.channels import answer
-from bridge.core.http import Response
+from bridge.core.http import Response, retry_after
 
 
 class Sense(Enum):
@@ -109,7 +109,7 @@ def read(response: Response, *, now: float) -> Answer:
             sense=Sense.LATER,
             response=response,
             detail=f"HTTP {status}, and not in Telegram's words",
-            retry_after=answer.retry_after(wait, now=now),
+            retry_after=retry_after(wait, now=now),
             unclear=status < 400 or status >= 500,
         )
     return _refusal(said, response, now=now)
@@ -145,8 +145,7 @@ def _refusal(said: Mapping[str, Any], response: Response, *, now: float) -> Answ
         sense=sense,
         response=response,
         detail="" if sense is Sense.OK else f"{why} ({words})" if why else words,
-        retry_after=answer.retry_after(str(wait), now=now)
-        or answer.retry_after(header, now=now),
+        retry_after=retry_after(str(wait), now=now) or retry_after(header, now=now),
         unclear=code >= 500,
     )
 

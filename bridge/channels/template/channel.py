@@ -15,7 +15,7 @@ from bridge.channels.headers import with_own
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
 _USER_AGENT = f"mjbridge/{__version__}"
@@ -99,7 +99,7 @@ def _read(
         if status == 409 and b"DAGRun logical date" in response.body:
             return attempt
         return replace(attempt, said=AttemptResult.DELIVERED, retry_after=None)
-    wait = answer.retry_after(response.headers.get("retry-after"), now=now)
+    wait = retry_after(response.headers.get("retry-after"), now=now)
     wait = wait or _budget_back(response, now=now)
     if attempt.succeeded:
         detail = f"HTTP {status} is not among what counts as success"
