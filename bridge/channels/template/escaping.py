@@ -1,9 +1,9 @@
 """
-Writing: values put into a template's text so that they stay values.
+Escaping: values are put into a template's text so that they stay values.
 
-Which form a body has says its content type, and how a value is escaped says the form and,
-in JSON, the place: between quotes it becomes part of that text, elsewhere it is a value by
-itself. So no prompt, whatever is in it, ends a text, adds a field or breaks the body.
+The content type decides what form a body has; the form decides how a value is escaped, and so
+does the place in JSON: between quotes a value becomes part of that text, elsewhere it is a
+value by itself. So no prompt, whatever is in it, ends a text, adds a field or breaks the body.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from html import escape
 from typing import Any, NoReturn
 from urllib.parse import quote_plus
 
-from bridge.channels.template.faults import TemplateFault
+from bridge.channels.template.environment import Inserted
 from bridge.channels.template.filters import JsonText, encoded, to_json, writable
-from bridge.channels.template.sandbox import Inserted
+from bridge.channels.template.language import TemplateFault
 
 #: Bytes that a header's value may have: many servers take 8 KiB for all of them.
-MOST_HEADER = 4096
+MAX_HEADER = 4096
 
 _QUOTES = re.compile(r'\\.|["\\]', re.DOTALL)
 #: Characters that XML 1.0 cannot hold in any form.
@@ -35,7 +35,7 @@ def body_of(pieces: Iterable[str], content_type: str) -> bytes:
         pieces: As `language.pieces` returns them.
 
     Raises:
-        TemplateFault: It is to be JSON and is none.
+        TemplateFault: It is meant to be JSON and is not.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if "json" in media_type:
@@ -55,7 +55,7 @@ def header_of(pieces: Iterable[str]) -> str:
     Put a header's value together.
 
     Of what is filled in, everything but printable ASCII is percent-encoded: a line feed in
-    a prompt begins no header of its own, and no prompt keeps an event from being told.
+    a prompt begins no header of its own, and no prompt keeps an event from being delivered.
 
     Raises:
         TemplateFault: It is too long.
@@ -66,8 +66,8 @@ def header_of(pieces: Iterable[str]) -> str:
             char if " " <= char <= "~" else encoded(char) for char in writable(value)
         ),
     ).strip()
-    if len(text) > MOST_HEADER:
-        msg = f"comes out at {len(text):,} characters where {MOST_HEADER:,} are the most; `| cut(200)` shortens a text"
+    if len(text) > MAX_HEADER:
+        msg = f"comes out at {len(text):,} characters where {MAX_HEADER:,} are the most; `| cut(200)` shortens a text"
         raise TemplateFault(msg)
     if not text.isascii() or not text.isprintable():
         msg = "must be one line of printable ASCII"
@@ -114,7 +114,7 @@ def _json(pieces: Iterable[str], *, lines: bool) -> str:
 
 
 def _is_json_lines(text: str) -> bool:
-    """Whether each line that says something is JSON; RFC 7464 begins them with a mark."""
+    """Return whether each line but blank ones is JSON; RFC 7464 begins them with a mark."""
     try:
         for each in text.replace("\x1e", "").splitlines():
             if each.strip():
@@ -125,7 +125,7 @@ def _is_json_lines(text: str) -> bool:
 
 
 def _scan(text: str, *, quoted: bool, escaping: bool) -> tuple[bool, bool]:
-    """Say whether a text's end stands between quotes, and right behind a backslash."""
+    """Return whether a text ends between quotes, and right after a backslash."""
     start = 1 if escaping and text else 0
     escaping = escaping and not text
     for found in _QUOTES.finditer(text, start):
@@ -148,5 +148,5 @@ def _check_json(text: str) -> None:
 
 
 def _no_constant(name: str) -> NoReturn:
-    msg = f"{name} is no number of JSON"
+    msg = f"{name} is not a number in JSON"
     raise ValueError(msg)
