@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.adapters.http.sender import Sender
+from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import template
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
