@@ -16,10 +16,9 @@ from typing import Any
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.message import Message, message_for
-from bridge.channels.reply import retry_after
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
 _EARLY = frozenset({"task.submitted", "task.started"})

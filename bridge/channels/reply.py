@@ -9,26 +9,15 @@ their own make their `Reply` from these.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any
 
-from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault, result_of
-from bridge.core.http import Response
-
-#: Seconds. HTTP counts whole ones; what asks for less would be asked again in a loop that uses
-#: up no attempt.
-SHORTEST_RETRY_AFTER = 1.0
+from bridge.core.http import Response, retry_after
 
 #: How much of a response is kept for people, in bytes.
 MAX_DETAIL = 1024
 
-_SECONDS = re.compile(r"\d+(\.\d*)?(e\+?\d+)?", re.ASCII | re.IGNORECASE)
 _CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
 
 
@@ -115,47 +104,6 @@ def read_status(response: Response, *, now: float) -> Reply:
         status=response.status,
         fault=response.fault,
     )
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Read a body that is a JSON object; empty for anything else. Never raises."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def retry_after(value: str | None, *, now: float) -> float | None:
-    """
-    Read a ``Retry-After``: seconds, with or without a fraction, or an HTTP date.
-
-    Args:
-        value: The header's value, if there was one.
-
-        now: In seconds since the epoch; what a date is measured against.
-
-    Returns:
-        Seconds to wait, from `SHORTEST_RETRY_AFTER` to `MAX_RETRY_AFTER`; ``None`` if
-        nothing sensible was asked for.
-    """
-    seconds = _seconds(value.strip(), now) if value else None
-    if seconds is None or math.isnan(seconds) or seconds <= 0:
-        return None
-    return min(max(seconds, SHORTEST_RETRY_AFTER), MAX_RETRY_AFTER)
-
-
-def _seconds(value: str, now: float) -> float | None:
-    if _SECONDS.fullmatch(value):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-        # "-0000" is a time in UTC whose place is unknown, and comes without a zone.
-        return (
-            moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        ).timestamp() - now
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
 
 
 def detail_of(response: Response) -> str:

@@ -25,11 +25,10 @@ from bridge.channels.discord.wording import (
     whose,
     why,
 )
-from bridge.channels.reply import retry_after
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import AttemptResult, Fault
-from bridge.core.http import Response
+from bridge.core.http import Response, retry_after
 
 
 class Sense(StrEnum):

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from bridge.channels.reply import readable, retry_after
-from bridge.core.http import Response
+from bridge.channels.reply import readable
+from bridge.core.http import Response, retry_after
 
 
 class Sense(Enum):

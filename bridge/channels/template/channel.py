@@ -11,11 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
-from bridge.channels.reply import read_status, retry_after
+from bridge.channels.reply import read_status
 from bridge.channels.template.faults import TemplateFault
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
 _USER_AGENT = f"mjbridge/{__version__}"
