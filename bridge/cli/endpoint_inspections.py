@@ -148,7 +148,7 @@ def _ability(endpoint: Endpoint) -> str:
 
 
 async def _online(endpoint: Endpoint, finding: Finding) -> Finding:
-    from bridge.adapters.http.sender import Sender, silence_http_loggers
+    from bridge.adapters.http.sender import Sender
     from bridge.channels import discord, slack, telegram
 
     channels = {"discord": discord, "slack": slack, "telegram": telegram}
@@ -156,7 +156,6 @@ async def _online(endpoint: Endpoint, finding: Finding) -> Finding:
     request = channel.probe(endpoint) if channel else None
     if channel is None or request is None:
         return finding
-    silence_http_loggers()
     sender = Sender()
     try:
         answer = await sender.send(endpoint, request)

@@ -102,7 +102,7 @@ def try_out(
 
 async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
     from bridge.adapters.http.guard import Guard
-    from bridge.adapters.http.sender import Sender, silence_http_loggers
+    from bridge.adapters.http.sender import Sender
     from bridge.app.delivery.attempt import run_exchange
     from bridge.channels import channel_for
     from bridge.cli.rehearsal import configured, occasion_of
@@ -113,7 +113,6 @@ async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
 
     endpoint = configured(name, settings.endpoints)
     context = occasion_of(event_type, endpoint, at=time.time())
-    silence_http_loggers()
     sender = Sender(guard=Guard(settings.allow_networks))
     try:
         outcome = await run_exchange(

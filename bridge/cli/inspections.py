@@ -134,7 +134,7 @@ def _described(upstream: UpstreamSettings) -> str:
 
 async def _ask(name: str, settings: UpstreamSettings) -> Finding:
     """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
-    from bridge.adapters.gateway.upstream import NOBODYS_ID
+    from bridge.adapters.gateway.batches import NOBODYS_ID
     from bridge.app.ports import PollError
     from bridge.runtime import upstream_of
 

@@ -19,7 +19,7 @@ import structlog
 import uvloop
 
 from bridge.adapters.broker.foreign_queue import ack, pending_requests
-from bridge.adapters.gateway.upstream import HttpUpstream
+from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.app.delivery.attempt import AttemptRunner

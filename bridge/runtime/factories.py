@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bridge.adapters.broker.transport import Broker, broker_of
-from bridge.adapters.gateway.upstream import HttpUpstream, UpstreamOptions
+from bridge.adapters.gateway.batches import HttpUpstream, UpstreamOptions
 from bridge.adapters.http import apprise as apprise_sender
 from bridge.adapters.local.runfile import read_run_file
 from bridge.app.delivery.attempt import Recipient

@@ -35,6 +35,12 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
+def decoded(body: bytes) -> str:
+    """Decode a body as what it seems to be; what cannot be decoded becomes U+FFFD."""
+    text = body.decode(json.detect_encoding(body), errors="replace")
+    return text.strip("\ufeff\x00 \t\r\n")
+
+
 def parse(text: str) -> object:
     """
     Parse JSON, with what real gateways get wrong: raw control characters in texts,

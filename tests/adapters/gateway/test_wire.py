@@ -203,7 +203,7 @@ def test_nothing_at_all_is_no_answer(body: bytes) -> None:
             {"code": 23, "data": []}, "code 23", id="an empty list, and a code"
         ),
         pytest.param(
-            {"success": False, "data": None}, "no list", id="unsuccessful null"
+            {"success": False, "data": None}, "not a list", id="unsuccessful null"
         ),
         pytest.param({"code": 5, "data": {"x": 1}}, "code 5", id="a code, and no task"),
         pytest.param(
@@ -272,17 +272,17 @@ def test_nothing_at_all_is_no_answer(body: bytes) -> None:
         ),
         pytest.param([{"error": {"message": "bad"}}], "bad", id="an error in a list"),
         pytest.param([{"id": "r", "error": "bad"}], "bad", id="with an id, in a list"),
-        pytest.param([None], "no list", id="a list of null"),
-        pytest.param(["1"], "no list", id="a list of ids"),
-        pytest.param({"data": [None]}, "no list", id="a list of null in data"),
+        pytest.param([None], "not a list", id="a list of null"),
+        pytest.param(["1"], "not a list", id="a list of ids"),
+        pytest.param({"data": [None]}, "not a list", id="a list of null in data"),
         pytest.param(
             {"code": {"a": []}, "message": "odd", "data": []},
             "odd",
             id="a code that is no word",
         ),
-        pytest.param({}, "no list", id="an empty object"),
-        pytest.param("Invalid token.", "no list", id="a text"),
-        pytest.param(42, "no list", id="a number"),
+        pytest.param({}, "not a list", id="an empty object"),
+        pytest.param("Invalid token.", "not a list", id="a text"),
+        pytest.param(42, "not a list", id="a number"),
         pytest.param(b"Authorization header missing.", "Authorization", id="not JSON"),
         pytest.param(EXAMPLE[:-40], "unreadable", id="cut off"),
         pytest.param(b"[" * 100_000, "unreadable", id="nested without end"),
