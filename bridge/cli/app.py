@@ -14,6 +14,7 @@ from bridge import __version__
 from bridge.cli import (
     checking,
     deliveries,
+    demo,
     endpoints,
     listing,
     local,
@@ -75,7 +76,7 @@ app.command(rich_help_panel=DELIVERY)(preview.preview)
 app.command(rich_help_panel=TRY)(checking.check)
 app.command(rich_help_panel=TRY)(local.sandbox)
 app.command(rich_help_panel=TRY)(local.listen)
-app.command(hidden=True)(local.demo)
+app.command(hidden=True)(demo.demo)
 
 
 def run(argv: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -88,9 +89,23 @@ def text(value: object, style: str = "") -> Text:
     """Make a cell; nothing in it can steer a terminal."""
     from rich.text import Text
 
-    from bridge.sandbox.console import plain
-
     return Text("" if value is None else plain(value), style=style)
+
+
+def plain(value: object) -> str:
+    """Return one line of text without the control characters that a terminal would obey."""
+    return "".join(
+        " " if character in "\n\t" else character
+        for character in str(value).replace("\r\n", "\n")
+        if character in "\n\t" or _is_harmless(character)
+    )
+
+
+def _is_harmless(character: str) -> bool:
+    """Neither a control character nor one that turns the direction of writing."""
+    # The joiner that emoji are made with is of the same category as the latter.
+    forbidden = unicodedata.category(character) in {"Cc", "Cf", "Cs"}
+    return not forbidden or character == "\u200d"
 
 
 def line(content: Text) -> None:

@@ -5,7 +5,13 @@ Wiring: the only place that knows ports and adapters. It owns the clock and the 
 where commands and programs come to.
 """
 
-from bridge.runtime.deployment import Deployment, checked, choose_upstream, track_now
+from bridge.runtime.deployment import (
+    Deployment,
+    await_store,
+    checked,
+    choose_upstream,
+    track_now,
+)
 from bridge.runtime.engine import Engine
 from bridge.runtime.factories import (
     broker,
@@ -19,6 +25,7 @@ from bridge.runtime.factories import (
 __all__ = [
     "Deployment",
     "Engine",
+    "await_store",
     "broker",
     "checked",
     "choose_upstream",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import structlog
 
 from bridge.adapters.store.admin import StoreAdmin
-from bridge.adapters.store.connection import connect, inspect, within
+from bridge.adapters.store.connection import connect, inspect, wait_for, within
 from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.work import RedisStore
 from bridge.app.ports import Tracked
@@ -133,6 +133,24 @@ def checked(ids: Sequence[object]) -> list[str]:
         msg = f"not a task id: {told}{more}"
         raise Misconfigured(msg)
     return list(dict.fromkeys(str(value) for value in ids))
+
+
+async def await_store(settings: Settings, *, say: Callable[[str], None]) -> list[str]:
+    """
+    Wait for the store as long as it takes, and *say* so every few seconds.
+
+    Returns:
+        Warnings about how the server is configured.
+
+    Raises:
+        StoreRefused: It must not be used.
+    """
+
+    async def check() -> list[str]:
+        async with Deployment(settings) as deployment:
+            return await deployment.look()
+
+    return await wait_for(check, say=say, sleep=asyncio.sleep)
 
 
 def track_now(

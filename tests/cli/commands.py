@@ -35,7 +35,7 @@ _FORKS.set_forkserver_preload(
         "bridge.cli.app",
         "bridge.cli.connecting",
         "bridge.cli.checking",
-        "bridge.sandbox.console",
+        "bridge.cli.event_printer",
     ]
 )
 

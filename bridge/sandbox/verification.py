@@ -2,7 +2,7 @@
 Verification of Standard Webhooks signatures, as a receiver does it.
 
 Written from the specification and not from the sender, with which it shares no code: two
-halves that came from one mistake would agree with each other and with nobody else.
+halves with the same mistake would agree with each other and with nobody else.
 
 Pure: no I/O, no clock.
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -22,12 +22,12 @@ from enum import StrEnum
 #: someone sends again later is refused by it.
 TOLERANCE = 300.0
 
-#: Signatures that are looked at. A sender has one for each secret; more is an attack.
+#: Signatures that are compared. A sender has one for each secret; more is an attack.
 MOST_SIGNATURES = 16
 
 
 class Refusal(StrEnum):
-    """Why a request is not believed, in words for the one who has to mend it."""
+    """Why a request is refused, in words for whoever has to mend it."""
 
     UNSIGNED = "it has no webhook-signature"
     NO_ID = "it has no webhook-id"
@@ -43,7 +43,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What came of looking at a request."""
+    """The result of verifying a request."""
 
     refusal: Refusal | None = None
     message_id: str | None = None
@@ -52,23 +52,23 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether the request is what someone with the secret sent."""
+        """Whether the request was signed with one of the secrets."""
         return self.refusal is None
 
 
 def key_of(secret: str) -> bytes:
     """
-    The key that a secret stands for: ``whsec_`` and base64, or any other text as it is.
+    Return the key that a secret stands for: ``whsec_`` and base64, or any other text as it is.
 
     Raises:
-        ValueError: After ``whsec_`` comes no base64.
+        ValueError: What follows ``whsec_`` is not base64.
     """
     if not secret.startswith("whsec_"):
         return secret.encode()
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error as problem:
-        msg = "the secret is malformed: after whsec_ comes base64"
+        msg = "the secret is malformed: what follows whsec_ must be base64"
         raise ValueError(msg) from problem
 
 
@@ -76,7 +76,7 @@ def verify(
     headers: Mapping[str, str], body: bytes, *, keys: Sequence[bytes], now: float
 ) -> Verification:
     """
-    Judge a request by its headers and the bytes of its body.
+    Verify a request by its headers and the bytes of its body.
 
     Args:
         headers: With names in lower case.
@@ -95,7 +95,7 @@ def verify(
         return _refused(found, Refusal.NO_ID)
     if not stamp:
         return _refused(found, Refusal.NO_TIMESTAMP)
-    # Fewer digits than `int` refuses, and ASCII ones: it would also read others.
+    # Fewer digits than `int` refuses, and ASCII ones only: it would also read others.
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
         return _refused(found, Refusal.BAD_TIMESTAMP)
     signed_at = float(stamp)
@@ -115,7 +115,7 @@ def verify(
 
 
 def _v1(signatures: str) -> list[bytes]:
-    """The v1 signatures of a header; those of other versions are for others to check."""
+    """Return the v1 signatures of a header; those of other versions are ignored."""
     given = []
     for part in signatures.split(" ")[:MOST_SIGNATURES]:
         version, comma, text = part.partition(",")
@@ -125,7 +125,7 @@ def _v1(signatures: str) -> list[bytes]:
 
 
 def _which(content: bytes, given: list[bytes], keys: Sequence[bytes]) -> int | None:
-    """The first key that one of the signatures is of. All are compared, in constant time."""
+    """Return the first key that matches a signature. All are compared, in constant time."""
     fitting = None
     for number, key in enumerate(keys):
         wanted = base64.b64encode(hmac.digest(key, content, hashlib.sha256))

@@ -1,4 +1,4 @@
-"""`bridge.sandbox.tasks`: a task's life is a function of the time."""
+"""`bridge.sandbox.lifecycle`: a task's life is a function of the time."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.sandbox.lifecycle import (
+    Ending,
+    SimulatedTask,
+    duration,
+    phase_of,
+    read_directives,
+)
 from bridge.sandbox.rows import row
-from bridge.sandbox.tasks import ExchangeResult, Task, duration, look, wish
 
 RANKS = {"NOT_START": 0, "SUBMITTED": 1, "MODAL": 1, "IN_PROGRESS": 2}
 
 
-def task(outcome: ExchangeResult = ExchangeResult.SUCCEED, **more: object) -> Task:
-    plain = Task(
+def task(outcome: Ending = Ending.SUCCEED, **more: object) -> SimulatedTask:
+    plain = SimulatedTask(
         id="1730621826053455",
         action="IMAGINE",
         prompt="pig --v 6.1",
         submitted_at=1000.0,
         seconds=100.0,
         job="3785da15-4f70-4034-9128-f3ff1ac634fa",
-        seed="3785da15-4f70-4034-9128-f3ff1ac634fa",
         outcome=outcome,
     )
     return replace(plain, **more)  # type: ignore[arg-type]
@@ -32,11 +37,11 @@ def task(outcome: ExchangeResult = ExchangeResult.SUCCEED, **more: object) -> Ta
 times = st.lists(st.floats(0, 200), min_size=1, max_size=30).map(sorted)
 
 
-@given(times, st.sampled_from(ExchangeResult))
+@given(times, st.sampled_from(Ending))
 def test_a_task_never_goes_back_and_what_has_ended_stays_ended(
-    seconds: list[float], outcome: ExchangeResult
+    seconds: list[float], outcome: Ending
 ) -> None:
-    seen = [look(task(outcome), 1000 + after) for after in seconds]
+    seen = [phase_of(task(outcome), 1000 + after) for after in seconds]
 
     for before, after in pairwise(seen):
         if before.ended:
@@ -60,7 +65,7 @@ def test_a_task_never_goes_back_and_what_has_ended_stays_ended(
 def test_a_task_passes_through_every_status(
     after: float, status: str, progress: int | None
 ) -> None:
-    seen = look(task(), 1000 + after)
+    seen = phase_of(task(), 1000 + after)
 
     assert (seen.status, seen.progress) == (status, progress)
 
@@ -68,23 +73,21 @@ def test_a_task_passes_through_every_status(
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [
-        (ExchangeResult.SUCCEED, "SUCCESS"),
-        (ExchangeResult.FAIL, "FAILURE"),
-        (ExchangeResult.BANNED, "FAILURE"),
-        (ExchangeResult.CANCEL, "CANCEL"),
-        (ExchangeResult.MODAL, "MODAL"),
+        (Ending.SUCCEED, "SUCCESS"),
+        (Ending.FAIL, "FAILURE"),
+        (Ending.BANNED, "FAILURE"),
+        (Ending.CANCEL, "CANCEL"),
+        (Ending.MODAL, "MODAL"),
     ],
 )
-def test_each_outcome_ends_as_it_is_called(
-    outcome: ExchangeResult, status: str
-) -> None:
-    assert look(task(outcome), 1e9).status == status
+def test_each_outcome_ends_as_it_is_called(outcome: Ending, status: str) -> None:
+    assert phase_of(task(outcome), 1e9).status == status
 
 
 def test_a_task_that_gets_lost_is_seen_first_and_then_no_more() -> None:
-    lost = task(ExchangeResult.LOST)
+    lost = task(Ending.LOST)
 
-    assert [look(lost, 1000 + after).gone for after in (0, 20, 40, 1e9)] == [
+    assert [phase_of(lost, 1000 + after).gone for after in (0, 20, 40, 1e9)] == [
         False, False, True, True,
     ]  # fmt: skip
 
@@ -93,27 +96,27 @@ def test_a_modal_waits_until_it_is_confirmed_and_then_goes_on_from_there() -> No
     waiting = task(needs_modal=True)
     confirmed = replace(waiting, resumed_at=5000.0)
 
-    assert look(waiting, 4999).status == "MODAL"
-    assert look(confirmed, 5000).status == "SUBMITTED"
-    assert look(confirmed, 5100).status == "SUCCESS"
+    assert phase_of(waiting, 4999).status == "MODAL"
+    assert phase_of(confirmed, 5000).status == "SUBMITTED"
+    assert phase_of(confirmed, 5100).status == "SUCCESS"
 
 
 @pytest.mark.parametrize(
     ("said", "prompt", "outcome", "pace"),
     [
-        ("pig --v 6.1", "pig --v 6.1", ExchangeResult.SUCCEED, 1),
-        ("pig --sandbox fail --v 6.1", "pig --v 6.1", ExchangeResult.FAIL, 1),
-        ("pig --sandbox modal --sandbox instant", "pig", ExchangeResult.MODAL, 0),
-        ("pig --sandbox slow", "pig", ExchangeResult.SUCCEED, 8),
-        ("something Banned", "something Banned", ExchangeResult.BANNED, 1),
-        ("abandoned house", "abandoned house", ExchangeResult.SUCCEED, 1),
-        ("pig --sandbox unheard-of", "pig-of", ExchangeResult.SUCCEED, 1),
+        ("pig --v 6.1", "pig --v 6.1", Ending.SUCCEED, 1),
+        ("pig --sandbox fail --v 6.1", "pig --v 6.1", Ending.FAIL, 1),
+        ("pig --sandbox modal --sandbox instant", "pig", Ending.MODAL, 0),
+        ("pig --sandbox slow", "pig", Ending.SUCCEED, 8),
+        ("something Banned", "something Banned", Ending.BANNED, 1),
+        ("abandoned house", "abandoned house", Ending.SUCCEED, 1),
+        ("pig --sandbox unheard-of", "pig-of", Ending.SUCCEED, 1),
     ],
 )
 def test_a_prompt_can_ask_for_an_outcome_and_does_not_show_it(
-    said: str, prompt: str, outcome: ExchangeResult, pace: float
+    said: str, prompt: str, outcome: Ending, pace: float
 ) -> None:
-    asked = wish(said)
+    asked = read_directives(said)
 
     assert (asked.prompt, asked.outcome, asked.pace) == (prompt, outcome, pace)
 
@@ -125,9 +128,9 @@ def test_a_picture_takes_twelve_to_eighteen_seconds_at_double_speed(
     assert 12 <= duration("IMAGINE", task_id, pace=1, speed=2) <= 18
 
 
-@given(st.floats(0, 200), st.sampled_from(ExchangeResult))
+@given(st.floats(0, 200), st.sampled_from(Ending))
 def test_nothing_in_a_row_is_null_but_the_buttons_of_a_task_that_did_not_succeed(
-    after: float, outcome: ExchangeResult
+    after: float, outcome: Ending
 ) -> None:
     written = row(task(outcome), 1000 + after, base="http://gw.example")
 

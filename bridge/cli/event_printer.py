@@ -3,14 +3,12 @@ How an event looks on a terminal, and on a line of JSON.
 
 One line for what happens while a task runs, a small block for how it ends: the picture's
 address to click on, and the buttons. What comes from users (prompts, reasons) is stripped of
-everything that a terminal would obey.
+every control character.
 """
 
 from __future__ import annotations
 
 import json
-import unicodedata
-from collections.abc import Iterable
 from datetime import datetime
 from textwrap import wrap
 from typing import Any, TextIO
@@ -20,7 +18,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from bridge.sandbox.received import Received
+from bridge.cli.output import plain
+from bridge.sandbox.receiver import Received
 
 #: Colour of each type of event.
 COLOURS = {
@@ -65,7 +64,7 @@ class EventPrinter:
         self._console = console
 
     def __call__(self, received: Received) -> None:
-        """Print it; a repeat of what was taken before is only mentioned."""
+        """Print it; a repeat of what was accepted before is only mentioned."""
         # A pipe has no width: what reads it wants whole lines.
         width = (
             min(self._console.width, WIDEST) if self._console.is_terminal else UNLIMITED
@@ -85,13 +84,13 @@ class JsonPrinter:
         self._stream = stream
 
     def __call__(self, received: Received) -> None:
-        """Print it, and do not wait for more to fill a buffer."""
+        """Print it at once."""
         self._stream.write(json.dumps(received.json(), ensure_ascii=False) + "\n")
         self._stream.flush()
 
 
 def render(received: Received, *, width: int) -> list[Text]:
-    """The lines for a request, none wider than *width* but for what must stay whole."""
+    """Return the lines for a request, none wider than *width* but for what must stay whole."""
     head = Text().append(f"{_clock(received.at)} ", style="dim")
     if not received.believed:
         return _refusal(head, received)
@@ -116,7 +115,7 @@ def render(received: Received, *, width: int) -> list[Text]:
 
 
 def _task(received: Received, width: int) -> tuple[Text, list[Text]]:
-    """What stands on the line of a task's event, and below it."""
+    """Return what stands on the line of a task's event, and below it."""
     data = received.data
     if received.type in {"task.started", "task.progress"}:
         return _bar(data.get("progress")), []
@@ -139,7 +138,7 @@ def _task(received: Received, width: int) -> tuple[Text, list[Text]]:
 
 
 def _notice(data: dict[str, Any]) -> Text:
-    """What stands on the line of an event for operators."""
+    """Return what stands on the line of an event for operators."""
     text = Text()
     about = data.get("endpoint") or data.get("upstream")
     if about:
@@ -148,7 +147,7 @@ def _notice(data: dict[str, Any]) -> Text:
 
 
 def _tail(received: Received) -> Text:
-    """What stands at the end of the line: how long it all took, and what was odd."""
+    """Return what stands at the end of the line: how long it all took, and what was odd."""
     tail = Text()
     if received.redelivery:
         tail.append("  ↻ again", style="yellow")
@@ -174,14 +173,14 @@ def _refusal(head: Text, received: Received) -> list[Text]:
 
 
 def _mark(received: Received) -> Text:
-    """A tick for a signature that was checked, a dot where there was nothing to check."""
+    """Return a tick for a signature that was verified, a dot where nothing was to verify."""
     if received.verification is None:
         return Text("·", style="dim")
     return Text("✓", style="green")
 
 
 def _fitted(head: Text, middle: Text, tail: Text, width: int) -> Text:
-    """One line: *middle* gives way, *head* and *tail* do not, and *tail* stands at the edge."""
+    """Fit one line: *middle* gives way, *head* and *tail* do not, and *tail* stands at the edge."""
     room = width - head.cell_len - tail.cell_len - 2
     if width >= UNLIMITED:
         return head + Text("  ") + middle + tail
@@ -204,7 +203,7 @@ def _bar(progress: Any) -> Text:
 
 
 def _chips(buttons: list[Any], width: int) -> list[Text]:
-    """The buttons by their labels, on as many lines as they need."""
+    """Return the buttons by their labels, on as many lines as they need."""
     lines: list[Text] = []
     for button in buttons:
         if not isinstance(button, dict):
@@ -237,7 +236,7 @@ def _took(data: dict[str, Any]) -> float | None:
 
 
 def _span(seconds: float) -> str:
-    """How long ago, as short as it can be said."""
+    """Return a duration in as few characters as possible."""
     if seconds < 1:
         return f"{max(seconds, 0) * 1000:.0f} ms"
     if seconds < 100:
@@ -251,21 +250,3 @@ def _clock(at: float) -> str:
 
 def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def plain(value: Any) -> str:
-    """One line of text with nothing in it that a terminal would obey."""
-    return "".join(_kept(str(value).replace("\r\n", "\n")))
-
-
-def _kept(text: str) -> Iterable[str]:
-    for character in text:
-        if character in "\n\t":
-            yield " "
-        # Control characters, and those that turn the direction of writing; but the joiner
-        # that emoji are made with is one of the same kind.
-        elif (
-            unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-            or character == "\u200d"
-        ):
-            yield character

@@ -1,5 +1,5 @@
 """
-The demonstration: submits a few tasks as a user of the gateway would, over HTTP.
+``demo``: submits a few tasks to the sandbox as a user of the gateway would, over HTTP.
 
 Between them they show every kind of end but the rare ones: two pictures, one of them
 upscaled and then zoomed out of (which asks for a modal first), and one prompt refused.
@@ -9,8 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
-import httpx
+import typer
+
+from bridge.cli.output import say
+from bridge.errors import BridgeError
+
+if TYPE_CHECKING:
+    import httpx
 
 #: Two of these at every start, in turn.
 PROMPTS = (
@@ -25,25 +32,53 @@ PROMPTS = (
 )
 REFUSED = "a word that is banned, in neon --v 6.1"
 
-#: Seconds after which a picture that does not come is not waited for.
-PATIENCE = 180.0
+#: Seconds to wait for a picture.
+DEADLINE = 180.0
+
+
+def demo() -> None:
+    """Submit a few tasks to the sandbox's gateway, and follow them."""
+    import httpx
+
+    from bridge import logs
+    from bridge.runtime import Deployment
+    from bridge.settings import load_settings
+
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    [upstream] = settings.upstreams.values()
+    key = upstream.api_key.get_secret_value() if upstream.api_key else ""
+
+    async def work() -> None:
+        async with Deployment(settings) as deployment:
+            await deployment.ready()
+            async for task_id in demo_tasks(upstream.base_url, key):
+                await deployment.track([task_id])
+
+    try:
+        asyncio.run(work())
+    except (httpx.HTTPError, BridgeError) as error:
+        say(f"no demonstration: {error}")
+        raise typer.Exit(1) from error
 
 
 async def demo_tasks(
     base_url: str, key: str, *, pause: float = 0.5
 ) -> AsyncIterator[str]:
     """
-    Submit the demonstration's tasks; gives each id as soon as there is one.
+    Submit the demonstration's tasks; yields each id as soon as there is one.
 
     Ends when the last is submitted, which is after the first picture was finished. On a
     gateway that has tasks already, the prompts are the next ones in the list.
 
     Args:
-        pause: Seconds between two looks at a task that is waited for.
+        pause: Seconds between two polls of a task that is waited for.
 
     Raises:
-        httpx.HTTPError: The gateway is away, or refuses.
+        httpx.HTTPError: The gateway is unreachable, or refuses.
     """
+    import httpx
+
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(
         base_url=base_url, headers=headers, timeout=30, trust_env=False
@@ -72,10 +107,8 @@ async def _next_prompts(client: httpx.AsyncClient) -> tuple[str, str]:
 
 
 async def _submit(client: httpx.AsyncClient, what: str, **body: str) -> str:
-    answer = (
-        (await client.post(f"/mj/submit/{what}", json=body)).raise_for_status().json()
-    )
-    return str(answer["result"])
+    answer = await client.post(f"/mj/submit/{what}", json=body)
+    return str(answer.raise_for_status().json()["result"])
 
 
 async def _press(
@@ -83,8 +116,8 @@ async def _press(
 ) -> str | None:
     """Press a button of a task once it is there; ``None`` if it never is."""
     try:
-        async with asyncio.timeout(PATIENCE):
-            # The gateway tells no one when a task is done: that is why there is a bridge.
+        async with asyncio.timeout(DEADLINE):
+            # The gateway has no event for it: that is why there is a bridge.
             while (custom_id := await _button(client, task_id, label)) is None:  # noqa: ASYNC110
                 await asyncio.sleep(pause)
     except TimeoutError:
@@ -93,7 +126,7 @@ async def _press(
 
 
 async def _button(client: httpx.AsyncClient, task_id: str, label: str) -> str | None:
-    """A button's customId; ``None`` while there is none, or the gateway is in a bad mood."""
+    """Return a button's customId; ``None`` while there is none, or the gateway fails."""
     answer = await client.get(f"/mj/task/{task_id}/fetch")
     try:
         buttons = answer.json()["buttons"] or []

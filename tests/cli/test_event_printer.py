@@ -1,4 +1,4 @@
-"""`bridge.sandbox.console`: an event is worth reading, and harmless to a terminal."""
+"""`bridge.cli.event_printer`: an event is worth reading, and harmless to a terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from bridge.sandbox.buttons import offered
-from bridge.sandbox.console import EventPrinter, JsonPrinter, plain, render
-from bridge.sandbox.received import Received
-from bridge.sandbox.verify import Refusal, Verification
+from bridge.cli.event_printer import EventPrinter, JsonPrinter, render
+from bridge.cli.output import plain
+from bridge.sandbox.receiver import Received
+from bridge.sandbox.verification import Refusal, Verification
 
 NOW = 1_730_621_856.14
 URL = "http://127.0.0.1:8787/mj/image/1730621826053455"
@@ -65,7 +65,12 @@ def test_a_success_shows_its_picture_its_buttons_and_how_long_it_took() -> None:
         received(
             imageUrl=URL,
             finishTime="2024-11-03T08:17:35.817Z",
-            buttons=offered("IMAGINE", single=False, job="job"),
+            buttons=[
+                {"label": "U1"},
+                {"label": "U2"},
+                {"emoji": "🔄"},
+                {"kind": "pan"},
+            ],
         )
     )
 
@@ -73,7 +78,7 @@ def test_a_success_shows_its_picture_its_buttons_and_how_long_it_took() -> None:
     assert "a lighthouse in the fog" in head
     assert head.endswith("in 29.8 s   38 ms")
     assert link.strip() == f"│ {URL}"
-    assert "[U1] [U2] [U3] [U4] [🔄] [V1]" in buttons
+    assert "[U1] [U2] [🔄] [pan]" in buttons
 
 
 def test_progress_is_a_bar_on_one_line() -> None:

@@ -1,4 +1,4 @@
-"""`bridge.sandbox.gateway`: it answers as a new-api server does."""
+"""`bridge.sandbox.simulated_gateway`: it answers as a new-api server does."""
 
 from __future__ import annotations
 
@@ -190,6 +190,26 @@ async def test_a_picture_is_there_for_everyone_as_soon_as_its_url_is() -> None:
     assert preview.content.startswith(b"\x89PNG")
     assert final.content.startswith(b"\x89PNG")
     assert preview.content != final.content
+
+
+async def test_every_image_of_a_grid_has_a_picture_of_its_own() -> None:
+    async with gateway() as gw:
+        grid = await gw.imagine("pig")
+        gw.done()
+        images = [
+            await gw.submit(
+                "action", taskId=grid, customId=f"MJ::JOB::upsample::{n}::x"
+            )
+            for n in (1, 2, 3, 4)
+        ]
+        gw.done()
+        pictures = {
+            (await gw.client.get(f"/mj/image/{task_id}")).content
+            for task_id in (grid, *images)
+        }
+
+    assert len(pictures) == 5
+    assert all(len(png) <= 30_000 for png in pictures)
 
 
 async def test_an_upscale_is_made_by_pressing_its_button_when_the_grid_is_done() -> (

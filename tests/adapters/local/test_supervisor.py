@@ -1,4 +1,4 @@
-"""`bridge.cli.supervisor`: what should run runs, and when it is over nothing is left."""
+"""`bridge.adapters.local.supervisor`: what should run runs, and when it is over nothing is left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bridge.adapters.local.embedded import EmbeddedStore
-from bridge.cli.supervisor import Child
+from bridge.adapters.local.supervisor import Child
 from tests.waiting import runs, until
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -30,7 +30,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from bridge.adapters.local.embedded import EmbeddedStore
-from bridge.cli.supervisor import Child, Supervisor
+from bridge.adapters.local.supervisor import Child, Supervisor
 
 def child(*, ready_file=None, store_in=None, **given):
     if store_in:
@@ -237,7 +237,7 @@ def test_children_end_with_a_supervisor_that_is_killed(supervise: Supervise) -> 
     until(lambda: not runs(pid))
 
 
-def test_who_was_started_by_nohup_outlives_the_terminal(tmp_path: Path) -> None:
+def test_what_was_started_by_nohup_outlives_the_terminal(tmp_path: Path) -> None:
     script = f"""
         trap '' HUP
         exec "$0" -c '{PROGRAM}' "$1" '{{}}'

@@ -1,4 +1,4 @@
-"""`bridge.sandbox.demo`: the demonstration shows what the product is for."""
+"""`bridge.cli.demo`: the demonstration shows what the product is for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from bridge.sandbox.demo import PROMPTS, demo_tasks
-from bridge.sandbox.gateway import create_gateway
+from bridge.cli.demo import PROMPTS, demo_tasks
 from bridge.sandbox.server import serving
+from bridge.sandbox.simulated_gateway import create_gateway
 
 
 async def ends(url: str, ids: list[str]) -> dict[str, str]:
@@ -42,7 +42,7 @@ async def test_a_second_start_goes_on_with_other_prompts(tmp_path: Path) -> None
         app = create_gateway(data_dir=tmp_path, speed=1000)
         async with serving(app) as url:
             assert [one async for one in demo_tasks(url, "key", pause=0.01)]
-            tasks = app.state.world.book.tasks()
+            tasks = app.state.gateway.tasks.all()
 
     prompts = [task.prompt for task in tasks if task.action == "IMAGINE"]
     assert [prompt for prompt in prompts if prompt in PROMPTS] == list(PROMPTS[:4])

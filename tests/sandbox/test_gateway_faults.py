@@ -1,4 +1,4 @@
-"""`bridge.sandbox.habits`: the ways in which real gateways misbehave, switched on at will."""
+"""`bridge.sandbox.gateway_faults`: the ways in which real gateways misbehave, switched on at will."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.sandbox.gateway import create_gateway
 from bridge.sandbox.server import serving
+from bridge.sandbox.simulated_gateway import create_gateway
 from tests.sandbox.gateways import Gateway, gateway
 
 
@@ -21,7 +21,7 @@ async def running(gw: Gateway) -> str:
 
 async def test_rand_makes_another_address_at_every_look_until_success() -> None:
     async with gateway() as gw:
-        await gw.habits(rand=True)
+        await gw.faults(rand=True)
         task_id = await running(gw)
         urls = []
         for _ in range(2):
@@ -35,7 +35,7 @@ async def test_rand_makes_another_address_at_every_look_until_success() -> None:
 
 
 async def test_a_row_that_is_not_yet_synced_has_no_status() -> None:
-    async with gateway(habits={"empty_status": 4}) as gw:
+    async with gateway(faults={"empty_status": 4}) as gw:
         task_id = await gw.imagine("pig")
         first = await gw.row(task_id)
         gw.later(5)
@@ -47,7 +47,7 @@ async def test_a_row_that_is_not_yet_synced_has_no_status() -> None:
 
 async def test_duplicates_come_with_the_stale_row_first() -> None:
     async with gateway() as gw:
-        await gw.habits(duplicates=True)
+        await gw.faults(duplicates=True)
         task_id = await running(gw)
         first, second = await gw.rows(task_id)
         fetched = (await gw.client.get(f"/mj/task/{task_id}/fetch")).json()
@@ -64,7 +64,7 @@ async def test_duplicates_of_a_confirmed_modal_still_say_modal_in_the_older_row(
         grid = await gw.imagine("pig --sandbox instant")
         zoom = await gw.submit("action", taskId=grid, customId="MJ::CustomZoom::x")
         await gw.submit("modal", taskId=zoom)
-        await gw.habits(duplicates=True)
+        await gw.faults(duplicates=True)
         first, second = await gw.rows(zoom)
 
     assert (first["status"], first["action"]) == ("MODAL", "CUSTOM_ZOOM")
@@ -74,9 +74,9 @@ async def test_duplicates_of_a_confirmed_modal_still_say_modal_in_the_older_row(
 async def test_some_ids_are_left_out() -> None:
     async with gateway() as gw:
         ids = [await gw.imagine("pig") for _ in range(40)]
-        await gw.habits(omit=[ids[0]])
+        await gw.faults(omit=[ids[0]])
         without_one = await gw.rows(*ids)
-        await gw.habits(omit=0.5)
+        await gw.faults(omit=0.5)
         halves = [len(await gw.rows(*ids)) for _ in range(4)]
 
     assert len(without_one) == 39
@@ -99,7 +99,7 @@ async def test_errors_come_with_the_bodies_of_real_servers(
     status: int, text: str
 ) -> None:
     async with gateway() as gw:
-        await gw.habits(error=status)
+        await gw.faults(error=status)
         answer = await gw.ask("1")
 
     assert answer.status_code == status
@@ -109,7 +109,7 @@ async def test_errors_come_with_the_bodies_of_real_servers(
 async def test_an_error_can_have_a_body_a_retry_after_and_an_end() -> None:
     async with gateway() as gw:
         error = {"status": 429, "retry_after": 2, "times": 2, "body": ""}
-        await gw.habits(error=error)
+        await gw.faults(error=error)
         answers = [await gw.ask("1") for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [429, 429, 200]
@@ -119,13 +119,13 @@ async def test_an_error_can_have_a_body_a_retry_after_and_an_end() -> None:
 
 async def test_submitting_works_whatever_the_habits_are() -> None:
     async with gateway() as gw:
-        await gw.habits(error=500, html=True)
+        await gw.faults(error=500, html=True)
 
         assert await gw.imagine("pig")
 
 
 @pytest.mark.parametrize(
-    ("habits", "status", "body"),
+    ("faults", "status", "body"),
     [
         ({"html": True}, 200, "<!doctype html>"),
         ({"envelope": True}, 200, '{"success":false,"code":-1'),
@@ -136,10 +136,10 @@ async def test_submitting_works_whatever_the_habits_are() -> None:
     ],
 )
 async def test_answers_that_are_none(
-    habits: dict[str, Any], status: int, body: str
+    faults: dict[str, Any], status: int, body: str
 ) -> None:
     async with gateway() as gw:
-        await gw.habits(**habits)
+        await gw.faults(**faults)
         answer = await gw.ask("1")
 
     assert answer.status_code == status
@@ -149,9 +149,9 @@ async def test_answers_that_are_none(
 async def test_one_row_comes_bare_or_the_array_in_a_wrapper() -> None:
     async with gateway() as gw:
         task_id = await gw.imagine("pig")
-        await gw.habits(object=True)
+        await gw.faults(object=True)
         bare = (await gw.ask(task_id)).json()
-        await gw.habits(object=False, wrapped=True)
+        await gw.faults(object=False, wrapped=True)
         wrapped = (await gw.ask(task_id)).json()
 
     assert bare["id"] == task_id
@@ -160,7 +160,7 @@ async def test_one_row_comes_bare_or_the_array_in_a_wrapper() -> None:
 
 async def test_a_poison_id_spoils_only_the_batches_that_name_it() -> None:
     async with gateway() as gw:
-        await gw.habits(poison="13", poison_status=413)
+        await gw.faults(poison="13", poison_status=413)
 
         assert (await gw.ask("12", "13")).status_code == 413
         assert (await gw.ask("12")).status_code == 200
@@ -170,7 +170,7 @@ async def test_truncated_json_is_half_of_it() -> None:
     async with gateway() as gw:
         task_id = await gw.imagine("pig")
         whole = (await gw.ask(task_id)).text
-        await gw.habits(truncated="json")
+        await gw.faults(truncated="json")
         half = (await gw.ask(task_id)).text
 
     assert whole.startswith(half)
@@ -178,7 +178,7 @@ async def test_truncated_json_is_half_of_it() -> None:
 
 
 async def test_a_truncated_answer_breaks_the_connection() -> None:
-    app = create_gateway(habits={"truncated": True})
+    app = create_gateway(faults={"truncated": True})
     async with (
         serving(app) as url,
         httpx.AsyncClient(base_url=url, headers={"authorization": "key"}) as client,
@@ -188,7 +188,7 @@ async def test_a_truncated_answer_breaks_the_connection() -> None:
 
 
 async def test_a_slow_gateway_shows_how_many_requests_wait_at_once() -> None:
-    app = create_gateway(habits={"slow": 30})
+    app = create_gateway(faults={"slow": 30})
     async with (
         serving(app) as url,
         httpx.AsyncClient(base_url=url, headers={"authorization": "key"}) as client,
@@ -204,8 +204,8 @@ async def test_a_slow_gateway_shows_how_many_requests_wait_at_once() -> None:
 
 async def test_habits_are_shown_changed_one_by_one_and_switched_off() -> None:
     async with gateway() as gw:
-        await gw.habits(rand=True, slow=0.5)
-        changed = (await gw.habits(slow=False)).json()
+        await gw.faults(rand=True, slow=0.5)
+        changed = (await gw.faults(slow=False)).json()
         put = (await gw.client.put("/sandbox/habits", json={"html": True})).json()
         off = (await gw.client.delete("/sandbox/habits")).json()
         shown = (await gw.client.get("/sandbox/habits")).json()
@@ -221,7 +221,7 @@ async def test_habits_are_shown_changed_one_by_one_and_switched_off() -> None:
     [
         ({"randy": True}, "no such habit: randy"),
         ({"slow": "very"}, "slow: "),
-        ({"error": {"status": 7}}, "7 is no status"),
+        ({"error": {"status": 7}}, "7 is not a status"),
         ({"error": {"sttus": 500}}, "no sttus"),
         ([], "object"),
     ],

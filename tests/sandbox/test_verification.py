@@ -1,4 +1,4 @@
-"""`bridge.sandbox.verify`: what the libraries sign is believed, and nothing else."""
+"""`bridge.sandbox.verification`: what the libraries sign is believed, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import svix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sandbox.verify import Refusal, Verification, key_of, verify
+from bridge.sandbox.verification import Refusal, Verification, key_of, verify
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + base64.b64encode(b"another secret, of 32 bytes long").decode()
