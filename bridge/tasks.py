@@ -23,7 +23,8 @@ from bridge.adapters.store.connection import wait_for
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError
-from bridge.runtime import Deployment, Engine
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.engine import Engine
 from bridge.settings import load_settings
 
 log = structlog.get_logger(__name__)

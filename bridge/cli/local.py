@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.options import Json
+from bridge.cli.arguments import Json
 from bridge.cli.output import say, stdout, write
 from bridge.errors import BridgeError, Misconfigured
 
@@ -133,7 +133,7 @@ def listen(
 def demo() -> None:
     """Submit a few tasks to the sandbox's gateway, and follow them."""
     from bridge import logs
-    from bridge.runtime import Deployment
+    from bridge.runtime.deployment import Deployment
     from bridge.sandbox.demo import demo_tasks
     from bridge.settings import load_settings
 
@@ -146,7 +146,7 @@ def demo() -> None:
         async with Deployment(settings) as deployment:
             await deployment.ready()
             async for task_id in demo_tasks(upstream.base_url, key):
-                await deployment.track([task_id])
+                await deployment.operations.track([task_id])
 
     import httpx
 

@@ -78,7 +78,8 @@ def _prepare() -> None:
     imported would reach a person as a traceback.
     """
     from bridge import logs
-    from bridge.runtime import endpoints_of, receivers_of
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
     from bridge.settings import load_settings
 
     settings = load_settings()
@@ -90,16 +91,11 @@ def _prepare() -> None:
 
 async def await_store(settings: Settings) -> None:
     """
-    Wait until the store is there, and say so every few seconds.
+    Wait until the store is there, and report that every few seconds.
 
     Raises:
         StoreRefused: It must not be used.
     """
-    from bridge.adapters.store.connection import wait_for
-    from bridge.runtime import Deployment
+    from bridge.runtime.deployment import wait_for_store
 
-    async def look() -> list[str]:
-        async with Deployment(settings) as deployment:
-            return await deployment.look()
-
-    await wait_for(look, say=say, sleep=asyncio.sleep)
+    await wait_for_store(settings, say=say)

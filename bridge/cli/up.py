@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.app.humanize import host_of
 from bridge.cli.output import program, say, stderr
-from bridge.cli.words import host_of
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ WORKERS, SERVERS, STORE = 0, 1, 2
 #: tasks; delivering signs and encrypts, so it may use two processors.
 POLLERS, DELIVERERS = 1, 2
 
-HINT = (
-    "no API key is configured: set BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-..., "
-    "or try everything without one: mjbridge up --sandbox"
-)
-
 
 def up(
     *,
@@ -43,7 +38,7 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
-    from bridge.cli.connecting import can_poll
+    from bridge.runtime.discovery import NO_KEY, can_poll
     from bridge.settings import load_settings
 
     settings = load_settings(need_keys=False)
@@ -53,7 +48,7 @@ def up(
         elif can_poll(settings):
             code = _run_real(load_settings())
         else:
-            raise Misconfigured(HINT)
+            raise Misconfigured(NO_KEY)
     except KeyboardInterrupt:
         code = 0
     raise typer.Exit(code)
@@ -61,7 +56,8 @@ def up(
 
 def _run_real(settings: Settings) -> int:
     from bridge.cli.processes import await_store
-    from bridge.runtime import endpoints_of, receivers_of
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
 
     receivers_of(endpoints_of(settings))
     if settings.redis_url is not None:
@@ -138,7 +134,7 @@ def _command(
 
 
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
-    from bridge.runtime import broker
+    from bridge.runtime.factories import broker
 
     # Where every key is ours, so is the queue that producers use who name none.
     ours = broker(settings).prefixed
