@@ -41,7 +41,7 @@ def demo() -> None:
     import httpx
 
     from bridge import logs
-    from bridge.runtime import Deployment
+    from bridge.runtime.deployment import Deployment
     from bridge.settings import load_settings
 
     settings = load_settings()
@@ -53,7 +53,7 @@ def demo() -> None:
         async with Deployment(settings) as deployment:
             await deployment.ready()
             async for task_id in demo_tasks(upstream.base_url, key):
-                await deployment.track([task_id])
+                await deployment.operations.track([task_id])
 
     try:
         asyncio.run(work())

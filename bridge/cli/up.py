@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.app.humanize import host_of
 from bridge.cli.output import program, say, stderr
-from bridge.cli.words import host_of
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
-    from bridge.cli.connecting import can_poll
+    from bridge.runtime.discovery import NO_KEY, can_poll
     from bridge.settings import load_settings
 
     settings = load_settings(need_keys=False)
@@ -54,23 +54,25 @@ def up(
         elif can_poll(settings):
             code = _run_real(load_settings())
         else:
-            raise Misconfigured(HINT)
+            raise Misconfigured(NO_KEY)
     except KeyboardInterrupt:
         code = 0
     raise typer.Exit(code)
 
 
 def _run_real(settings: Settings) -> int:
-    from bridge.runtime import await_store, endpoints_of, receivers_of
+    from bridge.runtime.deployment import wait_for_store
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
     from bridge.runtime.supervised import embedded_store
 
     receivers_of(endpoints_of(settings))
     if settings.redis_url is not None:
-        asyncio.run(await_store(settings, say=say))
+        asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, "the one that is configured")
         return _supervise(_processes(settings, {}))
     with embedded_store(settings.data_dir, stop_order=STORE) as (store, url):
-        asyncio.run(await_store(settings, say=say))
+        asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, f"built in, its data in {settings.data_dir}")
         return _supervise([store, *_processes(settings, {STORE_VARIABLE: url})])
 
@@ -121,7 +123,7 @@ def _command(
 
 
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
-    from bridge.runtime import broker
+    from bridge.runtime.factories import broker
 
     # Where every key is ours, so is the queue that producers use who name none.
     ours = broker(settings).prefixed

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from bridge.cli.listing import status_cell, task_json
-from bridge.cli.options import Json, Upstream
-from bridge.cli.output import STATE_STYLES, Column, emit, line, table, text
-from bridge.cli.words import ago, clock, span
-from bridge.core.event import iso, snapshot_json
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from bridge.adapters.store.queries import DeliveryRow, EventRow, TaskRow
-    from bridge.runtime import Deployment
+from bridge.app.humanize import ago, span
+from bridge.app.ports import DeliveryRow, EventRow, TaskRow
+from bridge.app.views import EventView, TaskDetailView
+from bridge.cli.arguments import Json, Upstream
+from bridge.cli.output import STATE_STYLES, clock, emit, line, text
+from bridge.cli.session import in_deployment
+from bridge.cli.tables import Column, table
+from bridge.cli.tasks import status_cell
+from bridge.runtime.deployment import Deployment
 
 
 def show(
@@ -30,79 +29,27 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a task: its state, events, deliveries and attempts."""
-    from bridge.cli.connecting import find_task, in_deployment
-    from bridge.errors import NotFound
 
     async def work(deployment: Deployment) -> None:
         now = await deployment.admin.clock()
         if task_id.startswith("evt_"):
-            event = await deployment.queries.event(task_id)
-            if event is None:
-                msg = f"no event {task_id[:64]!r} is kept"
-                raise NotFound(msg)
-            _show_event(event, now, as_json=as_json)
+            event = await deployment.lookup.find_event(task_id)
+            if as_json:
+                emit(EventView.of(event))
+            else:
+                _show_event(event, now)
             return
-        row = await find_task(deployment, task_id, upstream)
-        story = await deployment.queries.story(str(row.key))
+        row = await deployment.lookup.find_task(task_id, upstream)
+        events = await deployment.queries.story(str(row.key))
         if as_json:
-            emit(_task_json(row, story))
+            emit(TaskDetailView.whole(row, events))
         else:
-            _show_task(row, story, now)
+            _show_task(row, events, now)
 
     in_deployment(work)
 
 
-# --- as JSON --------------------------------------------------------------------------
-
-
-def _task_json(row: TaskRow, story: Sequence[EventRow]) -> dict[str, Any]:
-    """Say a task and its story: what it is, what was told of it, to whom, and how often."""
-    return {
-        **task_json(row),
-        "snapshot": snapshot_json(row.snapshot) if row.snapshot else None,
-        "events": [event_json(one) for one in story],
-        "deliveries": [
-            {"event": one.event.id, "type": one.event.type, **delivery}
-            for one in story
-            for delivery in _deliveries_json(one)
-        ],
-        "attempts": [
-            {"event": one.event.id, "type": one.event.type, **_attempt_json(attempt)}
-            for one in story
-            for attempt in one.attempts
-        ],
-    }
-
-
-def event_json(row: EventRow) -> dict[str, Any]:
-    """Say an event, its deliveries and its attempts as JSON."""
-    return {
-        "event": row.event.id,
-        **json.loads(row.event.body),
-        "deliveries": _deliveries_json(row),
-        "attempts": [_attempt_json(attempt) for attempt in row.attempts],
-    }
-
-
-def _deliveries_json(row: EventRow) -> list[dict[str, Any]]:
-    return [
-        {"endpoint": one.endpoint, "state": one.state, "reason": one.reason}
-        for one in row.deliveries
-    ]
-
-
-def _attempt_json(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **attempt,
-        "started": iso(attempt["started"]),
-        "took": round(attempt["took"], 4),
-    }
-
-
-# --- for people -----------------------------------------------------------------------
-
-
-def _show_task(row: TaskRow, story: Sequence[EventRow], now: float) -> None:
+def _show_task(row: TaskRow, events: Sequence[EventRow], now: float) -> None:
     snapshot = row.snapshot
     head = text(row.key.id, "bold") + text("  ") + status_cell(row)
     if snapshot and snapshot.progress is not None:
@@ -113,9 +60,9 @@ def _show_task(row: TaskRow, story: Sequence[EventRow], now: float) -> None:
     for name, value in _facts(row, now):
         if value:
             line(text(f"  {name:<9} ", "dim") + text(value))
-    if story:
+    if events:
         line(text(""))
-        _print_events(story, now)
+        _print_events(events, now)
 
 
 def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
@@ -148,15 +95,15 @@ def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
         "metadata",
         json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None,
     )
-    looks = f", looked at again {ago(row.next_look, now)}" if row.next_look else ""
+    looks = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
     if not row.active:
-        looks = ", no longer looked at"
+        looks = ", no longer polled"
     yield "tracked", f"{ago(row.tracked_at, now)}{looks}"
 
 
-def _print_events(story: Sequence[EventRow], now: float) -> None:
+def _print_events(events: Sequence[EventRow], now: float) -> None:
     columns = ["#", "EVENT", "SEEN", "ENDPOINT", "STATE", "TRIES", "LAST ATTEMPT"]
-    rows = [cells for event in story for cells in _event_cells(event, now)]
+    rows = [cells for event in events for cells in _event_cells(event, now)]
     table(
         [Column(title=title, gives_way=title == "LAST ATTEMPT") for title in columns],
         rows,
@@ -195,10 +142,7 @@ def _outcome(attempt: Mapping[str, Any]) -> str:
     return f"{what} in {span(attempt['took'])}{f': {detail}' if detail else ''}"
 
 
-def _show_event(row: EventRow, now: float, *, as_json: bool) -> None:
-    if as_json:
-        emit(event_json(row))
-        return
+def _show_event(row: EventRow, now: float) -> None:
     event = row.event
     line(
         text(event.id, "bold")

@@ -1,23 +1,24 @@
-"""``tasks``: what is followed, and what was."""
+"""``tasks``: the tasks that are polled, and those that were."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from bridge.cli import options
-from bridge.cli.newest import list_newest
-from bridge.cli.options import Json, Limit, Upstream
-from bridge.cli.output import STATUS_STYLES, Column, say, table, text
-from bridge.cli.words import ago
-from bridge.core.event import iso
+from bridge.app.humanize import ago
+from bridge.app.ports import TaskRow
+from bridge.app.views import TaskView
+from bridge.cli.arguments import Json, Limit, Upstream, one_of
+from bridge.cli.output import STATUS_STYLES, say, text
+from bridge.cli.session import in_deployment
+from bridge.cli.tables import Column, list_newest, table
+from bridge.core.task import TaskStatus
+from bridge.runtime.deployment import Deployment
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from bridge.adapters.store.queries import TaskRow
-    from bridge.runtime import Deployment
+#: What a task's status can be to a person: the upstream's words, and one of ours.
+STATUSES = (*(str(status) for status in TaskStatus), "LOST")
 
 
 def tasks(
@@ -28,21 +29,20 @@ def tasks(
             "--status",
             "-s",
             help="SUBMITTED, IN_PROGRESS, SUCCESS, ..., LOST.",
-            callback=options.status,
+            callback=one_of("status", STATUSES, upper=True),
         ),
     ] = None,
     active: Annotated[
-        bool, typer.Option("--active", "-a", help="Only those that are looked at.")
+        bool, typer.Option("--active", "-a", help="Only those that are polled.")
     ] = False,
     upstream: Upstream = None,
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
     """List tasks, the newest first."""
-    from bridge.cli.connecting import check_upstream, in_deployment
 
     async def work(deployment: Deployment) -> None:
-        await check_upstream(deployment, upstream)
+        await deployment.lookup.check_upstream(upstream)
         found = deployment.queries.tasks(
             status=status, active=active, upstream=upstream
         )
@@ -50,36 +50,16 @@ def tasks(
         await list_newest(
             found,
             limit=limit,
-            to_json=task_json if as_json else None,
+            to_view=TaskView.of if as_json else None,
             to_table=lambda rows: _print(rows, now),
         )
 
     in_deployment(work)
 
 
-def task_json(row: TaskRow) -> dict[str, Any]:
-    """Say a task as JSON, without its events."""
-    snapshot = row.snapshot
-    return {
-        "id": row.key.id,
-        "upstream": row.key.upstream,
-        "status": row.status,
-        "active": row.active,
-        "progress": snapshot.progress if snapshot else None,
-        "sequence": row.sequence,
-        "action": snapshot.action if snapshot else None,
-        "prompt": snapshot.prompt if snapshot else None,
-        "failReason": snapshot.fail_reason if snapshot else None,
-        "imageUrl": snapshot.image_url if snapshot else None,
-        "trackedAt": iso(row.tracked_at),
-        "nextLookAt": iso(row.next_look) if row.next_look else None,
-        "metadata": dict(row.metadata),
-    }
-
-
 def _print(rows: list[TaskRow], now: float) -> None:
     if not rows:
-        say("no such task; `mjbridge track ID` follows one")
+        say("no such task; `mjbridge track ID` tracks one")
         return
     several = len({row.key.upstream for row in rows}) > 1
     columns = [
@@ -96,12 +76,11 @@ def _print(rows: list[TaskRow], now: float) -> None:
 
 def _cells(row: TaskRow, now: float, *, several: bool) -> list[Text]:
     snapshot = row.snapshot
-    progress = snapshot.progress if snapshot else None
     return [
         text(row.key.id, "bold" if row.active else ""),
         *([text(row.key.upstream)] if several else []),
         status_cell(row),
-        text(progress),
+        text(snapshot.progress if snapshot else None),
         text(snapshot.action if snapshot else None, "dim"),
         text(ago(row.tracked_at, now), "dim"),
         text(snapshot.prompt if snapshot else None),
@@ -109,7 +88,7 @@ def _cells(row: TaskRow, now: float, *, several: bool) -> list[Text]:
 
 
 def status_cell(row: TaskRow) -> Text:
-    """Say how a task stands; one that was never seen has no status of its own yet."""
+    """Show a task's status; a task that was never seen has none of its own yet."""
     if row.status is None:
         return text("waiting" if row.active else "untracked", "dim")
     return text(row.status, STATUS_STYLES.get(row.status, ""))

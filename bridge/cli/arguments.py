@@ -8,7 +8,6 @@ from typing import Annotated, TypeAlias
 import typer
 
 from bridge.core.event import EVENT_TYPES
-from bridge.core.task import TaskStatus
 from bridge.errors import Misconfigured
 
 Json: TypeAlias = Annotated[
@@ -16,7 +15,9 @@ Json: TypeAlias = Annotated[
 ]
 Upstream: TypeAlias = Annotated[
     str | None,
-    typer.Option("--upstream", "-u", help="The upstream; needed where there are two."),
+    typer.Option(
+        "--upstream", "-u", help="Which upstream; needed if several know the id."
+    ),
 ]
 EndpointOption: TypeAlias = Annotated[
     str | None, typer.Option("--endpoint", "-e", help="Only this endpoint's.")
@@ -32,17 +33,11 @@ Limit: TypeAlias = Annotated[
     ),
 ]
 
-#: Rows that a list has on a terminal, unless somebody asks for more.
-SCREENFUL = 100
-
-#: What a task's status can be to a person: the upstream's words, and one of ours.
-STATUSES = (*(str(status) for status in TaskStatus), "LOST")
-
 
 def one_of(
     what: str, known: tuple[str, ...], *, upper: bool = False
 ) -> Callable[[str | None], str | None]:
-    """Make a callback that takes one of some words, in any case."""
+    """Make a callback that accepts one of some words, in any case."""
 
     def check(value: str | None) -> str | None:
         if value is None:
@@ -57,5 +52,3 @@ def one_of(
 
 
 event_type = one_of("event type", EVENT_TYPES)
-status = one_of("status", STATUSES, upper=True)
-state = one_of("state", ("pending", "held", "delivered", "superseded", "dead"))
