@@ -18,11 +18,11 @@ from math import isfinite
 from bridge.core.button import Button
 
 #: Milliseconds since the epoch at the beginning of the years 2000 and 2100. What lies
-#: outside is in another unit or made up, and would be told as a date that nobody meant.
+#: outside is in another unit or made up, and would be shown as a date that nobody meant.
 _EARLIEST_MS = 946_684_800_000
 _LATEST_MS = 4_102_444_800_000
 
-#: A longer number is no time, no progress and no id; Python refuses to make an integer of
+#: A longer number is neither a time nor a progress nor an id; Python refuses to make an integer of
 #: more than 4300 digits, for the time that takes.
 _LONGEST_INTEGER = 128
 
