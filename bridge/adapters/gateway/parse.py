@@ -12,6 +12,7 @@ Texts in a `detail` are the upstream's own words. They may quote the key, so the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from bridge.adapters.gateway.coerce import (
@@ -19,15 +20,20 @@ from bridge.adapters.gateway.coerce import (
     decoded,
     id_of,
     moment_of,
+    object_of,
     parse,
     progress_of,
     text_of,
+    url_of,
     urls_of,
 )
 from bridge.adapters.gateway.envelope import ErrorEnvelope, Rows, Unknown, classify
-from bridge.adapters.gateway.errors import LONGEST_SENTENCE, page
+from bridge.adapters.gateway.errors import LONGEST_SENTENCE, page, sentence_in
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
+
+#: A status that is an end where there is a reason beside it.
+_TIMEOUT = re.compile(r"\s*(task[\s_-]*)?time[\s_-]*d?[\s_-]*out\s*", re.IGNORECASE)
 
 
 def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
@@ -84,9 +90,9 @@ def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:
     return best_of([_snapshot(task_id, row) for row in with_status or rows])
 
 
-def _status(row: Mapping[str, object]) -> TaskStatus | None:
+def _status(row: Mapping[str, object], reason: str | None) -> TaskStatus | None:
     spelled = text_of(row.get("status"))
-    if spelled is None and text_of(row.get("failReason")) is not None:
+    if reason is not None and (spelled is None or _TIMEOUT.fullmatch(spelled)):
         # new-api keeps the row of a submission that was refused, with the reason and an
         # empty status, for ever: the proxy behind it never knew the id. A status that is
         # merely unknown to us says nothing of the kind.
@@ -94,21 +100,27 @@ def _status(row: Mapping[str, object]) -> TaskStatus | None:
     return TaskStatus.read(spelled)
 
 
+def _reason(value: object) -> str | None:
+    """Read why a task failed: a sentence, or an object or a list with one in it."""
+    if isinstance(value, list):
+        value = next(filter(None, map(_reason, value)), None)
+    return sentence_in(value) or None if isinstance(value, dict) else text_of(value)
+
+
 def _snapshot(task_id: str, row: Mapping[str, object]) -> TaskSnapshot:
-    properties = row.get("properties")
-    if not isinstance(properties, dict):
-        properties = {}
+    properties = object_of(row.get("properties"))
+    reason = _reason(row.get("failReason"))
     return TaskSnapshot(
         id=task_id,
-        status=_status(row),
+        status=_status(row, reason),
         progress=progress_of(row.get("progress")),
         action=text_of(row.get("action")),
         prompt=text_of(row.get("prompt")),
         prompt_en=text_of(row.get("promptEn")),
         final_prompt=text_of(properties.get("finalPrompt")),
         description=text_of(row.get("description")),
-        fail_reason=text_of(row.get("failReason")),
-        image_url=text_of(row.get("imageUrl")),
+        fail_reason=reason,
+        image_url=url_of(row.get("imageUrl")),
         video_urls=urls_of(row.get("videoUrls")) or urls_of(row.get("videoUrl")),
         buttons=buttons_of(row.get("buttons")),
         submit_time=moment_of(row.get("submitTime")),
