@@ -15,7 +15,7 @@ from kombu import Exchange, Queue
 
 from bridge.adapters.broker.transport import Broker
 from bridge.errors import BridgeError
-from bridge.runtime import broker
+from bridge.runtime.factories import broker
 from bridge.settings import load_settings
 
 

@@ -1,4 +1,7 @@
-"""HTTP as the channels see it: a request, what came of it, and what its headers ask for."""
+"""
+HTTP as the channels see it: a request, what came of it, what its headers ask for, and the
+state that a channel keeps between deliveries.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TypeAlias
 
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Fault
+from bridge.core.event import Json
+
+#: What a channel knows of a subject at an endpoint: ids of messages, above all. Losing it
+#: costs one message too many.
+ChannelState: TypeAlias = Mapping[str, Json]
 
 #: Seconds. HTTP counts whole ones; a shorter wait would become a loop that uses up no
 #: attempt.
@@ -57,8 +66,9 @@ class Response:
 
         headers: Names in lower case.
 
-        body: At most as much as the request asked for, as received, but for the endpoint's own secrets:
-            where the receiver repeats its URL or our headers, they are blotted out.
+        body: At most as much as the request asked for, as received, but for the endpoint's
+            own secrets: where the receiver repeats its URL or our headers, they are blotted
+            out.
 
         detail: What went wrong, for a person, without the URL.
 

@@ -89,7 +89,7 @@ class Said:
     fault: Fault | None = None
 
     @property
-    def meaning(self) -> AttemptResult | None:
+    def result(self) -> AttemptResult | None:
         """The same in the words of the core; ``None`` to go by the status."""
         return {
             Sense.TOLD: AttemptResult.DELIVERED,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from bridge.channels.answer import detail_of, readable
+from bridge.channels.reply import detail_of, readable
 from bridge.core.delivery import REFUSALS, Fault
 from bridge.core.http import Response, retry_after
 
