@@ -14,7 +14,7 @@ import pytest
 from bridge.channels import CHANNELS, dingtalk, feishu, teams, wecom
 from bridge.channels.discord import answers as discord
 from bridge.channels.discord.wording import GONE as DISCORD_GONE
-from bridge.channels.slack import answers as slack
+from bridge.channels.slack import replies as slack
 from bridge.channels.telegram import answers as telegram
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response

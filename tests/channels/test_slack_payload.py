@@ -39,7 +39,10 @@ from tests.platforms.slack_rules import complaint, pings, texts, units
 
 WEBHOOK = f"https://hooks.slack.com{HOOK}"
 SECRETS = (TOKEN, "s3cr3th00k")
-PROGRESS: ChannelState = {"ts": "1795329601.000200", "channel": CHANNEL, "sequence": 1}
+PROGRESS: ChannelState = {
+    "message": {"id": "1795329601.000200", "channel": CHANNEL},
+    "sequence": 1,
+}
 
 
 def webhook(**settings: Any) -> Endpoint:

@@ -15,7 +15,6 @@ too long, or for one that is empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -43,21 +42,30 @@ MOST_ID = 128
 #: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000.
 MOST_PROMPT, MOST_REASON, MOST_RESULT, MOST_URL = 1000, 500, 1200, 700
 
+#: The fullest first.
+VARIANTS = ("picture", "link", "text")
+
 #: What Slack draws. It answers anything else, WebP above all, with a refusal.
 _DRAWN = (".png", ".jpg", ".jpeg", ".gif")
 _ANY = ("https", "http")
 
 
-def forms(
-    message: Message, *, now: float, images: object = "url", revision: str = ""
-) -> Iterator[Content]:
+def content(
+    message: Message,
+    variant: str,
+    *,
+    now: float,
+    images: object = "url",
+    revision: str = "",
+) -> Content | None:
     """
-    List the forms of a message, the best first; each is for when the one before is refused.
-
-    With its picture; without it, with a link in its place; as nothing but text.
+    Write a message.
 
     Args:
         message: What to say.
+
+        variant: One of `VARIANTS`: with its picture; without it, with a link in its place;
+            as nothing but text.
 
         now: In seconds since the epoch; a link that has expired is said to have.
 
@@ -65,26 +73,33 @@ def forms(
 
         revision: What the ids of blocks begin with; empty for no ids. An edited message
             needs others than it had.
+
+    Returns:
+        ``None`` if there is no picture that Slack could show.
     """
     text = _fallback(message)
-    why = "" if images == "none" else message.words.not_shown
-    if images != "none" and (url := _showable(message, now=now)):
-        blocks = _blocks(message, picture=url, links=_watch(message))
-        yield {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
-    blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
-    yield {"text": text, "blocks": _named(blocks, revision)}
-    yield {"text": _text_only(message, now=now)}
+    if variant == "text":
+        return {"text": _text_only(message, now=now)}
+    if variant == "link":
+        why = "" if images == "none" else message.words.not_shown
+        blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
+        return {"text": text, "blocks": _named(blocks, revision)}
+    url = None if images == "none" else _showable(message, now=now)
+    if url is None:
+        return None
+    blocks = _blocks(message, picture=url, links=_watch(message))
+    return {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
 
 
-def brief(message: Message) -> Iterator[Content]:
-    """Say the same in a line, to answer in the thread of a message that says it all."""
+def brief(message: Message) -> Content:
+    """Write the same in a line, to answer in the thread of a message that says it all."""
     words = message.words
-    said = [_title(message)]
+    lines = [_title(message)]
     if message.reason:
-        said.append(
+        lines.append(
             f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
         )
-    yield {"text": "\n".join(said)}
+    return {"text": "\n".join(lines)}
 
 
 # --- with blocks ----------------------------------------------------------------------
