@@ -1,20 +1,19 @@
 """
-Forms: the ways in which a message can be put, the best first.
+Payloads: what a message says and shows, and where its picture may come from.
 
-With its picture from the picture's URL, which costs nobody anything; with the picture
-uploaded, where Telegram cannot fetch it (it takes 5 MB from a URL, 10 MB from us, and sees
-no private network); and as a text that leads to the picture.
+From the picture's URL, which costs nobody anything; uploaded, where Telegram cannot fetch it
+(it takes 5 MB from a URL, 10 MB from us, and sees no private network); or not at all, as a text
+that leads to the picture.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from bridge.channels.base import DeliveryContext
-from bridge.channels.message import Message, message_of
+from bridge.channels.message import Message
 from bridge.channels.picture import File, taken, to_fetch
-from bridge.channels.telegram.calls import Content
 from bridge.channels.telegram.markup import (
     CAPTION_MOST,
     TEXT_MOST,
@@ -26,43 +25,51 @@ from bridge.core.http import Request, Response
 
 #: Buttons below a message.
 _MOST_LINKS = 4
+#: By the setting ``images``.
+_SOURCES = {"url": ("url", "upload"), "upload": ("upload", "url")}
 
 
-class Forms:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
     """
-    The forms of one message.
+    What a message says and shows.
 
-    Args:
-        occasion: What it is about.
+    Attributes:
+        text: With markup; a caption where there is a picture.
 
-        uploads: Whether the picture may be uploaded.
+        photo: The picture: a URL for Telegram to fetch, or the file; ``None`` for a text.
+
+        preview: A picture that a text is shown with if Telegram can fetch it.
+
+        links: Labels and URLs of the buttons below.
     """
 
-    def __init__(self, context: DeliveryContext, *, uploads: bool = True) -> None:
-        options = context.endpoint.options
+    text: str
+    photo: str | File | None = field(default=None, repr=False)
+    preview: str | None = field(default=None, repr=False)
+    links: tuple[tuple[str, str], ...] = ()
+
+
+class Payload:
+    """The ways in which one message can be written."""
+
+    def __init__(self, context: DeliveryContext, message: Message) -> None:
         self._at = context.at
         self._timeout = context.endpoint.timeout
-        self._images = str(options.get("images") or "url")
-        self._uploads = uploads
-        self.message: Message = message_of(
-            context.event,
-            language=str(options.get("language", "en")),
-            prompt_max=int(str(options.get("prompt_max", 1000))),
-        )
+        self._images = str(context.endpoint.options.get("images") or "url")
+        self._message = message
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Where the picture may come from, in the order in which that is tried."""
-        if self.message.type == "task.progress":
+        if self._message.type == "task.progress":
             # Gone in a moment: not worth the way there and back.
             return ("url",) if self._images == "url" else ()
-        if not self.message.shows or not self.message.picture:
+        if not self._message.shows or not self._message.picture:
             return ()
-        if not fits_caption(self.message):
+        if not fits_caption(self._message):
             return ()
-        sources = {"url": ("url", "upload"), "upload": ("upload", "url")}
-        found = sources.get(self._images, ())
-        return tuple(one for one in found if one != "upload" or self._uploads)
+        return _SOURCES.get(self._images, ())
 
     @property
     def url(self) -> str | None:
@@ -72,47 +79,41 @@ class Forms:
 
     @property
     def mark(self) -> str:
-        """Tells the picture from other ones."""
+        """Identify the picture, so that it is not sent twice."""
         url = self._named
         return sha256(url.encode()).hexdigest()[:12] if url else ""
 
     @property
     def _named(self) -> str | None:
-        return presentable(self.message.picture, schemes=("https", "http"))
+        return presentable(self._message.picture, schemes=("https", "http"))
 
     def to_fetch(self) -> Request | None:
-        """Make the request that fetches the picture; ``None`` if there is no way."""
-        return to_fetch(self.message, self._timeout)
+        """Make the request that fetches the picture; ``None`` if its URL cannot be fetched."""
+        return to_fetch(self._message, self._timeout)
 
-    def uploaded(self, response: Response) -> Content | None:
-        """Put it under the picture that came; ``None`` if none did."""
-        file = taken(response, self.message.task_id)
-        return self.shown(file) if file else None
+    def file(self, response: Response) -> File | None:
+        """Return the picture that was fetched; ``None`` if none came."""
+        return taken(response, self._message.task_id)
 
-    def shown(self, photo: str | File) -> Content:
-        """Put it under its picture."""
-        text = markup(self.message, most=CAPTION_MOST)
+    def under(self, photo: str | File) -> Content:
+        """Write it as the caption of a picture."""
+        text = markup(self._message, most=CAPTION_MOST)
         return Content(text=text, photo=photo, links=self._links())
 
-    def told(self, *, caption: bool) -> Content:
+    def words(self, *, caption: bool) -> Content:
         """
-        Put it into words.
+        Write it without sending a picture.
 
         Args:
-            caption: Whether they go under a picture that is there already.
+            caption: Whether it goes under a picture that is there already.
         """
         most = CAPTION_MOST if caption else TEXT_MOST
         note = "" if caption else self._note()
-        text = markup(self.message, most=most, note=note)
+        text = markup(self._message, most=most, note=note)
         return Content(text=text, preview=self._preview(), links=self._links())
 
-    def brief(self) -> Content:
-        """Say the little that a message keeps saying whose end is told elsewhere."""
-        message = replace(self.message, result=None, reason=None, steps=())
-        return Content(text=markup(message, most=CAPTION_MOST))
-
     def _note(self) -> str:
-        message = self.message
+        message = self._message
         if not message.shows or not message.picture or self._preview():
             return ""
         if self._images == "none":
@@ -122,12 +123,12 @@ class Forms:
         return message.words.expired if self._expired() else message.words.not_shown
 
     def _preview(self) -> str | None:
-        shown = self._images != "none" and not fits_caption(self.message)
+        shown = self._images != "none" and not fits_caption(self._message)
         return self.url if shown else None
 
     def _links(self) -> tuple[tuple[str, str], ...]:
         """Lead to the videos or, without any, to the picture in full size."""
-        message = self.message
+        message = self._message
         if not message.shows:
             return ()
         words = message.words
@@ -144,4 +145,4 @@ class Forms:
         )
 
     def _expired(self) -> bool:
-        return self.message.expired(self._at)
+        return self._message.expired(self._at)
