@@ -16,7 +16,7 @@ from typing import Any, Self, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.channels.base import DeliveryContext
-from bridge.channels.message import Message, message_of
+from bridge.channels.message import Message, message_for
 from bridge.channels.reply import Reply
 from bridge.core.http import ChannelState, Request, Response
 
@@ -171,16 +171,11 @@ class LivePort(ABC):
     older_stays: bool = False
 
     def __init__(self, context: DeliveryContext) -> None:
-        options = context.endpoint.options
         self.context = context
         self.endpoint = context.endpoint
         self.linked = False
         self.own: dict[str, str] = {}
-        self.message: Message = message_of(
-            context.event,
-            language=str(options.get("language") or "en"),
-            prompt_max=int(str(options.get("prompt_max", 1000))),
-        )
+        self.message: Message = message_for(context)
 
     @abstractmethod
     def post(

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
+from bridge.channels.message import option
 from bridge.channels.reply import read_status
-from bridge.channels.story import option
 from bridge.channels.text import cut, line
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint

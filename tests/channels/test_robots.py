@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -22,9 +21,7 @@ from tests.channels.cases import (
     OPERATORS,
     PROMPT,
     converse,
-    told,
 )
-from tests.channels.cases import DONE as FINISHED
 from tests.channels.golden import check_golden
 from tests.channels.robots import SECRET, URLS, always, first, robot, said
 
@@ -132,18 +129,6 @@ def test_operators_are_told_why_and_since_when(kind: str) -> None:
         "开始于 2026-11-22 06:31 UTC",
     ):
         assert words in sent.body.decode()
-
-
-@kinds
-def test_a_picture_on_the_gateways_own_machine_is_no_link(kind: str) -> None:
-    def sent(url: str) -> str:
-        event = told("task.succeeded", replace(FINISHED, image_url=url))
-        return converse(CHANNELS[kind], event, robot(kind)).requests[0].body.decode()
-
-    for host in ("localhost:8080", "127.0.0.1", "[::1]", "gateway.localhost"):
-        assert "1.png" not in sent(f"http://{host}/1.png")
-        assert "The picture cannot be shown here" in sent(f"http://{host}/1.png")
-    assert "http://10.0.0.9/1.png" in sent("http://10.0.0.9/1.png")
 
 
 @kinds

@@ -20,7 +20,7 @@ from bridge.channels.telegram.markup import (
     fits_caption,
     markup,
 )
-from bridge.channels.urls import is_public, presentable
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.http import Request, Response
 
 #: Buttons below a message.
@@ -85,7 +85,7 @@ class Payload:
 
     @property
     def _named(self) -> str | None:
-        return presentable(self._message.picture, schemes=("https", "http"))
+        return safe_url(self._message.picture, schemes=("https", "http"))
 
     def to_fetch(self) -> Request | None:
         """Make the request that fetches the picture; ``None`` if its URL cannot be fetched."""
@@ -127,22 +127,9 @@ class Payload:
         return self.url if shown else None
 
     def _links(self) -> tuple[tuple[str, str], ...]:
-        """Lead to the videos or, without any, to the picture in full size."""
-        message = self._message
-        if not message.shows:
-            return ()
-        words = message.words
-        if not message.videos:
-            url = presentable(message.picture)
-            usable = url and is_public(url) and not self._expired()
-            return ((words.open, url),) if url and usable else ()
-        found = [url for video in message.videos if (url := presentable(video))]
-        several = len(message.videos) > 1
-        return tuple(
-            (f"{words.watch} {number}" if several else words.watch, url)
-            for number, url in enumerate(found[:_MOST_LINKS], start=1)
-            if is_public(url)
-        )
+        """Return what can be opened, as far as Telegram makes buttons of it."""
+        links = (link for link in self._message.links if link[1].startswith("https:"))
+        return tuple(links)[:_MOST_LINKS]
 
     def _expired(self) -> bool:
         return self._message.expired(self._at)
