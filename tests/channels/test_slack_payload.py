@@ -211,7 +211,7 @@ def test_midjourneys_weights_are_no_emoji_in_a_notification() -> None:
         "https://cdn.example/a.gif",
         pytest.param("https://gateway.example/mj/image/17306", id="forwarded"),
         pytest.param(
-            "https://cdn.example/" + "a" * 2976 + ".png", id="3000 characters"
+            "https://cdn.example/" + "a" * 2024 + ".png", id="2048 characters"
         ),
     ],
 )
