@@ -154,8 +154,6 @@ class LivePort(ABC):
 
         keeps_track: Whether a task's messages belong together even if none is edited.
 
-        older_stays: Whether an older message must not be deleted.
-
         linked: Whether the picture is linked, because an upload of it came to nothing.
 
         own: What has to be known of the task besides; kept in the channel state.
@@ -168,7 +166,6 @@ class LivePort(ABC):
     edit_window: float = math.inf
     brief_replies: bool = False
     keeps_track: bool = False
-    older_stays: bool = False
 
     def __init__(self, context: DeliveryContext) -> None:
         self.context = context
@@ -194,6 +191,11 @@ class LivePort(ABC):
     @abstractmethod
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response, whatever the request was. Never raises."""
+
+    @property
+    def older_stays(self) -> bool:
+        """Whether an older message must not be deleted."""
+        return False
 
     def fallback(self, variant: str, reply: Reply | None) -> str | None:
         """

@@ -582,7 +582,7 @@ def test_an_upload_that_does_not_get_through_is_not_tried_the_next_time(
     assert [talk.result for talk in talks] == ["failed", "delivered"]
     assert [any(map(is_upload, talk.requests)) for talk in talks] == [True, False]
     assert server.shown[-1].look.photo == (GRID_URL if images == "upload" else None)
-    assert "linked_of" not in chat.channel_state
+    assert "retry" not in chat.channel_state
 
 
 def test_where_a_url_gets_no_answer_either_the_upload_has_another_try() -> None:

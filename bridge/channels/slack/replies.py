@@ -88,9 +88,9 @@ FROZEN = frozenset(
         "block_mismatch",
     }
 )
-_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 #: It may have been done all the same, says Slack's documentation.
-_UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
+UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
 #: Slack's words look like this; what a proxy says does not.
 _WORD = re.compile(r"[a-z]+(?:_[a-z]+)+|ratelimited")
 _NO_PICTURE = "downloading image failed"
@@ -120,7 +120,7 @@ def read(response: Response, *, now: float, api: bool) -> Reply:
             channel=str(channel) if placed else "",
         )
     word = _word(text, data)
-    limited = word in _LIMITED or status == 429
+    limited = word in LIMITED or status == 429
     reply = _meaning(word, text, status)
     waits = not (reply.fallback or reply.repost or reply.result is AttemptResult.GONE)
     wait = response.headers.get("retry-after") if waits else None
@@ -130,7 +130,7 @@ def read(response: Response, *, now: float, api: bool) -> Reply:
         retry_after=retry_after(wait, now=now),
         limited=limited,
         # A page instead of an answer, or an error of theirs: the message may be there.
-        unclear=word in _UNCLEAR
+        unclear=word in UNCLEAR
         or (status >= 500 and not limited)
         or (status < 400 and "ok" not in data),
         code=word,
@@ -152,7 +152,7 @@ def _meaning(word: str, text: str, status: int) -> Reply:
     if word in MISSING | FROZEN:
         failed = AttemptResult.FAILED
         return Reply(result=failed, repost=True, missing=word in MISSING)
-    if word in _LIMITED | _UNCLEAR:
+    if word in LIMITED | UNCLEAR:
         return Reply(result=AttemptResult.FAILED)
     if status == 410:
         return Reply(result=AttemptResult.GONE)

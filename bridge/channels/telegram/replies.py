@@ -28,7 +28,7 @@ _FROZEN = replace(_FAILED, repost=True)
 _MISSING = replace(_FROZEN, missing=True)
 
 #: By what the description contains, in lower case; the first that fits.
-_DESCRIPTIONS: tuple[tuple[str, Reply, str], ...] = (
+DESCRIPTIONS: tuple[tuple[str, Reply, str], ...] = (
     ("message is not modified", Reply(result=AttemptResult.DELIVERED), ""),
     ("message to edit not found", _MISSING, ""),
     ("message can't be edited", _FROZEN, ""),
@@ -129,7 +129,7 @@ def _meaning(code: int, words: str) -> tuple[Reply, str]:
         return _FAILED, ""
     if code in _CODES:
         return _GONE, _CODES[code]
-    for part, reply, why in _DESCRIPTIONS:
+    for part, reply, why in DESCRIPTIONS:
         if part in words:
             return reply, why
     return _UNFIT, ""
