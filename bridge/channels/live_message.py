@@ -260,6 +260,8 @@ class _LiveMessage:
             request = yield from make(variant)
             if request is None or request == refused:
                 variant = self._port.fallback(variant, None)
+                if refused is not None and variant is not None:
+                    self._variant = variant
                 continue
             kind = request.headers.get("content-type", "")
             self._uploaded = kind.startswith("multipart/")

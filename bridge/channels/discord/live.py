@@ -145,19 +145,20 @@ class DiscordPort(LivePort):
 
     def _picture(self, form: Form) -> Generator[Request, Response, Shown]:
         """Decide, once, how the picture is shown."""
-        if self._shown is None and form < Form.WITHOUT_PICTURE:
-            self._shown = yield from self._decide()
-        return self._shown or NOTHING
+        if self._shown is None:
+            self._shown = yield from self._decide(form)
+        return self._shown
 
-    def _decide(self) -> Generator[Request, Response, Shown]:
+    def _decide(self, form: Form) -> Generator[Request, Response, Shown]:
         message, at = self.message, self.context.at
         if not message.shows and message.type not in _RUNNING:
             return NOTHING
         if self._images == "none":
             return pictures.left_out(message, at=at) if message.shows else NOTHING
-        # A running task's picture is another one in a moment: not worth the way.
+        uploads = self._images == "upload" and not self.linked
         fetch = None
-        if message.shows and self._images == "upload" and not self.linked:
+        # A running task's picture is another one in a moment: not worth the way.
+        if message.shows and uploads and form < Form.WITHOUT_PICTURE:
             fetch = to_fetch(message, self.endpoint.timeout)
         if fetch is None:
             return pictures.linked(message, at=at)
