@@ -1,5 +1,5 @@
 """
-Calls: the methods of Telegram's Bot API that are used, as requests.
+The Bot API: those of its methods that are used, as requests.
 
 A message is either a text or a picture with a caption, and which of the two it is decides
 by which method it is changed.
@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from urllib.parse import urlsplit
 
 from bridge.channels.headers import with_own
 from bridge.channels.picture import File, form
+from bridge.channels.telegram.payload import Content
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -35,32 +35,6 @@ _METHOD = r"(?:/(?!test/?$)[A-Za-z]+)?/?"
 _BOT = re.compile(rf"(?P<bot>/bot\d+(?::|%3[Aa])[^/]+(?:/test)?){_METHOD}")
 #: A proxy may have a path before it, and a token of its own.
 _BOT_ANYWHERE = re.compile(rf"(?P<bot>.*/bot[^/]+(?:/test)?){_METHOD}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """
-    What a message says and shows.
-
-    Attributes:
-        text: With markup; a caption where there is a picture.
-
-        photo: The picture: a URL for Telegram to fetch, or the file; ``None`` for a text.
-
-        preview: A picture that a text is shown with if Telegram can fetch it.
-
-        links: Labels and URLs of the buttons below.
-    """
-
-    text: str
-    photo: str | File | None = field(default=None, repr=False)
-    preview: str | None = field(default=None, repr=False)
-    links: tuple[tuple[str, str], ...] = ()
-
-
-def unlinked(content: Content) -> Content:
-    """Leave the buttons out."""
-    return replace(content, links=())
 
 
 def chat_of(endpoint: Endpoint) -> str:

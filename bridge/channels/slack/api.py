@@ -1,5 +1,5 @@
 """
-Calls: the requests that Slack understands.
+The API: the requests that Slack takes.
 
 An incoming webhook is posted to, and that is all. The Web API has a method for everything;
 the token goes into a header and nowhere else.
