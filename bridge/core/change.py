@@ -244,6 +244,9 @@ def _merged(
     task_state: TaskState, seen: TaskSnapshot, status: TaskStatus
 ) -> TaskSnapshot:
     progress = seen.progress
+    if status is TaskStatus.FAILURE and progress == 100:
+        # new-api says so of whatever failed. How far it came is what was seen before.
+        progress = None if task_state.status is None else task_state.progress
     if task_state.progress > (progress or 0):
         progress = task_state.progress
     if status is seen.status and progress == seen.progress:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from bridge.channels.base import (
     Channel,
-    ChannelState,
     DeliveryContext,
     ExchangeResult,
     SaveState,
@@ -25,7 +24,7 @@ from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.settings.models import EndpointSettings
 
@@ -427,8 +426,8 @@ class Talk:
     )  #: Methods and "remember", as they came.
 
     @property
-    def meaning(self) -> str:
-        return str(self.outcome.attempt.meaning)
+    def result(self) -> str:
+        return str(self.outcome.attempt.result)
 
 
 Answers = Callable[[Request], Response]

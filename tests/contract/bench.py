@@ -13,16 +13,18 @@ from redis.asyncio import Redis
 from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.adapters.store.keyspace import Keyspace, Script
-from bridge.adapters.store.queries import EndpointRow, StoreQueries, TaskRow
+from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.tasks import StoredTasks
 from bridge.app.ports import (
     Delivery,
     DueTask,
+    EndpointRow,
     PollClaim,
     PollLimits,
     PollResult,
     Publication,
     Settlement,
+    TaskRow,
     Tracked,
 )
 from bridge.core.change import TaskState

@@ -117,6 +117,22 @@ def test_what_goes_back_stays_where_it_was() -> None:
     assert (task_state.status, task_state.progress) == ("IN_PROGRESS", 65)
 
 
+@pytest.mark.parametrize(
+    ("history", "progress"),
+    [
+        pytest.param([seen("IN_PROGRESS", 31), seen("FAILURE", 100)], 31, id="as seen"),
+        pytest.param([seen("IN_PROGRESS", 31), seen("FAILURE", 46)], 46, id="as said"),
+        pytest.param([seen("SUBMITTED"), seen("FAILURE", 100)], 0, id="not begun"),
+        pytest.param([seen("FAILURE", 100)], None, id="never seen before"),
+        pytest.param([seen("IN_PROGRESS", 31), seen("SUCCESS", 100)], 100, id="done"),
+    ],
+)
+def test_a_failed_task_is_not_at_100_percent(
+    history: list[TaskSnapshot], progress: int | None
+) -> None:
+    assert follow(*history)[1][-1].after.progress == progress
+
+
 # --- progress -------------------------------------------------------------------------
 
 

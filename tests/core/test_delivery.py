@@ -176,7 +176,7 @@ def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() ->
 def test_what_a_platform_said_counts_for_more_than_the_status(
     said: AttemptResult, disposition: str, disable: bool
 ) -> None:
-    made = verdict(attempt(200, said=said, detail="the platform's words"))
+    made = verdict(attempt(200, platform_result=said, detail="the platform's words"))
 
     assert (made.disposition, made.disable) == (disposition, disable)
     assert made.reason in {"", "the platform's words"}

@@ -10,8 +10,8 @@ from typing import Any
 from bridge.adapters.store import codec
 from bridge.adapters.store.keyspace import Keyspace, named, rows
 from bridge.app.ports import Delivery, DeliveryClaim, Settled, Settlement
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Attempt, Tried, Verdict
+from bridge.core.http import ChannelState
 
 
 class StoredDeliveries:

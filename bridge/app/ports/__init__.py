@@ -14,6 +14,18 @@ from bridge.app.ports.delivery import (
     Settlement,
     Waiting,
 )
+from bridge.app.ports.operator import (
+    Admin,
+    DeliveryRow,
+    DeliveryState,
+    EndpointRow,
+    EndpointState,
+    EventRow,
+    Queries,
+    RedeliveryResult,
+    TaskRow,
+    Tracker,
+)
 from bridge.app.ports.polling import (
     NEARLY_FULL,
     DueTask,
@@ -32,10 +44,16 @@ from bridge.app.ports.publication import Publication
 
 __all__ = [
     "NEARLY_FULL",
+    "Admin",
     "Delivery",
     "DeliveryClaim",
+    "DeliveryRow",
+    "DeliveryState",
     "DeliveryStore",
     "DueTask",
+    "EndpointRow",
+    "EndpointState",
+    "EventRow",
     "FetchResult",
     "PollClaim",
     "PollError",
@@ -43,12 +61,16 @@ __all__ = [
     "PollLimits",
     "PollResult",
     "Publication",
+    "Queries",
     "Recorded",
+    "RedeliveryResult",
     "Sender",
     "Settled",
     "Settlement",
+    "TaskRow",
     "TaskStore",
     "Tracked",
+    "Tracker",
     "Upstream",
     "Waiting",
 ]

@@ -42,6 +42,8 @@ class FetchResult:
 
         retry_after: Seconds that the upstream asked us to wait.
 
+        mend: What to do about it, for a person, where the answer tells.
+
         poison_ids: Ids that the upstream refused to be asked about even alone. They
             count as missing; the rest of `tasks` is valid.
 
@@ -54,6 +56,7 @@ class FetchResult:
     error: PollError | None = None
     detail: str = ""
     retry_after: float | None = None
+    mend: str = ""
     poison_ids: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
     requests: int = field(default=1, compare=False)
