@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import unquote, urlsplit
@@ -17,7 +18,7 @@ from bridge.cli.words import is_credential, masked
 
 if TYPE_CHECKING:
     from bridge.core.endpoint import Endpoint
-    from bridge.core.http import Request
+    from bridge.core.http import Notification, Request
 
 
 def preview(
@@ -58,23 +59,41 @@ def preview(
 
 
 def _print(
-    request: Request, hidden: Sequence[str], own: AbstractSet[str], *, as_json: bool
+    request: Request | Notification,
+    hidden: Sequence[str],
+    own: AbstractSet[str],
+    *,
+    as_json: bool,
 ) -> None:
+    method, given, raw = _spelled_out(request)
     headers = {
         name: "…" if is_credential(name) or name in own else _blotted(value, hidden)
-        for name, value in request.headers.items()
+        for name, value in given.items()
     }
     url = masked(request.url)
     if as_json:
-        row = {"method": request.method, "url": url, "headers": headers}
-        emit({**row, "body": _body(request, hidden)})
+        row = {"method": method, "url": url, "headers": headers}
+        emit({**row, "body": _body(raw, hidden)})
         return
-    line(text(f"{request.method} ", "bold") + text(url))
+    line(text(f"{method} ", "bold") + text(url))
     for name, value in headers.items():
         line(text(f"{name}: ", "cyan") + text(value))
-    if request.body:
+    if raw:
         write("")
-        write(_body(request, hidden))
+        write(_body(raw, hidden))
+
+
+def _spelled_out(
+    request: Request | Notification,
+) -> tuple[str, Mapping[str, str], bytes]:
+    """Return method, headers and body; of a notification, what Apprise is asked to send."""
+    from bridge.core.http import Request
+
+    if isinstance(request, Request):
+        return request.method, request.headers, request.body
+    asked = {"title": request.title, "body": request.body, "type": request.type}
+    body = json.dumps({**asked, "attach": None}, ensure_ascii=False)
+    return "NOTIFY", {}, body.encode(errors="replace")
 
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:
@@ -97,10 +116,10 @@ def _blotted(text: str, hidden: Sequence[str]) -> str:
     return text
 
 
-def _body(request: Request, hidden: Sequence[str]) -> str:
+def _body(body: bytes, hidden: Sequence[str]) -> str:
     """Show what is text, and say how much there is of what is not: a picture, mostly."""
     parts = []
-    for part in request.body.split(b"\r\n\r\n"):
+    for part in body.split(b"\r\n\r\n"):
         try:
             parts.append(part.decode())
         except UnicodeDecodeError:

@@ -8,7 +8,7 @@ from bridge.channels import channel_for
 from bridge.channels.base import DeliveryContext, ExchangeResult, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request
+from bridge.core.http import Notification, Request
 from bridge.errors import Misconfigured
 from bridge.settings import EndpointSettings
 
@@ -32,7 +32,9 @@ def occasion_of(event_type: str, endpoint: Endpoint, *, at: float) -> DeliveryCo
     return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
 
 
-def rehearsed(context: DeliveryContext) -> tuple[Sequence[Request], ExchangeResult]:
+def rehearsed(
+    context: DeliveryContext,
+) -> tuple[Sequence[Request | Notification], ExchangeResult]:
     """
     List what would be sent, and how it ends, if the platform agreed to everything.
 
