@@ -32,8 +32,8 @@ STEADY_S = 60.0
 #: Seconds from the first signal until what is left is killed. Workers drain for up to 5.
 END_WITHIN_S = 5.3
 
-#: The share of it that each group after the first has for itself. A store needs 0.1 s.
-LATER_GROUP_S = 0.3
+#: Seconds that a group has even then. A store needs 0.1.
+LAST_GROUP_S = 0.3
 
 #: Seconds within which a second signal is the echo of the first: wrappers like `uv run`
 #: pass on the Ctrl-C that the terminal has sent us already.
@@ -125,13 +125,12 @@ class Supervisor:
         end_within_s: float = END_WITHIN_S,
         restart_delays_s: Sequence[float] = RESTART_DELAYS_S,
     ):
-        orders = sorted({child.stop_order for child in children})
+        self._all = [_Kept(child=child) for child in children]
+        groups: dict[int, list[_Kept]] = {}
+        for one in self._all:
+            groups.setdefault(one.child.stop_order, []).append(one)
         #: In the order in which they end.
-        self._groups = [
-            [_Kept(child=child) for child in children if child.stop_order == order]
-            for order in orders
-        ]
-        self._all = [one for group in self._groups for one in group]
+        self._groups = [groups[order] for order in sorted(groups)]
         self._report = report
         self._end_within_s = end_within_s
         self._restart_delays_s = restart_delays_s
@@ -257,28 +256,29 @@ class Supervisor:
 
     async def _end_all(self) -> None:
         """Ask each group to end, in turn, and force it when its time is over."""
-        for number, group in enumerate(self._groups):
-            later = len(self._groups) - 1 - number
-            deadline = self._stopped_at + self._end_within_s - later * LATER_GROUP_S
-            left = [one for one in group if one.process]
-            for one in left:
+        loop = asyncio.get_running_loop()
+        deadline = self._stopped_at + self._end_within_s
+        for group in self._groups:
+            for one in group:
                 # Only the child itself: how its own children end is its business.
                 # (Celery's pool would die of a SIGTERM in the middle of its work.)
                 if one.process:
                     one.process.terminate()
             try:
-                async with asyncio.timeout_at(deadline):
-                    for one in left:
+                async with asyncio.timeout_at(
+                    max(deadline, loop.time() + LAST_GROUP_S)
+                ):
+                    for one in group:
                         if one.process:
                             await self._end_of(one.process)
             except TimeoutError:
-                late = [one.child.name for one in left if one.runs]
+                late = [one.child.name for one in group if one.runs]
                 self._tell(
                     "processes.killed",
                     f"not ended in time, killing: {', '.join(late)}",
                     processes=late,
                 )
-            self._kill(left)
+            self._kill(group)
 
     def _kill(self, ones: Iterable[_Kept]) -> None:
         for one in ones:
