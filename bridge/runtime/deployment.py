@@ -33,9 +33,10 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        namespace, retention = settings.namespace, settings.retention
         self.client = connect(store_url(settings))
-        keys = Keyspace(self.client, namespace=namespace, retention=retention)
+        keys = Keyspace(
+            self.client, namespace=settings.namespace, retention=settings.retention
+        )
         self.tasks = StoredTasks(keys)
         self.deliveries = StoredDeliveries(keys)
         self.admin = StoreAdmin(keys)

@@ -17,7 +17,7 @@ from bridge.app.ports import PollResult, Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import Notification, Request, Response
 from tests.channels.cases import NOW
 from tests.contract.bench import Bench
 
@@ -28,7 +28,12 @@ class Answering:
 
     answers: Callable[[Request], Response]
 
-    async def send(self, endpoint: Endpoint, request: Request) -> Response:  # noqa: ARG002 - there is one
+    async def send(
+        self,
+        endpoint: Endpoint,  # noqa: ARG002 - there is one
+        request: Request | Notification,
+    ) -> Response:
+        assert isinstance(request, Request), "nothing here is a notification"
         return self.answers(request)
 
     async def aclose(self) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
+from bridge.channels.base import SaveState
 from bridge.channels.live_port import LiveState
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
@@ -123,7 +124,7 @@ class Watching:
                 step = next(talk) if answer is None else talk.send(answer)
             except StopIteration as ended:
                 return ended.value
-            if not isinstance(step, Request):
+            if isinstance(step, SaveState):
                 self.seen.append(step.channel_state)
             answer = yield step
 

@@ -23,6 +23,7 @@ from bridge.app.ports.operator import (
     EventRow,
     Queries,
     RedeliveryResult,
+    TaskQueries,
     TaskRow,
     Tracker,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Sender",
     "Settled",
     "Settlement",
+    "TaskQueries",
     "TaskRow",
     "TaskStore",
     "Tracked",
