@@ -32,7 +32,7 @@ def _rights(namespace: str) -> tuple[_Right, ...]:
     key = f"{{{namespace}}}:probe"
     return (
         _Right(f"to read keys {{{namespace}}}:*", ("HGETALL", key)),
-        _Right(f"to write keys {{{namespace}}}:*", ("SET", key, "", "XX")),
+        _Right(f"to write keys {{{namespace}}}:*", ("DEL", key)),
         _Right("to load scripts (SCRIPT LOAD)", ("SCRIPT", "LOAD", "return 1")),
         _Right("to run scripts (EVALSHA)", ("EVALSHA", "0" * 40, "1", key)),
         _Right("to read the time (TIME)", ("TIME",)),
