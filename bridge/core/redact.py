@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from bridge.core.endpoint import Endpoint
@@ -49,10 +50,7 @@ def redact_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
     """Replace every secret in a body, which may be in any encoding that begins as ASCII."""
     lowered = body.lower()
     found = []
-    for secret in secrets:
-        searched = secret.encode(errors="surrogatepass").lower()
-        if len(secret) < SHORTEST_CREDENTIAL:
-            continue
+    for searched in _lowered(frozenset(secrets)):
         start = lowered.find(searched)
         while start >= 0:
             found.append((start, start + len(searched)))
@@ -64,6 +62,15 @@ def redact_bytes(body: bytes, secrets: Iterable[str]) -> bytes:
             kept += [body[place:start], blot]
         place = max(place, end)
     return b"".join([*kept, body[place:]])
+
+
+@lru_cache(maxsize=64)
+def _lowered(secrets: frozenset[str]) -> tuple[bytes, ...]:
+    return tuple(
+        secret.encode(errors="surrogatepass").lower()
+        for secret in secrets
+        if len(secret) >= SHORTEST_CREDENTIAL
+    )
 
 
 def secrets_of_endpoint(endpoint: Endpoint) -> frozenset[str]:

@@ -17,7 +17,7 @@ from bridge.channels.discord import api
 from bridge.channels.discord.api import OFFICIAL, Address
 from bridge.channels.discord.live import DiscordPort
 from bridge.channels.discord.replies import describe
-from bridge.channels.info import ChannelInfo, SettingProblem
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
@@ -46,6 +46,21 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
         yield "thread_name", text
 
 
+def probe(endpoint: Endpoint) -> Request:
+    """
+    Make the request that asks a webhook what it is; `describe` reads the answer.
+
+    Nothing is posted by it.
+
+    Raises:
+        Misconfigured: The endpoint's URL is not a webhook's.
+    """
+    address = Address.of(endpoint.url)
+    if address is None:
+        raise Misconfigured(_NO_WEBHOOK)
+    return api.request(endpoint, "GET", address.to_ask())
+
+
 INFO = ChannelInfo(
     hosts=tuple(sorted(OFFICIAL)),
     options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
@@ -53,6 +68,7 @@ INFO = ChannelInfo(
     edits=True,
     ability="messages with the picture uploaded",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )
 
 #: A picture of one pixel, for previews.
@@ -89,18 +105,3 @@ def sample_response(request: Request) -> Response:
     return Response(
         took=0.0, status=200, headers=headers, body=json.dumps(said).encode()
     )
-
-
-def probe(endpoint: Endpoint) -> Request:
-    """
-    Make the request that asks a webhook what it is; `describe` reads the answer.
-
-    Nothing is posted by it.
-
-    Raises:
-        Misconfigured: The endpoint's URL is not a webhook's.
-    """
-    address = Address.of(endpoint.url)
-    if address is None:
-        raise Misconfigured(_NO_WEBHOOK)
-    return api.request(endpoint, "GET", address.to_ask())

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 
 from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import ChannelInfo, SettingProblem, place_of
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
 from bridge.channels.slack.api import probe, sample_response
 from bridge.channels.slack.live import SlackPort
 from bridge.channels.slack.replies import describe
@@ -67,6 +67,7 @@ INFO = ChannelInfo(
     edits_with="token",
     ability="messages with the picture",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import ChannelInfo, SettingProblem
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.channels.telegram.api import bot_of, probe, sample_response
 from bridge.channels.telegram.live import TelegramPort
 from bridge.channels.telegram.replies import describe
@@ -39,6 +39,7 @@ INFO = ChannelInfo(
     edits=True,
     ability="messages with the picture",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )
 
 
