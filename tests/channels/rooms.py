@@ -243,6 +243,10 @@ class SlackRoom(Room):
         """A message that is too old, or somebody else's by now."""
         return _said({"ok": False, "error": "cant_update_message"})
 
+    def missing(self) -> Response:
+        """A message that somebody has deleted."""
+        return _said({"ok": False, "error": "message_not_found"})
+
     def refused(self) -> Response:
         """A block that Slack does not draw."""
         return _said({"ok": False, "error": "invalid_blocks"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
@@ -31,6 +33,19 @@ def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) 
     )
 
     assert outcome.attempt.succeeded
+
+
+def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
+    to = replace(configured("discord"), options={"progress": "edit"})
+    event = sample_event("task.submitted", NOW)
+
+    requests, outcome = rehearse(
+        channel_for("discord"),
+        DeliveryContext(event=event, endpoint=to, at=NOW, started=NOW),
+    )
+
+    assert [request.method for request in requests] == ["POST"]
+    assert outcome.channel_state
 
 
 def configured(kind: str) -> Endpoint:
