@@ -8,11 +8,13 @@ from itertools import count
 from math import inf
 from typing import Any, Literal
 
-from bridge.adapters.store.queries import DeliveryRow, EndpointRow, EventRow, TaskRow
 from bridge.app.ports import (
     Delivery,
     DeliveryClaim,
+    DeliveryRow,
     DueTask,
+    EndpointRow,
+    EventRow,
     PollClaim,
     PollLimits,
     PollResult,
@@ -20,6 +22,7 @@ from bridge.app.ports import (
     Recorded,
     Settled,
     Settlement,
+    TaskRow,
     Tracked,
     Waiting,
 )

@@ -260,7 +260,7 @@ def message_of(
         took=_took(task, words) if event.type in _FINAL else None,
         prompt=cut(clean(task.get("prompt")), prompt_max) or unprompted,
         result=result,
-        reason=reason_of(event.type, failed, words),
+        reason=reason_of(event.loss, failed, words),
         progress=task.get("progress") if running else None,
         picture=_url(task.get("imageUrl")),
         videos=tuple(url for one in task.get("videoUrls", ()) if (url := _url(one))),

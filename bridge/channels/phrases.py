@@ -10,7 +10,7 @@ from typing import Any
 from bridge.channels.strings import Words
 from bridge.channels.text import clean, cut, line, utf16
 from bridge.core.button import is_drawn
-from bridge.core.cadence import WHY_LOST
+from bridge.core.cadence import Loss
 
 #: An upscaled picture has 14; of more, the first are named.
 _MOST_STEPS = 16
@@ -50,12 +50,10 @@ def duration_of(seconds: float, words: Words) -> str:
     return " ".join(shown) or words.seconds.format(0)
 
 
-def reason_of(kind: str, reason: Any, words: Words) -> str:
+def reason_of(loss: Loss | None, reason: Any, words: Words) -> str:
     """Return a reason: our own in the language of the rest, anybody else's as it came."""
-    known = WHY_LOST.fullmatch(str(reason)) if kind == "task.lost" else None
-    own = words.lost.get(known["why"]) if known else None
-    if known and own:
-        return own.format(duration_of(float(known["seconds"]), words))
+    if loss is not None and loss.kind in words.lost:
+        return words.lost[loss.kind].format(duration_of(loss.seconds, words))
     return clean(reason)
 
 

@@ -20,7 +20,7 @@ from bridge.channels.base import (
     SaveState,
 )
 from bridge.core.button import Button
-from bridge.core.cadence import PollPolicy, why_lost
+from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -130,6 +130,12 @@ def told(
     )
 
 
+def lost(kept: TaskSnapshot, loss: Loss, *, at: float) -> Event:
+    """The event that tells that a task was given up."""
+    event = told("task.lost", replace(kept, fail_reason=str(loss)), at=at)
+    return replace(event, loss=loss)
+
+
 #: The cases that are kept as golden payloads, by name.
 CASES: Mapping[str, Event] = {
     "submitted": told("task.submitted", WAITING, at=BEGAN + 1),
@@ -222,17 +228,7 @@ CASES: Mapping[str, Event] = {
         replace(DONE, status=TaskStatus.CANCEL, buttons=()),
         at=BEGAN + 300,
     ),
-    "lost": told(
-        "task.lost",
-        replace(
-            RUNNING,
-            progress=63,
-            fail_reason=why_lost(
-                misses=60, missing_for=300.0, age=363.0, policy=PollPolicy()
-            ),
-        ),
-        at=BEGAN + 400,
-    ),
+    "lost": lost(replace(RUNNING, progress=63), Loss("missing", 300.0), at=BEGAN + 400),
 }
 
 #: What a prompt, a reason or a label must not be able to do on any platform.

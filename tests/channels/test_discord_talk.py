@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.channels import discord
 from bridge.channels.base import SaveState
-from bridge.channels.discord.kept import Kept
+from bridge.channels.live_port import LiveState
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -193,7 +193,7 @@ def test_the_end_may_be_told_as_a_reply_that_leads_to_where_it_began() -> None:
 
     parent, reply = chat.shown
     assert parent.title == reply.title == "✅ Imagine finished · 47 s"
-    assert (parent.picture, reply.picture) == (None, PNG)
+    assert (parent.picture, reply.picture) == (PNG, PNG)
     assert reply.embed["url"] == (
         f"https://discord.com/channels/{platform.GUILD}/{platform.CHANNEL}/{parent.id}"
     )
@@ -382,8 +382,13 @@ def test_a_crash_before_the_older_message_is_gone_tells_the_end_once() -> None:
 
 @pytest.mark.parametrize(
     "trouble",
-    [platform.page(503), Fault.TIMEOUT, platform.too_many(1.5, "user")],
-    ids=["unavailable", "timeout", "too many"],
+    [
+        platform.page(503),
+        platform.page(403),
+        Fault.TIMEOUT,
+        platform.too_many(1.5, "user"),
+    ],
+    ids=["unavailable", "forbidden", "timeout", "too many"],
 )
 def test_the_older_message_is_dealt_with_later_if_it_cannot_be_now(
     trouble: Said | Fault,
@@ -405,7 +410,7 @@ def test_the_older_message_is_dealt_with_later_if_it_cannot_be_now(
 
     assert (later.order, later.result) == (["DELETE"], "delivered")
     assert chat.titles == ["✅ Imagine finished · 47 s"]
-    assert "chore" not in later.channel_state
+    assert "cleanup" not in later.channel_state
 
 
 def test_an_older_message_that_cannot_be_dealt_with_stays_in_the_end() -> None:
@@ -429,9 +434,9 @@ def test_an_older_message_that_cannot_be_dealt_with_stays_in_the_end() -> None:
 
     assert [talk.result for talk in talks] == ["failed", "failed", "delivered"]
     assert [talk.order[-1] for talk in talks] == ["DELETE"] * 3
-    assert talks[0].outcome.attempt.detail.startswith("told; its older message: ")
-    assert "its older message stays: " in talks[2].outcome.attempt.detail
-    assert not {"chore", "tries"} & set(chat.channel_state)
+    assert talks[0].outcome.attempt.detail.startswith("delivered; its older message: ")
+    assert "its older message stays as it was: " in talks[2].outcome.attempt.detail
+    assert not {"cleanup"} & set(chat.channel_state)
     assert len(chat.shown) == 2
 
 
@@ -476,7 +481,7 @@ def answer_or(chat: Chat, request: Request, answers: list[Any]) -> Response:
 
 @pytest.mark.parametrize(
     "trouble",
-    [platform.MISSING_PERMISSIONS, platform.UNKNOWN_MESSAGE, platform.page(403)],
+    [platform.MISSING_PERMISSIONS, platform.UNKNOWN_MESSAGE],
 )
 def test_what_becomes_of_the_older_message_is_no_matter_otherwise(
     trouble: Said,
@@ -558,7 +563,7 @@ def test_an_upload_that_does_not_get_through_is_a_link_the_next_time(
     assert meanings == ["failed", "delivered"]
     assert chat.shown[-1].picture == GRID_URL
     assert not any(request.guarded for request in talk.requests)
-    assert "linked_of" not in chat.channel_state
+    assert "retry" not in chat.channel_state
 
 
 def test_where_a_link_gets_no_answer_either_it_was_not_the_file() -> None:
@@ -669,7 +674,7 @@ def test_in_a_forum_a_task_has_a_thread_of_its_own(progress: str) -> None:
     assert thread.name == "pig"
     assert {first.channel, last.channel} == {thread.id}
     assert first.title == last.title == "✅ Imagine finished · 47 s"
-    assert (first.picture, last.picture) == (None, PNG)
+    assert (first.picture, last.picture) == (PNG, PNG)
 
 
 @pytest.mark.parametrize("what", ["deleted", "archived", "locked"])
@@ -710,7 +715,7 @@ def test_a_message_that_is_refused_gets_plainer_until_it_is_taken() -> None:
     assert ["attachments" in payload for payload in sent] == [True, True, False, False]
     assert ["embeds" in payload for payload in sent] == [True, True, True, False]
     assert talk.outcome.attempt.detail.endswith(
-        "told more plainly: Discord 50035: Invalid Form Body"
+        "in a plainer form, because of Discord 50035: Invalid Form Body"
         " · embeds.0.title: I do not like it."
     )
     assert chat.shown[0].text.startswith("**✅ Upscale finished · 47 s**\na lighthouse")
@@ -727,7 +732,7 @@ def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
     assert ["username" in payload for payload in sent] == [True, False]
     assert all(payload["embeds"] and payload["attachments"] for payload in sent)
     assert talk.result == "delivered"
-    assert "told more plainly: Discord 50035" in talk.outcome.attempt.detail
+    assert "in a plainer form, because of Discord 50035" in talk.outcome.attempt.detail
 
 
 def test_what_is_refused_in_every_form_is_given_up() -> None:
@@ -752,7 +757,7 @@ def test_a_form_that_was_refused_is_not_tried_again_after_an_interruption() -> N
 
     assert again.order == ["GET", "POST"]
     assert chat.shown[0].links == []
-    assert "form" not in again.channel_state
+    assert "retry" not in again.channel_state
 
 
 def test_what_a_moderator_forbids_is_told_without_a_strangers_word() -> None:
@@ -795,7 +800,7 @@ def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*Kept.__dataclass_fields__, "unknown"]),
+        st.sampled_from([*LiveState.__dataclass_fields__, "unknown"]),
         st.none() | st.booleans() | st.integers() | st.text() | st.just([1]),
     )
 )
@@ -805,7 +810,6 @@ def test_any_memory_is_a_memory(channel_state: dict[str, Any]) -> None:
     chat.channel_state = channel_state
 
     assert chat.tell(DONE_AT_LAST).result == "delivered"
-    assert Kept.of(Kept.of(channel_state).to_json()) == Kept.of(channel_state)
 
 
 def test_a_url_that_is_no_webhooks_says_so() -> None:

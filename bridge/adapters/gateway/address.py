@@ -1,4 +1,4 @@
-"""Where an upstream's task list is, and how it wants to be shown the key."""
+"""Where a gateway's task list is, and how it wants to be shown the key."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ from bridge.errors import Misconfigured
 
 _ERRNO = {
     errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset by the receiver",
+    errno.ECONNRESET: "connection reset by the other side",
     errno.EHOSTUNREACH: "host not reachable",
     errno.ENETUNREACH: "network not reachable",
     errno.EADDRNOTAVAIL: "network not reachable",
     errno.ETIMEDOUT: "no answer from the host",
-    errno.EPIPE: "the receiver closed the connection",
+    errno.EPIPE: "the other side closed the connection",
     errno.EMFILE: "this process has too many open files",
     errno.ENFILE: "this machine has too many open files",
 }
@@ -49,7 +49,7 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
     (
         (aiohttp.ServerDisconnectedError,),
         Fault.CONNECTION,
-        "the receiver closed the connection without an answer",
+        "the other side closed the connection without an answer",
     ),
     (
         (
@@ -107,7 +107,7 @@ def explain(error: BaseException, *, timeout: float | None) -> tuple[Fault, str]
             return fault, words.format(timeout=f"{timeout or 0:g}")
     return (
         Fault.CONNECTION,
-        f"failed in a way that nobody foresaw: {type(error).__name__}",
+        f"failed in an unforeseen way: {type(error).__name__}",
     )
 
 

@@ -285,7 +285,7 @@ def _look(result: PollResult) -> dict[str, object]:
 def _delivery(row: list[Any], now: float) -> Delivery:
     endpoint, lane, token, was_disabled, crashes, event_id = row[:6]
     kind, subject, upstream, sequence, at, body = row[6:12]
-    attempts, first, due, failures, refusals, slow, channel_state = row[12:]
+    attempts, first, due, failures, refusals, slow, channel_state, loss = row[12:]
     return Delivery(
         endpoint=endpoint,
         lane=lane,
@@ -297,6 +297,7 @@ def _delivery(row: list[Any], now: float) -> Delivery:
             sequence=int(sequence),
             at=float(at),
             body=body,
+            loss=codec.read_loss(loss),
         ),
         token=token,
         tried=Tried(
