@@ -18,7 +18,7 @@ from bridge.channels import CHANNELS
 from bridge.channels.base import DeliveryContext, SaveState
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Event, Json
+from bridge.core.event import Event
 from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import GRID_URL, NOW, Talk, converse, endpoint
 from tests.platforms import discord, slack, telegram
@@ -254,8 +254,8 @@ class SlackRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What slack/memory.py wrote."""
-        told: dict[str, Json] = {"ts": "1.2", "channel": slack.CHANNEL, "sequence": 1}
-        tidying: dict[str, Json] = {
+        told: dict[str, Any] = {"ts": "1.2", "channel": slack.CHANNEL, "sequence": 1}
+        tidying: dict[str, Any] = {
             "todo": "delete",
             "old": "1.1",
             "old_channel": "C",
@@ -332,14 +332,14 @@ class TelegramRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What telegram/memory.py wrote."""
-        told: dict[str, Json] = {"id": 1001, "chat": str(telegram.CHAT), "sequence": 1}
-        tidying: dict[str, Json] = {
+        told: dict[str, Any] = {"id": 1001, "chat": str(telegram.CHAT), "sequence": 1}
+        tidying: dict[str, Any] = {
             "todo": "update",
             "old": 1000,
             "old_photo": True,
             "event": "evt_0",
         }
-        shows: dict[str, Json] = {"photo": True, "picture": "abcdef", "unshown": True}
+        shows: dict[str, Any] = {"photo": True, "picture": "abcdef", "unshown": True}
         return [told, {"posting": True}, {**told, **tidying, **shows}]
 
     @staticmethod
@@ -415,19 +415,19 @@ class DiscordRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What discord/kept.py wrote."""
-        kept: dict[str, Json] = {
+        kept: dict[str, Any] = {
             "id": "13",
             "channel": "12",
             "posted": 1.5,
             "sequence": 1,
         }
-        tidying: dict[str, Json] = {
+        tidying: dict[str, Any] = {
             "chore": "12",
             "chore_edits": True,
             "tries": 1,
             "event": "evt_0",
         }
-        forms: dict[str, Json] = {
+        forms: dict[str, Any] = {
             "form": 2,
             "form_of": "evt_0",
             "linked_of": "evt_0",
