@@ -7,9 +7,13 @@ quiet, because an endpoint's URL is a password.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import Literal
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Literal, TextIO
 
 import structlog
 
@@ -35,7 +39,8 @@ def configure(
 
         form: ``auto`` is text if stderr is a terminal.
     """
-    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    stderr = _below(sys.stderr)
+    text = form == "text" or (form == "auto" and stderr.isatty())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -46,7 +51,7 @@ def configure(
     renderer: structlog.types.Processor
     if text:
         renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
+            colors=stderr.isatty(),
             pad_event_to=28,
             # The default one shows every frame's variables, and so keys and passwords.
             exception_formatter=structlog.dev.plain_traceback,
@@ -59,11 +64,11 @@ def configure(
         processors=[*shared, _tidy, renderer],
         # Our own lines go straight to stderr. By way of `logging` each would cost four
         # times as much, and a busy deliverer writes a thousand a second.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stderr),
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
@@ -74,6 +79,7 @@ def configure(
             foreign_pre_chain=shared,
         )
     )
+    handler.set_name("text" if text else "json")
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
@@ -84,6 +90,86 @@ def configure(
     for name in ("httpx", "httpcore", "aiohttp"):
         # Not even at DEBUG: their lines hold whole URLs and headers.
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def only_json() -> bool:
+    """
+    Make every further line of this process an event, where logs are JSON.
+
+    What others print, warn or raise becomes an event as well, on stdout or stderr as before.
+
+    Returns:
+        Whether logs are JSON; nothing is changed if they are not.
+    """
+    if not any(handler.name == "json" for handler in logging.getLogger().handlers):
+        return False
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda given: _log_uncaught(
+        given.exc_type, given.exc_value, given.exc_traceback
+    )
+    if not isinstance(sys.stdout, JsonLines):
+        sys.stdout = JsonLines(sys.stdout, "info")
+        sys.stderr = JsonLines(sys.stderr, "warning")
+    # Celery writes its farewell to these, past the ones above.
+    sys.__stdout__ = sys.__stderr__ = None  # type: ignore[misc]
+    return True
+
+
+class JsonLines:
+    """A text stream that makes an event of every line that is not JSON already."""
+
+    def __init__(self, stream: TextIO, level: str) -> None:
+        self.stream = stream
+        self._level = level
+        self._begun = ""  #: of a line that has not ended
+
+    def write(self, text: str) -> int:
+        """Write the lines that are whole now."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in filter(str.strip, lines):
+            self.stream.write(f"{line if _is_json(line) else self._event(line)}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what is below."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Return false: what reads JSON is not a person."""
+        return False
+
+    def _event(self, line: str) -> str:
+        now = datetime.now(UTC).isoformat()  # noqa: TID251 - when the line is written
+        event = {
+            "timestamp": now.replace("+00:00", "Z"),
+            "level": self._level,
+            "event": line.strip(),
+        }
+        return json.dumps(event, ensure_ascii=False)
+
+
+def _below(stream: TextIO) -> TextIO:
+    return stream.stream if isinstance(stream, JsonLines) else stream
+
+
+def _is_json(line: str) -> bool:
+    if not line.startswith("{"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _log_uncaught(
+    kind: type[BaseException],
+    error: BaseException | None,
+    trace: TracebackType | None,
+) -> None:
+    exc_info = (kind, error, trace)
+    structlog.get_logger(__name__).critical("process.crashed", exc_info=exc_info)
 
 
 def _tidy(

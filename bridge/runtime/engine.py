@@ -88,8 +88,11 @@ class Engine:
         self._loop.call_soon_threadsafe(self._pump.kick)
 
     def sweep(self) -> None:
-        """Do one sweep's worth of housekeeping."""
-        self._wait(self._sweep(on_a_tick=True))
+        """Do one sweep's worth of housekeeping; without a store, the next tick does it."""
+        try:
+            self._wait(self._sweep(on_a_tick=True))
+        except StoreUnavailable as error:
+            log.warning("sweep.store_away", error=str(error))
 
     def track(
         self,
