@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from bridge.adapters.broker.foreign_queue import ack, pending_requests
+from bridge.adapters.broker.foreign_queue import ForeignQueue
 from bridge.adapters.gateway.upstream import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
@@ -71,6 +71,7 @@ class Engine:
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
         self._deployment: Deployment
+        self._foreign_queue: ForeignQueue
         self._poller: Poller
         self._pump: Pump
         self._sender: Sender
@@ -137,6 +138,7 @@ class Engine:
     async def _make(self) -> None:
         settings = self._settings
         self._deployment = Deployment(settings)
+        self._foreign_queue = ForeignQueue(self._deployment.client)
         try:
             # Limits hold from the first delivery on, not from the first sweep.
             await self._deployment.admin.configure(self._endpoints)
@@ -209,7 +211,7 @@ class Engine:
         """Track what plain Celery producers ask for, if they share our server."""
         if self._settings.broker_url is not None:
             return
-        for request in await pending_requests(self._deployment.client):
+        for request in await self._foreign_queue.pending():
             try:
                 await self._deployment.track(
                     request.ids, upstream=request.upstream, metadata=request.metadata
@@ -220,7 +222,7 @@ class Engine:
                 raise
             except Exception:
                 log.exception("track.not_understood")  # one never costs the others
-            await ack(self._deployment.client, request)
+            await self._foreign_queue.ack(request)
 
     async def _unmake(self) -> None:
         await self._drain()
