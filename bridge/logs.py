@@ -1,5 +1,5 @@
 """
-Logs: one line an event, readable on a terminal, JSON elsewhere, always on stderr.
+Logs: a line or two an event on a terminal, JSON elsewhere, always on stderr.
 
 Standard output belongs to results. Libraries that put URLs into their logs are kept
 quiet, because an endpoint's URL is a password.
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
+import textwrap
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -49,9 +52,12 @@ def configure(
         ),
     ]
     renderer: structlog.types.Processor
-    if text:
+    if text and stderr.isatty():
+        shared.append(structlog.processors.format_exc_info)
+        renderer = render_for_terminal
+    elif text:
         renderer = structlog.dev.ConsoleRenderer(
-            colors=stderr.isatty(),
+            colors=False,
             pad_event_to=28,
             # The default one shows every frame's variables, and so keys and passwords.
             exception_formatter=structlog.dev.plain_traceback,
@@ -90,6 +96,81 @@ def configure(
     for name in ("httpx", "httpcore", "aiohttp"):
         # Not even at DEBUG: their lines hold whole URLs and headers.
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+# --- on a terminal --------------------------------------------------------------------
+
+#: Columns of the time and the blank after it: "14:02:11 ".
+INDENT = 9
+
+_RED, _GREEN, _YELLOW, _DIM, _OFF = (f"\x1b[{code}m" for code in (31, 32, 33, 2, 0))
+
+
+def render_for_terminal(
+    _logger: object, _method: str, line: structlog.types.EventDict
+) -> str:
+    """
+    Return an event as lines that fit the terminal.
+
+    What happened to a task is one line, and each endpoint's answer an indented one below it;
+    anything else is its name and its values, on as many lines as they need.
+    """
+    facts = dict(line)
+    time, level, event = (
+        str(facts.pop(name, "")) for name in ("timestamp", "level", "event")
+    )
+    trace = facts.pop("exception", "")
+    colour = _RED if level in {"error", "critical"} else _YELLOW * (level == "warning")
+    head = f"{time} "
+    if event == "delivery.attempted":
+        head, content = " " * INDENT, _answer(facts)
+        colour = _GREEN if level == "info" else _RED
+    elif event.startswith("task.") and "task" in facts:
+        task_id = str(facts["task"]).partition(":")[2]
+        progress = facts.get("progress")
+        percent = f"  {progress}%" if event == "task.progress" else ""
+        content = f"{event:<20}  {task_id}{percent}"
+    else:
+        values = (f"{name}={value}" for name, value in facts.items())
+        content = "  ".join([event, *values])
+    first, *more = _fitted(content, shutil.get_terminal_size().columns - INDENT)
+    lines = [f"{_DIM}{head}{_OFF}{colour}{first}{_OFF}"]
+    lines += [f"{' ' * INDENT}{colour}{one}{_OFF}" for one in more]
+    return "\n".join([*lines, *filter(None, [str(trace)])])
+
+
+def _answer(facts: Mapping[str, Any]) -> str:
+    """Return how an endpoint answered, and what comes next if it did not accept."""
+    said = facts.get("status") or facts.get("outcome")
+    text = f"→ {facts.get('endpoint')} {said} {facts.get('took_ms', 0):.0f} ms"
+    if reason := facts.get("reason"):
+        text += f": {reason}"
+    if (seconds := facts.get("retry_in")) is not None:
+        text += f"; attempt {facts.get('attempt', 0) + 1} in {_duration(seconds)}"
+    elif facts.get("verdict") == "dead":
+        text += "; given up"
+    return text
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _fitted(text: str, width: int) -> list[str]:
+    """Break a text into lines, and take out what a terminal would obey."""
+    plain = "".join(one if one.isprintable() else " " for one in text)
+    lines = textwrap.wrap(plain, max(width, 20)) or [""]
+    if plain.isascii():
+        return lines
+    from rich.cells import chop_cells  # Chinese takes two columns a character
+
+    return [part for one in lines for part in chop_cells(one, max(width, 20))]
+
+
+# --- where everything is JSON ---------------------------------------------------------
 
 
 def only_json() -> bool:
@@ -139,8 +220,12 @@ class JsonLines:
         """Return false: what reads JSON is not a person."""
         return False
 
+    def fileno(self) -> int:
+        """Return the descriptor of what is below."""
+        return self.stream.fileno()
+
     def _event(self, line: str) -> str:
-        now = datetime.now(UTC).isoformat()  # noqa: TID251 - when the line is written
+        now = datetime.now(UTC).isoformat()
         event = {
             "timestamp": now.replace("+00:00", "Z"),
             "level": self._level,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,10 @@ def stderr() -> Console:
 
 def say(line: str) -> None:
     """Tell a person something that is not a result."""
-    print(f"mjbridge: {line}", file=sys.stderr, flush=True)  # noqa: T201
+    text = f"mjbridge: {line}"
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, stderr().width, subsequent_indent="  ")
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def program() -> str:

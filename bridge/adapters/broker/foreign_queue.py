@@ -83,7 +83,7 @@ class ForeignQueue:
         """
         if not self._allowed:
             return []
-        limits = [TASK, self._at, MOST, BYTES_AT_ONCE, LARGEST]
+        limits: list[str | float] = [TASK, self._at, MOST, BYTES_AT_ONCE, LARGEST]
         with store_errors():
             try:
                 self._at, *messages = await self._search(keys=[QUEUE], args=limits)

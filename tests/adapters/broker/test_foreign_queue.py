@@ -113,8 +113,14 @@ async def test_a_queue_that_is_something_else_is_left_alone(
 async def test_a_user_who_may_not_read_the_queue_is_told_once_and_goes_on(
     server: EmbeddedStore, redis: Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rights = ["on", ">pw", "~{mjb}*", "&*", "+@all"]
-    redis.execute_command("ACL", "SETUSER", "ours", *rights)
+    redis.acl_setuser(
+        "ours",
+        enabled=True,
+        passwords=["+pw"],
+        keys=["{mjb}*"],
+        channels=["*"],
+        commands=["+@all"],
+    )
     client = connect(f"{server.url}?username=ours&password=pw")
     queue = ForeignQueue(client)
 
