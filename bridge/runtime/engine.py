@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from bridge.adapters.broker.foreign_queue import ack, pending_requests
+from bridge.adapters.broker.foreign_queue import ForeignQueue
 from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
@@ -72,6 +72,7 @@ class Engine:
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
         self._deployment: Deployment
+        self._foreign_queue: ForeignQueue
         self._poller: Poller
         self._pump: Pump
         self._sender: Sender
@@ -89,8 +90,11 @@ class Engine:
         self._loop.call_soon_threadsafe(self._pump.kick)
 
     def sweep(self) -> None:
-        """Do one sweep's worth of housekeeping."""
-        self._wait(self._sweep(on_a_tick=True))
+        """Do one sweep's worth of housekeeping; without a store, the next tick does it."""
+        try:
+            self._wait(self._sweep(on_a_tick=True))
+        except StoreUnavailable as error:
+            log.warning("sweep.store_away", error=str(error))
 
     def track(
         self,
@@ -135,6 +139,7 @@ class Engine:
     async def _make(self) -> None:
         settings = self._settings
         self._deployment = Deployment(settings)
+        self._foreign_queue = ForeignQueue(self._deployment.client)
         try:
             # Limits hold from the first delivery on, not from the first sweep.
             await self._deployment.admin.configure(self._endpoints)
@@ -207,7 +212,7 @@ class Engine:
         """Track what plain Celery producers ask for, if they share our server."""
         if self._settings.broker_url is not None:
             return
-        for request in await pending_requests(self._deployment.client):
+        for request in await self._foreign_queue.pending():
             try:
                 await self._deployment.operations.track(
                     request.ids, upstream=request.upstream, metadata=request.metadata
@@ -218,7 +223,7 @@ class Engine:
                 raise
             except Exception:
                 log.exception("track.not_understood")  # one never costs the others
-            await ack(self._deployment.client, request)
+            await self._foreign_queue.ack(request)
 
     async def _unmake(self) -> None:
         await self._drain()
