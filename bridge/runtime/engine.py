@@ -28,7 +28,12 @@ from bridge.app.housekeeping import sweep
 from bridge.app.poll import Poller
 from bridge.app.ports import Tracked
 from bridge.core.event import Json
-from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
+from bridge.errors import (
+    BridgeError,
+    Misconfigured,
+    StoreForbids,
+    StoreUnavailable,
+)
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoints_of
 from bridge.runtime.factories import polled, receivers_of
@@ -68,6 +73,8 @@ class Engine:
         self._endpoints = endpoints_of(settings)
         self._draining: asyncio.Task[None] | None = None
         self._polls = False  # until it has been told to: others may do it
+        #: Whether plain Celery producers reach us: their queue is on our server.
+        self._hears = settings.broker_url is None
         self._born = 0.0  #: By the store's clock.
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
@@ -194,9 +201,16 @@ class Engine:
 
     async def _poll(self) -> None:
         try:
-            await self._hear()
-        except StoreUnavailable as error:
+            if self._hears:
+                await self._hear()
+        except StoreForbids as error:
+            self._hears = False
+            log.warning("track.not_heard", reason=str(error))
+        except BridgeError as error:
             log.warning("track.store_away", error=str(error))
+        except Exception:
+            # Hearing those who know only Celery is a convenience: it never stops polling.
+            log.exception("track.not_understood")
         await self._poller.poll()
 
     async def _sweep(self, *, on_a_tick: bool = False) -> None:
@@ -210,8 +224,6 @@ class Engine:
 
     async def _hear(self) -> None:
         """Track what plain Celery producers ask for, if they share our server."""
-        if self._settings.broker_url is not None:
-            return
         for request in await self._foreign_queue.pending():
             try:
                 await self._deployment.operations.track(

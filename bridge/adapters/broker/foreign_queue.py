@@ -14,13 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError
 
 from bridge.adapters.store.errors import store_errors
-
-log = structlog.get_logger(__name__)
 
 #: The queue of a Celery program that names none.
 QUEUE = "celery"
@@ -71,27 +67,20 @@ class ForeignQueue:
         self._client = client
         self._search = client.register_script(_SEARCH)
         self._at = 0  #: where the next search begins
-        self._allowed = True
 
     async def pending(self) -> list[TrackRequest]:
         """
         Return the next requests; their messages stay until they are acknowledged.
 
-        A server that forbids to look is left alone, with one warning.
-
         Raises:
+            StoreForbids: The bridge's user may not read the queue.
+
             StoreUnavailable: It does not answer.
         """
-        if not self._allowed:
-            return []
         limits: list[str | float] = [TASK, self._at, MOST, BYTES_AT_ONCE, LARGEST]
         with store_errors():
             try:
                 self._at, *messages = await self._search(keys=[QUEUE], args=limits)
-            except NoPermissionError:
-                self._allowed = False
-                log.warning("track.queue_forbidden", queue=QUEUE)
-                return []
             except UnicodeDecodeError:  # somebody else's, and not a message of Celery's
                 self._at += 1
                 return []
