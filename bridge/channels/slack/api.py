@@ -22,7 +22,7 @@ from bridge.version import __version__
 MOST_ANSWER = 256 * 1024
 
 _QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
-#: ``chat.update`` looks for names and channels in a text unless it is told not to.
+#: ``chat.update`` looks for names and channels in a text unless it is asked not to.
 _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
 
 

@@ -152,7 +152,7 @@ def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
 def _upload(
     endpoint: Endpoint, method: str, body: Mapping[str, Json], file: File
 ) -> Request:
-    """Make a form of a call: what is no text in it is JSON."""
+    """Make a form of a call: values that are not texts are written as JSON."""
     fields = {
         name: (value if isinstance(value, str) else _json(value)).encode(
             errors="replace"
@@ -173,7 +173,7 @@ def bot_of(url: str) -> str | None:
     Find a bot from what people paste: its address, or one of its methods with a query.
 
     Returns:
-        What every method is appended to; ``None`` if the URL names no bot. Total.
+        What every method is appended to; ``None`` if the URL names no bot. Never raises.
     """
     try:
         parts = urlsplit(url.strip())
