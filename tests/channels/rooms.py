@@ -106,12 +106,13 @@ class Room(ABC):
             )
         )
         step = next(exchange)
-        while isinstance(step, SaveState) or self.named(step) != before:
-            if isinstance(step, SaveState):
+        while not isinstance(step, Request) or self.named(step) != before:
+            if isinstance(step, Request):
+                step = exchange.send(self.answers(step))
+            else:
+                assert isinstance(step, SaveState)
                 self.state = step.channel_state
                 step = exchange.send(Response(took=0.0))
-            else:
-                step = exchange.send(self.answers(step))
 
     def names(self, talk: Talk) -> list[str]:
         """What a delivery has requested, and when state was saved."""

@@ -11,6 +11,7 @@ from bridge.channels.base import DeliveryContext, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
+from bridge.core.http import Request
 from bridge.errors import Misconfigured
 from bridge.settings import KINDS, EndpointSettings
 
@@ -44,7 +45,9 @@ def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
         DeliveryContext(event=event, endpoint=to, at=NOW, started=NOW),
     )
 
-    assert [request.method for request in requests] == ["POST"]
+    (request,) = requests
+    assert isinstance(request, Request)
+    assert request.method == "POST"
     assert outcome.channel_state
 
 
