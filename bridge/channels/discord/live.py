@@ -7,6 +7,7 @@ with. Discord's webhooks cannot answer a message, so the title of a reply leads 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 
 from bridge.channels.base import DeliveryContext
@@ -30,6 +31,7 @@ class DiscordPort(LivePort):
     """What Discord is sent about one event."""
 
     name = "Discord"
+    ids = re.compile(r"[0-9]{1,20}")
     variants = tuple(one.name for one in Variant)
     #: Discord allows a message few more edits once it is an hour old (30046).
     edit_window = 55 * 60.0
