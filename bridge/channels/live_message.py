@@ -76,7 +76,7 @@ class _LiveMessage:
         self._silent = bool(options.get("silent"))
         self._min_interval = float(str(options.get("min_interval", 5.0)))
         self._state = self._saved = LiveState.of(
-            context.channel_state, place=port.place
+            context.channel_state, place=port.place, ids=port.ids
         )
         known = self._state.retry
         retry = known if known.event == self._event.id else Retry()

@@ -8,6 +8,7 @@ and meaning; losing the rest costs one message too many.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -123,14 +124,29 @@ class LiveState:
     own: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, channel_state: ChannelState, *, place: str) -> Self:
-        """Read a channel state. Never raises: what cannot be read was never known."""
+    def of(
+        cls, channel_state: ChannelState, *, place: str, ids: re.Pattern[str]
+    ) -> Self:
+        """
+        Read a channel state. Never raises: what cannot be read was never known.
+
+        Args:
+            place: Where messages go now.
+
+            ids: What the platform's ids look like.
+        """
         try:
             state: Self = _STATES.validate_python(channel_state)
         except ValidationError:
             return cls(place=place)
-        known = state.place in {"", place}
-        return replace(state, place=place) if known else cls(place=place)
+        older = state.cleanup.message if state.cleanup else None
+        known = all(
+            message is None or ids.fullmatch(message.id)
+            for message in (state.message, older)
+        )
+        if not known or state.place not in {"", place}:
+            return cls(place=place)
+        return replace(state, place=place)
 
     def to_json(self) -> dict[str, Any]:
         """Write it down, without what goes without saying."""
@@ -147,6 +163,8 @@ class LivePort(ABC):
 
     Attributes:
         name: What people call the platform.
+
+        ids: What the ids of its messages look like.
 
         place: Where its messages go; ids of another place mean nothing there.
 
@@ -167,6 +185,7 @@ class LivePort(ABC):
     """
 
     name: str
+    ids: re.Pattern[str]
     place: str
     variants: Sequence[str]
     no_edits: str = ""

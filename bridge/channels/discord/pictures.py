@@ -19,7 +19,7 @@ from bridge.core.http import File, Response
 URL_MOST = 2048
 
 _CDN = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
-#: There is no such picture; whoever asks again hears the same.
+#: There is no such picture, and asking again does not change that.
 _NOT_THERE = frozenset({404, 410})
 
 

@@ -8,6 +8,8 @@ message then says it all.
 
 from __future__ import annotations
 
+import re
+
 from bridge.channels.base import DeliveryContext
 from bridge.channels.live_port import LivePort, Posted, RequestSteps, ready
 from bridge.channels.reply import Reply
@@ -20,6 +22,7 @@ class SlackPort(LivePort):
     """What Slack is sent about one event."""
 
     name = "Slack"
+    ids = re.compile(r"[0-9]+\.[0-9]+")
     variants = payload.VARIANTS
     brief_replies = True
 
@@ -52,12 +55,13 @@ class SlackPort(LivePort):
         content = self._content(variant)
         if content is None:
             return ready(None)
-        channel, ts = message.channel, message.id
-        return ready(api.update(self.endpoint, content, channel=channel, ts=ts))
+        channel = message.channel or self.place
+        return ready(api.update(self.endpoint, content, channel=channel, ts=message.id))
 
     def delete(self, message: Posted) -> Request:
         """Make the request that deletes a message."""
-        return api.delete(self.endpoint, channel=message.channel, ts=message.id)
+        channel = message.channel or self.place
+        return api.delete(self.endpoint, channel=channel, ts=message.id)
 
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response."""

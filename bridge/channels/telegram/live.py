@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ class TelegramPort(LivePort):
     """What Telegram is sent about one event."""
 
     name = "Telegram"
+    ids = re.compile(r"[0-9]{1,18}")
 
     def __init__(self, context: DeliveryContext) -> None:
         super().__init__(context)

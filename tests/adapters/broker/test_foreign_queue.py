@@ -14,6 +14,7 @@ from bridge.adapters.broker.foreign_queue import QUEUE, ForeignQueue, TrackReque
 from bridge.adapters.broker.transport import broker_url_for
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.store.connection import connect
+from bridge.errors import StoreForbids
 
 
 @pytest.fixture
