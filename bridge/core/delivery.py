@@ -177,7 +177,7 @@ def judge(
     attempt: Attempt, tried: Tried, *, delays: tuple[float, ...], roll: float
 ) -> Verdict:
     """
-    Say what an attempt's outcome means.
+    Return what becomes of a delivery after an attempt.
 
     Args:
         attempt: What happened.

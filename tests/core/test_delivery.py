@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.delivery import Attempt, Disposition, Fault, Tried, Verdict, judge
+from bridge.core.delivery import (
+    Attempt,
+    AttemptResult,
+    Disposition,
+    Fault,
+    Tried,
+    Verdict,
+    judge,
+)
 
 DELAYS = (5.0, 300.0, 1800.0)
 NOW = 1000.0
@@ -154,6 +162,24 @@ def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() ->
     said = verdict(attempt(503, retry_after=60), old)
 
     assert (said.disposition, said.hold) == (Disposition.DEAD, 60)
+
+
+@pytest.mark.parametrize(
+    ("said", "disposition", "disable"),
+    [
+        (AttemptResult.DELIVERED, "delivered", False),
+        (AttemptResult.HOPELESS, "dead", False),
+        (AttemptResult.GONE, "retry", True),
+        (AttemptResult.FAILED, "retry", False),
+    ],
+)
+def test_what_a_platform_said_counts_for_more_than_the_status(
+    said: AttemptResult, disposition: str, disable: bool
+) -> None:
+    made = verdict(attempt(200, platform_result=said, detail="the platform's words"))
+
+    assert (made.disposition, made.disable) == (disposition, disable)
+    assert made.reason in {"", "the platform's words"}
 
 
 @pytest.mark.parametrize(
