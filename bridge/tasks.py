@@ -9,6 +9,7 @@ flight a few seconds and hands the rest back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from billiard.exceptions import WorkerLostError
 from celery import signals
 
 from bridge import logs
@@ -166,8 +168,16 @@ def _open_pipe(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def _release_pipe(**_: Any) -> None:
+def _drain_children(**_: Any) -> None:
     _pipe.release()
+    # Where the whole group was asked to end (honcho, Kubernetes), children go in the middle of
+    # a task, and Celery logs each as lost. They drain, which is not an error.
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_not_a_lost_child)
+
+
+def _is_not_a_lost_child(record: logging.LogRecord) -> bool:
+    return WorkerLostError.__name__ not in record.getMessage()
 
 
 @signals.worker_process_init.connect

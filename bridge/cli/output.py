@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
@@ -68,7 +69,10 @@ def stderr() -> Console:
 
 def say(line: str) -> None:
     """Print a message for a person, on stderr: it is not a result."""
-    print(f"mjbridge: {line}", file=sys.stderr, flush=True)  # noqa: T201
+    text = f"mjbridge: {line}"
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, stderr().width, subsequent_indent="  ")
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def program() -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from bridge.adapters.broker.foreign_queue import ack, pending_requests
+from bridge.adapters.broker.foreign_queue import ForeignQueue
 from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
@@ -28,7 +28,12 @@ from bridge.app.housekeeping import sweep
 from bridge.app.poll import Poller
 from bridge.app.ports import Tracked
 from bridge.core.event import Json
-from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
+from bridge.errors import (
+    BridgeError,
+    Misconfigured,
+    StoreForbids,
+    StoreUnavailable,
+)
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoints_of
 from bridge.runtime.factories import polled, receivers_of
@@ -68,10 +73,13 @@ class Engine:
         self._endpoints = endpoints_of(settings)
         self._draining: asyncio.Task[None] | None = None
         self._polls = False  # until it has been told to: others may do it
+        #: Whether plain Celery producers reach us: their queue is on our server.
+        self._hears = settings.broker_url is None
         self._born = 0.0  #: By the store's clock.
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
         self._deployment: Deployment
+        self._foreign_queue: ForeignQueue
         self._poller: Poller
         self._pump: Pump
         self._sender: Sender
@@ -89,8 +97,11 @@ class Engine:
         self._loop.call_soon_threadsafe(self._pump.kick)
 
     def sweep(self) -> None:
-        """Do one sweep's worth of housekeeping."""
-        self._wait(self._sweep(on_a_tick=True))
+        """Do one sweep's worth of housekeeping; without a store, the next tick does it."""
+        try:
+            self._wait(self._sweep(on_a_tick=True))
+        except StoreUnavailable as error:
+            log.warning("sweep.store_away", error=str(error))
 
     def track(
         self,
@@ -135,6 +146,7 @@ class Engine:
     async def _make(self) -> None:
         settings = self._settings
         self._deployment = Deployment(settings)
+        self._foreign_queue = ForeignQueue(self._deployment.client)
         try:
             # Limits hold from the first delivery on, not from the first sweep.
             await self._deployment.admin.configure(self._endpoints)
@@ -189,9 +201,16 @@ class Engine:
 
     async def _poll(self) -> None:
         try:
-            await self._hear()
-        except StoreUnavailable as error:
+            if self._hears:
+                await self._hear()
+        except StoreForbids as error:
+            self._hears = False
+            log.warning("track.not_heard", reason=str(error))
+        except BridgeError as error:
             log.warning("track.store_away", error=str(error))
+        except Exception:
+            # Hearing those who know only Celery is a convenience: it never stops polling.
+            log.exception("track.not_understood")
         await self._poller.poll()
 
     async def _sweep(self, *, on_a_tick: bool = False) -> None:
@@ -205,9 +224,7 @@ class Engine:
 
     async def _hear(self) -> None:
         """Track what plain Celery producers ask for, if they share our server."""
-        if self._settings.broker_url is not None:
-            return
-        for request in await pending_requests(self._deployment.client):
+        for request in await self._foreign_queue.pending():
             try:
                 await self._deployment.operations.track(
                     request.ids, upstream=request.upstream, metadata=request.metadata
@@ -218,7 +235,7 @@ class Engine:
                 raise
             except Exception:
                 log.exception("track.not_understood")  # one never costs the others
-            await ack(self._deployment.client, request)
+            await self._foreign_queue.ack(request)
 
     async def _unmake(self) -> None:
         await self._drain()

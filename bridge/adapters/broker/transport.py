@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from bridge.adapters.store.sentinel import SCHEME, SentinelAddress
 
@@ -60,5 +60,10 @@ def broker_url_for(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
-    db = parse_qs(parts.query).get("db", ["0"])[0]
-    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={db}"
+    given = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    user = quote(given.get("username", unquote(parts.username or "")), safe="")
+    secret = quote(given.get("password", unquote(parts.password or "")), safe="")
+    credentials = f"{user}:{secret}@" if user or secret else ""
+    return (
+        f"redis+socket://{credentials}{parts.path}?virtual_host={given.get('db', '0')}"
+    )
