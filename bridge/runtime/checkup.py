@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bridge.adapters.gateway.upstream import NOBODYS_ID
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender, silence_http_loggers
+from bridge.adapters.http.tls import tls_context
 from bridge.adapters.local.embedded import find_server
 from bridge.app import findings
 from bridge.app.findings import Finding
@@ -17,7 +18,7 @@ from bridge.app.samples import send_sample
 from bridge.channels import channel_for
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
 from bridge.runtime.factories import upstream_of
@@ -101,13 +102,22 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
         return [
             Finding(about="upstream", level="error", detail=detail, mend=mend, code=2)
         ]
+    return await asyncio.gather(
+        *(
+            _upstream(name, one, online=online)
+            for name, one in settings.upstreams.items()
+        )
+    )
+
+
+async def _upstream(name: str, settings: UpstreamSettings, *, online: bool) -> Finding:
+    try:
+        tls_context(str(settings.tls_ca) if settings.tls_ca else None)
+    except Misconfigured as error:
+        return findings.of_error("upstream", error, name=name, key="tls_ca")
     if online:
-        asked = (_ask(name, one) for name, one in settings.upstreams.items())
-        return await asyncio.gather(*asked)
-    return [
-        Finding(about="upstream", name=name, detail=_described(one))
-        for name, one in settings.upstreams.items()
-    ]
+        return await _ask(name, settings)
+    return Finding(about="upstream", name=name, detail=_described(settings))
 
 
 def _described(upstream: UpstreamSettings) -> str:
@@ -141,11 +151,19 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
         return [Finding(about="endpoint", level="warning", detail=detail, mend=mend)]
     found = []
     for endpoint in endpoints_of(settings):
-        finding = findings.of_endpoint(endpoint, now=time.time())
+        finding = _offline(endpoint)
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)
     return found
+
+
+def _offline(endpoint: Endpoint) -> Finding:
+    try:
+        tls_context(endpoint.tls_ca)
+    except Misconfigured as error:
+        return findings.of_error("endpoint", error, name=endpoint.name, key="tls_ca")
+    return findings.of_endpoint(endpoint, now=time.time())
 
 
 async def _probe(endpoint: Endpoint, finding: Finding) -> Finding:
