@@ -42,7 +42,7 @@ def prepare() -> None:
     # A terminal that lacks a character shows a question mark; it is no error.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.stderr = Messages(
-        io.FileIO(2, "w", closefd=False),  # type: ignore[arg-type]  # as `python -u` does
+        io.FileIO(2, "w", closefd=False),  # unbuffered, as with `python -u`
         encoding=sys.stderr.encoding,
         errors="replace",
         write_through=True,
