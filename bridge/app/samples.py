@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bridge.app.delivery.exchange import talk
+from bridge.app.delivery.attempt import run_exchange
 from bridge.app.ports import Sender
 from bridge.channels import channel_for
 from bridge.channels.base import (
-    ChannelState,
     DeliveryContext,
     ExchangeResult,
     rehearse,
@@ -16,7 +15,7 @@ from bridge.channels.base import (
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request
+from bridge.core.http import ChannelState, Notification, Request
 
 
 def sample_context(
@@ -27,7 +26,9 @@ def sample_context(
     return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
 
 
-def preview(context: DeliveryContext) -> tuple[Sequence[Request], ExchangeResult]:
+def preview(
+    context: DeliveryContext,
+) -> tuple[Sequence[Request | Notification], ExchangeResult]:
     """
     Return what would be sent, and the result, if the platform accepted everything.
 
@@ -49,11 +50,11 @@ async def send_sample(
 ) -> Attempt:
     """Send a sample event to an endpoint now; nothing of it is kept."""
 
-    async def forget(_state: ChannelState) -> None:
-        pass  # the next test is another task's
+    async def forget(_state: ChannelState) -> bool:
+        return True  # the next test is another task's
 
     context = sample_context(event_type, endpoint, at=now())
-    result = await talk(
+    result = await run_exchange(
         channel_for(endpoint.kind).deliver(context),
         endpoint,
         sender=sender,

@@ -100,7 +100,7 @@ COMMANDS = {
         "listen",
     ),
     "demo": Entry(
-        "local",
+        "demo",
         "",
         "Submit a few tasks to the sandbox's gateway, and follow them.",
         "demo",

@@ -6,14 +6,11 @@ import asyncio
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bridge.cli.output import say
-
-if TYPE_CHECKING:
-    from bridge.settings import Settings
 
 
 def worker(
@@ -78,6 +75,7 @@ def _prepare() -> None:
     imported would reach a person as a traceback.
     """
     from bridge import logs
+    from bridge.runtime.deployment import wait_for_store
     from bridge.runtime.discovery import endpoints_of
     from bridge.runtime.factories import receivers_of
     from bridge.settings import load_settings
@@ -85,17 +83,5 @@ def _prepare() -> None:
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     receivers_of(endpoints_of(settings))
-    asyncio.run(await_store(settings))
+    asyncio.run(wait_for_store(settings, say=say))
     warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")
-
-
-async def await_store(settings: Settings) -> None:
-    """
-    Wait until the store is there, and report that every few seconds.
-
-    Raises:
-        StoreRefused: It must not be used.
-    """
-    from bridge.runtime.deployment import wait_for_store
-
-    await wait_for_store(settings, say=say)

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from bridge.adapters.gateway.upstream import NOBODYS_ID
+from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
-from bridge.adapters.http.sender import Sender, silence_http_loggers
+from bridge.adapters.http.sender import Sender
 from bridge.adapters.http.tls import tls_context
 from bridge.adapters.local.embedded import find_server
 from bridge.app import findings
@@ -18,10 +18,10 @@ from bridge.app.samples import send_sample
 from bridge.channels import channel_for
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
+from bridge.errors import BridgeError, StoreUnavailable
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
-from bridge.runtime.factories import upstream_of
+from bridge.runtime.factories import upstream_options
 from bridge.settings import Settings, UpstreamSettings
 
 
@@ -48,7 +48,6 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
 
 async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> Attempt:
     """Send a sample event of a type to an endpoint now."""
-    silence_http_loggers()
     sender = Sender(guard=Guard(settings.allow_networks))
     try:
         return await send_sample(
@@ -102,22 +101,28 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
         return [
             Finding(about="upstream", level="error", detail=detail, mend=mend, code=2)
         ]
-    return await asyncio.gather(
-        *(
-            _upstream(name, one, online=online)
-            for name, one in settings.upstreams.items()
-        )
+    looked_at = (
+        _upstream(name, one, online=online) for name, one in settings.upstreams.items()
     )
+    return await asyncio.gather(*looked_at)
 
 
 async def _upstream(name: str, settings: UpstreamSettings, *, online: bool) -> Finding:
-    try:
-        tls_context(str(settings.tls_ca) if settings.tls_ca else None)
-    except Misconfigured as error:
-        return findings.of_error("upstream", error, name=name, key="tls_ca")
+    ca = str(settings.tls_ca) if settings.tls_ca else None
+    if finding := _untrusting("upstream", name, ca):
+        return finding
     if online:
         return await _ask(name, settings)
     return Finding(about="upstream", name=name, detail=_described(settings))
+
+
+def _untrusting(about: str, name: str, tls_ca: str | None) -> Finding | None:
+    """Report a file of certificates that cannot be used."""
+    try:
+        tls_context(tls_ca)
+    except BridgeError as error:
+        return findings.of_error(about, error, name=name, key="tls_ca")
+    return None
 
 
 def _described(upstream: UpstreamSettings) -> str:
@@ -126,18 +131,14 @@ def _described(upstream: UpstreamSettings) -> str:
 
 
 async def _ask(name: str, settings: UpstreamSettings) -> Finding:
-    """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
-    client = upstream_of(name, settings)
-    try:
-        answer = await client.fetch([NOBODYS_ID])
-    finally:
-        await client.aclose()
+    probed = await probe(upstream_options(name, settings))
     return findings.of_answer(
         name,
-        answer,
+        probed.result,
         where=_described(settings),
         auth=settings.auth,
-        has_key=settings.api_key is not None,
+        other_auth=probed.other_auth,
+        has_key=probed.checks_key,
     )
 
 
@@ -151,19 +152,12 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
         return [Finding(about="endpoint", level="warning", detail=detail, mend=mend)]
     found = []
     for endpoint in endpoints_of(settings):
-        finding = _offline(endpoint)
+        finding = _untrusting("endpoint", endpoint.name, endpoint.tls_ca)
+        finding = finding or findings.of_endpoint(endpoint, now=time.time())
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)
     return found
-
-
-def _offline(endpoint: Endpoint) -> Finding:
-    try:
-        tls_context(endpoint.tls_ca)
-    except Misconfigured as error:
-        return findings.of_error("endpoint", error, name=endpoint.name, key="tls_ca")
-    return findings.of_endpoint(endpoint, now=time.time())
 
 
 async def _probe(endpoint: Endpoint, finding: Finding) -> Finding:
@@ -171,7 +165,6 @@ async def _probe(endpoint: Endpoint, finding: Finding) -> Finding:
     request = probe.request(endpoint) if probe else None
     if probe is None or request is None:
         return finding
-    silence_http_loggers()
     sender = Sender()
     try:
         answer = await sender.send(endpoint, request)

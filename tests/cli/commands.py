@@ -35,7 +35,7 @@ _FORKS.set_forkserver_preload(
         "bridge.cli.app",
         "bridge.runtime.checkup",
         "bridge.cli.watch",
-        "bridge.sandbox.console",
+        "bridge.cli.event_printer",
     ]
 )
 

@@ -2,7 +2,7 @@
 Ports: what the use cases need from the outside world, and no more.
 
 All times are seconds since the epoch by the *store's* clock, so that workers on
-machines with different clocks agree; `PollClaim.now` and `Delivery.now` say what that clock showed.
+machines with different clocks agree; `PollClaim.now` and `Delivery.now` are what it showed.
 """
 
 from bridge.app.ports.delivery import (
@@ -33,6 +33,7 @@ from bridge.app.ports.polling import (
     FetchResult,
     PollClaim,
     PollError,
+    PollFailure,
     PollLimits,
     PollResult,
     Recorded,
@@ -57,6 +58,7 @@ __all__ = [
     "FetchResult",
     "PollClaim",
     "PollError",
+    "PollFailure",
     "PollLimits",
     "PollResult",
     "Publication",
