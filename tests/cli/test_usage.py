@@ -345,3 +345,13 @@ def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with(
 
     first = " ".join(command.help.partition("\n\n")[0].split())
     assert first == COMMANDS[name].summary
+
+
+def test_a_value_of_the_wrong_kind_is_refused_in_plain_words(
+    here: pytest.CaptureFixture[str],
+) -> None:
+    code = run(["tasks", "--limit", "few"])
+
+    assert "'--limit' / '-n': it should be a valid integer" in complaint(
+        Ran(code, *here.readouterr())
+    )
