@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.base import ChannelState
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,
@@ -40,7 +39,10 @@ from tests.platforms.slack_rules import complaint, pings, texts, units
 
 WEBHOOK = f"https://hooks.slack.com{HOOK}"
 SECRETS = (TOKEN, "s3cr3th00k")
-PROGRESS: ChannelState = {"ts": "1795329601.000200", "channel": CHANNEL, "sequence": 1}
+PROGRESS: ChannelState = {
+    "message": {"id": "1795329601.000200", "channel": CHANNEL},
+    "sequence": 1,
+}
 
 
 def webhook(**settings: Any) -> Endpoint:
@@ -209,7 +211,7 @@ def test_midjourneys_weights_are_no_emoji_in_a_notification() -> None:
         "https://cdn.example/a.gif",
         pytest.param("https://gateway.example/mj/image/17306", id="forwarded"),
         pytest.param(
-            "https://cdn.example/" + "a" * 2976 + ".png", id="3000 characters"
+            "https://cdn.example/" + "a" * 2024 + ".png", id="2048 characters"
         ),
     ],
 )
@@ -288,7 +290,7 @@ def test_a_picture_that_slack_cannot_download_becomes_a_link(name: str) -> None:
     talk = converse(slack, HOSTILE[f"picture_{name}"], webhook(), answers=there.answers)
 
     (message,) = there.shown
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert message.picture is None
     assert "|Open full size>" in said(message.payload)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.adapters.http.sender import Sender
-from bridge.app.delivery.exchange import talk
+from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import template
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
@@ -102,7 +102,7 @@ def test_what_cannot_be_filled_in_is_hopeless_and_says_where() -> None:
     had = outcome_of(body='{"x": {{ data.oops }}}')
 
     assert had.requests == []
-    assert had.meaning == "hopeless"
+    assert had.result == "hopeless"
     assert had.outcome.attempt.fault is Fault.RENDERING
     assert had.outcome.attempt.detail == "body: line 1: there is no field 'oops' here"
 
@@ -132,7 +132,7 @@ def test_success_is_what_its_operator_says(
 ) -> None:
     settings: dict[str, Any] = {} if success is None else {"success": success}
 
-    assert outcome_of(answered(status), body="{}", **settings).meaning == meaning
+    assert outcome_of(answered(status), body="{}", **settings).result == meaning
 
 
 def test_no_answer_is_a_failure_with_its_reason() -> None:
@@ -140,7 +140,7 @@ def test_no_answer_is_a_failure_with_its_reason() -> None:
 
     had = outcome_of(lost, body="{}")
 
-    assert had.meaning == "failed"
+    assert had.result == "failed"
     assert had.outcome.attempt.fault is Fault.TIMEOUT
     assert had.outcome.attempt.detail == "no answer within 15 s"
 
@@ -204,9 +204,9 @@ def test_a_run_that_is_there_already_is_a_success() -> None:
         b"DAGRun with DAG ID: 'art' and DAGRun logical date: '2026' already exists"
     )
 
-    assert outcome_of(answered(409, there), **settings).meaning == "delivered"
-    assert outcome_of(answered(409, same_time), **settings).meaning == "failed"
-    assert outcome_of(answered(404), **settings).meaning == "failed"
+    assert outcome_of(answered(409, there), **settings).result == "delivered"
+    assert outcome_of(answered(409, same_time), **settings).result == "failed"
+    assert outcome_of(answered(404), **settings).result == "failed"
 
 
 def test_airflow_3_is_signed_in_to_with_a_password() -> None:
@@ -233,7 +233,7 @@ def test_a_sign_in_that_fails_is_a_failed_attempt_without_its_answer() -> None:
 
     for had in (refused, odd):
         assert len(had.requests) == 1
-        assert had.meaning == "failed"
+        assert had.result == "failed"
     assert refused.outcome.attempt.detail == "Airflow's sign-in: HTTP 401"
 
 
@@ -280,7 +280,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
             body='{"prompt": "{{ data.prompt }}"}',
             headers={"X-Prompt": "{{ data.prompt }}"},
         )
-        outcome = await talk(
+        outcome = await run_exchange(
             template.deliver(_context(event, target)),
             target,
             sender=sender,
@@ -303,8 +303,9 @@ def _context(event: Any, target: Any) -> Any:
     return DeliveryContext(event=event, endpoint=target, at=NOW, started=NOW)
 
 
-async def _forget(channel_state: object) -> None:
+async def _forget(channel_state: object) -> bool:
     del channel_state
+    return True
 
 
 def test_a_preview_shows_every_request() -> None:

@@ -10,13 +10,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
+from bridge.channels.reply import read_status
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _unsent(context: DeliveryContext, detail: str) -> Attempt:
         took=0.0,
         fault=Fault.RENDERING,
         detail=detail,
-        said=AttemptResult.HOPELESS,
+        platform_result=AttemptResult.HOPELESS,
     )
 
 
@@ -100,7 +100,9 @@ def _read(
     response: Response, context: DeliveryContext, success: tuple[str, ...]
 ) -> Attempt:
     now = response.at or context.at
-    attempt = answer.read(response, started=context.started, now=now)
+    attempt = read_status(response, now=now).attempt(
+        started=context.started, took=response.took
+    )
     status = response.status
     if status is None:
         return attempt
@@ -109,12 +111,14 @@ def _read(
         # is given another one.
         if status == 409 and b"DAGRun logical date" in response.body:
             return attempt
-        return replace(attempt, said=AttemptResult.DELIVERED, retry_after=None)
-    wait = answer.retry_after(response.headers.get("retry-after"), now=now)
+        return replace(
+            attempt, platform_result=AttemptResult.DELIVERED, retry_after=None
+        )
+    wait = retry_after(response.headers.get("retry-after"), now=now)
     wait = wait or _rate_limited(response, now=now)
     if attempt.succeeded:
         detail = f"HTTP {status} is not among what counts as success"
-        attempt = replace(attempt, said=AttemptResult.FAILED, detail=detail)
+        attempt = replace(attempt, platform_result=AttemptResult.FAILED, detail=detail)
     return replace(attempt, retry_after=wait)
 
 
@@ -190,11 +194,13 @@ def _access_token(response: Response) -> str | None:
 
 
 def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
-    attempt = answer.read(
-        response, started=context.started, now=response.at or context.at
+    attempt = read_status(response, now=response.at or context.at).attempt(
+        started=context.started, took=response.took
     )
     said = f"HTTP {response.status}" if response.status else str(response.fault)
     # The answer may hold a token in a form that we do not know.
     return replace(
-        attempt, said=AttemptResult.FAILED, detail=f"Airflow's sign-in: {said}"
+        attempt,
+        platform_result=AttemptResult.FAILED,
+        detail=f"Airflow's sign-in: {said}",
     )
