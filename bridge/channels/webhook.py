@@ -8,20 +8,17 @@ and what a receiver saw once is what it will see again.
 from __future__ import annotations
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import with_own
+from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.info import ChannelInfo
 from bridge.channels.reply import read_status
 from bridge.channels.signing import signatures
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
-from bridge.version import __version__
 
 __all__ = ["INFO", "deliver", "render", "sample_response"]
 
 INFO = ChannelInfo(is_chat=False, options=frozenset({"secrets"}))
-
-USER_AGENT = f"mjbridge/{__version__}"
 
 
 def deliver(context: DeliveryContext) -> Exchange:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -19,7 +20,7 @@ from bridge.cli.arguments import Json
 from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request
+from bridge.core.http import Notification, Request
 from bridge.runtime.discovery import endpoint_of, find_settings
 
 #: Names of headers whose values let somebody in.
@@ -62,19 +63,24 @@ def preview(
 
 
 def _print(
-    request: Request, hidden: Sequence[str], own: AbstractSet[str], *, as_json: bool
+    request: Request | Notification,
+    hidden: Sequence[str],
+    own: AbstractSet[str],
+    *,
+    as_json: bool,
 ) -> None:
+    method, given, raw = _spelled_out(request)
     headers = {
         name: "…"
         if _CREDENTIAL.search(name) or name in own
         else _redacted(value, hidden)
-        for name, value in request.headers.items()
+        for name, value in given.items()
     }
     shown = RequestView(
-        method=request.method,
+        method=method,
         url=masked_url(request.url),
         headers=headers,
-        body=_body(request, hidden),
+        body=_body(raw, hidden),
     )
     if as_json:
         emit(shown)
@@ -85,6 +91,17 @@ def _print(
     if shown.body:
         write("")
         write(shown.body)
+
+
+def _spelled_out(
+    request: Request | Notification,
+) -> tuple[str, Mapping[str, str], bytes]:
+    """Return method, headers and body; of a notification, what Apprise is asked to send."""
+    if isinstance(request, Request):
+        return request.method, request.headers, request.body
+    asked = {"title": request.title, "body": request.body, "type": request.type}
+    body = json.dumps({**asked, "attach": None}, ensure_ascii=False)
+    return "NOTIFY", {}, body.encode(errors="replace")
 
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:
@@ -105,10 +122,10 @@ def _redacted(text: str, hidden: Sequence[str]) -> str:
     return text
 
 
-def _body(request: Request, hidden: Sequence[str]) -> str:
+def _body(body: bytes, hidden: Sequence[str]) -> str:
     """Show what is text, and count the bytes of what is not: a picture, mostly."""
     parts = []
-    for part in request.body.split(b"\r\n\r\n"):
+    for part in body.split(b"\r\n\r\n"):
         try:
             parts.append(part.decode())
         except UnicodeDecodeError:
