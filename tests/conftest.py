@@ -19,7 +19,14 @@ settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)
 #: folder says so with a marker of its own.
 DISTANCES = {
     "unit": {"core", "channels", "settings", "test_errors.py"},
-    "component": {"adapters", "app", "contract", "runtime", "sandbox", "test_stores.py"},
+    "component": {
+        "adapters",
+        "app",
+        "contract",
+        "runtime",
+        "sandbox",
+        "test_stores.py",
+    },
     "acceptance": {"acceptance", "cli", "tools", "typing", "test_track.py"},
 }
 _HERE = Path(__file__).parent
