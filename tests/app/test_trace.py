@@ -49,7 +49,7 @@ def traced() -> Iterator[dict[str, list[str]]]:
         yield entered
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]  # None is how it ends
+        threading.setprofile(None)
 
 
 async def test_an_event_goes_through_few_modules_from_claim_to_settle(
