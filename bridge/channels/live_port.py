@@ -11,21 +11,24 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bridge.channels.base import DeliveryContext
+from bridge.channels.base import DeliveryContext, SaveState
 from bridge.channels.message import Message, message_for
 from bridge.channels.reply import Reply
 from bridge.core.http import ChannelState, Request, Response
 
+T = TypeVar("T")
+#: A part of an exchange that comes to a result of its own.
+Steps: TypeAlias = Generator[Request | SaveState, Response, T]
 #: How a request is made, which may take others before it (for the picture, above all);
 #: ``None`` if there is no such variant of this message.
-Making: TypeAlias = Generator[Request, Response, Request | None]
+RequestSteps: TypeAlias = Generator[Request, Response, Request | None]
 
 
-def ready(request: Request | None) -> Making:
+def ready(request: Request | None) -> RequestSteps:
     """Make a request that takes no others before it."""
     yield from ()
     return request
@@ -102,6 +105,10 @@ class LiveState:
 
         posting: A message was about to be posted, and no answer told what became of it.
 
+        cleanup: What is still to be done about an older message.
+
+        retry: What the last attempt has found out, if it failed.
+
         own: What else the platform's port has to know of the task.
     """
 
@@ -112,7 +119,7 @@ class LiveState:
     final: bool = False
     posting: bool = False
     cleanup: Cleanup | None = None
-    retry: Retry | None = None
+    retry: Retry = Retry()
     own: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -177,11 +184,11 @@ class LivePort(ABC):
     @abstractmethod
     def post(
         self, variant: str, *, silent: bool, reply_to: Posted | None = None
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message."""
 
     @abstractmethod
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that puts the message in the place of an older one."""
 
     @abstractmethod
@@ -190,7 +197,13 @@ class LivePort(ABC):
 
     @abstractmethod
     def read(self, response: Response, *, now: float) -> Reply:
-        """Read a response, whatever the request was. Never raises."""
+        """
+        Read a response, whatever the request was. Never raises.
+
+        Returns:
+            What it means. After a success, `Reply.retry_after` is when the platform takes
+            more, if its budget is used up.
+        """
 
     @property
     def older_stays(self) -> bool:

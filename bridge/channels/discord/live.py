@@ -14,7 +14,7 @@ from bridge.channels.discord import api, pictures, replies
 from bridge.channels.discord.api import Address
 from bridge.channels.discord.payload import NAMES, Draft, Form
 from bridge.channels.discord.pictures import NOTHING, Shown
-from bridge.channels.live_port import LivePort, Making, Posted
+from bridge.channels.live_port import LivePort, Posted, RequestSteps
 from bridge.channels.message import option
 from bridge.channels.picture import to_fetch
 from bridge.channels.reply import Reply
@@ -53,7 +53,7 @@ class DiscordPort(LivePort):
 
     def post(
         self, variant: str, *, silent: bool, reply_to: Posted | None = None
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message."""
         parent = ""
         if reply_to is not None and _THREAD not in self.own:
@@ -74,7 +74,7 @@ class DiscordPort(LivePort):
         )
         return self._send("POST", self._address.to_post(thread), draft)
 
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that puts the message in the place of an older one."""
         draft = Draft(
             message=self.message,
@@ -95,7 +95,12 @@ class DiscordPort(LivePort):
 
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response; without its own thread, a task's messages are gone as well."""
-        reply = replies.read(response, now=now, hide=self._address.token)
+        reply = replies.read(
+            response,
+            now=now,
+            hide=self._address.token,
+            compatible=not self._address.is_official,
+        )
         if _THREAD in self.own and reply.code in replies.THREAD_LOST:
             del self.own[_THREAD]
             return Reply(

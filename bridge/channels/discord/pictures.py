@@ -75,10 +75,7 @@ def left_out(message: Message, *, at: float) -> Shown:
 
 def _is_discords(url: str | None) -> bool:
     """Whether a URL is an attachment on Discord's own CDN."""
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return False
+    parts = urlsplit(url or "")
     return parts.hostname in _CDN and "attachments/" in parts.path
 
 

@@ -9,7 +9,7 @@ message then says it all.
 from __future__ import annotations
 
 from bridge.channels.base import DeliveryContext
-from bridge.channels.live_port import LivePort, Making, Posted, ready
+from bridge.channels.live_port import LivePort, Posted, RequestSteps, ready
 from bridge.channels.reply import Reply
 from bridge.channels.slack import api, payload
 from bridge.channels.slack.replies import read
@@ -36,7 +36,7 @@ class SlackPort(LivePort):
         *,
         silent: bool,  # noqa: ARG002 - Slack has no silent messages
         reply_to: Posted | None = None,
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message, or a line in the thread of another."""
         if reply_to is not None:
             line = payload.brief(self.message)
@@ -47,7 +47,7 @@ class SlackPort(LivePort):
         make = api.post if self._bot else api.webhook
         return ready(make(self.endpoint, content))
 
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that changes a message."""
         content = self._content(variant)
         if content is None:
@@ -61,7 +61,8 @@ class SlackPort(LivePort):
 
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response."""
-        return read(response, now=now, api=self._bot)
+        compatible = api.is_compatible(self.endpoint)
+        return read(response, now=now, api=self._bot, compatible=compatible)
 
     def _content(self, variant: str) -> payload.Content | None:
         return payload.content(

@@ -74,8 +74,7 @@ def _lines(message: Message, texts: dict[str, str], note: str) -> Iterator[_Line
     if message.progress is not None:
         yield ((f"{bar(message.progress)} {message.progress}%", ""),)
     if texts["prompt"] == words.no_prompt:
-        if not texts["result"]:
-            yield ((words.no_prompt, "i"),)
+        yield ((words.no_prompt, "i"),)
     elif texts["prompt"]:
         yield ((texts["prompt"], "code"),)
     yield from _result(texts["result"])
