@@ -1,8 +1,8 @@
 """
 Wiring: the only place that knows ports and adapters. It owns the clock and the dice.
 
-`parts` makes single objects from settings, `engine` is what a worker runs, `office` is
-where commands and programs come to.
+`factories` makes single objects from settings, `engine` is what a worker runs, `deployment` is
+what commands and programs use, `supervised` is what `mjbridge up` keeps running.
 """
 
 from bridge.runtime.deployment import (
