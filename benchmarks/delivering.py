@@ -15,7 +15,8 @@ from benchmarks import arena, baseline
 from benchmarks.recording import claim_all, ended
 from bridge.adapters.broker.transport import broker_of
 from bridge.app.ports import DueTask
-from bridge.runtime import Deployment, endpoints_of
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import endpoints_of
 from bridge.settings import Settings
 
 ENDPOINTS = 50
@@ -40,8 +41,8 @@ def producer_for(settings: Settings, store: str) -> Celery:
 
 async def _claimed(deployment: Deployment, numbers: range) -> list[DueTask]:
     """Track tasks and claim them, as a poller would before it asks about them."""
-    await deployment.store.track("default", [str(number) for number in numbers], {})
-    return await claim_all(deployment.store)
+    await deployment.tasks.track("default", [str(number) for number in numbers], {})
+    return await claim_all(deployment.tasks)
 
 
 async def _record(
@@ -54,7 +55,7 @@ async def _record(
             ended(due, arena.event(int(due.key.id)), [next(turns)])
             for due in claimed[start : start + 100]
         ]
-        recorded = await deployment.store.record(results)
+        recorded = await deployment.tasks.record(results)
         if recorded.wake:
             app.send_task("mjbridge.deliver", queue="deliver", expires=5)
 

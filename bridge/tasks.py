@@ -24,7 +24,8 @@ from bridge import logs
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError
-from bridge.runtime import Engine, await_store
+from bridge.runtime.deployment import wait_for_store
+from bridge.runtime.engine import Engine
 from bridge.settings import load_settings
 
 log = structlog.get_logger(__name__)
@@ -100,7 +101,7 @@ def _set_up_logging(**_: Any) -> None:
 @signals.beat_init.connect
 def _wait_for_the_store(**_: Any) -> None:
     try:
-        warnings = asyncio.run(await_store(load_settings(), say=_say))
+        warnings = asyncio.run(wait_for_store(load_settings(), say=_say))
     except BridgeError as error:
         _say(str(error))
         sys.exit(error.exit_code)

@@ -16,23 +16,25 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
-from bridge.channels import robot
+from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
-from bridge.channels.robot import (
+from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.message import Message, option
+from bridge.channels.one_shot import post
+from bridge.channels.reply import Reply
+from bridge.channels.robot_codes import (
     BUSY,
+    NO_KEYWORD,
     NO_ROBOT,
     TOO_FAST,
     UNFIT,
     UNKNOWN,
     UNLISTED,
     UNSIGNED,
-    UNWORDED,
-    Sense,
 )
-from bridge.channels.story import Story, json_size, option, story_of
-from bridge.channels.text import fit
+from bridge.channels.text import fit, json_size
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -44,17 +46,13 @@ _FORM = re.compile(r"/open-apis/bot/(?:v2/)?hook/[^/?]+.*")
 _LOOKS = "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook/<key>"
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
-    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
-
-
 INFO = ChannelInfo(
     hosts=_HOSTS,
     aliases=("lark",),
     options=frozenset({"secret", "keyword"}),
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
-    validate=_objections,
+    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
 )
 
 #: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.
@@ -82,11 +80,11 @@ _COLOURS = {
     "delivery.dead": "red",
 }
 
-_SENSES = {
+_MEANINGS = {
     19001: NO_ROBOT,
     19021: UNSIGNED,
     19022: UNLISTED,
-    19024: UNWORDED,
+    19024: NO_KEYWORD,
     9499: UNFIT,
     10002: UNFIT,
     19002: UNFIT,
@@ -102,8 +100,10 @@ _SENSES = {
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event; see `bridge.channels.base.Channel.deliver`."""
-    return robot.deliver(context, _drafts(context), _PLATFORM)
+    """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
+    return robot_codes.deliver(
+        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+    )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -124,8 +124,8 @@ def sign(secret: str, *, at: int) -> str:
     return b64encode(hmac.digest(key, b"", "sha256")).decode()
 
 
-def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - Feishu's codes say it all
-    sense = _SENSES.get(code, UNKNOWN)
+def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - Feishu's codes say it all
+    sense = _MEANINGS.get(code, UNKNOWN)
     reset = headers.get("x-ogw-ratelimit-reset", "")
     if sense.retry_after is not None and reset.isascii() and reset.isdigit():
         return replace(sense, retry_after=max(1.0, float(reset[:6])))
@@ -133,20 +133,19 @@ def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: 
 
 
 #: Older robots answer with a ``StatusCode`` only.
-_PLATFORM = robot.Platform(
+_PLATFORM = robot_codes.Platform(
     name="Feishu",
     codes=("code", "StatusCode"),
     texts=("msg", "StatusMessage"),
-    sense=_sense,
+    meaning=_meaning,
 )
 
 
-def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    story = story_of(context, most_of_links=_MOST_LINKS)
-    yield _request(context, {"msg_type": "interactive", "card": _card(story)})
+def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
+    yield _request(context, {"msg_type": "interactive", "card": _card(message)})
     yield _request(
         context,
-        {"msg_type": "post", "content": {"post": {_place(context): _post(story)}}},
+        {"msg_type": "post", "content": {"post": {_place(context): _post(message)}}},
     )
 
 
@@ -154,38 +153,38 @@ def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
     secret, at = option(context.endpoint, "secret"), int(context.at)
     if secret:
         payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
-    return robot.post(context.endpoint, payload)
+    return post(context.endpoint, payload)
 
 
-def _parts(story: Story) -> tuple[str, ...]:
+def _parts(message: Message) -> tuple[str, ...]:
     """What there is to read, in the order of reading."""
     return (
-        *story.notes,
-        fit(story.labelled_reason, _MOST_REASON, measure=json_size),
-        fit(story.prompt, _MOST_PROMPT, measure=json_size),
-        fit(story.result, _MOST_RESULT, measure=json_size),
-        story.steps,
+        *message.notes,
+        fit(message.labelled_reason, _MOST_REASON, measure=json_size),
+        fit(message.prompt, _MOST_PROMPT, measure=json_size),
+        fit(message.result, _MOST_RESULT, measure=json_size),
+        message.labelled_steps,
     )
 
 
 # --- the card -------------------------------------------------------------------------
 
 
-def _card(story: Story) -> dict[str, Json]:
+def _card(message: Message) -> dict[str, Json]:
     elements: list[Json] = [
-        {"tag": "div", "text": _plain(text)} for text in _parts(story) if text
+        {"tag": "div", "text": _plain(text)} for text in _parts(message) if text
     ]
-    elements += _buttons(story)
+    elements += _buttons(message)
     # Which text of a card Feishu seeks the keyword in is not documented: it is in both.
-    foot = " · ".join(part for part in (story.foot, story.keyword) if part)
+    foot = " · ".join(part for part in (message.foot, message.keyword) if part)
     if foot:
         small: dict[str, Json] = {"text_size": "notation", "text_color": "grey"}
         elements.append({"tag": "div", "text": {**_plain(foot), **small}})
     return {
         "schema": "2.0",
         "header": {
-            "template": _COLOURS[story.message.type],
-            "title": _plain(story.head),
+            "template": _COLOURS[message.type],
+            "title": _plain(message.head),
         },
         "body": {"elements": elements},
     }
@@ -195,7 +194,7 @@ def _plain(text: str) -> dict[str, Json]:
     return {"tag": "plain_text", "content": text}
 
 
-def _buttons(story: Story) -> list[Json]:
+def _buttons(message: Message) -> list[Json]:
     """One button on its own; several side by side, which takes columns."""
     made: list[Json] = [
         {
@@ -204,7 +203,7 @@ def _buttons(story: Story) -> list[Json]:
             "type": "default" if n else "primary",
             "behaviors": [{"type": "open_url", "default_url": url}],
         }
-        for n, (label, url) in enumerate(story.links)
+        for n, (label, url) in enumerate(message.links)
     ]
     if len(made) < 2:
         return made
@@ -221,9 +220,13 @@ def _place(context: DeliveryContext) -> str:
     return "zh_cn" if option(context.endpoint, "language") == "zh" else "en_us"
 
 
-def _post(story: Story) -> dict[str, Json]:
+def _post(message: Message) -> dict[str, Json]:
     lines: list[Json] = [
-        [{"tag": "text", "text": text}] for text in (*_parts(story), story.foot) if text
+        [{"tag": "text", "text": text}]
+        for text in (*_parts(message), message.foot)
+        if text
     ]
-    lines += [[{"tag": "a", "text": label, "href": url}] for label, url in story.links]
-    return {"title": story.head, "content": lines}
+    lines += [
+        [{"tag": "a", "text": label, "href": url}] for label, url in message.links
+    ]
+    return {"title": message.head, "content": lines}

@@ -13,19 +13,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from bridge.channels import answer
+from bridge.channels import one_shot
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
-from bridge.channels.oneway import Reading, encoded, is_page, post
-from bridge.channels.oneway import deliver as tell_one_way
-from bridge.channels.story import Story
+from bridge.channels.message import Message
+from bridge.channels.one_shot import encoded, post
+from bridge.channels.reply import Reply, is_page, readable
 from bridge.channels.text import cut, utf8
-from bridge.core.delivery import AttemptResult
+from bridge.core.delivery import REFUSALS, AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, json_object
 
 __all__ = ["INFO", "deliver", "sample_response"]
 
@@ -98,13 +99,13 @@ _PRIORITIES = {
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event, see `bridge.channels.base.Channel`."""
-    return tell_one_way(
+    """Post an event's message, see `bridge.channels.base.Channel`."""
+    return one_shot.deliver(
         context,
-        lambda story: _drafts(story, context.endpoint),
+        partial(_variants, context.endpoint),
         _read,
-        name="ntfy",
-        most_of_links=LINKS_MOST,
+        platform="ntfy",
+        links_most=LINKS_MOST,
     )
 
 
@@ -123,30 +124,28 @@ def sample_response(request: Request) -> Response:
 # --- what is published ----------------------------------------------------------------
 
 
-def _drafts(story: Story, endpoint: Endpoint) -> Iterator[Request]:
+def _variants(endpoint: Endpoint, message: Message) -> Iterator[Request]:
     """Yield the publication, and what is left of it where ntfy does not take it."""
     server, topic = _place(endpoint.url)
     headers = {}
     if token := endpoint.options.get("token"):
         headers["authorization"] = f"Bearer {token}"
 
-    def draft(publication: dict[str, Any]) -> Request:
-        body = encoded({"topic": topic, **publication})
-        return post(endpoint, body, url=server, headers=headers)
+    def publishing(publication: dict[str, Any]) -> Request:
+        payload = {"topic": topic, **publication}
+        return post(endpoint, payload, url=server, headers=headers)
 
-    whole = _publication(story, silent=bool(endpoint.options.get("silent")))
-    if links := _links(story):
-        yield draft(_fitting({**whole, **links}, topic))
-    yield draft(_fitting(whole, topic))
-    yield draft({**whole, "message": cut(whole["message"], SHORT, utf8)})
+    whole = _publication(message, silent=bool(endpoint.options.get("silent")))
+    yield publishing(_fitting({**whole, **_links(message)}, topic))
+    yield publishing(_fitting(whole, topic))
+    yield publishing({**whole, "message": cut(whole["message"], SHORT, utf8)})
 
 
-def _publication(story: Story, *, silent: bool) -> dict[str, Any]:
-    message = story.message
+def _publication(message: Message, *, silent: bool) -> dict[str, Any]:
     title = message.headline + (f" · {message.took}" if message.took else "")
     return {
         "title": cut(title, TITLE_MOST, utf8),
-        "message": cut(_text(story), MESSAGE_MOST, utf8),
+        "message": cut(_text(message), MESSAGE_MOST, utf8),
         "tags": [_TAGS[message.type]],
         "priority": _LOW if silent else _PRIORITIES.get(message.type, _USUAL),
     }
@@ -160,17 +159,17 @@ def _fitting(publication: dict[str, Any], topic: str) -> dict[str, Any]:
     return made
 
 
-def _links(story: Story) -> dict[str, Any]:
+def _links(message: Message) -> dict[str, Any]:
     """Attach the picture, and lead to what can be opened."""
     made: dict[str, Any] = {}
-    if links := story.links[:ACTIONS_MOST]:
+    if links := message.links[:ACTIONS_MOST]:
         made["click"] = links[0][1]
         made["actions"] = [
             {"action": "view", "label": label, "url": url} for label, url in links
         ]
-    if story.picture:
-        made["attach"] = story.picture
-        made["filename"] = _filename(story.message.task_id, story.picture)
+    if message.public_picture:
+        made["attach"] = message.public_picture
+        made["filename"] = _filename(message.task_id, message.public_picture)
     return made
 
 
@@ -181,14 +180,14 @@ def _filename(task_id: str, url: str) -> str:
     return f"mj_{plain}.{known}"
 
 
-def _text(story: Story) -> str:
+def _text(message: Message) -> str:
     parts = (
-        story.prompt,
-        story.result,
-        story.labelled_reason,
-        story.steps,
-        *story.notes,
-        story.foot,
+        message.prompt,
+        message.result,
+        message.labelled_reason,
+        message.labelled_steps,
+        *message.notes,
+        message.foot,
     )
     return "\n\n".join(part for part in parts if part)
 
@@ -201,39 +200,35 @@ def _place(url: str) -> tuple[str, str]:
     return server, unquote(topic)
 
 
-# --- what is answered -----------------------------------------------------------------
+# --- replies --------------------------------------------------------------------------
 
 
-def _read(response: Response) -> Reading:
+def _read(response: Response) -> Reply:
     status = response.status
     if status is None:
-        return Reading(said=AttemptResult.FAILED, detail=response.detail)
+        return Reply(result=AttemptResult.FAILED, detail=response.detail)
     error = _error(response.body)
     detail = f"ntfy answered HTTP {status}" + (f": {error}" if error else "")
     if 200 <= status < 300:
         if is_page(response):
             detail = f"HTTP {status} with a web page: this is not ntfy"
-            return Reading(said=AttemptResult.FAILED, detail=detail)
-        return Reading(said=AttemptResult.DELIVERED)
+            return Reply(result=AttemptResult.FAILED, detail=detail)
+        return Reply(result=AttemptResult.DELIVERED)
     if status == 401:
-        return Reading(
-            said=AttemptResult.GONE, detail=f"the token is not valid ({detail})"
+        return Reply(
+            result=AttemptResult.GONE, detail=f"the token is not valid ({detail})"
         )
     if status == 403:
         why = f"this topic may not be published to ({detail})"
-        return Reading(said=AttemptResult.GONE, detail=why)
+        return Reply(result=AttemptResult.GONE, detail=why)
     if status == 410:
-        return Reading(said=AttemptResult.GONE, detail=detail)
-    if status in {400, 413, 415, 422}:
-        return Reading(said=AttemptResult.HOPELESS, detail=detail, plainer=True)
-    return Reading(said=AttemptResult.FAILED, detail=detail)
+        return Reply(result=AttemptResult.GONE, detail=detail)
+    if status in REFUSALS:
+        return Reply(result=AttemptResult.HOPELESS, detail=detail, fallback=True)
+    return Reply(result=AttemptResult.FAILED, detail=detail)
 
 
 def _error(body: bytes) -> str:
-    """Read ntfy's own words; its ``link`` is left out."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    error = said.get("error") if isinstance(said, dict) else None
-    return answer.readable(str(error or "").encode(errors="replace"))[:200]
+    """Return ntfy's own words; its ``link`` is left out."""
+    error = json_object(body).get("error")
+    return readable(str(error or "").encode(errors="replace"))[:200]

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from bridge.channels.headers import USER_AGENT
 from bridge.channels.message import Message
-from bridge.channels.urls import presentable
-from bridge.core.http import Request, Response
-from bridge.version import __version__
+from bridge.channels.urls import safe_url
+from bridge.core.http import File, Request, Response
 
 #: Bytes of a picture that is uploaded.
 MOST = 10 * 1024 * 1024
@@ -26,15 +25,6 @@ SHARE = 0.4
 _URL_MOST = 8192
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """A picture to upload."""
-
-    name: str
-    type: str
-    data: bytes = field(repr=False)
-
-
 def to_fetch(message: Message, timeout: float) -> Request | None:
     """
     Make the request that fetches a message's picture; ``None`` if there is no way.
@@ -42,13 +32,13 @@ def to_fetch(message: Message, timeout: float) -> Request | None:
     Args:
         timeout: Seconds of the whole attempt.
     """
-    url = presentable(message.picture, most=_URL_MOST, schemes=("https", "http"))
+    url = safe_url(message.picture, most=_URL_MOST, schemes=("https", "http"))
     if url is None:
         return None
     return Request(
         url=url,
         method="GET",
-        headers={"accept": "image/*", "user-agent": f"mjbridge/{__version__}"},
+        headers={"accept": "image/*", "user-agent": USER_AGENT},
         most=MOST + 1,
         within=min(WITHIN, timeout * SHARE),
         guarded=True,

@@ -7,23 +7,18 @@ and what a receiver saw once is what it will see again.
 
 from __future__ import annotations
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import with_own
+from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.info import ChannelInfo
+from bridge.channels.reply import read_status
 from bridge.channels.signing import signatures
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
-from bridge.version import __version__
 
-__all__ = ["INFO", "deliver", "read", "render", "sample_response"]
+__all__ = ["INFO", "deliver", "render", "sample_response"]
 
 INFO = ChannelInfo(is_chat=False, options=frozenset({"secrets"}))
-
-USER_AGENT = f"mjbridge/{__version__}"
-
-read = answer.read
 
 
 def deliver(context: DeliveryContext) -> Exchange:
@@ -34,8 +29,9 @@ def deliver(context: DeliveryContext) -> Exchange:
         at=context.at,
         redelivery=context.redelivery,
     )
+    reply = read_status(response, now=response.at)
     return ExchangeResult(
-        attempt=read(response, started=context.started, now=response.at)
+        attempt=reply.attempt(started=context.started, took=response.took)
     )
 
 

@@ -41,7 +41,7 @@ def demo() -> None:
     import httpx
 
     from bridge import logs
-    from bridge.runtime import Deployment
+    from bridge.runtime.deployment import Deployment
     from bridge.settings import load_settings
 
     settings = load_settings()
@@ -56,7 +56,7 @@ def demo() -> None:
             await deployment.ready()
             last = ""
             async for last in demo_tasks(upstream.base_url, key):
-                await deployment.track([last])
+                await deployment.operations.track([last])
             await asyncio.sleep(2)  # its last event is still on the way
             _print_what_next(last, upstream.base_url)
 

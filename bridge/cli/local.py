@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.options import Json
+from bridge.cli.arguments import Json
 from bridge.cli.output import say, stdout, write
 from bridge.errors import BridgeError, Misconfigured
 

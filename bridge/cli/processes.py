@@ -81,12 +81,14 @@ def _prepare() -> None:
     be shown as a traceback.
     """
     from bridge import logs
-    from bridge.runtime import await_store, endpoints_of, receivers_of
+    from bridge.runtime.deployment import wait_for_store
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
     from bridge.settings import load_settings
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     logs.only_json()
     receivers_of(endpoints_of(settings))
-    asyncio.run(await_store(settings, say=say))
+    asyncio.run(wait_for_store(settings, say=say))
     warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
+from bridge.app.humanize import host_of
 from bridge.cli.output import program, say, stderr
-from bridge.cli.words import host_of
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def up(
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
     from bridge import logs
-    from bridge.cli.connecting import can_poll
+    from bridge.runtime.discovery import NO_KEY, can_poll
     from bridge.settings import load_settings
 
     settings = load_settings(need_keys=False)
@@ -59,24 +59,26 @@ def up(
         elif can_poll(settings):
             code = _run_real(load_settings())
         else:
-            raise Misconfigured(HINT)
+            raise Misconfigured(NO_KEY)
     except KeyboardInterrupt:
         code = 0
     raise typer.Exit(code)
 
 
 def _run_real(settings: Settings) -> int:
-    from bridge.runtime import await_store, endpoints_of, receivers_of
+    from bridge.runtime.deployment import wait_for_store
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
     from bridge.runtime.supervised import embedded_store
 
     receivers_of(endpoints_of(settings))
     as_json = settings.log_format == "json"
     if settings.redis_url is not None:
-        asyncio.run(await_store(settings, say=say))
+        asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, "the one that is configured")
         return _supervise(_processes(settings, {}), as_json=as_json)
     with embedded_store(settings.data_dir, stop_order=STORE) as (store, url):
-        asyncio.run(await_store(settings, say=say))
+        asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, f"built in, its data in {settings.data_dir}")
         children = [store, *_processes(settings, {STORE_VARIABLE: url})]
         return _supervise(children, as_json=as_json)
@@ -142,7 +144,7 @@ def _command(
 
 
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
-    from bridge.runtime import broker
+    from bridge.runtime.factories import broker
 
     # Where every key is ours, so is the queue of producers that name none.
     ours = broker(settings).prefixed

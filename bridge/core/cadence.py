@@ -1,46 +1,70 @@
 """
-Cadence: when to look at a task next, and when to stop waiting for it.
+Cadence: when to poll a task next, and when to stop waiting for it.
 
-Looking costs the gateway something and its answer is rarely fresher than its own poll
-of the proxy behind it (15 s on new-api), so an old task is looked at less often than a
+A poll costs the gateway something and its answer is rarely fresher than its own poll
+of the proxy behind it (15 s on new-api), so an old task is polled less often than a
 young one.
 
-Two clocks are in use, on purpose. How *often* to look depends on real time. Whether a
+Two clocks are in use, on purpose. How *often* to poll depends on real time. Whether a
 task is *lost* depends on the upstream's answering clock, which moves only while the
 upstream gives valid answers: an outage of a day makes no task a day older.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import Literal
 
 from bridge.core.task import TaskStatus
 
-#: Seconds after which a task is looked at half as often.
+#: Seconds after which a task is polled half as often.
 SETTLED_AFTER = 600.0
-#: Seconds after which a task is looked at once in `OLD_INTERVAL`.
+#: Seconds after which a task is polled once in `OLD_INTERVAL`.
 OLD_AFTER = 3600.0
-#: Seconds between two looks at a task older than `OLD_AFTER`.
+#: Seconds between two polls of a task older than `OLD_AFTER`.
 OLD_INTERVAL = 60.0
-#: Seconds between two looks at a task that waits for a person.
+#: Seconds between two polls of a task that waits for a person.
 MODAL_INTERVAL = 30.0
 #: Valid answers without a task before it can be lost: one list may be a hiccup of the
 #: gateway's database, which answers ``[]``.
 FEWEST_MISSES = 5
-#: What `why_lost` says, taken apart for who says it in another language.
-WHY_LOST = re.compile(
-    r"(?P<why>missing|expired): the [a-z ]+ (?P<seconds>[0-9.e+]+) s(?: of being tracked)?"
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """
+    Why a task was given up.
+
+    Its text is the English ``failReason`` of the event; channels that write another
+    language make their own sentence.
+
+    Attributes:
+        kind: The upstream no longer lists the task, or it outlived its time.
+
+        seconds: The limit that it reached.
+    """
+
+    kind: Literal["missing", "expired"]
+    seconds: float
+
+    def __str__(self) -> str:
+        if self.kind == "missing":
+            return (
+                f"missing: the upstream has not listed this task for {self.seconds:g} s"
+            )
+        return (
+            f"expired: the task has not ended within {self.seconds:g} s "
+            "of being tracked"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPolicy:
     """
-    How one upstream's tasks are followed; all in seconds.
+    How one upstream's tasks are polled; all in seconds.
 
     Attributes:
-        poll_interval: Between two looks at a young, running task.
+        poll_interval: Between two polls of a young, running task.
 
         missing_after: Of valid answers without a task, after which it is lost.
 
@@ -56,19 +80,19 @@ def next_poll_in(
     status: TaskStatus | None, *, age: float, policy: PollPolicy, took: float = 0.0
 ) -> float:
     """
-    Say in how many seconds to look at a task that has not ended.
+    Return in how many seconds to poll a task that has not ended.
 
-    Looks are counted from question to question. A gateway that takes long to answer still
-    gets a pause of half the interval.
+    Intervals are counted from request to request. A gateway that takes long to answer
+    still gets a pause of half the interval.
 
     Args:
-        status: What is held; ``None`` if it was never seen.
+        status: The furthest one seen; ``None`` if the task was never seen.
 
         age: Seconds since it was tracked.
 
-        patience: The upstream's.
+        policy: The upstream's.
 
-        took: Seconds that this look has taken.
+        took: Seconds that this poll has taken.
     """
     interval = _interval(status, age=age, shortest=policy.poll_interval)
     return max(interval - took, interval / 2)
@@ -86,20 +110,20 @@ def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> floa
 
 def clock_step(policy: PollPolicy) -> float:
     """
-    Say how many seconds the answering clock may go on from one valid answer to the next.
+    Return how many seconds the answering clock may advance from one valid answer to the next.
 
-    It is twice as long as the longest wait between two looks, so that an upstream whose
-    tasks are looked at rarely is no slower a clock. What goes on longer was an absence of
-    ours, in which nobody was asked.
+    That is twice the longest wait between two polls, so that the clock of an upstream
+    whose tasks are polled rarely is not slower. A longer gap was an absence of ours, in
+    which nothing was asked.
     """
     return 2 * max(2 * policy.poll_interval, OLD_INTERVAL)
 
 
 def why_lost(
     *, misses: int, missing_for: float, age: float, policy: PollPolicy
-) -> str | None:
+) -> Loss | None:
     """
-    Say why a task is to be given up; ``None`` to go on looking.
+    Decide whether to give a task up; ``None`` to go on polling it.
 
     Args:
         misses: Valid answers in a row that did not list it, this one included.
@@ -108,20 +132,10 @@ def why_lost(
 
         age: Seconds of the answering clock since it was tracked.
 
-        patience: The upstream's.
+        policy: The upstream's.
     """
     if misses >= FEWEST_MISSES and missing_for >= policy.missing_after:
-        return (
-            "missing: the upstream has not listed this task "
-            f"for {_seconds(policy.missing_after)}"
-        )
+        return Loss("missing", policy.missing_after)
     if age >= policy.max_age:
-        return (
-            f"expired: the task has not ended within {_seconds(policy.max_age)} "
-            "of being tracked"
-        )
+        return Loss("expired", policy.max_age)
     return None
-
-
-def _seconds(number: float) -> str:
-    return f"{number:g} s"

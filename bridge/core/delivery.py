@@ -21,6 +21,9 @@ MAX_REFUSALS = 3
 #: Claims without a recorded attempt after which a delivery is given up: it crashes
 #: whoever works on it.
 MAX_CRASHES = 3
+#: A delivery that is put off again waits at least this share of the time since its first
+#: attempt.
+PUT_OFF_GROWTH = 0.1
 
 
 class Fault(StrEnum):
@@ -42,6 +45,17 @@ class AttemptResult(StrEnum):
     GONE = "gone"  #: There is nobody there any more: nothing more is to be sent.
 
 
+def result_of(status: int | None) -> AttemptResult:
+    """Return what a status means by itself; ``None`` stands for no answer."""
+    if status is None:
+        return AttemptResult.FAILED
+    if 200 <= status < 300:
+        return AttemptResult.DELIVERED
+    if status == 410:
+        return AttemptResult.GONE
+    return AttemptResult.REFUSED if status in REFUSALS else AttemptResult.FAILED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
@@ -61,7 +75,7 @@ class Attempt:
         retry_after: Seconds that the receiver asked us to wait; ``None`` if it did not.
             After a success it holds the endpoint all the same: its budget is used up.
 
-        said: What the answer means where the platform has its own words for it;
+        platform_result: What the answer means where the platform has its own words for it;
             ``None`` to go by the status.
     """
 
@@ -71,27 +85,17 @@ class Attempt:
     fault: Fault | None = None
     detail: str = ""
     retry_after: float | None = None
-    said: AttemptResult | None = None
+    platform_result: AttemptResult | None = None
 
     @property
-    def meaning(self) -> AttemptResult:
+    def result(self) -> AttemptResult:
         """What the attempt came to. Without words of the platform, any 2xx is a success."""
-        if self.said is not None:
-            return self.said
-        if self.status is None:
-            return AttemptResult.FAILED
-        if 200 <= self.status < 300:
-            return AttemptResult.DELIVERED
-        if self.status == 410:
-            return AttemptResult.GONE
-        return (
-            AttemptResult.REFUSED if self.status in REFUSALS else AttemptResult.FAILED
-        )
+        return self.platform_result or result_of(self.status)
 
     @property
     def succeeded(self) -> bool:
         """Whether it arrived. Redirects are not followed, so a 3xx is a failure."""
-        return self.meaning is AttemptResult.DELIVERED
+        return self.result is AttemptResult.DELIVERED
 
     @property
     def blames_endpoint(self) -> bool:
@@ -107,7 +111,7 @@ class Attempt:
             return "delivered"
         if self.status is None:
             return str(self.fault)
-        return str(self.meaning) if self.status < 300 else f"{self.status // 100}xx"
+        return str(self.result) if self.status < 300 else f"{self.status // 100}xx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +177,7 @@ def judge(
     attempt: Attempt, tried: Tried, *, delays: tuple[float, ...], roll: float
 ) -> Verdict:
     """
-    Say what an attempt's outcome means.
+    Return what becomes of a delivery after an attempt.
 
     Args:
         attempt: What happened.
@@ -184,9 +188,9 @@ def judge(
 
         roll: A fresh random number in ``[0, 1)``.
     """
-    meaning = attempt.meaning
+    result = attempt.result
     wait = min(attempt.retry_after or 0.0, MAX_RETRY_AFTER)
-    if meaning is AttemptResult.DELIVERED:
+    if result is AttemptResult.DELIVERED:
         return Verdict(disposition=Disposition.DELIVERED, hold=wait)
     first = attempt.started if tried.first is None else tried.first
     ended = attempt.started + attempt.took
@@ -198,21 +202,25 @@ def judge(
         reason=_words(attempt),
         hold=wait,
     )
-    if meaning is AttemptResult.GONE:
+    if result is AttemptResult.GONE:
         return replace(again, due=ended, hold=0.0, disable=True)
-    if meaning is AttemptResult.HOPELESS:
+    if result is AttemptResult.HOPELESS:
         return _dead(_words(attempt), tried)
     failed = replace(
         tried,
         failures=tried.failures + 1,
-        refusals=tried.refusals + (meaning is AttemptResult.REFUSED),
+        refusals=tried.refusals + (result is AttemptResult.REFUSED),
     )
     if failed.refusals >= MAX_REFUSALS:
         why = f"refused {failed.refusals} times ({_words(attempt)})"
         return replace(_dead(why, failed), hold=wait)
     over = attempt.started > first + sum(delays)
     if wait and not (over and tried.failures):
-        return replace(again, refusals=failed.refusals)
+        # A platform that asks for the same short wait again and again is asked less and
+        # less often: some hundred times a day instead of once a second.
+        growing = min((ended - first) * PUT_OFF_GROWTH, MAX_RETRY_AFTER)
+        later = max(again.due, ended + growing)
+        return replace(again, due=later, refusals=failed.refusals)
     due = next_attempt_at(
         delays, first=first, started=attempt.started, due=tried.due, roll=roll
     )
@@ -232,10 +240,10 @@ def _dead(reason: str, tried: Tried) -> Verdict:
 
 
 def _words(attempt: Attempt) -> str:
-    if attempt.said is not None and attempt.detail:
+    if attempt.platform_result is not None and attempt.detail:
         return attempt.detail
     if attempt.status == 410:
         return "the receiver answered 410 Gone"
     if attempt.status is not None:
         return f"HTTP {attempt.status}"
-    return str(attempt.fault)
+    return attempt.detail or str(attempt.fault)

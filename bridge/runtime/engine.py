@@ -19,7 +19,7 @@ import structlog
 import uvloop
 
 from bridge.adapters.broker.foreign_queue import ForeignQueue
-from bridge.adapters.gateway.upstream import HttpUpstream
+from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.app.delivery.attempt import AttemptRunner
@@ -30,7 +30,8 @@ from bridge.app.ports import Tracked
 from bridge.core.event import Json
 from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.factories import endpoints_of, polled, receivers_of
+from bridge.runtime.discovery import endpoints_of
+from bridge.runtime.factories import polled, receivers_of
 from bridge.runtime.self_tick import tick_while_silent
 from bridge.settings import Settings
 
@@ -101,9 +102,9 @@ class Engine:
         upstream: str | None,
         metadata: Mapping[str, Json] | None,
     ) -> Tracked:
-        """Track tasks, see `Deployment.track`."""
+        """Track tasks, see `Operations.track`."""
         return self._wait(
-            self._deployment.track(ids, upstream=upstream, metadata=metadata)
+            self._deployment.operations.track(ids, upstream=upstream, metadata=metadata)
         )
 
     def drain_at_end_of(self, pipe: int) -> None:
@@ -155,7 +156,7 @@ class Engine:
         }
         self._upstreams = [one.upstream for one in upstreams.values()]  # type: ignore[misc]
         self._poller = Poller(
-            store=self._deployment.store,
+            store=self._deployment.tasks,
             upstreams=upstreams,
             endpoints=self._endpoints,
             progress_step=settings.progress_step,
@@ -165,7 +166,7 @@ class Engine:
             wake=self._wake,
         )
         runner = AttemptRunner(
-            store=self._deployment.store,
+            store=self._deployment.deliveries,
             sender=self._sender,
             receivers=receivers_of(self._endpoints),
             now=time.time,
@@ -173,7 +174,7 @@ class Engine:
             roll=random.random,
         )
         self._pump = Pump(
-            store=self._deployment.store, runner=runner, elapsed=time.monotonic
+            store=self._deployment.deliveries, runner=runner, elapsed=time.monotonic
         )
         self._self_tick = asyncio.get_running_loop().create_task(
             tick_while_silent(self._silent_for, self._tick, self._sweep)
@@ -213,7 +214,7 @@ class Engine:
             return
         for request in await self._foreign_queue.pending():
             try:
-                await self._deployment.track(
+                await self._deployment.operations.track(
                     request.ids, upstream=request.upstream, metadata=request.metadata
                 )
             except Misconfigured as error:

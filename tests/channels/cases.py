@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from bridge.channels.base import (
     Channel,
-    ChannelState,
     DeliveryContext,
     ExchangeResult,
     SaveState,
 )
 from bridge.core.button import Button
-from bridge.core.cadence import PollPolicy, why_lost
+from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.settings.models import EndpointSettings
 
@@ -130,6 +130,12 @@ def told(
     )
 
 
+def lost(kept: TaskSnapshot, loss: Loss, *, at: float) -> Event:
+    """The event that tells that a task was given up."""
+    event = told("task.lost", replace(kept, fail_reason=str(loss)), at=at)
+    return replace(event, loss=loss)
+
+
 #: The cases that are kept as golden payloads, by name.
 CASES: Mapping[str, Event] = {
     "submitted": told("task.submitted", WAITING, at=BEGAN + 1),
@@ -222,17 +228,7 @@ CASES: Mapping[str, Event] = {
         replace(DONE, status=TaskStatus.CANCEL, buttons=()),
         at=BEGAN + 300,
     ),
-    "lost": told(
-        "task.lost",
-        replace(
-            RUNNING,
-            progress=63,
-            fail_reason=why_lost(
-                misses=60, missing_for=300.0, age=363.0, policy=PollPolicy()
-            ),
-        ),
-        at=BEGAN + 400,
-    ),
+    "lost": lost(replace(RUNNING, progress=63), Loss("missing", 300.0), at=BEGAN + 400),
 }
 
 #: What a prompt, a reason or a label must not be able to do on any platform.
@@ -422,17 +418,19 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
 class Talk:
     """A conversation that was had: what was sent, what was remembered, how it ended."""
 
-    requests: list[Request]
+    sent: list[Request | Notification]
     remembered: list[ChannelState]  #: In between, by `SaveState`.
     outcome: ExchangeResult
     channel_state: ChannelState  #: What is remembered when all is over.
-    order: list[str] = field(
-        default_factory=list
-    )  #: Methods and "remember", as they came.
+    order: list[str] = field(default_factory=list)  #: Methods, "NOTIFY" and "remember".
 
     @property
-    def meaning(self) -> str:
-        return str(self.outcome.attempt.meaning)
+    def requests(self) -> list[Request]:
+        return [one for one in self.sent if isinstance(one, Request)]
+
+    @property
+    def result(self) -> str:
+        return str(self.outcome.attempt.result)
 
 
 Answers = Callable[[Request], Response]
@@ -447,9 +445,13 @@ def converse(
     channel_state: ChannelState | None = None,
     at: float = NOW,
     redelivery: bool = False,
+    report: Response | None = None,
 ) -> Talk:
     """
     Have the whole conversation about an event; without `answers`, the platform agrees.
+
+    Args:
+        report: What comes of a notification; without it, it is delivered.
 
     Raises:
         AssertionError: It does not come to an end.
@@ -465,7 +467,7 @@ def converse(
             redelivery=redelivery,
         )
     )
-    requests: list[Request] = []
+    sent: list[Request | Notification] = []
     remembered: list[ChannelState] = []
     order: list[str] = []
     response: Response | None = None
@@ -476,7 +478,7 @@ def converse(
             outcome: ExchangeResult = ended.value
             after = outcome.channel_state if outcome.channel_state is not None else kept
             return Talk(
-                requests=requests,
+                sent=sent,
                 remembered=remembered,
                 outcome=outcome,
                 channel_state=after,
@@ -487,8 +489,12 @@ def converse(
             remembered.append(kept)
             order.append("remember")
             response = Response(took=0.0)
+        elif isinstance(step, Notification):
+            sent.append(step)
+            order.append("NOTIFY")
+            response = report or Response(took=0.0, result=AttemptResult.DELIVERED)
         else:
-            requests.append(step)
+            sent.append(step)
             order.append(step.method)
             response = (answers or channel.sample_response)(step)
     msg = f"no end after {order}"

@@ -21,7 +21,7 @@ from time import monotonic
 
 import pytest
 
-from bridge.adapters.store.queries import EventRow
+from bridge.app.ports import EventRow
 from bridge.errors import BridgeError
 from bridge.sandbox.responses import CannedResponse
 from tests.acceptance.checks import disorder, same_on_every_attempt

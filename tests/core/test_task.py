@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.task import MAX_ID_LENGTH, TaskKey, TaskStatus, best_of, why_not_an_id
+from bridge.core.task import (
+    MAX_ID_LENGTH,
+    MAX_METADATA,
+    TaskKey,
+    TaskSnapshot,
+    TaskStatus,
+    best_of,
+    why_not_an_id,
+    why_not_metadata,
+)
 from tests.core.tasks import seen, snapshots
 
 
@@ -28,6 +38,10 @@ from tests.core.tasks import seen, snapshots
         ("CANCELED", "CANCEL"),
         ("CANCELLED", "CANCEL"),
         (" success\n", "SUCCESS"),
+        ("In Progress", "IN_PROGRESS"),
+        ("in-progress", "IN_PROGRESS"),
+        ("inProgress", "IN_PROGRESS"),
+        ("not_started", "NOT_START"),
     ],
 )
 def test_statuses_are_read_as_gateways_spell_them(spelled: str, status: str) -> None:
@@ -124,6 +138,34 @@ def test_the_row_that_is_furthest_along_is_the_true_one(
         assert best_of(list(rows)) is better  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        pytest.param(
+            [seen("MODAL"), seen("SUBMITTED")], "SUBMITTED", id="by the list's order"
+        ),
+        pytest.param(
+            [seen("SUBMITTED", submit_time=2), seen("MODAL", submit_time=1)],
+            "SUBMITTED",
+            id="by the time of submission",
+        ),
+        pytest.param([seen("MODAL"), seen("NOT_START", 0)], "NOT_START", id="queued"),
+        pytest.param(
+            [seen("SUBMITTED", submit_time=1), seen("MODAL", submit_time=2)],
+            "MODAL",
+            id="the modal came later",
+        ),
+        pytest.param([seen("MODAL"), seen(None)], "MODAL", id="nothing is known of it"),
+        pytest.param([seen("MODAL"), seen("MODAL")], "MODAL", id="two of them"),
+        pytest.param([seen("FAILURE"), seen("SUBMITTED")], "FAILURE", id="an end"),
+    ],
+)
+def test_a_modal_yields_to_what_was_submitted_after_it(
+    rows: list[TaskSnapshot], best: str
+) -> None:
+    assert best_of(rows).status == best
+
+
 @given(st.lists(snapshots, min_size=1, max_size=5))
 def test_the_best_row_is_one_of_them_and_an_end_beats_everything(rows: list) -> None:  # type: ignore[type-arg]
     best = best_of(rows)
@@ -133,3 +175,36 @@ def test_the_best_row_is_one_of_them_and_an_end_beats_everything(rows: list) -> 
         if row.status and row.status.is_final and other is best:
             assert other.status is not None
             assert other.status.is_final
+
+
+def nested(depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ([1], "an object"),
+        ("order=77", "an object"),
+        ({7: "x"}, "an object"),
+        ({"a": float("nan")}, "NaN"),
+        ({"a": {"b": float("inf")}}, "NaN"),
+        ({"a": object()}, "what JSON can say"),
+        ({"a": "half an emoji \ud83d"}, "half of an emoji"),
+        ({"\udcff": 1}, "half of an emoji"),
+        (nested(50_000), "what JSON can say"),
+        ({"a": "x" * MAX_METADATA}, "at most"),
+    ],
+)
+def test_metadata_is_what_strict_json_can_say(metadata: Any, why: str) -> None:
+    assert why in (why_not_metadata(metadata) or "")
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, {"order": "77", "lines": [1, None, {"a": 1.5}]}]
+)
+def test_any_json_object_is_metadata(metadata: Any) -> None:
+    assert why_not_metadata(metadata) is None

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from bridge.adapters.store.connection import Client, store_errors
+from bridge.adapters.store.errors import store_errors
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class TrackRequest:
 class ForeignQueue:
     """The queue of the server that *client* is connected to."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Redis) -> None:
         self._client = client
         self._search = client.register_script(_SEARCH)
         self._at = 0  #: where the next search begins

@@ -2,12 +2,12 @@
 The sender for endpoints of kind ``apprise``: the Apprise library, kept away from the loop.
 
 Apprise blocks: it connects, waits, sleeps between requests. So each notification has a
-thread of its own, and whoever sent it stops waiting when its time is up. A thread cannot be
+thread of its own, and the sender stops waiting when its time is up. A thread cannot be
 stopped from outside; it ends when Apprise's own time-outs do (4 seconds to connect and 4 to
 read, unless the URL says otherwise with ``cto`` and ``rto``), and meanwhile counts towards
 `MOST_THREADS`, so that a service that hangs does not fill the process with threads. They are
-daemons: nobody waits for them when the process ends. The loop's own pool of threads is not
-used, because names are looked up in it, for everybody.
+daemons: nothing waits for them when the process ends. The loop's own pool of threads is not
+used, because others need it.
 
 A partial success is a failure here: Apprise calls a service that the URL marks ``optional``
 a success whatever came of it, and we report what came of it.
@@ -17,31 +17,28 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import logging
 import re
 import threading
-from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bridge.core.delivery import Fault
-from bridge.core.http import Request, Response
+from bridge.core.delivery import AttemptResult, Fault
+from bridge.core.http import Notification, Response
+from bridge.core.redact import redact, secrets_of_url
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
     import apprise
 
-#: Notifications under way in a process, those that nobody waits for any more included.
+#: Notifications of one `Notifier` under way, those that nobody waits for any more included.
 MOST_THREADS = 32
 
 HOW_TO_INSTALL = "pip install 'mjbridge[apprise]'"
 
-_slots = threading.BoundedSemaphore(MOST_THREADS)
-_WORD = re.compile(r"[\w.~%+-]+")
-
 
 def installed() -> bool:
-    """Whether the library is there."""
+    """Return whether the library is there."""
     return importlib.util.find_spec("apprise") is not None
 
 
@@ -58,7 +55,7 @@ def require() -> None:
 
 
 def problem_with(url: str) -> str | None:
-    """Say what is wrong with an Apprise URL, without repeating it; ``None`` if nothing is."""
+    """Return what is wrong with an Apprise URL, without repeating it; ``None`` if nothing."""
     if not installed():
         return f"Apprise is not installed: {HOW_TO_INSTALL}"
     if _service(url) is not None:
@@ -68,59 +65,69 @@ def problem_with(url: str) -> str | None:
     return f"Apprise does not understand this URL: no service of {shown} takes it as it is written"
 
 
-async def notify(request: Request, *, within: float) -> Response:
-    """
-    Send a notification.
+class Notifier:
+    """Sends notifications, at most `MOST_THREADS` at once."""
 
-    Total: whatever goes wrong is in the response.
+    def __init__(self) -> None:
+        self._slots = threading.BoundedSemaphore(MOST_THREADS)
 
-    Args:
-        request: An order of `bridge.channels.apprise`.
+    async def notify(self, notification: Notification, *, within: float) -> Response:
+        """
+        Send a notification. Never raises: whatever goes wrong is in the response.
 
-        within: Seconds after which nobody waits for it any more.
+        Args:
+            within: Seconds after which nobody waits for it any more.
 
-    Returns:
-        A response without a status; its body is a report: ``outcome`` (``delivered``,
-        ``failed``, ``invalid`` or ``missing``) and ``services``, each with its ``name`` and
-        what it ``said``.
-    """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    if not _slots.acquire(blocking=False):
-        detail = f"{MOST_THREADS} notifications are still under way in this process"
-        return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
-    done: asyncio.Future[dict[str, Any]] = loop.create_future()
-
-    def work() -> None:
+        Returns:
+            A response with a result in place of a status; its detail is the service and,
+            where that did not take the notification, what it said.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if not self._slots.acquire(blocking=False):
+            detail = f"{MOST_THREADS} notifications are still under way in this process"
+            return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
+        done: asyncio.Future[Response] = loop.create_future()
+        threading.Thread(
+            target=self._work,
+            args=(loop, done, notification),
+            name="apprise",
+            daemon=True,
+        ).start()
         try:
-            report = _send(request)
-        except Exception as error:  # noqa: BLE001 - a plugin may do anything
-            report = _failed(type(error).__name__)
-        finally:
-            _slots.release()
-        _hand_over(loop, done, report)
+            async with asyncio.timeout(within):
+                response = await done
+        except TimeoutError:
+            return Response(
+                took=loop.time() - began,
+                fault=Fault.TIMEOUT,
+                detail=f"the service did not finish within {within:g} s",
+            )
+        return replace(response, took=loop.time() - began)
 
-    threading.Thread(target=work, name="apprise", daemon=True).start()
-    try:
-        async with asyncio.timeout(within):
-            report = await done
-    except TimeoutError:
-        return Response(
-            took=loop.time() - began,
-            fault=Fault.TIMEOUT,
-            detail=f"the service did not finish within {within:g} s",
-        )
-    return Response(took=loop.time() - began, body=json.dumps(report).encode())
+    def _work(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        done: asyncio.Future[Response],
+        notification: Notification,
+    ) -> None:
+        try:
+            response = _send(notification)
+        except Exception as error:  # noqa: BLE001 - a plugin may do anything
+            response = _response("apprise", type(error).__name__)
+        finally:
+            self._slots.release()
+        _hand_over(loop, done, response)
 
 
 def _hand_over(
     loop: asyncio.AbstractEventLoop,
-    done: asyncio.Future[dict[str, Any]],
-    report: dict[str, Any],
+    done: asyncio.Future[Response],
+    response: Response,
 ) -> None:
     def hand_over() -> None:
         if not done.done():
-            done.set_result(report)
+            done.set_result(response)
 
     try:
         loop.call_soon_threadsafe(hand_over)
@@ -132,33 +139,28 @@ def _hand_over(
 # --- in the thread --------------------------------------------------------------------
 
 
-def _send(request: Request) -> dict[str, Any]:
+def _send(notification: Notification) -> Response:
+    url = notification.url
     if not installed():
-        return {"outcome": "missing", "services": [_line("apprise", HOW_TO_INSTALL)]}
-    service = _service(request.url)
+        return _response("apprise", HOW_TO_INSTALL)
+    service = _service(url)
     if service is None:
-        return {
-            "outcome": "invalid",
-            "services": [_line("apprise", str(problem_with(request.url)))],
-        }
+        return _response("apprise", str(problem_with(url)), AttemptResult.GONE)
     import apprise  # noqa: PLC0415 - it may not be there, and takes long
     from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
 
-    order = json.loads(request.body)
-    attached = order.get("attach")
-    attach = attached and AttachMemory(  # type: ignore[no-untyped-call]
-        content=b64decode(attached["content"]),
-        name=attached["name"],
-        mimetype=attached["type"],
+    file = notification.file
+    attach = file and AttachMemory(  # type: ignore[no-untyped-call]
+        content=file.data, name=file.name, mimetype=file.type
     )
     crowd = apprise.Apprise(asset=service.asset)
     crowd.add(service)
     result = crowd.notify(
-        title=order["title"],
-        body=order["body"],
-        notify_type=order["type"],
+        title=notification.title,
+        body=notification.body,
+        notify_type=notification.type,
         body_format=apprise.NotifyFormat.TEXT,
-        attach=attach or None,
+        attach=attach,
     )
     said = [entry.message for entry in result.logs()]
     delivered = bool(result) and all(
@@ -166,9 +168,9 @@ def _send(request: Request) -> dict[str, Any]:
     )
     name = str(service.service_name)
     if delivered:
-        return {"outcome": "delivered", "services": [_line(name, "")]}
+        return _response(name, "", AttemptResult.DELIVERED)
     reason = " ".join(said[-2:]) or "it did not take the notification"
-    return _failed(_without_secrets(reason, request.url), name=name)
+    return _response(name, redact(reason, secrets_of_url(url)))
 
 
 def _service(url: str) -> apprise.NotifyBase | None:
@@ -201,17 +203,10 @@ def _silence() -> None:
         logger.addHandler(logging.NullHandler())
 
 
-def _failed(said: str, *, name: str = "apprise") -> dict[str, Any]:
-    return {"outcome": "failed", "services": [_line(name, said)]}
-
-
-def _line(name: str, said: str) -> dict[str, str]:
-    return {"name": name, "said": said}
-
-
-def _without_secrets(text: str, url: str) -> str:
-    """Blot out every part of a URL behind its scheme that might be a secret."""
-    parts = _WORD.findall(url.partition("://")[2])
-    for part in sorted({one for one in parts if len(one) >= 4}, key=len, reverse=True):
-        text = text.replace(part, "…")
-    return text
+def _response(
+    name: str, said: str, result: AttemptResult = AttemptResult.FAILED
+) -> Response:
+    """Report what came of a notification; Apprise does not say why one failed."""
+    fault = None if result is AttemptResult.DELIVERED else Fault.CONNECTION
+    detail = f"{name}: {said}" if said else name
+    return Response(took=0.0, fault=fault, detail=detail, result=result)

@@ -1,8 +1,9 @@
 """
 The Discord channel: an embed worth reading, from a webhook alone.
 
-`talk` leads the conversation, `wire` sends one message of it, `payload` writes it,
-`pictures` finds the picture, `answers` reads what Discord says, `address` knows where.
+`payload` and `embed` write messages, `markup` makes text harmless, `pictures` decides how the
+picture is shown, `api` makes requests, `replies` reads what Discord answers, and `live` has a
+message follow a task.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.discord import wire
-from bridge.channels.discord.address import OFFICIAL, Address
-from bridge.channels.discord.answers import describe
-from bridge.channels.discord.talk import Talk
-from bridge.channels.info import ChannelInfo, SettingProblem
+from bridge.channels.discord import api
+from bridge.channels.discord.api import OFFICIAL, Address
+from bridge.channels.discord.live import DiscordPort
+from bridge.channels.discord.replies import describe
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
@@ -44,6 +46,21 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
         yield "thread_name", text
 
 
+def probe(endpoint: Endpoint) -> Request:
+    """
+    Make the request that asks a webhook what it is; `describe` reads the answer.
+
+    Nothing is posted by it.
+
+    Raises:
+        Misconfigured: The endpoint's URL is not a webhook's.
+    """
+    address = Address.of(endpoint.url)
+    if address is None:
+        raise Misconfigured(_NO_WEBHOOK)
+    return api.request(endpoint, "GET", address.to_ask())
+
+
 INFO = ChannelInfo(
     hosts=tuple(sorted(OFFICIAL)),
     options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
@@ -51,6 +68,7 @@ INFO = ChannelInfo(
     edits=True,
     ability="messages with the picture uploaded",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )
 
 #: A picture of one pixel, for previews.
@@ -61,17 +79,17 @@ _PIXEL = bytes.fromhex(
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event, see `bridge.channels.base.Channel`."""
+    """Deliver an event, see `bridge.channels.base.Channel`."""
     address = Address.of(context.endpoint.url)
     if address is None:
         attempt = Attempt(
             started=context.started,
             took=0.0,
-            said=AttemptResult.GONE,
+            platform_result=AttemptResult.GONE,
             detail=_NO_WEBHOOK,
         )
         return ExchangeResult(attempt=attempt)
-    return (yield from Talk(context, address).whole())
+    return (yield from live_message.deliver(context, DiscordPort(context, address)))
 
 
 def sample_response(request: Request) -> Response:
@@ -87,18 +105,3 @@ def sample_response(request: Request) -> Response:
     return Response(
         took=0.0, status=200, headers=headers, body=json.dumps(said).encode()
     )
-
-
-def probe(endpoint: Endpoint) -> Request:
-    """
-    Make the request that asks a webhook what it is; `describe` reads the answer.
-
-    Nothing is posted by it.
-
-    Raises:
-        Misconfigured: The endpoint's URL is not a webhook's.
-    """
-    address = Address.of(endpoint.url)
-    if address is None:
-        raise Misconfigured(_NO_WEBHOOK)
-    return wire.request(endpoint, "GET", address.to_ask())

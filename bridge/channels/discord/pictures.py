@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
-from bridge.channels.picture import File, taken
-from bridge.channels.urls import is_public, presentable
-from bridge.core.http import Response
+from bridge.channels.picture import taken
+from bridge.channels.urls import is_public, safe_url
+from bridge.core.http import File, Response
 
 #: Characters of a URL in an embed.
 URL_MOST = 2048
@@ -48,7 +48,7 @@ NOTHING = Shown()
 
 
 def fetched(response: Response, message: Message, *, at: float) -> Shown:
-    """Say how a picture is shown, now that it was asked for."""
+    """Decide how a picture is shown, now that it was asked for."""
     if file := taken(response, message.task_id):
         return Shown(file=file)
     if response.status in _NOT_THERE and not _is_discords(message.picture):
@@ -57,37 +57,30 @@ def fetched(response: Response, message: Message, *, at: float) -> Shown:
 
 
 def linked(message: Message, *, at: float) -> Shown:
-    """Say how a picture is shown that is not fetched."""
+    """Decide how a picture is shown that is not fetched."""
     picture = message.picture
     own = _is_discords(picture)
     bare = picture.partition("?")[0] if picture and own else picture
-    url = presentable(bare, most=URL_MOST)
-    if url is None or not is_public(url) or (_expired(message, at=at) and not own):
+    url = safe_url(bare, most=URL_MOST)
+    if url is None or not is_public(url) or (message.expired(at) and not own):
         return Shown(note=_note(message, at=at))
     return Shown(url=url)
 
 
 def left_out(message: Message, *, at: float) -> Shown:
-    """Say how a picture is shown where nobody wants any: only its link may be missed."""
-    gone = _expired(message, at=at) and not message.videos
+    """Decide what is said where nobody wants pictures: only the link may be missed."""
+    gone = message.expired(at) and not message.videos
     return Shown(note=message.words.expired if gone else "")
 
 
 def _is_discords(url: str | None) -> bool:
     """Whether a URL is an attachment on Discord's own CDN."""
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return False
+    parts = urlsplit(url or "")
     return parts.hostname in _CDN and "attachments/" in parts.path
-
-
-def _expired(message: Message, *, at: float) -> bool:
-    return message.expires is not None and message.expires <= at
 
 
 def _note(message: Message, *, at: float) -> str:
     if message.picture is None:
         return ""
     words = message.words
-    return words.expired if _expired(message, at=at) else words.not_shown
+    return words.expired if message.expired(at) else words.not_shown

@@ -1,0 +1,124 @@
+"""
+The API: the requests that Slack takes.
+
+An incoming webhook is posted to, and that is all. The Web API has a method for everything;
+the token goes into a header and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from bridge.channels.headers import with_own
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Json
+from bridge.core.http import Request, Response
+from bridge.version import __version__
+
+#: Slack repeats a whole message in its answer, with six bytes for a Chinese character.
+#: An answer that is cut short could not be read, and the message would be posted again.
+MOST_ANSWER = 256 * 1024
+
+_QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
+#: ``chat.update`` looks for names and channels in a text unless it is told not to.
+_LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
+
+
+def is_bot(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is spoken to through the Web API."""
+    given = endpoint.options.get("token") and endpoint.options.get("channel")
+    return bool(given) and not urlsplit(endpoint.url).path.startswith("/services/")
+
+
+def webhook(endpoint: Endpoint, content: Mapping[str, Json]) -> Request:
+    """Post a message through an incoming webhook."""
+    return _request(endpoint, endpoint.url, {**content, **_QUIET}, {})
+
+
+def post(
+    endpoint: Endpoint, content: Mapping[str, Json], *, thread: str | None = None
+) -> Request:
+    """Post a message as the bot; in the thread of another one, if its ``ts`` is given."""
+    body = {"channel": str(endpoint.options["channel"]), **content, **_LITERAL}
+    if thread is not None:
+        body["thread_ts"] = thread
+    return _call(endpoint, "chat.postMessage", {**body, **_QUIET})
+
+
+def update(
+    endpoint: Endpoint, content: Mapping[str, Json], *, channel: str, ts: str
+) -> Request:
+    """Change a message of the bot's."""
+    # Text alone would do as well, but says less clearly that the old blocks shall go.
+    whole = {"channel": channel, "ts": ts, **content, **_LITERAL}
+    whole.setdefault("blocks", [])
+    return _call(endpoint, "chat.update", whole)
+
+
+def delete(endpoint: Endpoint, *, channel: str, ts: str) -> Request:
+    """Delete a message of the bot's."""
+    return _call(endpoint, "chat.delete", {"channel": channel, "ts": ts})
+
+
+def probe(endpoint: Endpoint) -> Request | None:
+    """
+    Make a request that finds out whether an endpoint would be let in, and changes nothing.
+
+    Returns:
+        ``None`` for an incoming webhook: whatever is sent to it ends up in the channel.
+    """
+    return _call(endpoint, "auth.test", {}) if is_bot(endpoint) else None
+
+
+def sample_response(request: Request) -> Response:
+    """Answer as Slack does when all is well; see `bridge.channels.base.Channel`."""
+    method = urlsplit(request.url).path.rpartition("/")[2]
+    if not method.startswith("chat."):
+        return Response(took=0.0, status=200, body=b"ok")
+    asked = json.loads(request.body)
+    said = {
+        "ok": True,
+        "channel": asked["channel"],
+        "ts": asked.get("ts", "1795329600.000100"),
+    }
+    return Response(took=0.0, status=200, body=json.dumps(said).encode())
+
+
+def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
+    token = endpoint.options["token"]
+    return _request(
+        endpoint,
+        f"{_api(endpoint.url)}/{method}",
+        body,
+        {"authorization": f"Bearer {token}"},
+    )
+
+
+def _api(url: str) -> str:
+    """Find the Web API from what people paste: its base, its host, one of its methods."""
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    if "." in path.rpartition("/")[2]:
+        path = path.rpartition("/")[0]
+    if not path.endswith("/api"):
+        path += "/api"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _request(
+    endpoint: Endpoint, url: str, body: Mapping[str, Json], ours: Mapping[str, str]
+) -> Request:
+    headers = {
+        "content-type": "application/json; charset=utf-8",
+        "user-agent": f"mjbridge/{__version__}",
+        **ours,
+    }
+    text = json.dumps(body, ensure_ascii=False)
+    return Request(
+        url=url,
+        body=text.encode("utf-8", "replace"),
+        headers=with_own(headers, endpoint.headers),
+        most=MOST_ANSWER,
+    )

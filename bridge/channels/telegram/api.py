@@ -1,0 +1,194 @@
+"""
+The Bot API: those of its methods that are used, as requests.
+
+A message is either a text or a picture with a caption, and which of the two it is decides
+by which method it is changed.
+
+Source: Telegram Bot API, "Available methods", "Updating messages" and "Sending files".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from bridge.channels.headers import with_own
+from bridge.channels.picture import form
+from bridge.channels.telegram.payload import Content
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import Json
+from bridge.core.http import File, Request, Response
+from bridge.version import __version__
+
+#: Telegram repeats a whole message in its answer, with six bytes for a Chinese character.
+#: An answer that is cut short could not be read, and the message would be posted again.
+MOST_ANSWER = 256 * 1024
+#: The topic "General" of a forum is the chat itself, and not to be named.
+_GENERAL = "1"
+_A_PIXEL = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01"
+_PLACE = "photo"
+#: ``/test`` leads to Telegram's test environment.
+_METHOD = r"(?:/(?!test/?$)[A-Za-z]+)?/?"
+_BOT = re.compile(rf"(?P<bot>/bot\d+(?::|%3[Aa])[^/]+(?:/test)?){_METHOD}")
+#: A proxy may have a path before it, and a token of its own.
+_BOT_ANYWHERE = re.compile(rf"(?P<bot>.*/bot[^/]+(?:/test)?){_METHOD}")
+
+
+def chat_of(endpoint: Endpoint) -> str:
+    """Return the chat that an endpoint's messages go to."""
+    return str(endpoint.options["chat_id"])
+
+
+def post(
+    endpoint: Endpoint, content: Content, *, silent: bool, reply_to: int = 0
+) -> Request:
+    """Post a message; as a reply to another one, if its id is given."""
+    body: dict[str, Json] = {"chat_id": _chat(endpoint)}
+    thread = str(endpoint.options.get("thread_id") or "")
+    if thread and thread != _GENERAL:
+        body["message_thread_id"] = int(thread) if thread.isdecimal() else thread
+    if silent:
+        body["disable_notification"] = True
+    if reply_to:
+        # Whoever deleted the message in between still hears how it ended.
+        body["reply_parameters"] = {
+            "message_id": reply_to,
+            "allow_sending_without_reply": True,
+        }
+    if content.photo is None:
+        return _call(endpoint, "sendMessage", {**body, **_text(content)})
+    caption: dict[str, Json] = {"caption": content.text, "parse_mode": "HTML"}
+    body |= {**caption, **_links(content)}
+    if isinstance(content.photo, File):
+        return _upload(endpoint, "sendPhoto", body, content.photo)
+    return _call(endpoint, "sendPhoto", {**body, "photo": content.photo})
+
+
+def edit(endpoint: Endpoint, content: Content, *, id: int, photo: bool) -> Request:  # noqa: A002 - Telegram's word
+    """
+    Change a message.
+
+    Args:
+        id: Which.
+
+        photo: Whether it is a picture until now. One that is stays one: without another
+            picture, its caption is changed.
+    """
+    body: dict[str, Json] = {"chat_id": _chat(endpoint), "message_id": id}
+    if content.photo is None and not photo:
+        return _call(endpoint, "editMessageText", {**body, **_text(content)})
+    caption: dict[str, Json] = {"caption": content.text, "parse_mode": "HTML"}
+    body |= _links(content)
+    if content.photo is None:
+        return _call(endpoint, "editMessageCaption", {**body, **caption})
+    if isinstance(content.photo, File):
+        media: dict[str, Json] = {"type": "photo", "media": f"attach://{_PLACE}"}
+        body["media"] = {**media, **caption}
+        return _upload(endpoint, "editMessageMedia", body, content.photo)
+    body["media"] = {"type": "photo", "media": content.photo, **caption}
+    return _call(endpoint, "editMessageMedia", body)
+
+
+def delete(endpoint: Endpoint, *, id: int) -> Request:  # noqa: A002 - Telegram's word
+    """Delete a message."""
+    body: dict[str, Json] = {"chat_id": _chat(endpoint), "message_id": id}
+    return _call(endpoint, "deleteMessage", body)
+
+
+def probe(endpoint: Endpoint) -> Request:
+    """Make a request that finds out whether a bot is let into a chat, and changes nothing."""
+    return _call(endpoint, "getChat", {"chat_id": _chat(endpoint)})
+
+
+def sample_response(request: Request) -> Response:
+    """Answer as Telegram does; see `bridge.channels.base.Channel`."""
+    if request.method == "GET":
+        headers = {"content-type": "image/png"}
+        return Response(took=0.0, status=200, headers=headers, body=_A_PIXEL)
+    method = urlsplit(request.url).path.rpartition("/")[2]
+    result: Json = True if method == "deleteMessage" else {"message_id": 1001}
+    body = json.dumps({"ok": True, "result": result})
+    return Response(took=0.0, status=200, body=body.encode())
+
+
+def _chat(endpoint: Endpoint) -> Json:
+    chat = chat_of(endpoint)
+    return int(chat) if re.fullmatch(r"-?\d{1,18}", chat, re.ASCII) else chat
+
+
+def _text(content: Content) -> dict[str, Json]:
+    preview: dict[str, Json] = {"is_disabled": True}
+    if content.preview:
+        preview = {
+            "url": content.preview,
+            "prefer_large_media": True,
+            "show_above_text": True,
+        }
+    return {
+        "text": content.text,
+        "parse_mode": "HTML",
+        "link_preview_options": preview,
+        **_links(content),
+    }
+
+
+def _links(content: Content) -> dict[str, Json]:
+    """Make a button of each link, two in a row."""
+    if not content.links:
+        return {}
+    buttons: list[Json] = [{"text": label, "url": url} for label, url in content.links]
+    rows: list[Json] = [buttons[n : n + 2] for n in range(0, len(buttons), 2)]
+    return {"reply_markup": {"inline_keyboard": rows}}
+
+
+def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
+    text = json.dumps(body, ensure_ascii=False)
+    return _request(endpoint, method, "application/json", text.encode(errors="replace"))
+
+
+def _upload(
+    endpoint: Endpoint, method: str, body: Mapping[str, Json], file: File
+) -> Request:
+    """Make a form of a call: what is no text in it is JSON."""
+    fields = {
+        name: (value if isinstance(value, str) else _json(value)).encode(
+            errors="replace"
+        )
+        for name, value in body.items()
+    }
+    digest = sha256(b"".join(fields.values())).hexdigest()
+    kind, packed = form(fields, _PLACE, file, boundary=f"mjb{digest[:24]}")
+    return _request(endpoint, method, kind, packed)
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def bot_of(url: str) -> str | None:
+    """
+    Find a bot from what people paste: its address, or one of its methods with a query.
+
+    Returns:
+        What every method is appended to; ``None`` if the URL names no bot. Total.
+    """
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
+    official = (parts.hostname or "").rstrip(".") == "api.telegram.org"
+    found = (_BOT if official else _BOT_ANYWHERE).fullmatch(parts.path)
+    return f"{parts.scheme}://{parts.netloc}{found['bot']}" if found else None
+
+
+def _request(endpoint: Endpoint, method: str, kind: str, body: bytes) -> Request:
+    headers = {"content-type": kind, "user-agent": f"mjbridge/{__version__}"}
+    return Request(
+        url=f"{bot_of(endpoint.url) or endpoint.url.rstrip('/')}/{method}",
+        body=body,
+        headers=with_own(headers, endpoint.headers),
+        most=MOST_ANSWER,
+    )
