@@ -1,5 +1,5 @@
 """
-What Celery runs: each task tells this process's engine to begin something.
+What Celery runs: each task starts something in this process's engine.
 
 The engine is made after the fork, when the pool's child begins, or with the first task
 in pools that do not fork. It is stopped when the child ends, which gives attempts in
@@ -54,7 +54,7 @@ def wake() -> None:
 
 @app.task(name="mjbridge.poll")
 def poll() -> None:
-    """Ask the upstreams about everything that is due."""
+    """Poll everything that is due."""
     engine().poll()
 
 
@@ -77,10 +77,10 @@ def track(
     metadata: dict[str, Json] | None = None,
 ) -> None:
     """
-    Begin to look at tasks, from any Celery producer on the same broker.
+    Track tasks, from any Celery producer on the same broker.
 
     Ids that are not ids, or an upstream that is not configured, are logged: a producer
-    that does not wait for results could not be told otherwise.
+    that does not wait for results has no other way to learn it.
     """
     try:
         tracked = engine().track(ids, upstream, metadata)

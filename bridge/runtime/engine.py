@@ -1,8 +1,8 @@
 """
 The engine: what one worker process runs, an event loop in a thread of its own.
 
-The poller, the pump and their connections live in it. Celery's tasks only tell it what to
-begin, so that no Celery child is ever occupied by a slow upstream or a slow receiver. All
+The poller, the pump and their connections live in it. Celery's tasks only start
+work in it, so that no Celery child is ever occupied by a slow upstream or a slow receiver. All
 of it is made after the fork: sockets and loops do not survive one.
 """
 
@@ -43,8 +43,8 @@ from bridge.settings import Settings
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
-#: Seconds that a Celery task waits for the loop. It only begins work, so this is long.
-PATIENCE = 20.0
+#: Seconds that a Celery task waits for the loop. It only starts work, so this is long.
+DEADLINE = 20.0
 #: Seconds that attempts in flight get when a worker is asked to stop. It has to be gone
 #: after 5 s, and Celery takes up to one for itself when the last child has ended.
 GRACE = 3.5
@@ -72,7 +72,7 @@ class Engine:
         self._thread.start()
         self._endpoints = endpoints_of(settings)
         self._draining: asyncio.Task[None] | None = None
-        self._polls = False  # until it has been told to: others may do it
+        self._polls = False  # until a task asks for it: other workers may do it
         #: Whether plain Celery producers reach us: their queue is on our server.
         self._hears = settings.broker_url is None
         self._born = 0.0  #: By the store's clock.
@@ -88,7 +88,7 @@ class Engine:
         self._wait(self._make())
 
     def poll(self) -> None:
-        """Start to ask about everything that is due, after hearing who wants more of it."""
+        """Start to poll everything that is due, after tracking what foreign producers ask for."""
         self._polls = True
         self._wait(self._poll())
 
@@ -109,13 +109,13 @@ class Engine:
         upstream: str | None,
         metadata: Mapping[str, Json] | None,
     ) -> Tracked:
-        """Begin to look at tasks, see `Operations.track`."""
+        """Track tasks, see `Operations.track`."""
         return self._wait(
             self._deployment.operations.track(ids, upstream=upstream, metadata=metadata)
         )
 
     def drain_at_end_of(self, pipe: int) -> None:
-        """Begin to `stop` as soon as nobody holds the writing end of a pipe any more."""
+        """Begin to drain as soon as no process holds the writing end of a pipe any more."""
         self._loop.call_soon_threadsafe(self._loop.add_reader, pipe, self._cut, pipe)
 
     def stop(self) -> None:
@@ -249,4 +249,4 @@ class Engine:
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(timeout=PATIENCE)
+        return future.result(timeout=DEADLINE)

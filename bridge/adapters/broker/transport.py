@@ -29,7 +29,7 @@ class Broker:
 
 def broker_of(url: str, namespace: str) -> Broker:
     """
-    Say how Celery reaches a broker.
+    Return how Celery reaches a broker.
 
     Args:
         url: A ``redis_url`` in any form, or the address of another broker.
