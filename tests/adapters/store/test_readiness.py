@@ -208,3 +208,30 @@ async def test_what_was_delivered_while_the_store_was_demoted_is_settled_afterwa
 
     assert await bench.succeed(delivery)
     assert await bench.state(event) == "delivered"
+
+
+def test_a_worker_outlives_a_demotion(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # A path too long for a Unix socket: servers that are demoted are reached over TCP.
+    with (
+        EmbeddedStore(tmp_path_factory.mktemp("d" * 100)) as store,
+        Redis.from_url(store.url) as root,
+    ):
+        shell = Shell(tmp_path, {"BRIDGE_REDIS_URL": store.url})
+        with shell.running("worker") as worker, shell.running("beat"):
+            until(lambda: root.get("{mjb}:heartbeat"), within_s=30.0, what="a sweep")
+            root.replicaof("127.0.0.1", "9")
+            until(
+                lambda: "Trying again" in worker.err_file.read_text(),
+                within_s=20.0,
+                what="that the worker waits",
+            )
+            root.replicaof("NO", "ONE")
+            before = root.get("{mjb}:heartbeat")
+            until(
+                lambda: root.get("{mjb}:heartbeat") != before,
+                within_s=30.0,
+                what="another sweep",
+            )
+            assert worker.process.poll() is None
