@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from bridge.channels.headers import USER_AGENT
 from bridge.channels.message import Message
 from bridge.channels.urls import safe_url
-from bridge.core.http import File as File  # noqa: PLC0414 - Discord and Telegram look here
-from bridge.core.http import Request, Response
+from bridge.core.http import File, Request, Response
 
 #: Bytes of a picture that is uploaded.
 MOST = 10 * 1024 * 1024

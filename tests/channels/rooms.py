@@ -106,11 +106,12 @@ class Room(ABC):
             )
         )
         step = next(exchange)
-        while isinstance(step, SaveState) or self.named(step) != before:
+        while not isinstance(step, Request) or self.named(step) != before:
             if isinstance(step, SaveState):
                 self.state = step.channel_state
                 step = exchange.send(Response(took=0.0))
             else:
+                assert isinstance(step, Request)
                 step = exchange.send(self.answers(step))
 
     def names(self, talk: Talk) -> list[str]:
@@ -243,6 +244,10 @@ class SlackRoom(Room):
         """A message that is too old, or somebody else's by now."""
         return _said({"ok": False, "error": "cant_update_message"})
 
+    def missing(self) -> Response:
+        """A message that somebody has deleted."""
+        return _said({"ok": False, "error": "message_not_found"})
+
     def refused(self) -> Response:
         """A block that Slack does not draw."""
         return _said({"ok": False, "error": "invalid_blocks"})
@@ -253,8 +258,13 @@ class SlackRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What slack/memory.py wrote."""
-        told = {"ts": "1.2", "channel": slack.CHANNEL, "sequence": 1}
-        tidying = {"todo": "delete", "old": "1.1", "old_channel": "C", "event": "evt_0"}
+        told: dict[str, Any] = {"ts": "1.2", "channel": slack.CHANNEL, "sequence": 1}
+        tidying: dict[str, Any] = {
+            "todo": "delete",
+            "old": "1.1",
+            "old_channel": "C",
+            "event": "evt_0",
+        }
         return [told, {"posting": True}, {**told, **tidying, "tries": 1}]
 
 
@@ -326,9 +336,14 @@ class TelegramRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What telegram/memory.py wrote."""
-        told = {"id": 1001, "chat": str(telegram.CHAT), "sequence": 1}
-        tidying = {"todo": "update", "old": 1000, "old_photo": True, "event": "evt_0"}
-        shows = {"photo": True, "picture": "abcdef", "unshown": True}
+        told: dict[str, Any] = {"id": 1001, "chat": str(telegram.CHAT), "sequence": 1}
+        tidying: dict[str, Any] = {
+            "todo": "update",
+            "old": 1000,
+            "old_photo": True,
+            "event": "evt_0",
+        }
+        shows: dict[str, Any] = {"photo": True, "picture": "abcdef", "unshown": True}
         return [told, {"posting": True}, {**told, **tidying, **shows}]
 
     @staticmethod
@@ -404,9 +419,24 @@ class DiscordRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What discord/kept.py wrote."""
-        kept = {"id": "13", "channel": "12", "posted": 1.5, "sequence": 1}
-        tidying = {"chore": "12", "chore_edits": True, "tries": 1, "event": "evt_0"}
-        forms = {"form": 2, "form_of": "evt_0", "linked_of": "evt_0", "guild": "11"}
+        kept: dict[str, Any] = {
+            "id": "13",
+            "channel": "12",
+            "posted": 1.5,
+            "sequence": 1,
+        }
+        tidying: dict[str, Any] = {
+            "chore": "12",
+            "chore_edits": True,
+            "tries": 1,
+            "event": "evt_0",
+        }
+        forms: dict[str, Any] = {
+            "form": 2,
+            "form_of": "evt_0",
+            "linked_of": "evt_0",
+            "guild": "11",
+        }
         return [kept, {"posting": True}, {**kept, **tidying, **forms}]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from bridge.channels import CHANNELS, channel_for
 from bridge.channels.message import message_of
-from bridge.channels.strings import WORDS
+from bridge.channels.strings import STRINGS
 from bridge.core.button import Button
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
@@ -161,9 +161,9 @@ def test_a_message_in_chinese_has_no_english_of_ours_in_it(
     assert not said or message.headline in said
     assert english.headline not in said
     for ours in (
-        *(f"{label}: " for label in (WORDS["en"].reason, WORDS["en"].next)),
-        *(WORDS["en"].open, WORDS["en"].watch, WORDS["en"].no_prompt),
-        *(WORDS["en"].modal, f"{WORDS['en'].task_id} {message.task_id}"),
+        *(f"{label}: " for label in (STRINGS["en"].reason, STRINGS["en"].next)),
+        *(STRINGS["en"].open, STRINGS["en"].watch, STRINGS["en"].no_prompt),
+        *(STRINGS["en"].modal, f"{STRINGS['en'].task_id} {message.task_id}"),
         english.took or "Took",
     ):
         assert ours not in said

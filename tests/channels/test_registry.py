@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
@@ -9,6 +11,7 @@ from bridge.channels.base import DeliveryContext, rehearse
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
+from bridge.core.http import Request
 from bridge.errors import Misconfigured
 from bridge.settings import KINDS, EndpointSettings
 
@@ -31,6 +34,19 @@ def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) 
     )
 
     assert outcome.attempt.succeeded
+
+
+def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
+    to = replace(configured("discord"), options={"progress": "edit"})
+    event = sample_event("task.submitted", NOW)
+
+    requests, outcome = rehearse(
+        channel_for("discord"),
+        DeliveryContext(event=event, endpoint=to, at=NOW, started=NOW),
+    )
+
+    assert [isinstance(one, Request) and one.method for one in requests] == ["POST"]
+    assert outcome.channel_state
 
 
 def configured(kind: str) -> Endpoint:

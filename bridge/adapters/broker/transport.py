@@ -35,7 +35,7 @@ _TRANSPORTS = "bridge.adapters.broker.redis_transport"
 
 def broker_of(url: str, namespace: str) -> Broker:
     """
-    Say how Celery reaches a broker.
+    Return how Celery reaches a broker.
 
     Args:
         url: A ``redis_url`` in any form, or the address of another broker.

@@ -1,7 +1,7 @@
 """
 The Slack channel: a message for people, through an incoming webhook or as a bot.
 
-An incoming webhook can do one thing: post. It does not say which message it made, so
+An incoming webhook can do one thing: post. It does not return which message it made, so
 nothing can be edited, and progress is not sent. With ``token`` and ``channel`` the same
 messages go through the Web API, and ``progress = "edit"`` keeps one message up to date.
 
@@ -21,21 +21,20 @@ from collections.abc import Iterator, Mapping
 from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
-from bridge.channels.slack.api import probe, sample_response
+from bridge.channels.slack.api import HOOKS, probe, sample_response
 from bridge.channels.slack.live import SlackPort
 from bridge.channels.slack.replies import describe
 from bridge.core.endpoint import Rate
 
 __all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
 
-_HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 _API = ("slack.com", "slack-gov.com")
 _WEBHOOK = re.compile(r"/services/[^/?]+/[^/?]+/[^/?]+/?")
 _WORKFLOW = re.compile(r"(?:.*/)?(?:triggers|workflows)/[ET][A-Z0-9]*/.+")
 _METHOD = re.compile(r"(?:/api)?(?:/[a-z][A-Za-z.]*\.[A-Za-z]+)?/?(?:\?.*)?")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     """A bot needs a token and a channel; an incoming webhook has both in its URL."""
     host, place = place_of(settings.get("url"))
     bot = "token" in settings or "channel" in settings or host in _API
@@ -52,7 +51,7 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
             "url",
             "is an incoming webhook's, which needs no token; a bot posts to https://slack.com/api",
         )
-    elif host in _HOOKS and not _WEBHOOK.fullmatch(place):
+    elif host in HOOKS and not _WEBHOOK.fullmatch(place):
         looks = "https://hooks.slack.com/services/T.../B.../..."
         yield "url", f"is not an incoming webhook's: they look like {looks}"
     elif host in _API and not _METHOD.fullmatch(place):
@@ -60,13 +59,13 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 
 INFO = ChannelInfo(
-    hosts=(*_HOOKS, *_API),
+    hosts=(*HOOKS, *_API),
     options=frozenset({"token", "channel"}),
     rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
     edits=True,
     edits_with="token",
     ability="messages with the picture",
-    validate=_objections,
+    validate=_problems,
     probe=Probe(request=probe, describe=describe),
 )
 

@@ -11,18 +11,19 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from bridge.channels.headers import with_own
+from bridge.channels.headers import USER_AGENT, with_own
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
-from bridge.version import __version__
 
+#: The hosts of Slack's own incoming webhooks.
+HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 #: Slack repeats a whole message in its answer, with six bytes for a Chinese character.
 #: An answer that is cut short could not be read, and the message would be posted again.
 MOST_ANSWER = 256 * 1024
 
 _QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
-#: ``chat.update`` looks for names and channels in a text unless it is told not to.
+#: ``chat.update`` looks for names and channels in a text unless it is asked not to.
 _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
 
 
@@ -30,6 +31,11 @@ def is_bot(endpoint: Endpoint) -> bool:
     """Whether an endpoint is spoken to through the Web API."""
     given = endpoint.options.get("token") and endpoint.options.get("channel")
     return bool(given) and not urlsplit(endpoint.url).path.startswith("/services/")
+
+
+def is_compatible(endpoint: Endpoint) -> bool:
+    """Whether an incoming webhook is that of another server, which speaks as Slack does."""
+    return not is_bot(endpoint) and urlsplit(endpoint.url).hostname not in HOOKS
 
 
 def webhook(endpoint: Endpoint, content: Mapping[str, Json]) -> Request:
@@ -112,7 +118,7 @@ def _request(
 ) -> Request:
     headers = {
         "content-type": "application/json; charset=utf-8",
-        "user-agent": f"mjbridge/{__version__}",
+        "user-agent": USER_AGENT,
         **ours,
     }
     text = json.dumps(body, ensure_ascii=False)
