@@ -108,3 +108,13 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     # PermissionError is how macOS says that only zombies are left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def how_it_ended(code: int) -> str:
+    """Return how a process ended, by what `subprocess` calls its return code."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

@@ -8,7 +8,7 @@ The supervisor of `mjbridge up`: starts, restarts and ends the other processes.
   well when the network is back, and every restart is reported.
 - The first SIGINT, SIGTERM or SIGHUP ends everything in order; the second one at once.
 
-One event loop in the main thread, asleep until a signal comes (a child's death is one).
+One event loop in the main thread, asleep until a signal comes; a child's death is one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.adapters.local.process import kill_group, spawn
+from bridge.adapters.local.process import how_it_ended, kill_group, spawn
 
 #: Seconds before what died is started again, the 1st, 2nd, ... time in a row.
 RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -29,8 +29,8 @@ RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 #: Seconds after which a child is no longer one that keeps dying.
 STEADY_S = 60.0
 
-#: Seconds from the first signal until what is left is ended by force. Workers drain for up to
-#: 5, but on a busy machine all takes longer, and whoever is in a hurry asks once more.
+#: Seconds until what is left is ended by force. Workers drain for up to 5, but a busy machine
+#: takes longer, and a second signal hurries.
 END_WITHIN_S = 30.0
 
 #: Seconds after which whoever waits is told for what.
@@ -111,7 +111,7 @@ class _Kept:
 
 class Supervisor:
     """
-    Keep *children* running until a signal says stop. Runs in the main thread, once.
+    Keep *children* running until a signal. Runs in the main thread, once.
 
     Args:
         report: Called with what an operator should know.
@@ -206,7 +206,7 @@ class Supervisor:
                     raise
                 how = f"could not be started ({error})"
             else:
-                how = _how_it_ended(await self._life_of(one, one.process))
+                how = how_it_ended(await self._life_of(one, one.process))
             if not one.child.restart:
                 one.ready.set()  # the groups after it need not wait for it
                 return
@@ -229,8 +229,7 @@ class Supervisor:
             else:
                 await asyncio.sleep(READY_CHECK_S)
         code = await self._end_of(process)
-        # Its own children, if it left any: they would serve nobody, and hold what the next
-        # one needs.
+        # Its own children, if any are left, would hold what the next one needs.
         kill_group(process)
         one.process = None
         return code
@@ -266,8 +265,7 @@ class Supervisor:
         slow = loop.call_at(self._stopped_at + SLOW_S, self._tell_slow)
         for group in self._groups:
             for one in group:
-                # Only the child itself: how its own children end is its business.
-                # (Celery's pool would die of a SIGTERM in the middle of its work.)
+                # Only the child itself: Celery's pool would die in the middle of its work.
                 if one.process:
                     one.process.terminate()
             try:
@@ -298,16 +296,5 @@ class Supervisor:
                 one.process = None
 
     def _tell(self, event: str, text: str, **facts: object) -> None:
-        # The terminal may be gone, which is no reason to leave processes behind.
-        with suppress(OSError):
+        with suppress(OSError):  # the terminal may be gone
             self._report(Notice(event=event, text=text, facts=facts))
-
-
-def _how_it_ended(code: int) -> str:
-    """Return how a process ended, by what `subprocess` calls its return code."""
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
