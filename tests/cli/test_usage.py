@@ -167,7 +167,7 @@ def test_a_worker_waits_for_its_store_and_says_so(shell: Shell) -> None:
     with shell.running("worker", **variables) as worker:
         worker.says("waiting for it")
         assert worker.interrupt() == 130
-    assert worker.err.startswith("mjbridge: ")
+    assert "Traceback" not in worker.err
     assert worker.out == ""
 
 
