@@ -25,7 +25,7 @@ from bridge.core.http import Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.sandbox.canvas import Rows, encode
 from bridge.sandbox.pictures import GAP, SIDE, picture
-from bridge.settings import EndpointSettings
+from bridge.settings import endpoint_settings
 
 #: 2026-11-22T18:41:00Z; the tasks begin then.
 BEGAN = 1795372860
@@ -168,7 +168,7 @@ def _told(kind: ChangeType, after: TaskSnapshot, sequence: int, at: float) -> Ev
 def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
     """Make an endpoint as the configuration would."""
     given = {"kind": kind, "url": url, **settings}
-    return EndpointSettings.model_validate(given).to_endpoint("art")
+    return endpoint_settings(**given).to_endpoint("art")
 
 
 def shown(to: Endpoint, events: Sequence[Event]) -> Shown:

@@ -140,7 +140,7 @@ async def _forget_who_is_gone(
 
 def _lifetime(endpoint: Endpoint) -> float:
     """Seconds that a delivery may take: its schedule, and as much patience as is asked for."""
-    return lifetime(endpoint.delays) + MAX_RETRY_AFTER
+    return lifetime(endpoint.retry) + MAX_RETRY_AFTER
 
 
 async def _give_up(

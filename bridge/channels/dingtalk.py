@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from bridge.channels import robot
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import RobotOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.lookalikes import inert, inert_line
 from bridge.channels.robot import (
@@ -52,7 +53,7 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
-    options=frozenset({"secret", "keyword"}),
+    options=RobotOptions,
     # 20/min. A larger burst would leave no room for who is told in a third form: what was
     # refused before that counts, and is known of only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from bridge.channels import robot
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import RobotOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.robot import (
     BUSY,
@@ -51,7 +52,7 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 INFO = ChannelInfo(
     hosts=_HOSTS,
     aliases=("lark",),
-    options=frozenset({"secret", "keyword"}),
+    options=RobotOptions,
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
     validate=_objections,

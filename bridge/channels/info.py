@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from bridge.core.endpoint import Rate
+from bridge.channels.endpoint_options import ChatOptions
+from bridge.core.endpoint import EndpointOptions, Rate
 
 #: The name of a setting, and what is wrong with it; in words that never repeat its value.
 SettingProblem: TypeAlias = tuple[str, str]
@@ -29,9 +30,7 @@ class ChannelInfo:
     What is true of every endpoint of a kind. The defaults are those of a simple chat.
 
     Attributes:
-        is_chat: Whether its events are messages for people. Chats have settings of their
-            own (``language``, ``prompt_max``, ...) and are told of ends unless ``events``
-            say otherwise.
+        options: The class of the settings that only this kind and a few others have.
 
         hosts: The platform's own hosts, by which a URL's kind is known; a leading dot
             stands for any subdomain.
@@ -39,10 +38,6 @@ class ChannelInfo:
         schemes: The same for URL schemes.
 
         aliases: Other names that people know the kind by.
-
-        options: Names of the settings that only this kind and a few others have.
-
-        required: Those of them that have to be set.
 
         rate: The platform's own limit, unless ``rate_limit`` says otherwise. A bucket lets
             its burst and what flows in meanwhile through at once, so both together stay
@@ -58,22 +53,25 @@ class ChannelInfo:
             URL that cannot be the platform's, above all. Total.
     """
 
-    is_chat: bool = True
+    options: type[EndpointOptions] = ChatOptions
     hosts: tuple[str, ...] = ()
     schemes: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
-    options: frozenset[str] = frozenset()
-    required: frozenset[str] = frozenset()
     rate: Rate | None = None
     edits: bool = False
     edits_with: str | None = None
     ability: str = ""
     validate: Callable[[Mapping[str, object]], Iterable[SettingProblem]] = _none
 
-    def can_edit(self, options: Mapping[str, object]) -> bool:
-        """Whether messages can be edited at an endpoint with these settings."""
+    @property
+    def is_chat(self) -> bool:
+        """Whether its events are messages for people."""
+        return issubclass(self.options, ChatOptions)
+
+    def can_edit(self, options: EndpointOptions) -> bool:
+        """Whether messages can be edited at an endpoint with these options."""
         return self.edits and (
-            self.edits_with is None or options.get(self.edits_with) is not None
+            self.edits_with is None or getattr(options, self.edits_with) is not None
         )
 
 

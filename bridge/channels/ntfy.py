@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import deliver as tell_one_way
@@ -44,10 +46,22 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
         yield "url", text
 
 
-# ntfy says for itself when it is enough.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NtfyOptions(ChatOptions):
+    """
+    Options of an ntfy endpoint.
+
+    Attributes:
+        token: An access token, for topics that want one.
+    """
+
+    token: str | None = field(default=None, repr=False)
+
+
+# No rate: ntfy says for itself when it is enough.
 INFO = ChannelInfo(
     hosts=(_HOST,),
-    options=frozenset({"token"}),
+    options=NtfyOptions,
     ability="notifications with the picture",
     validate=_objections,
 )

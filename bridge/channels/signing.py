@@ -13,6 +13,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 
+#: Characters of a raw signing secret: short ones can be guessed offline from one request.
+SHORTEST_SECRET = 8
+
 
 @lru_cache(maxsize=1024)
 def key_of(secret: str) -> bytes:
@@ -33,6 +36,30 @@ def key_of(secret: str) -> bytes:
             msg = "a signing secret is malformed: after whsec_ comes base64"
             raise ValueError(msg) from None
     return secret.encode()
+
+
+def check_secret(text: str) -> str:
+    """
+    Return a signing secret as it is kept.
+
+    Raises:
+        ValueError: It is malformed, or too short to be one.
+    """
+    if text.startswith(("whsk_", "whpk_")):
+        msg = "is a key of an asymmetric signature; this one takes whsec_..."
+        raise ValueError(msg)
+    if not text.startswith("whsec_") and len(text) < SHORTEST_SECRET:
+        msg = f"is too short to be a secret: at least {SHORTEST_SECRET} characters, better whsec_ and base64 of 32 bytes"
+        raise ValueError(msg)
+    try:
+        size = len(key_of(text))
+    except ValueError:
+        msg = "is malformed: after whsec_ comes base64, with its padding"
+        raise ValueError(msg) from None
+    if text.startswith("whsec_") and not 24 <= size <= 64:
+        msg = f"is malformed: the base64 after whsec_ stands for 24 to 64 bytes, not {size}"
+        raise ValueError(msg)
+    return text
 
 
 def signatures(secrets: Iterable[str], *, id: str, at: int, body: bytes) -> str:  # noqa: A002 - the header's own word

@@ -89,6 +89,7 @@ def _in_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
 
 def _offline(endpoint: Endpoint) -> Finding:
     """Make every request that an endpoint could be sent, and send none."""
+    from bridge.channels.webhook import signing_secrets
     from bridge.cli.rehearsal import occasion_of, rehearsed
     from bridge.core.event import EVENT_TYPES
 
@@ -109,7 +110,7 @@ def _offline(endpoint: Endpoint) -> Finding:
             about="endpoint", name=endpoint.name, level="error", detail=detail, code=2
         )
     where = f"{endpoint.kind} {masked(endpoint.url)}"
-    if endpoint.kind == "webhook" and not endpoint.secrets:
+    if endpoint.kind == "webhook" and not signing_secrets(endpoint.options):
         key = f"endpoints.{endpoint.name}.secrets"
         return Finding(
             about="endpoint",
@@ -137,9 +138,10 @@ def _unspeakable(endpoint: Endpoint, event_type: str, attempt: Attempt) -> Findi
 
 def _ability(endpoint: Endpoint) -> str:
     from bridge.channels import channel_for
+    from bridge.channels.webhook import signing_secrets
 
-    if endpoint.secrets:
-        return f", signed with {counted(len(endpoint.secrets), 'secret')}"
+    if secrets := signing_secrets(endpoint.options):
+        return f", signed with {counted(len(secrets), 'secret')}"
     traits = channel_for(endpoint.kind).INFO
     if not traits.ability:
         return ""

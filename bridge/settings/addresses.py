@@ -165,7 +165,12 @@ def _file(path: Path) -> Path:
     return path
 
 
-Url: TypeAlias = Annotated[str, AfterValidator(http_url)]
+def _hook_url(text: str) -> str:
+    return http_url(text, instead="a header can carry them instead")
+
+
+HookUrl: TypeAlias = Annotated[SecretStr, secretly(_hook_url)]
+AnyUrl: TypeAlias = Annotated[SecretStr, secretly(any_url)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_upstream_url)]
 PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]

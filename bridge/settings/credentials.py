@@ -1,5 +1,5 @@
 """
-Credentials: keys, signing secrets, and the headers that may carry either.
+Credentials: keys, and the headers that may carry them.
 
 All of them are `SecretStr` from the moment they are read, and no message repeats one.
 """
@@ -13,10 +13,6 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, SecretStr
 
 from bridge.channels.headers import RESERVED
-from bridge.channels.signing import key_of
-
-#: Characters of a raw signing secret: short ones can be guessed offline from one request.
-SHORTEST_SECRET = 8
 
 #: Headers that nobody sets: the requests', the connection's, and those of other bodies
 #: than ours. The user agent is one: receivers and their logs tell by it who calls.
@@ -30,10 +26,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 
 
 def secretly(check: Callable[[str], str]) -> AfterValidator:
-    """Let a check of text judge a secret."""
+    """Have a check of texts judge a secret."""
 
     def judge(secret: SecretStr) -> SecretStr:
-        return SecretStr(check(secret.get_secret_value()))
+        return SecretStr(check(secret.get_secret_value().strip()))
 
     return AfterValidator(judge)
 
@@ -49,27 +45,7 @@ def _credential(text: str) -> str:
     return text
 
 
-def _signing_secret(text: str) -> str:
-    text = text.strip()
-    if text.startswith(("whsk_", "whpk_")):
-        msg = "is a key of an asymmetric signature; this one takes whsec_..."
-        raise ValueError(msg)
-    if not text.startswith("whsec_") and len(text) < SHORTEST_SECRET:
-        msg = f"is too short to be a secret: at least {SHORTEST_SECRET} characters, better whsec_ and base64 of 32 bytes"
-        raise ValueError(msg)
-    try:
-        size = len(key_of(text))
-    except ValueError:
-        msg = "is malformed: after whsec_ comes base64, with its padding"
-        raise ValueError(msg) from None
-    if text.startswith("whsec_") and not 24 <= size <= 64:
-        msg = f"is malformed: the base64 after whsec_ stands for 24 to 64 bytes, not {size}"
-        raise ValueError(msg)
-    return text
-
-
 Credential: TypeAlias = Annotated[SecretStr, secretly(_credential)]
-SigningSecret: TypeAlias = Annotated[SecretStr, secretly(_signing_secret)]
 
 
 def _header_name(text: str) -> str:

@@ -21,11 +21,9 @@ from pydantic import (
     PlainValidator,
 )
 
+from bridge.channels.endpoint_options import LONGEST
 from bridge.core.endpoint import Rate
 from bridge.core.event import EVENT_TYPES
-
-#: Seconds; what is configured longer is a mistake in the unit.
-LONGEST = 10 * 365 * 86400.0
 
 #: Requests per second; more than any deployment reaches.
 FASTEST = 100_000.0
@@ -56,9 +54,16 @@ def _namespace(text: str) -> str:
     return text
 
 
-def lower(value: object) -> object:
-    """Make a word's case not matter."""
-    return value.strip().lower() if isinstance(value, str) else value
+def any_case(words: tuple[str, ...]) -> BeforeValidator:
+    """Accept words in upper and lower case, with white space around them."""
+    spelled = {word.lower(): word for word in words}
+
+    def spell(value: object) -> object:
+        if isinstance(value, str):
+            return spelled.get(value.strip().lower(), value)
+        return value
+
+    return BeforeValidator(spell)
 
 
 def _words(value: object) -> object:
@@ -77,23 +82,11 @@ def _glob(text: str) -> str:
     raise ValueError(msg)
 
 
-def _status_glob(text: str) -> str:
-    if not re.fullmatch(r"[0-9?*\[\]!-]{1,20}", text) or not any(
-        fnmatchcase(str(status), text) for status in range(100, 600)
-    ):
-        msg = 'must be a pattern over status codes, for example "2??" or "204"'
-        raise ValueError(msg)
-    return text
-
-
 EndpointName: TypeAlias = Annotated[str, AfterValidator(_endpoint_name)]
 UpstreamName: TypeAlias = Annotated[str, AfterValidator(_upstream_name)]
 Namespace: TypeAlias = Annotated[str, AfterValidator(_namespace)]
 Identifier: TypeAlias = Annotated[str, BeforeValidator(_words)]
 EventGlob: TypeAlias = Annotated[str, AfterValidator(_glob)]
-StatusGlob: TypeAlias = Annotated[
-    str, BeforeValidator(_words), AfterValidator(_status_glob)
-]
 
 
 def _no_bool(value: object) -> object:
@@ -118,7 +111,7 @@ def _rate(value: object) -> Rate:
     return Rate(per_second=per_second, burst=max(1.0, per_second * BURST_SECONDS))
 
 
-def _schedule(delays: tuple[float, ...]) -> tuple[float, ...]:
+def _retry(delays: tuple[float, ...]) -> tuple[float, ...]:
     if sum(delays) > 30 * 86400:
         msg = "the waits add up to more than 30 days"
         raise ValueError(msg)
@@ -133,6 +126,6 @@ Seconds: TypeAlias = Annotated[Number, Field(gt=0, le=LONGEST)]
 RateLimit: TypeAlias = Annotated[
     Rate, PlainValidator(_rate), PlainSerializer(lambda rate: f"{rate.per_second:g}/s")
 ]
-Schedule: TypeAlias = Annotated[
-    tuple[Seconds, ...], Field(min_length=1, max_length=50), AfterValidator(_schedule)
+Retry: TypeAlias = Annotated[
+    tuple[Seconds, ...], Field(min_length=1, max_length=50), AfterValidator(_retry)
 ]

@@ -28,7 +28,7 @@ WEBHOOK = channel_for("webhook")
 
 
 def endpoint(name: str = "a", **settings: object) -> Endpoint:
-    made = Endpoint(name=name, url=f"http://{name}.test/", delays=(5.0, 300.0, 1800.0))
+    made = Endpoint(name=name, url=f"http://{name}.test/", retry=(5.0, 300.0, 1800.0))
     return replace(made, **settings)  # type: ignore[arg-type]
 
 
@@ -781,7 +781,7 @@ def heard(site: Site) -> list[tuple[str, dict[str, object]]]:
 async def test_a_dead_delivery_is_told() -> None:
     site = Site(
         FakeSender(a=answered(422)),
-        endpoints=[endpoint("a", delays=(10.0, 10.0, 10.0)), operators()],
+        endpoints=[endpoint("a", retry=(10.0, 10.0, 10.0)), operators()],
     )
     event = await site.bench.tell("u")
     for _ in range(4):
@@ -815,8 +815,8 @@ async def test_that_operators_could_not_be_told_is_not_told_in_turn() -> None:
     site = Site(
         FakeSender(a=answered(422), ops=answered(422)),
         endpoints=[
-            endpoint("a", delays=(10.0, 10.0, 10.0)),
-            replace(operators(), delays=(10.0, 10.0, 10.0)),
+            endpoint("a", retry=(10.0, 10.0, 10.0)),
+            replace(operators(), retry=(10.0, 10.0, 10.0)),
         ],
     )
     await site.bench.tell("u")
@@ -858,6 +858,6 @@ async def test_a_dead_delivery_can_be_sent_again_while_its_task_goes_on() -> Non
 
 
 def test_the_times_of_the_standard_schedule_grow() -> None:
-    delays = Endpoint(name="a", url="http://a/").delays
+    delays = Endpoint(name="a", url="http://a/").retry
 
     assert all(sooner < later for sooner, later in pairwise(delays))

@@ -53,7 +53,7 @@ async def test_what_was_held_longer_than_retention_is_dead() -> None:
 
 async def test_what_was_held_dies_beside_many_that_are_only_waiting() -> None:
     bench = fake_bench()
-    both = [endpoint("a"), endpoint("b", delays=(10 * RETENTION,))]
+    both = [endpoint("a"), endpoint("b", retry=(10 * RETENTION,))]
     await run(bench, both)
     for number in range(300):
         await bench.tell(f"w{number}", to=("b",))
@@ -68,7 +68,7 @@ async def test_what_was_held_dies_beside_many_that_are_only_waiting() -> None:
 async def test_what_waits_for_its_next_attempt_is_not_held() -> None:
     """A schedule may be longer than what is over is kept."""
     bench = fake_bench()
-    patient = endpoint(delays=(2 * RETENTION,))
+    patient = endpoint(retry=(2 * RETENTION,))
     await run(bench, [patient])
     event = await bench.tell("u")
     await bench.fail(await bench.claim_one(), again_in=2 * RETENTION)

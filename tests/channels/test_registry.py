@@ -10,7 +10,7 @@ from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
 from bridge.errors import Misconfigured
-from bridge.settings import KINDS, EndpointSettings
+from bridge.settings import KINDS, endpoint_settings
 
 NOW = 1767268800.25
 
@@ -42,7 +42,7 @@ def configured(kind: str) -> Endpoint:
         "apprise": {"url": "json://localhost"},
     }
     given = {"kind": kind, "url": "https://example.com/hooks/x", **own.get(kind, {})}
-    return EndpointSettings.model_validate(given).to_endpoint("it")
+    return endpoint_settings(**given).to_endpoint("it")
 
 
 def test_a_kind_without_a_channel_is_a_wrong_setting() -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.settings import EndpointSettings, Settings, UpstreamSettings
-from bridge.settings.kinds import KINDS
-from bridge.settings.schema import names_at
+from bridge.settings import KINDS, Settings
+from bridge.settings.models import TABLES, files_of
 from tests.settings.loading import Workplace
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +18,8 @@ DOTENV = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 TOP = Settings.model_fields.keys() - {"upstreams", "endpoints"}
-UPSTREAM = UpstreamSettings.model_fields.keys()
-ENDPOINT = EndpointSettings.model_fields.keys()
+UPSTREAM = TABLES["upstreams"].keys()
+ENDPOINT = TABLES["endpoints"].keys()
 
 
 def uncommented(example: str) -> str:
@@ -90,10 +89,8 @@ def test_defaults_are_shown_as_they_are(place: Workplace) -> None:
 
 
 def test_every_secret_s_file_is_mentioned_in_the_toml_example() -> None:
-    for path in ((), ("upstreams", "x"), ("endpoints", "x")):
-        for name in names_at(path):
-            if name.endswith("_file"):
-                assert re.search(rf"\b{name}\b", TOML), name
+    for name in (*files_of(), *files_of("upstreams"), *files_of("endpoints")):
+        assert re.search(rf"\b{name}\b", TOML), name
 
 
 @pytest.mark.parametrize("name", sorted(TOP | UPSTREAM | ENDPOINT | set(KINDS)))

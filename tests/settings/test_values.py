@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.core.endpoint import Rate
-from bridge.settings import EndpointSettings, Settings, UpstreamSettings
+from bridge.settings import Settings, UpstreamSettings, endpoint_settings
 from tests.settings.loading import Workplace
 
 ME = {"BRIDGE_ENDPOINTS__ME__URL": "https://x.example"}
@@ -118,7 +118,7 @@ def test_a_url_that_is_one_is_kept(place: Workplace, url: str) -> None:
 
 def outcome(url: str) -> str:
     try:
-        return repr(EndpointSettings.model_validate({"url": url}))
+        return repr(endpoint_settings(url=url))
     except ValidationError as error:
         return str(error)
 

@@ -212,9 +212,9 @@ def _fingerprint(endpoint: Endpoint) -> tuple[object, ...]:
         endpoint.proxy,
         endpoint.tls_ca,
         endpoint.concurrency,
-        bool(endpoint.options.get("guarded")),
+        endpoint.guarded,
         endpoint.headers,
-        endpoint.secrets,
+        endpoint.options,
     )
 
 
@@ -230,13 +230,8 @@ def _secrets_of(endpoint: Endpoint) -> tuple[bytes, ...]:
     found |= {part for part in url.path.split("/") if len(part) >= 2 * _SHORTEST_SECRET}
     found |= {value for _, value in parse_qsl(url.query)}
     found |= {word for value in endpoint.headers.values() for word in value.split()}
-    found |= {
-        str(value)
-        for name in ("token", "secret")
-        for value in [endpoint.options.get(name)]
-        if value
-    }
-    found |= {unquote(text) for text in found} | set(endpoint.secrets)
+    found |= {unquote(text) for text in found}
+    found |= set(endpoint.options.secrets_within())
     long = {text.encode() for text in found if len(text) >= _SHORTEST_SECRET}
     return tuple(sorted(long, key=len, reverse=True))
 

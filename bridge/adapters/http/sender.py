@@ -140,8 +140,7 @@ class Sender:
 
     def _pool(self, endpoint: Endpoint, request: Request | None = None) -> Pool:
         self._sweep()
-        guarded = bool(endpoint.options.get("guarded"))
-        guarded = guarded or (request is not None and request.guarded)
+        guarded = endpoint.guarded or (request is not None and request.guarded)
         name = (endpoint.name, guarded)
         pool = self._pools.get(name)
         if pool is not None and pool.fits(endpoint):

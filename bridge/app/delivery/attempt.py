@@ -89,7 +89,7 @@ class AttemptRunner:
         verdict = judge(
             outcome.attempt,
             delivery.tried,
-            delays=receiver.endpoint.delays,
+            retry=receiver.endpoint.retry,
             roll=self.roll(),
         )
         _log_attempt(delivery, outcome.attempt, verdict)

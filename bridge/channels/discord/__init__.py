@@ -14,6 +14,7 @@ from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.discord import wire
 from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.talk import Talk
 from bridge.channels.info import ChannelInfo, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult
@@ -46,7 +47,7 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 INFO = ChannelInfo(
     hosts=tuple(sorted(OFFICIAL)),
-    options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
+    options=DiscordOptions,
     rate=Rate(per_second=2.0, burst=1.0),  # 5 in 2 s
     edits=True,
     ability="messages with the picture uploaded",

@@ -23,6 +23,7 @@ from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.slack.answers import describe
 from bridge.channels.slack.calls import probe, sample_response
 from bridge.channels.slack.flow import deliver
+from bridge.channels.slack.options import SlackOptions
 from bridge.core.endpoint import Rate
 
 __all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
@@ -60,7 +61,7 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 INFO = ChannelInfo(
     hosts=(*_HOOKS, *_API),
-    options=frozenset({"token", "channel"}),
+    options=SlackOptions,
     rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
     edits=True,
     edits_with="token",

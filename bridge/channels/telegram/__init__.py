@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from bridge.channels.info import ChannelInfo, SettingProblem
 from bridge.channels.telegram.answers import describe
 from bridge.channels.telegram.calls import bot_of, probe, sample_response
+from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.telegram.talk import deliver
 from bridge.core.endpoint import Rate
 
@@ -31,8 +32,7 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 INFO = ChannelInfo(
     hosts=("api.telegram.org",),
-    options=frozenset({"chat_id", "thread_id"}),
-    required=frozenset({"chat_id"}),
+    options=TelegramOptions,
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min in a group
     edits=True,
     ability="messages with the picture",
