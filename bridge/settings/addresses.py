@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from bridge.settings.credentials import secretly
+from bridge.settings.types import secretly
 
 _LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
 _HOST_AND_PORT = re.compile(

@@ -9,10 +9,7 @@ and a new setting of a kind, are known here as soon as the channel has them.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import operator
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import (
     TYPE_CHECKING,
@@ -21,14 +18,11 @@ from typing import (
     Literal,
     TypeAlias,
     Union,
-    get_args,
-    get_origin,
     get_type_hints,
 )
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -46,15 +40,14 @@ from bridge.core.backoff import STANDARD_RETRY
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, EndpointOptions
 from bridge.settings.addresses import AnyUrl, File, HookUrl, ProxyUrl
-from bridge.settings.credentials import Credential, Headers, secretly
 from bridge.settings.types import (
     EventGlob,
-    Identifier,
+    Headers,
     Number,
     RateLimit,
     Retry,
     Whole,
-    any_case,
+    field_of,
 )
 
 KINDS = tuple(CHANNELS)
@@ -203,7 +196,7 @@ def _revealed(value: Any) -> Any:
 def _model(kind: str, info: ChannelInfo) -> type[EndpointSettings]:
     hints = get_type_hints(info.options, include_extras=True)
     own: dict[str, Any] = {
-        each.name: _setting(each, hints[each.name])
+        each.name: field_of(each, hints[each.name])
         for each in dataclasses.fields(info.options)
     }
     # Whatever the kind was called, by then it is known.
@@ -215,50 +208,6 @@ def _model(kind: str, info: ChannelInfo) -> type[EndpointSettings]:
         __module__=__name__,
         **own,
     )
-
-
-def _setting(option: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
-    """Return an option as pydantic takes a field: its type, and its default."""
-    hint, optional = _without_none(hint)
-    accepted = _accepted(hint, secret=not option.repr)
-    # Bounds are those of the type itself, whatever stands around it.
-    noted = get_origin(accepted) is Annotated
-    kept, *notes = get_args(accepted) if noted else (accepted,)
-    accepted = Annotated[kept, Field(**option.metadata), *notes]
-    default: Any = ... if option.default is dataclasses.MISSING else option.default
-    if option.default_factory is not dataclasses.MISSING:
-        default = Field(default_factory=option.default_factory)
-    return accepted | None if optional else accepted, default
-
-
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    if get_origin(hint) not in {Union, types.UnionType}:
-        return hint, False
-    rest = [option for option in get_args(hint) if option is not types.NoneType]
-    return functools.reduce(operator.or_, rest), len(rest) < len(get_args(hint))
-
-
-def _accepted(hint: Any, *, secret: bool) -> Any:
-    """Return what a person may write where a channel reads *hint*."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return _checked(parts[0], parts[1:], secret=secret)
-    if origin is Literal:
-        return Annotated[hint, any_case(parts)]
-    if origin is tuple:
-        return types.GenericAlias(tuple, (_accepted(parts[0], secret=secret), ...))
-    if origin is Mapping:
-        return types.GenericAlias(dict, (_accepted(parts[0], secret=False), parts[1]))
-    plain: dict[Any, Any] = {str: Identifier, int: Whole, float: Number}
-    return Credential if secret else plain.get(hint, hint)
-
-
-def _checked(
-    hint: Any, checks: tuple[Callable[[str], str], ...], *, secret: bool
-) -> Any:
-    if secret:
-        return Annotated[SecretStr, *map(secretly, checks)]
-    return Annotated[_accepted(hint, secret=False), *map(AfterValidator, checks)]
 
 
 #: The models, by the kinds that they are of.

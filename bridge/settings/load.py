@@ -7,16 +7,20 @@ The result depends on the arguments and on the files they lead to, and on nothin
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
 
 from bridge.settings import checks
 from bridge.settings.models import SOURCES, Settings, fields_of, files_of
+from bridge.settings.placed import Places
 from bridge.settings.problems import Problem, first_of_each, from_pydantic, refuse
-from bridge.settings.sources import Document, Dotenv, Merged, Variables, plain
+from bridge.settings.sources import PREFIX, Document, Dotenv, Variables, plain
 
 #: Looked for in the working directory where nobody names another file.
 DEFAULT_CONFIG = "bridge.toml"
@@ -120,3 +124,76 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
         return top.index(first) if first in top else -1, tuple(map(str, problem.path))
 
     return sorted(problems, key=place)
+
+
+class Merged(PydanticBaseSettingsSource):
+    """
+    What all sources say together.
+
+    It is the weakest source itself: the library hands it what it merged of the others.
+
+    Args:
+        read: The strongest first.
+
+    Attributes:
+        sources: Everything to be read, in the library's order.
+
+        values: The tables as they were merged, once they were.
+    """
+
+    def __init__(self, *read: Variables | Document, base: Path) -> None:
+        super().__init__(Settings)
+        self.sources = (*read, self)
+        self.values: dict[str, Any] = {}
+        self._read = read
+        self._data_dir = str(base / Settings.model_fields["data_dir"].default)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what could not be read, the weakest source's first."""
+        return [one for source in reversed(self._read) for one in source.problems]
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002 - the signature is the library's
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Return nothing: what is asked for is everything at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the one default that depends on where the configuration is."""
+        own = {"data_dir": self._data_dir}
+        self.values = own | self.current_state
+        return own
+
+    def placed(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Add to each problem where its setting was set."""
+        places = {
+            at: origin
+            for source in reversed(self._read)
+            for at, origin in source.origins.items()
+        }
+        for problem in problems:
+            origin = problem.origin or _origin(problem.path, places)
+            # Where a text is refused in the place of a list, it meant to be JSON.
+            example = _IN_JSON.get(problem.text, "")
+            in_json = example if origin.upper().startswith(PREFIX.upper()) else ""
+            yield replace(problem, origin=origin, text=problem.text + in_json)
+
+
+#: What is added to a problem of a variable.
+_IN_JSON = {
+    "must be a list": ' in JSON, like ["a", "b"]',
+    "must be a table": ' in JSON, like {"a": "b"}',
+}
+
+
+def _origin(path: Sequence[str | int], places: Places) -> str:
+    """Return where a setting was set: it, what it is part of, or a part of it."""
+    wanted = tuple(part for part in path if isinstance(part, str))
+    for end in range(len(wanted), 0, -1):
+        if wanted[:end] in places:
+            return places[wanted[:end]]
+    inner = (origin for at, origin in places.items() if at[: len(wanted)] == wanted)
+    return next(inner, "") if wanted else ""

@@ -33,9 +33,10 @@ from bridge.settings.addresses import (
     PublicUrl,
     RedisUrl,
 )
-from bridge.settings.credentials import Auth, Credential
 from bridge.settings.kinds import MODELS, AnyEndpoint
 from bridge.settings.types import (
+    Auth,
+    Credential,
     EndpointName,
     Namespace,
     Number,

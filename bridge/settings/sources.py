@@ -13,22 +13,17 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
-from bridge.settings.models import Settings, fields_of, files_of, is_list, is_table
+from bridge.settings.models import Settings, is_list, is_table
+from bridge.settings.placed import Placed, tables_in
 from bridge.settings.problems import Problem, SettingPath
-from bridge.settings.secret_files import content_of, located, tables_in
 
 PREFIX = "bridge_"
 
@@ -39,75 +34,6 @@ NOT_SETTINGS = frozenset({"BRIDGE_CONFIG"})
 _SERVICE_LINK = re.compile(
     r"BRIDGE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
-
-#: Where things were set, for people.
-Places: TypeAlias = Mapping[SettingPath, str]
-
-
-class Placed:
-    """
-    What a source knows beside its values.
-
-    Attributes:
-        origins: Where each value was set.
-
-        problems: What could not be read.
-    """
-
-    def __init__(self) -> None:
-        self.origins: dict[SettingPath, str] = {}
-        self.problems: list[Problem] = []
-
-    def settle(self, values: dict[str, Any], places: Places, base: Path) -> None:
-        """
-        Note where values were set, read the files of secrets, and make paths absolute.
-
-        A secret's file counts as if its content stood in its place. That is settled
-        within one source, before sources are laid over one another: a key in the
-        environment is stronger than ``api_key_file`` in the TOML file, and the other way
-        round.
-
-        Args:
-            places: Where a value was set, or a table that it is part of.
-
-            base: The directory that relative paths start from.
-        """
-        for path in _leaves(values):
-            ends = range(len(path), 0, -1)
-            found = (places[path[:end]] for end in ends if path[:end] in places)
-            self.origins[path] = next(found, "")
-        for path, table in list(tables_in(values)):
-            files = files_of(path[0] if path else "")
-            for name in files.keys() & table.keys():
-                self._read_secret(path, table, name, files[name], base)
-            for name in ("data_dir", "tls_ca"):
-                if isinstance(table.get(name), str):
-                    table[name] = str(located(table[name], base))
-
-    def _read_secret(
-        self, path: SettingPath, table: dict[str, Any], file: str, name: str, base: Path
-    ) -> None:
-        setting = (*path, name)
-        origin = self.origins.pop((*path, file), "")
-        named = table.pop(file)
-        lines = is_list(fields_of(path[0] if path else "")[name])
-        try:
-            if name in table:
-                raise ValueError(f"set this or {file}, not both")  # noqa: EM102, TRY003, TRY301
-            table[name] = content_of(named, base, as_lines=lines)
-        except ValueError as error:
-            self.problems.append(Problem(path=setting, text=str(error), origin=origin))
-        else:
-            # The file itself, and not its name, is where the value comes from.
-            self.origins[setting] = f"the file of {file}, {origin}"
-
-
-def _leaves(values: object, path: SettingPath = ()) -> Iterator[SettingPath]:
-    if isinstance(values, dict) and (values or not path):
-        for key, inner in values.items():
-            yield from _leaves(inner, (*path, key))
-    else:
-        yield path
 
 
 # --- environment and .env -------------------------------------------------------------
@@ -328,79 +254,3 @@ def _unreadable(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "cannot be read: it is not UTF-8"
     return f"cannot be read: {(error.strerror or 'unknown error').lower()}"
-
-
-# --- all of them ----------------------------------------------------------------------
-
-
-class Merged(PydanticBaseSettingsSource):
-    """
-    What all sources say together.
-
-    It is the weakest source itself: the library hands it what it merged of the others.
-
-    Args:
-        read: The strongest first.
-
-    Attributes:
-        sources: Everything to be read, in the library's order.
-
-        values: The tables as they were merged, once they were.
-    """
-
-    def __init__(self, *read: Variables | Document, base: Path) -> None:
-        super().__init__(Settings)
-        self.sources = (*read, self)
-        self.values: dict[str, Any] = {}
-        self._read = read
-        self._data_dir = str(base / Settings.model_fields["data_dir"].default)
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Return what could not be read, the weakest source's first."""
-        return [one for source in reversed(self._read) for one in source.problems]
-
-    def get_field_value(
-        self,
-        field: FieldInfo,  # noqa: ARG002 - the signature is the library's
-        field_name: str,
-    ) -> tuple[Any, str, bool]:
-        """Return nothing: what is asked for is everything at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the one default that depends on where the configuration is."""
-        own = {"data_dir": self._data_dir}
-        self.values = own | self.current_state
-        return own
-
-    def placed(self, problems: Iterable[Problem]) -> Iterator[Problem]:
-        """Add to each problem where its setting was set."""
-        places = {
-            at: origin
-            for source in reversed(self._read)
-            for at, origin in source.origins.items()
-        }
-        for problem in problems:
-            origin = problem.origin or _origin(problem.path, places)
-            # Where a text is refused in the place of a list, it meant to be JSON.
-            example = _IN_JSON.get(problem.text, "")
-            in_json = example if origin.upper().startswith(PREFIX.upper()) else ""
-            yield replace(problem, origin=origin, text=problem.text + in_json)
-
-
-#: What is added to a problem of a variable.
-_IN_JSON = {
-    "must be a list": ' in JSON, like ["a", "b"]',
-    "must be a table": ' in JSON, like {"a": "b"}',
-}
-
-
-def _origin(path: Sequence[str | int], places: Places) -> str:
-    """Return where a setting was set: it, what it is part of, or a part of it."""
-    wanted = tuple(part for part in path if isinstance(part, str))
-    for end in range(len(wanted), 0, -1):
-        if wanted[:end] in places:
-            return places[wanted[:end]]
-    inner = (origin for at, origin in places.items() if at[: len(wanted)] == wanted)
-    return next(inner, "") if wanted else ""
