@@ -15,7 +15,8 @@ from benchmarks import arena, baseline
 from benchmarks.recording import claim_all, ended
 from bridge.adapters.broker.transport import broker_of
 from bridge.app.ports import DueTask
-from bridge.runtime import Deployment, endpoints_of
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import endpoints_of
 from bridge.settings import Settings
 
 ENDPOINTS = 50

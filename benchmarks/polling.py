@@ -14,7 +14,8 @@ from bridge.app.poll import PolledUpstream, Poller
 from bridge.app.ports import FetchResult
 from bridge.core.button import Button
 from bridge.core.task import TaskSnapshot, TaskStatus
-from bridge.runtime import Deployment, endpoints_of
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import endpoints_of
 
 BUTTONS = tuple(
     Button.of(

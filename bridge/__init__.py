@@ -49,7 +49,7 @@ def track(
 
         bridge.errors.StoreUnavailable: The store did not answer within 3 s.
     """
-    from bridge.runtime import track_now
+    from bridge.runtime.deployment import track_now
 
     return track_now(
         ids if isinstance(ids, str | bytes) else list(ids),

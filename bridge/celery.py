@@ -25,7 +25,7 @@ class TickScheduler(Scheduler):
     """
 
     def setup_schedule(self) -> None:
-        """Make every entry due at once: a deployment that has just begun is alive, too."""
+        """Make every entry due at once: a deployment that has just started works at once."""
         super().setup_schedule()
         long_ago = self.app.now() - timedelta(days=1)
         for entry in self.schedule.values():
@@ -62,5 +62,7 @@ class TickScheduler(Scheduler):
             return int(declared.message_count)
 
 
-app = Celery("mjbridge")
-app.config_from_object("celeryconfig")
+# A program that imports us may be a Celery application itself: its current app and its
+# @shared_tasks stay its own, and its Django settings are not for our workers.
+app = Celery("mjbridge", set_as_current=False, fixups=[])
+app.config_from_object("bridge.runtime.celery_settings")

@@ -14,7 +14,7 @@ from typing import Literal
 import structlog
 
 #: Loggers that would name URLs, or repeat what our own lines say.
-_QUIET = ("httpx", "httpcore", "aiohttp", "asyncio", "kombu", "amqp", "urllib3")
+_QUIET = ("httpx", "httpcore", "asyncio", "kombu", "amqp", "urllib3")
 #: Celery logs a line for each task, and ours run every second; and where its broker is.
 _CHATTY = (
     "celery.app.trace",
@@ -81,9 +81,6 @@ def configure(
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
-    for name in ("httpx", "httpcore", "aiohttp"):
-        # Not even at DEBUG: their lines hold whole URLs and headers.
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _tidy(

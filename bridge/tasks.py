@@ -19,21 +19,17 @@ import structlog
 from celery import signals
 
 from bridge import logs
-from bridge.adapters.store.connection import wait_for
 from bridge.celery import app
 from bridge.core.event import Json
 from bridge.errors import BridgeError
-from bridge.runtime import Deployment, Engine
+from bridge.runtime.deployment import wait_for_store
+from bridge.runtime.engine import Engine
 from bridge.settings import load_settings
 
 log = structlog.get_logger(__name__)
 
 _lock = threading.Lock()
 _engines: dict[int, Engine] = {}
-#: The reading and the writing end of the pipe between a worker and its pool.
-_line: list[int] = []
-#: The process that holds the writing end: the worker.
-_holder: list[int] = []
 
 
 def engine() -> Engine:
@@ -102,12 +98,8 @@ def _set_up_logging(**_: Any) -> None:
 @signals.worker_init.connect
 @signals.beat_init.connect
 def _wait_for_the_store(**_: Any) -> None:
-    async def look() -> list[str]:
-        async with Deployment(load_settings()) as deployment:
-            return await deployment.look()
-
     try:
-        warnings = asyncio.run(wait_for(look, say=_say, sleep=asyncio.sleep))
+        warnings = asyncio.run(wait_for_store(load_settings(), say=_say))
     except BridgeError as error:
         _say(str(error))
         sys.exit(error.exit_code)
@@ -121,36 +113,70 @@ def _say(line: str) -> None:
 
 
 # --- a pool's children and their worker ----------------------------------------------
-#
-# A worker has to be gone 5 s after SIGTERM, attempts in flight included. But Celery tells
-# the children of a pool to end only when its own loop has come round, and each child then
-# sleeps for a second, for its parent to read a message that nobody reads at that time
-# (billiard, `pool.Worker._do_exit`). So children are told by a pipe, which ends in the
-# moment when the signal arrives, or when the worker is killed; and they leave at once.
+
+
+class DrainPipe:
+    """
+    Tells the children of a pool to drain, in the moment when their worker is asked to end.
+
+    A worker has to be gone 5 s after SIGTERM, attempts in flight included. But Celery tells
+    the children to end only when its own loop has come round, and each child then sleeps for
+    a second, for its parent to read a message that nobody reads at that time (billiard,
+    `pool.Worker._do_exit`). So children watch the reading end of a pipe: it ends when the
+    worker lets go of the other one, or is killed; and they leave at once.
+    """
+
+    def __init__(self) -> None:
+        self._reader = self._writer = -1
+        self._worker = 0  #: the process that holds the writing end
+
+    def open(self) -> None:
+        """Open it, in the worker, before it forks."""
+        self._reader, self._writer = os.pipe()
+        self._worker = os.getpid()
+
+    def release(self) -> None:
+        """Let go of the writing end, in the worker: every child drains, also later ones."""
+        if self._writer >= 0:
+            os.close(self._writer)
+            self._writer = -1
+
+    def in_child(self) -> int | None:
+        """
+        Return the end to watch, in a child that was just forked. Ends the process if the
+        worker has let go already.
+
+        Returns:
+            ``None`` in a pool that does not fork: that is the worker itself.
+        """
+        if self._worker in {0, os.getpid()}:
+            return None
+        if self._writer < 0:
+            os._exit(0)
+        self.release()  # the child's copy, which would keep the pipe open
+        return self._reader
+
+
+_pipe = DrainPipe()
 
 
 @signals.worker_init.connect
-def _hold_the_line(**_: Any) -> None:
-    _line.extend(os.pipe())
-    _holder[:] = [os.getpid()]
+def _open_pipe(**_: Any) -> None:
+    _pipe.open()
 
 
 @signals.worker_shutting_down.connect
-def _let_go(**_: Any) -> None:
-    if _line:
-        os.close(_line.pop())
+def _release_pipe(**_: Any) -> None:
+    _pipe.release()
 
 
 @signals.worker_process_init.connect
 def _begin(**_: Any) -> None:
-    # A pool that does not fork says this too, in the worker itself, which holds the line.
-    if not _line or os.getpid() == _holder[0]:
+    reader = _pipe.in_child()
+    if reader is not None:
+        engine().drain_at_end_of(reader)
+    else:
         engine()
-        return
-    if len(_line) == 1:
-        os._exit(0)  # a child's replacement, forked when the worker had let go already
-    os.close(_line.pop())
-    engine().drain_at_end_of(_line[0])
 
 
 @signals.worker_shutdown.connect

@@ -14,10 +14,10 @@ from math import ceil, inf
 from typing import Literal
 
 from bridge.app.ports import Delivery, DeliveryClaim, Publication, Settled, Settlement
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Attempt, Disposition, Tried, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event
+from bridge.core.http import ChannelState
 
 Where = Literal["fresh", "retry", "woken", "edits", "flight", "suspect"]
 State = Literal["pending", "delivered", "superseded", "dead"]

@@ -8,11 +8,13 @@ from itertools import count
 from math import inf
 from typing import Any, Literal
 
-from bridge.adapters.store.queries import DeliveryRow, EndpointRow, EventRow, TaskRow
 from bridge.app.ports import (
     Delivery,
     DeliveryClaim,
+    DeliveryRow,
     DueTask,
+    EndpointRow,
+    EventRow,
     PollClaim,
     PollLimits,
     PollResult,
@@ -20,13 +22,14 @@ from bridge.app.ports import (
     Recorded,
     Settled,
     Settlement,
+    TaskRow,
     Tracked,
     Waiting,
 )
-from bridge.channels.base import ChannelState
 from bridge.core.change import TaskState
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
+from bridge.core.http import ChannelState
 from bridge.core.task import TaskKey, TaskSnapshot
 from bridge.errors import StoreUnavailable
 from tests.fake_lanes import Clock, FakeLanes, Health

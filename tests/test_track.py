@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 import bridge
+from bridge.app.lookup import check_ids
 from bridge.core.task import MAX_METADATA, why_not_metadata
 from bridge.errors import Misconfigured
-from bridge.runtime import checked
 
 
 @pytest.mark.parametrize("ids", ["1730621826053455", b"17306"], ids=["text", "bytes"])
 def test_a_single_id_is_not_taken_for_a_list_of_characters(ids: Any) -> None:
     with pytest.raises(Misconfigured, match="as a list"):
-        checked(ids)
+        check_ids(ids)
 
 
 @pytest.mark.parametrize("ids", [None, 7, {"1": 2}, {"1"}])
 def test_what_is_no_list_of_ids_is_refused(ids: Any) -> None:
     with pytest.raises(Misconfigured, match="as a list"):
-        checked(ids)
+        check_ids(ids)
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -8,23 +8,20 @@ platform agrees to everything, so what is shown is what would be sent.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import Message
-from functools import cache
 from typing import Any
 
 from bridge.channels import channel_for
-from bridge.channels.base import ChannelState, DeliveryContext, SaveState
+from bridge.channels.base import DeliveryContext, SaveState
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, task_event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
-from bridge.sandbox.canvas import Rows, encode
-from bridge.sandbox.pictures import GAP, SIDE, picture
+from bridge.sandbox.pages import picture
 from bridge.settings import endpoint_settings
 
 #: 2026-11-22T18:41:00Z; the tasks begin then.
@@ -32,6 +29,8 @@ BEGAN = 1795372860
 JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 #: Where the gateway has its pictures; all that is said about them is that they are here.
 _PLACE = "https://cdn.example/attachments/"
+#: Its pictures, and whether the task has finished.
+_PICTURES = {"dusk.png": True, "garden_46.png": False}
 
 DUSK = "a mountain range at dusk, layered paper cut-out, soft light --v 7"
 DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --v 7"  # noqa: RUF001 - Chinese has its own commas
@@ -60,35 +59,8 @@ class Shown:
 def image_at(url: str) -> bytes | None:
     """Return the picture at a URL of our gateway's; ``None`` if there is none."""
     name = url.partition("?")[0].removeprefix(_PLACE)
-    return _image(name) if url.startswith(_PLACE) else None
-
-
-@cache
-def _image(name: str) -> bytes | None:
-    if name == "dusk.png":
-        return _grid("dusk 2", DUSK)
-    if name == "garden_46.png":
-        return picture("garden", GARDEN, progress=46)
-    return None
-
-
-def _grid(seed: str, prompt: str) -> bytes:
-    """Put a task's four images together as large as they are in full."""
-    one, two, three, four = (
-        _rows(picture(seed, prompt, image=number)) for number in (1, 2, 3, 4)
-    )
-    line = b"\xf4\xf2\xee"
-    upper = [a + line * GAP + b for a, b in zip(one, two, strict=True)]
-    lower = [a + line * GAP + b for a, b in zip(three, four, strict=True)]
-    return encode([*upper, *[line * (2 * SIDE + GAP)] * GAP, *lower])
-
-
-def _rows(png: bytes) -> Rows:
-    """Take one of the sandbox's PNGs apart, whose rows are not filtered."""
-    packed = png.partition(b"IDAT")[2]
-    pixels = zlib.decompressobj().decompress(packed)
-    size = 1 + 3 * SIDE
-    return [pixels[at + 1 : at + size] for at in range(0, SIDE * size, size)]
+    finished = _PICTURES.get(name) if url.startswith(_PLACE) else None
+    return None if finished is None else picture(finished=finished)
 
 
 # --- what happens ---------------------------------------------------------------------

@@ -32,7 +32,7 @@ from bridge.app.ports import (
     Upstream,
 )
 from bridge.core.backoff import poll_backoff
-from bridge.core.cadence import PollPolicy, clock_step, next_poll_in, why_lost
+from bridge.core.cadence import Loss, PollPolicy, clock_step, next_poll_in, why_lost
 from bridge.core.change import Change, Observation, lose, observe
 from bridge.core.endpoint import Endpoint, receivers
 from bridge.core.event import NoticeType, notice, task_event
@@ -303,15 +303,15 @@ class Poller:
         else:
             observation = observe(due.task_state, seen, progress_step=self._step)
         if not observation.done:
-            reason = why_lost(
+            loss = why_lost(
                 misses=misses,
                 missing_for=claim.clock - missed_clock,
                 age=claim.clock - due.tracked_clock,
                 policy=policy,
             )
-            if reason is not None:
+            if loss is not None:
                 kept = observation.snapshot or await self._store.snapshot(due.key)
-                observation = _lost(observation, kept, reason)
+                observation = _lost(observation, kept, loss)
         next_in = None
         if not observation.done:
             age = max(0.0, claim.now - due.tracked_at)
@@ -349,7 +349,7 @@ def _later(due: DueTask) -> PollResult:
 
 
 def _lost(
-    observation: Observation, kept: TaskSnapshot | None, reason: str
+    observation: Observation, kept: TaskSnapshot | None, loss: Loss
 ) -> Observation:
     """
     Give up a task that this look brought no end to.
@@ -357,5 +357,5 @@ def _lost(
     If the look itself brought news, the end is told instead of it: one look makes at
     most one event.
     """
-    lost = lose(observation.task_state, kept, reason)
+    lost = lose(observation.task_state, kept, loss)
     return replace(lost, snapshot=observation.snapshot)

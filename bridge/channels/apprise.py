@@ -16,14 +16,16 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.info import ChannelInfo
 from bridge.channels.lookalikes import inert
+from bridge.channels.message import Message, message_for
 from bridge.channels.picture import File, taken, to_fetch
-from bridge.channels.story import Story, story_of
+from bridge.channels.reply import readable
 from bridge.channels.text import clean, cut, fit, line, utf8
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.http import Request, Response
@@ -83,15 +85,15 @@ def deliver(context: DeliveryContext) -> Exchange:
             attempt=Attempt(
                 started=context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=why,
             )
         )
-    story = story_of(context, most_of_links=LINKS_MOST)
-    file, took = yield from _picture(story, context)
+    message = message_for(context, links_most=LINKS_MOST)
+    file, took = yield from _picture(message, context)
     order: dict[str, Any] = {
-        "title": cut(story.head, TITLE_MOST),
-        "body": _text(story),
+        "title": cut(message.head, TITLE_MOST),
+        "body": _text(message if file is None else _without_note(message)),
         "type": _TYPES.get(context.event.type, "info"),
         "attach": None,
     }
@@ -116,40 +118,50 @@ def sample_response(request: Request) -> Response:
 # --- what is said ---------------------------------------------------------------------
 
 
-def _text(story: Story) -> str:
+def _text(message: Message) -> str:
     """Put everything into paragraphs; what is long is cut, so that the links are not."""
-    words = story.message.words
+    words = message.words
     # A space before every URL, in Chinese too: what makes links of them looks for one.
     colon = words.colon.rstrip()
-    links = "\n".join(f"{label}{colon} {url}" for label, url in story.links)
+    links = "\n".join(f"{label}{colon} {url}" for label, url in message.links)
     room = TEXTS_MOST
     said = []
-    for text in (*story.notes, story.labelled_reason, story.result, story.prompt):
+    for text in (
+        *message.notes,
+        message.labelled_reason,
+        message.result,
+        message.prompt,
+    ):
         harmless = fit(clean(text), max(room, 3), inert, utf8) if text else ""
         room -= utf8(harmless)
         said.append(harmless)
     *notes, reason, result, prompt = said
-    steps = inert(line(story.steps))
-    parts = [*notes, prompt, result, reason, steps, links, inert(line(story.foot))]
+    steps = inert(line(message.labelled_steps))
+    parts = [*notes, prompt, result, reason, steps, links, inert(line(message.foot))]
     return "\n\n".join(part for part in parts if part)
 
 
+def _without_note(message: Message) -> Message:
+    """Leave out that a picture is missing, which is attached after all."""
+    return message if message.sample else replace(message, notes=())
+
+
 def _picture(
-    story: Story, context: DeliveryContext
+    message: Message, context: DeliveryContext
 ) -> Generator[Request | SaveState, Response, tuple[File | None, float]]:
     """
     Fetch the picture, if it is to be attached.
 
     It is not left to Apprise, which would connect to any address that a gateway names.
     """
-    wanted = context.endpoint.options.get("images") == "upload"
+    wanted = ChatOptions.of(context.endpoint).images == "upload"
     fetch = None
-    if wanted and story.links:
-        fetch = to_fetch(story.message, context.endpoint.timeout)
+    if wanted and message.shows and not message.expired(context.at):
+        fetch = to_fetch(message, context.endpoint.timeout)
     if fetch is None:
         return None, 0.0
     response = yield fetch
-    return taken(response, story.message.task_id), response.took
+    return taken(response, message.task_id), response.took
 
 
 # --- what is reported -----------------------------------------------------------------
@@ -175,8 +187,8 @@ def _read(response: Response, context: DeliveryContext, *, took: float) -> Attem
         started=context.started,
         took=took,
         fault=fault,
-        said=said,
-        detail=answer.readable(detail.encode(errors="replace")),
+        platform_result=said,
+        detail=readable(detail.encode(errors="replace")),
     )
 
 

@@ -16,18 +16,15 @@ the conversation's *memory*. It is kept in the store beside the lane.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from bridge.channels.info import ChannelInfo
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Event, Json
-from bridge.core.http import Request, Response
-
-#: What is remembered of a subject at an endpoint. Losing it costs one message too many.
-ChannelState: TypeAlias = Mapping[str, Json]
+from bridge.core.event import Event
+from bridge.core.http import ChannelState, Request, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

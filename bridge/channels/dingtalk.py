@@ -21,6 +21,7 @@ from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import RobotOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.lookalikes import inert, inert_line
+from bridge.channels.message import Message, message_for
 from bridge.channels.robot import (
     BUSY,
     NO_ROBOT,
@@ -33,8 +34,8 @@ from bridge.channels.robot import (
     UNWORDED,
     Sense,
 )
-from bridge.channels.story import Story, destination, json_size, option, story_of
-from bridge.channels.text import cut, fit, utf16
+from bridge.channels.text import cut, fit, json_size, utf16
+from bridge.channels.urls import in_parentheses
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
@@ -131,11 +132,11 @@ _PLATFORM = robot.Platform(
 
 
 def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    story = story_of(context, most_of_links=_MOST_LINKS)
-    yield _request(context, _markdown(story, rich=True))
+    message = message_for(context, links_most=_MOST_LINKS)
+    yield _request(context, _markdown(message, rich=True))
     # What it holds against a message is most often a picture or a link in it.
-    yield _request(context, _markdown(story, rich=False))
-    yield _request(context, {"msgtype": "text", "text": {"content": _text(story)}})
+    yield _request(context, _markdown(message, rich=False))
+    yield _request(context, {"msgtype": "text", "text": {"content": _text(message)}})
 
 
 def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
@@ -147,7 +148,7 @@ def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
 
 def _signed(context: DeliveryContext) -> str:
     """Return the robot's URL with time and signature, each encoded once."""
-    url, secret = context.endpoint.url, option(context.endpoint, "secret")
+    url, secret = context.endpoint.url, RobotOptions.of(context.endpoint).secret
     if not secret:
         return url
     place, _, query = url.partition("#")[0].partition("?")
@@ -167,38 +168,38 @@ def _signed(context: DeliveryContext) -> str:
 # --- the message ----------------------------------------------------------------------
 
 
-def _markdown(story: Story, *, rich: bool) -> dict[str, Json]:
+def _markdown(message: Message, *, rich: bool) -> dict[str, Json]:
     parts = [
-        f"#### {_head(story)}",
-        *story.notes,
-        fit(story.labelled_reason, _MOST_REASON, inert_line, json_size),
-        fit(story.prompt, _MOST_PROMPT, _quote, json_size),
-        fit(story.result, _MOST_RESULT, _quote, json_size),
+        f"#### {_head(message)}",
+        *message.notes,
+        fit(message.labelled_reason, _MOST_REASON, inert_line, json_size),
+        fit(message.prompt, _MOST_PROMPT, _quote, json_size),
+        fit(message.result, _MOST_RESULT, _quote, json_size),
     ]
-    if rich and story.picture:
-        parts.append(f"![Midjourney]({destination(story.picture)})")
-    parts.append(inert(story.steps))
+    if rich and message.public_picture:
+        parts.append(f"![Midjourney]({in_parentheses(message.public_picture)})")
+    parts.append(inert(message.labelled_steps))
     if rich:
-        links = (f"[{label}]({destination(url)})" for label, url in story.links)
+        links = (f"[{label}]({in_parentheses(url)})" for label, url in message.links)
         parts.append(" · ".join(links))
-    parts.append(inert(story.foot))
+    parts.append(inert(message.foot))
     text = "\n\n".join(part for part in parts if part)
-    return {"msgtype": "markdown", "markdown": {"title": _title(story), "text": text}}
+    return {"msgtype": "markdown", "markdown": {"title": _title(message), "text": text}}
 
 
-def _head(story: Story) -> str:
+def _head(message: Message) -> str:
     """The headline; the keyword in it stays as it is, or DingTalk would not find it."""
-    title = story.message.title
-    return story.head.removesuffix(title) + inert(title)
+    title = message.title
+    return message.head.removesuffix(title) + inert(title)
 
 
-def _title(story: Story) -> str:
+def _title(message: Message) -> str:
     """What a locked screen shows: plain text, with as much of the prompt as fits."""
-    left = _MOST_TITLE - utf16(story.head)
-    about = inert_line(story.reason or story.prompt)
+    left = _MOST_TITLE - utf16(message.head)
+    about = inert_line(message.reason or message.prompt)
     if left < 12 or not about:
-        return story.head
-    return f"{story.head}{story.message.words.colon}{cut(about, left)}"
+        return message.head
+    return f"{message.head}{message.words.colon}{cut(about, left)}"
 
 
 def _quote(text: str) -> str:
@@ -207,13 +208,13 @@ def _quote(text: str) -> str:
     return "  \n".join(f"> {one}" for one in lines) if text else ""
 
 
-def _text(story: Story) -> str:
+def _text(message: Message) -> str:
     parts = (
-        _head(story),
-        *story.notes,
-        fit(story.labelled_reason, _MOST_REASON, inert_line, json_size),
-        fit(story.prompt, _MOST_PROMPT, inert, json_size),
-        fit(story.result, _MOST_RESULT, inert, json_size),
-        inert(story.foot),
+        _head(message),
+        *message.notes,
+        fit(message.labelled_reason, _MOST_REASON, inert_line, json_size),
+        fit(message.prompt, _MOST_PROMPT, inert, json_size),
+        fit(message.result, _MOST_RESULT, inert, json_size),
+        inert(message.foot),
     )
     return "\n".join(part for part in parts if part)

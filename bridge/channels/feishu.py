@@ -21,6 +21,7 @@ from bridge.channels import robot
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import RobotOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
+from bridge.channels.message import Message, message_for
 from bridge.channels.robot import (
     BUSY,
     NO_ROBOT,
@@ -32,8 +33,7 @@ from bridge.channels.robot import (
     UNWORDED,
     Sense,
 )
-from bridge.channels.story import Story, json_size, option, story_of
-from bridge.channels.text import fit
+from bridge.channels.text import fit, json_size
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -143,50 +143,50 @@ _PLATFORM = robot.Platform(
 
 
 def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    story = story_of(context, most_of_links=_MOST_LINKS)
-    yield _request(context, {"msg_type": "interactive", "card": _card(story)})
+    message = message_for(context, links_most=_MOST_LINKS)
+    yield _request(context, {"msg_type": "interactive", "card": _card(message)})
     yield _request(
         context,
-        {"msg_type": "post", "content": {"post": {_place(context): _post(story)}}},
+        {"msg_type": "post", "content": {"post": {_place(context): _post(message)}}},
     )
 
 
 def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
-    secret, at = option(context.endpoint, "secret"), int(context.at)
+    secret, at = RobotOptions.of(context.endpoint).secret, int(context.at)
     if secret:
         payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
     return robot.post(context.endpoint, payload)
 
 
-def _parts(story: Story) -> tuple[str, ...]:
+def _parts(message: Message) -> tuple[str, ...]:
     """What there is to read, in the order of reading."""
     return (
-        *story.notes,
-        fit(story.labelled_reason, _MOST_REASON, measure=json_size),
-        fit(story.prompt, _MOST_PROMPT, measure=json_size),
-        fit(story.result, _MOST_RESULT, measure=json_size),
-        story.steps,
+        *message.notes,
+        fit(message.labelled_reason, _MOST_REASON, measure=json_size),
+        fit(message.prompt, _MOST_PROMPT, measure=json_size),
+        fit(message.result, _MOST_RESULT, measure=json_size),
+        message.labelled_steps,
     )
 
 
 # --- the card -------------------------------------------------------------------------
 
 
-def _card(story: Story) -> dict[str, Json]:
+def _card(message: Message) -> dict[str, Json]:
     elements: list[Json] = [
-        {"tag": "div", "text": _plain(text)} for text in _parts(story) if text
+        {"tag": "div", "text": _plain(text)} for text in _parts(message) if text
     ]
-    elements += _buttons(story)
+    elements += _buttons(message)
     # Which text of a card Feishu seeks the keyword in is not documented: it is in both.
-    foot = " · ".join(part for part in (story.foot, story.keyword) if part)
+    foot = " · ".join(part for part in (message.foot, message.keyword) if part)
     if foot:
         small: dict[str, Json] = {"text_size": "notation", "text_color": "grey"}
         elements.append({"tag": "div", "text": {**_plain(foot), **small}})
     return {
         "schema": "2.0",
         "header": {
-            "template": _COLOURS[story.message.type],
-            "title": _plain(story.head),
+            "template": _COLOURS[message.type],
+            "title": _plain(message.head),
         },
         "body": {"elements": elements},
     }
@@ -196,7 +196,7 @@ def _plain(text: str) -> dict[str, Json]:
     return {"tag": "plain_text", "content": text}
 
 
-def _buttons(story: Story) -> list[Json]:
+def _buttons(message: Message) -> list[Json]:
     """One button on its own; several side by side, which takes columns."""
     made: list[Json] = [
         {
@@ -205,7 +205,7 @@ def _buttons(story: Story) -> list[Json]:
             "type": "default" if n else "primary",
             "behaviors": [{"type": "open_url", "default_url": url}],
         }
-        for n, (label, url) in enumerate(story.links)
+        for n, (label, url) in enumerate(message.links)
     ]
     if len(made) < 2:
         return made
@@ -219,12 +219,16 @@ def _buttons(story: Story) -> list[Json]:
 
 
 def _place(context: DeliveryContext) -> str:
-    return "zh_cn" if option(context.endpoint, "language") == "zh" else "en_us"
+    return "zh_cn" if RobotOptions.of(context.endpoint).language == "zh" else "en_us"
 
 
-def _post(story: Story) -> dict[str, Json]:
+def _post(message: Message) -> dict[str, Json]:
     lines: list[Json] = [
-        [{"tag": "text", "text": text}] for text in (*_parts(story), story.foot) if text
+        [{"tag": "text", "text": text}]
+        for text in (*_parts(message), message.foot)
+        if text
     ]
-    lines += [[{"tag": "a", "text": label, "href": url}] for label, url in story.links]
-    return {"title": story.head, "content": lines}
+    lines += [
+        [{"tag": "a", "text": label, "href": url}] for label, url in message.links
+    ]
+    return {"title": message.head, "content": lines}

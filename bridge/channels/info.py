@@ -14,7 +14,8 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bridge.channels.endpoint_options import ChatOptions
-from bridge.core.endpoint import EndpointOptions, Rate
+from bridge.core.endpoint import Endpoint, EndpointOptions, Rate
+from bridge.core.http import Request, Response
 
 #: The name of a setting, and what is wrong with it; in words that never repeat its value.
 SettingProblem: TypeAlias = tuple[str, str]
@@ -22,6 +23,22 @@ SettingProblem: TypeAlias = tuple[str, str]
 
 def _none(settings: Mapping[str, object]) -> Iterable[SettingProblem]:  # noqa: ARG001 - they all will do
     return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """
+    How a platform is asked whether it would accept us, without posting anything.
+
+    Attributes:
+        request: Makes the request; ``None`` for an endpoint that can only be posted to.
+            Raises `Misconfigured` for one that cannot be the platform's.
+
+        describe: Writes for a person what the answer says.
+    """
+
+    request: Callable[[Endpoint], Request | None]
+    describe: Callable[[Response], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +68,8 @@ class ChannelInfo:
 
         objections: Says what is wrong with an endpoint's settings, as they were given: a
             URL that cannot be the platform's, above all. Total.
+
+        probe: How the platform is asked about an endpoint; ``None`` where it cannot be.
     """
 
     options: type[EndpointOptions] = ChatOptions
@@ -62,6 +81,7 @@ class ChannelInfo:
     edits_with: str | None = None
     ability: str = ""
     validate: Callable[[Mapping[str, object]], Iterable[SettingProblem]] = _none
+    probe: Probe | None = None
 
     @property
     def is_chat(self) -> bool:

@@ -1,26 +1,30 @@
 """
-A message: what there is to say about an event, before any platform's form.
+A message: what there is to say about an event, before it takes any platform's form.
 
-Every channel makes its payload from this, so that what is worth telling is decided once.
-Texts are cleaned and on no platform escaped yet: whoever puts one into a payload escapes
-it. `headline` holds only our own words and names from the configuration.
+Every channel makes its payload from this, so that what is worth reading is decided once: which
+picture is shown, what can be opened, what is said where there is neither.
+
+Rule 1: texts are cleaned, and not escaped for any platform yet: a channel escapes what it puts
+into a payload. `headline` and `notes` hold only our own words and names from the configuration.
+Rule 2: a link leads where anybody in the chat can follow it, and `public_picture` is one that
+every client can load.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.channels.base import DeliveryContext
+from bridge.channels.endpoint_options import ChatOptions, RobotOptions
+from bridge.channels.phrases import duration_of, headline_of, reason_of, steps_of
 from bridge.channels.strings import WORDS, Words
-from bridge.channels.text import clean, cut, line, utf16
-from bridge.core.button import is_drawn
-from bridge.core.cadence import WHY_LOST
+from bridge.channels.text import clean, cut, line, utf8
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.event import Event
 
 #: Seen at a glance, in this order of preference: the colour, the emoji, the words.
@@ -42,15 +46,14 @@ _LOOKS = {
 }
 #: Results of these are texts, which gateways put into ``promptEn``.
 _TEXT_RESULTS = frozenset({"DESCRIBE", "SHORTEN"})
-#: An upscaled picture has 14; of more, the first are named.
-_MOST_STEPS = 16
-_LABEL = 30
-#: UTF-16 units of labels that stand side by side: ``U1 U2 U3 U4``.
-_SHORT = 4
 _RESULTS = frozenset({"task.succeeded", "task.corrected"})
 _FINAL = frozenset(
     f"task.{end}" for end in ("succeeded", "failed", "cancelled", "lost", "corrected")
 )
+#: Characters; longer keywords are nobody's: Feishu takes words of 10.
+_KEYWORD = 60
+#: Files that are not pictures, whatever a gateway calls them, or that few clients can draw.
+_UNDRAWN = (".mp4", ".webm", ".mov", ".m4v", ".svg", ".avif", ".json", ".html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,7 @@ class Message:
     Attributes:
         type: The event's.
 
-        emoji: One that tells the status.
+        emoji: One that shows the status.
 
         color: The same, as 0xRRGGBB.
 
@@ -69,17 +72,24 @@ class Message:
 
         took: How long the task took, in words; ``None`` if it is not over or unknown.
 
-        prompt: At most ``prompt_max`` UTF-16 units; empty for an operator's event.
+        prompt: At most ``prompt_max`` UTF-16 units; our own words where a task has none, but
+            empty where its result is a text; empty for an operator's event.
 
-        result: A result that is a text.
+        result: A result that is a text; empty for any other.
 
-        reason: Why it failed, was lost, or what is wrong.
+        reason: Why it failed, was lost, or what is wrong; empty where nothing is.
 
         progress: 0 to 100, while the task runs.
 
-        picture: The picture's URL, as the upstream gave it; http or https.
+        picture: The picture's URL, as the upstream gave it, to be fetched; http or https.
 
-        videos: URLs of videos, http or https.
+        public_picture: The URL if clients and the platform can load it, and it is wanted.
+
+        videos: URLs of videos, as the upstream gave them; http or https.
+
+        links: Label and URL of what can be opened: the videos, or the picture.
+
+        notes: Our own words on what is out of the ordinary; a line each.
 
         steps: What can be done next, as the labels of the buttons; short ones of a kind
             (``U1 U2 U3 U4``) are one step, and to begin again is the last.
@@ -92,16 +102,18 @@ class Message:
 
         started: When the task was started, in seconds since the epoch.
 
-        expires: When the picture's URL ends to work, in seconds since the epoch.
+        expires: When the picture's URL stops working, in seconds since the epoch.
 
         since: When an operator's event began to be true, in seconds since the epoch.
 
         final: Whether nothing more will come of the task.
 
-        shows: Whether the picture and the videos are the result: that of a running task
-            is a first look at it, that of a failed one is left over from before.
+        shows: Whether the picture and the videos are the result: a running task's are a
+            preview, a failed one's are left over from before.
 
         sample: Whether somebody only tries how it looks.
+
+        keyword: The word without which the endpoint's robot takes nothing; often empty.
 
         words: Of the language.
     """
@@ -112,11 +124,14 @@ class Message:
     headline: str
     took: str | None
     prompt: str
-    result: str | None
-    reason: str | None
+    result: str
+    reason: str
     progress: int | None
-    picture: str | None
-    videos: tuple[str, ...]
+    picture: str | None = field(repr=False)
+    public_picture: str | None = field(repr=False, default=None)
+    videos: tuple[str, ...] = field(repr=False)
+    links: tuple[tuple[str, str], ...] = field(repr=False, default=())
+    notes: tuple[str, ...] = ()
     steps: tuple[str, ...]
     task_id: str
     upstream: str
@@ -127,16 +142,17 @@ class Message:
     final: bool
     shows: bool
     sample: bool
+    keyword: str = ""
     words: Words
 
     def expired(self, at: float) -> bool:
-        """Whether the picture's URL has ended to work by a moment."""
+        """Whether the picture's URL has stopped working by a moment."""
         return self.expires is not None and self.expires <= at
 
     @property
     def alt(self) -> str:
-        """Describe the picture to who does not see it."""
-        if self.prompt == self.words.no_prompt:
+        """Describe the picture for readers who cannot see it."""
+        if self.prompt in {"", self.words.no_prompt}:
             return self.headline
         return self.words.picture_of.format(prompt=line(self.prompt))
 
@@ -146,12 +162,64 @@ class Message:
         took = f" · {self.took}" if self.took else ""
         return f"{self.emoji} {self.headline}{took}"
 
+    @property
+    def head(self) -> str:
+        """The title, behind the keyword."""
+        return " · ".join(part for part in (self.keyword, self.title) if part)
+
+    @property
+    def labelled_reason(self) -> str:
+        """The reason with its label; empty without one."""
+        words = self.words
+        return f"{words.reason}{words.colon}{self.reason}" if self.reason else ""
+
+    @property
+    def labelled_steps(self) -> str:
+        """The next steps with their label, on one line; empty without any."""
+        words, steps = self.words, " · ".join(self.steps)
+        return f"{words.next}{words.colon}{steps}" if steps else ""
+
+    @property
+    def foot(self) -> str:
+        """Which task it was, and since when an operator's event is true; small print."""
+        task = f"{self.words.task_id} {self.task_id}" if self.task_id else ""
+        upstream = "" if self.upstream == "default" else self.upstream
+        since = ""
+        if self.since is not None:
+            moment = datetime.fromtimestamp(self.since, UTC)
+            since = f"{self.words.since} {moment:%Y-%m-%d %H:%M} UTC"
+        return " · ".join(part for part in (task, upstream, since) if part)
+
+
+def message_for(context: DeliveryContext, *, links_most: int | None = None) -> Message:
+    """
+    Make the message of a delivery, as its endpoint's settings want it.
+
+    Args:
+        links_most: Bytes that the URLs of all links together may have.
+    """
+    options = ChatOptions.of(context.endpoint)
+    message = message_of(
+        context.event, language=options.language, prompt_max=options.prompt_max
+    )
+    expired = message.expired(context.at)
+    links = tuple(_links(message, expired=expired, most=links_most))
+    unwanted = options.images == "none"
+    keyword = (options.keyword or "") if isinstance(options, RobotOptions) else ""
+    return replace(
+        message,
+        public_picture=None if unwanted or expired else _public_picture(message),
+        links=links,
+        notes=tuple(_notes(message, linked=bool(links), expired=expired)),
+        keyword=keyword[:_KEYWORD],
+    )
+
 
 def message_of(
     event: Event, *, language: str = "en", prompt_max: int = 1000
 ) -> Message:
     """
-    Say what there is to say about an event.
+    Return what there is to say about an event, whoever it is delivered to.
 
     Args:
         event: Any event; its body is ours, so it has every field.
@@ -163,113 +231,91 @@ def message_of(
     words = WORDS[language]
     data: Mapping[str, Any] = json.loads(event.body)["data"]
     emoji, color = _LOOKS[event.type]
-    told = data.get("event", {}).get("data", {}) if "event" in data else data
-    action = str(told.get("action") or "").upper()
+    task = data.get("event", {}).get("data", {}) if "event" in data else data
+    action = str(task.get("action") or "").upper()
     failed = (
         data.get("failReason") if event.type.startswith("task.") else data["reason"]
     )
-    prompt = cut(clean(told.get("prompt")), prompt_max)
     running = event.type in {"task.started", "task.progress"}
-    shows = event.type in _RESULTS and told.get("status") == "SUCCESS"
+    shows = event.type in _RESULTS and task.get("status") == "SUCCESS"
+    result = _result(action, task, prompt_max) if shows else ""
+    # A picture that was described has no prompt, and nobody misses one.
+    unprompted = words.no_prompt if task.get("id") and not result else ""
+    steps = steps_of(task.get("buttons", ())) if shows else ()
+    if event.type == "task.action_required":
+        steps = (words.modal,)
+    meta = task.get("metadata")
     return Message(
         type=event.type,
         emoji=emoji,
         color=color,
-        headline=_headline(event.type, action, data, words),
-        took=_took(told, words) if event.type in _FINAL else None,
-        prompt=prompt or (words.no_prompt if told.get("id") else ""),
-        result=_result(action, told, prompt_max) if shows else None,
-        reason=_reason(event.type, failed, words),
-        progress=told.get("progress") if running else None,
-        picture=_url(told.get("imageUrl")),
-        videos=tuple(url for one in told.get("videoUrls", ()) if (url := _url(one))),
-        steps=_next(event.type, told, words, shows=shows),
-        task_id=line(told.get("id")),
+        headline=headline_of(event.type, action, data, words),
+        took=_took(task, words) if event.type in _FINAL else None,
+        prompt=cut(clean(task.get("prompt")), prompt_max) or unprompted,
+        result=result,
+        reason=reason_of(event.loss, failed, words),
+        progress=task.get("progress") if running else None,
+        picture=_url(task.get("imageUrl")),
+        videos=tuple(url for one in task.get("videoUrls", ()) if (url := _url(one))),
+        steps=steps,
+        task_id=line(task.get("id")),
         upstream=event.upstream or "",
         at=event.at,
-        started=_seconds(told.get("startTime")),
-        expires=_seconds(told.get("imageExpiresAt")),
+        started=_seconds(task.get("startTime")),
+        expires=_seconds(task.get("imageExpiresAt")),
         since=_seconds(data.get("since")),
         final=event.type in _FINAL,
         shows=shows,
-        sample=bool(
-            isinstance(meta := told.get("metadata"), dict) and meta.get("sample")
-        ),
+        sample=isinstance(meta, dict) and bool(meta.get("sample")),
         words=words,
     )
 
 
-def _headline(kind: str, action: str, data: Mapping[str, Any], words: Words) -> str:
-    known = words.actions.get(action)
-    if known is None and re.fullmatch(r"[A-Z][A-Z_]{1,30}", action):
-        known = action.replace("_", " ").capitalize()
-    name = data.get("endpoint") or data.get("upstream") or ""
-    said = words.headlines[kind]
-    if kind == "task.corrected":
-        said = words.corrected.get(str(data.get("status")), said)
-    return said.format(what=known or words.task, name=name)
+# --- what is shown, and what can be opened --------------------------------------------
 
 
-def _took(data: Mapping[str, Any], words: Words) -> str | None:
-    began = _seconds(data.get("startTime")) or _seconds(data.get("submitTime"))
-    ended = _seconds(data.get("finishTime"))
-    if began is None or ended is None or not 0 <= ended - began < 86400:
+def _public_picture(message: Message) -> str | None:
+    shown = safe_url(message.picture) if message.shows else None
+    if shown is None or not is_public(shown):
         return None
-    return _span(ended - began, words)
+    return None if urlsplit(shown).path.lower().endswith(_UNDRAWN) else shown
 
 
-def _span(seconds: float, words: Words) -> str:
-    """Say how long something was, in the two units that matter."""
-    hours, rest = divmod(round(seconds), 3600)
-    parts = ((hours, words.hours), (rest // 60, words.minutes))
-    if not hours:
-        parts = (parts[1], (rest % 60, words.seconds))
-    said = [form.format(count) for count, form in parts if count]
-    return " ".join(said) or words.seconds.format(0)
+def _links(
+    message: Message, *, expired: bool, most: int | None
+) -> Iterator[tuple[str, str]]:
+    """Label what can be opened; of a video not its still, and nothing that has expired."""
+    if not message.shows:
+        return
+    words = message.words
+    label, urls = words.watch, message.videos
+    if not urls:
+        label, urls = words.open, () if expired else (message.picture or "",)
+    safe = (safe_url(url, schemes=("https", "http")) for url in urls)
+    public = dict.fromkeys(url for url in safe if url and is_public(url))
+    for number, url in enumerate(public, start=1):
+        if most is not None:
+            if utf8(url) > most:
+                continue
+            most -= utf8(url)
+        yield f"{label} {number}" if len(public) > 1 else label, url
 
 
-def _reason(kind: str, reason: Any, words: Words) -> str | None:
-    """Say why; a reason of our own in the language of the rest, anybody else's as it came."""
-    known = WHY_LOST.fullmatch(str(reason)) if kind == "task.lost" else None
-    own = words.lost.get(known["why"]) if known else None
-    if known and own:
-        return own.format(_span(float(known["seconds"]), words))
-    return clean(reason) or None
+def _notes(message: Message, *, linked: bool, expired: bool) -> Iterator[str]:
+    words = message.words
+    if message.sample:
+        yield words.sample
+    elif message.shows and message.picture and not linked:
+        yield words.expired if expired and not message.videos else words.not_shown
 
 
-def _result(action: str, data: Mapping[str, Any], most: int) -> str | None:
+# --- what an event says ---------------------------------------------------------------
+
+
+def _result(action: str, task: Mapping[str, Any], most: int) -> str:
     if action not in _TEXT_RESULTS:
-        return None
-    return cut(clean(data.get("promptEn") or data.get("finalPrompt")), most) or None
-
-
-def _next(
-    kind: str, data: Mapping[str, Any], words: Words, *, shows: bool
-) -> tuple[str, ...]:
-    if kind == "task.action_required":
-        return (words.modal,)
-    return _steps(data) if shows else ()
-
-
-def _steps(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Label the buttons as people know them; custom emoji names are nothing to show."""
-    known = [button for button in data.get("buttons", ()) if button["kind"] != "other"]
-    found: dict[str, str] = {}  # by label: the kind
-    for button in sorted(known, key=lambda button: button["kind"] == "reroll"):
-        drawn = button["emoji"] if is_drawn(button["emoji"]) else None
-        if label := cut(line(button["label"] or drawn), _LABEL):
-            found.setdefault(label, button["kind"])
-    groups: list[list[str]] = []
-    before = ""
-    for label, kind in islice(found.items(), _MOST_STEPS):
-        short = " " not in label and utf16(label) <= _SHORT
-        if short and kind == before:
-            groups[-1].append(label)
-        else:
-            groups.append([label])
-        before = kind if short else ""
-    more = ("…",) if len(found) > _MOST_STEPS else ()
-    return (*(" ".join(group) for group in groups), *more)
+        return ""
+    return cut(clean(task.get("promptEn") or task.get("finalPrompt")), most)
 
 
 def _url(url: Any) -> str | None:
@@ -283,5 +329,13 @@ def _url(url: Any) -> str | None:
     return url if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def _seconds(moment: Any) -> float | None:
+def _took(task: Mapping[str, Any], words: Words) -> str | None:
+    began = _seconds(task.get("startTime")) or _seconds(task.get("submitTime"))
+    ended = _seconds(task.get("finishTime"))
+    if began is None or ended is None or not 0 <= ended - began < 86400:
+        return None
+    return duration_of(ended - began, words)
+
+
+def _seconds(moment: str | None) -> float | None:
     return datetime.fromisoformat(moment).timestamp() if moment else None

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
+from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import deliver as tell_one_way
-from bridge.channels.story import Story
+from bridge.channels.reply import readable
 from bridge.channels.text import cut, utf8
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -115,10 +115,10 @@ def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         context,
-        lambda story: _drafts(story, context.endpoint),
+        lambda message: _drafts(message, context.endpoint),
         _read,
         name="ntfy",
-        most_of_links=LINKS_MOST,
+        links_most=LINKS_MOST,
     )
 
 
@@ -137,30 +137,29 @@ def sample_response(request: Request) -> Response:
 # --- what is published ----------------------------------------------------------------
 
 
-def _drafts(story: Story, endpoint: Endpoint) -> Iterator[Request]:
+def _drafts(message: Message, endpoint: Endpoint) -> Iterator[Request]:
     """Yield the publication, and what is left of it where ntfy does not take it."""
     server, topic = _place(endpoint.url)
     headers = {}
-    if token := endpoint.options.get("token"):
+    if token := NtfyOptions.of(endpoint).token:
         headers["authorization"] = f"Bearer {token}"
 
     def draft(publication: dict[str, Any]) -> Request:
         body = encoded({"topic": topic, **publication})
         return post(endpoint, body, url=server, headers=headers)
 
-    whole = _publication(story, silent=bool(endpoint.options.get("silent")))
-    if links := _links(story):
+    whole = _publication(message, silent=NtfyOptions.of(endpoint).silent)
+    if links := _links(message):
         yield draft(_fitting({**whole, **links}, topic))
     yield draft(_fitting(whole, topic))
     yield draft({**whole, "message": cut(whole["message"], SHORT, utf8)})
 
 
-def _publication(story: Story, *, silent: bool) -> dict[str, Any]:
-    message = story.message
+def _publication(message: Message, *, silent: bool) -> dict[str, Any]:
     title = message.headline + (f" · {message.took}" if message.took else "")
     return {
         "title": cut(title, TITLE_MOST, utf8),
-        "message": cut(_text(story), MESSAGE_MOST, utf8),
+        "message": cut(_text(message), MESSAGE_MOST, utf8),
         "tags": [_TAGS[message.type]],
         "priority": _LOW if silent else _PRIORITIES.get(message.type, _USUAL),
     }
@@ -174,17 +173,17 @@ def _fitting(publication: dict[str, Any], topic: str) -> dict[str, Any]:
     return made
 
 
-def _links(story: Story) -> dict[str, Any]:
+def _links(message: Message) -> dict[str, Any]:
     """Attach the picture, and lead to what can be opened."""
     made: dict[str, Any] = {}
-    if links := story.links[:ACTIONS_MOST]:
+    if links := message.links[:ACTIONS_MOST]:
         made["click"] = links[0][1]
         made["actions"] = [
             {"action": "view", "label": label, "url": url} for label, url in links
         ]
-    if story.picture:
-        made["attach"] = story.picture
-        made["filename"] = _filename(story.message.task_id, story.picture)
+    if message.public_picture:
+        made["attach"] = message.public_picture
+        made["filename"] = _filename(message.task_id, message.public_picture)
     return made
 
 
@@ -195,14 +194,14 @@ def _filename(task_id: str, url: str) -> str:
     return f"mj_{plain}.{known}"
 
 
-def _text(story: Story) -> str:
+def _text(message: Message) -> str:
     parts = (
-        story.prompt,
-        story.result,
-        story.labelled_reason,
-        story.steps,
-        *story.notes,
-        story.foot,
+        message.prompt,
+        message.result,
+        message.labelled_reason,
+        message.labelled_steps,
+        *message.notes,
+        message.foot,
     )
     return "\n\n".join(part for part in parts if part)
 
@@ -250,4 +249,4 @@ def _error(body: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     error = said.get("error") if isinstance(said, dict) else None
-    return answer.readable(str(error or "").encode(errors="replace"))[:200]
+    return readable(str(error or "").encode(errors="replace"))[:200]

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
-from bridge.channels.story import Story, story_of
+from bridge.channels.message import Message, message_for
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
 _EARLY = frozenset({"task.submitted", "task.started"})
@@ -45,11 +44,11 @@ class Reading:
 
 def deliver(
     context: DeliveryContext,
-    drafts: Callable[[Story], Iterator[Request]],
+    drafts: Callable[[Message], Iterator[Request]],
     read: Callable[[Response], Reading],
     *,
     name: str,
-    most_of_links: int,
+    links_most: int,
 ) -> Exchange:
     """
     Post the first draft that is taken.
@@ -61,7 +60,7 @@ def deliver(
 
         name: What people call the platform.
 
-        most_of_links: Bytes that all URLs together may have.
+        links_most: Bytes that all URLs together may have.
     """
     event = context.event
     unasked = event.type in _EARLY and not context.endpoint.wants(event)
@@ -71,13 +70,13 @@ def deliver(
             attempt=Attempt(
                 started=context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=why,
             )
         )
-    story = story_of(context, most_of_links=most_of_links)
+    message = message_for(context, links_most=links_most)
     took, reading = 0.0, Reading(said=AttemptResult.FAILED)
-    for draft in drafts(story):
+    for draft in drafts(message):
         response = yield draft
         took += response.took
         reading = read(response)
@@ -91,9 +90,9 @@ def deliver(
             took=took,
             status=response.status,
             fault=response.fault,
-            said=reading.said,
+            platform_result=reading.said,
             detail=reading.detail,
-            retry_after=answer.retry_after(wait, now=response.at or context.at),
+            retry_after=retry_after(wait, now=response.at or context.at),
         )
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.channels.message import Message
-from bridge.channels.urls import presentable
+from bridge.channels.urls import safe_url
 from bridge.core.http import Request, Response
 from bridge.version import __version__
 
@@ -42,7 +42,7 @@ def to_fetch(message: Message, timeout: float) -> Request | None:
     Args:
         timeout: Seconds of the whole attempt.
     """
-    url = presentable(message.picture, most=_URL_MOST, schemes=("https", "http"))
+    url = safe_url(message.picture, most=_URL_MOST, schemes=("https", "http"))
     if url is None:
         return None
     return Request(

@@ -20,10 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
-from bridge.channels.story import option
+from bridge.channels.reply import read_status
 from bridge.channels.text import cut, line
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -149,7 +148,7 @@ def deliver(
             attempt=Attempt(
                 started=context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=why,
             )
         )
@@ -171,7 +170,7 @@ def deliver(
             fault=response.fault,
             detail=detail if sense.said is AttemptResult.DELIVERED else words,
             retry_after=sense.retry_after,
-            said=sense.said,
+            platform_result=sense.said,
         ),
         # What is refused counts as well, and who exceeds DingTalk's limit is shut out.
         extra=sent - 1,
@@ -182,7 +181,7 @@ def _read(
     response: Response, context: DeliveryContext, platform: Platform
 ) -> tuple[Sense, str]:
     """Say what an answer means, and put it into words for a person."""
-    usual = answer.read(response, started=context.started, now=response.at)
+    usual = read_status(response, now=response.at)
     said = _object(response.body)
     codes = [n for name in platform.codes if (n := _number(said.get(name))) is not None]
     text = next((str(said[name]) for name in platform.texts if said.get(name)), "")
@@ -244,7 +243,7 @@ def _blot(text: str, endpoint: Endpoint) -> str:
     parts = urlsplit(endpoint.url)
     for secret in (
         *re.split(r"[/?&=#]", f"{parts.path}/{parts.query}"),
-        option(endpoint, "secret"),
+        *endpoint.options.secrets_within(),
     ):
         if len(secret) > _NO_SECRET:
             text = text.replace(secret, "…")

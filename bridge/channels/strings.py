@@ -33,7 +33,7 @@ class Words:
     minutes: str
     seconds: str
     modal: str  #: What has to be done where a task waits for somebody.
-    lost: dict[str, str]  #: Why, by what `bridge.core.cadence.WHY_LOST` tells apart.
+    lost: dict[str, str]  #: Why, by the kind of `bridge.core.cadence.Loss`.
     since: str
     colon: str  #: Between a label and what it labels.
 

@@ -16,13 +16,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.message import Message
 from bridge.channels.oneway import Reading, encoded, is_page, post
 from bridge.channels.oneway import deliver as tell_one_way
-from bridge.channels.story import Story
+from bridge.channels.reply import readable
 from bridge.channels.text import cut, utf8
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
@@ -98,10 +97,10 @@ def deliver(context: DeliveryContext) -> Exchange:
     """Tell an event, see `bridge.channels.base.Channel`."""
     return tell_one_way(
         context,
-        lambda story: _drafts(story, context.endpoint),
+        lambda message: _drafts(message, context.endpoint),
         _read,
         name="Teams",
-        most_of_links=LINKS_MOST,
+        links_most=LINKS_MOST,
     )
 
 
@@ -113,38 +112,38 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - a workflow 
 # --- the card -------------------------------------------------------------------------
 
 
-def _drafts(story: Story, endpoint: Endpoint) -> Iterator[Request]:
+def _drafts(message: Message, endpoint: Endpoint) -> Iterator[Request]:
     """Yield the card, and what is left of it where the workflow does not take it."""
-    whole = _fitting(story, links=True, most=TEXT_MOST)
+    whole = _fitting(message, links=True, most=TEXT_MOST)
     yield post(endpoint, whole)
-    bare = _fitting(story, links=False, most=TEXT_MOST)
+    bare = _fitting(message, links=False, most=TEXT_MOST)
     if bare != whole:
         yield post(endpoint, bare)
-    yield post(endpoint, _fitting(story, links=False, most=SHORT))
+    yield post(endpoint, _fitting(message, links=False, most=SHORT))
 
 
-def _fitting(story: Story, *, links: bool, most: int) -> bytes:
+def _fitting(message: Message, *, links: bool, most: int) -> bytes:
     """Make the message, its texts cut until it is as small as it must be."""
     while True:
-        body = encoded(_message(story, links=links, most=most))
+        body = encoded(_message(message, links=links, most=most))
         if len(body) <= BODY_MOST:
             return body
         most = most * 3 // 4
 
 
-def _message(story: Story, *, links: bool, most: int) -> dict[str, Any]:
+def _message(message: Message, *, links: bool, most: int) -> dict[str, Any]:
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "fallbackText": story.head,
+        "fallbackText": message.head,
         "msteams": {"width": "Full"},
-        "body": list(_elements(story, links=links, most=most)),
+        "body": list(_elements(message, links=links, most=most)),
     }
-    if links and story.links:
+    if links and message.links:
         card["actions"] = [
             {"type": "Action.OpenUrl", "title": label, "url": url}
-            for label, url in story.links[:ACTIONS_MOST]
+            for label, url in message.links[:ACTIONS_MOST]
         ]
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
@@ -154,24 +153,23 @@ def _message(story: Story, *, links: bool, most: int) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _elements(story: Story, *, links: bool, most: int) -> Iterator[dict[str, Any]]:
-    message = story.message
+def _elements(message: Message, *, links: bool, most: int) -> Iterator[dict[str, Any]]:
     yield _title(message)
-    if story.prompt:
-        yield _text(_run(cut(story.prompt, most, utf8)), spacing="Small")
-    if links and story.picture and not _is_webp(story.picture):
-        yield _image(story.picture, message)
-    if story.result:
-        yield _text(_run(cut(story.result, most, utf8)))
-    if story.reason:
-        reason = cut(story.reason, most, utf8)
+    if message.prompt:
+        yield _text(_run(cut(message.prompt, most, utf8)), spacing="Small")
+    if links and message.public_picture and not _is_webp(message.public_picture):
+        yield _image(message.public_picture, message)
+    if message.result:
+        yield _text(_run(cut(message.result, most, utf8)))
+    if message.reason:
+        reason = cut(message.reason, most, utf8)
         yield _labelled(message.words.reason, reason, message)
     if message.steps:
         yield _labelled(message.words.next, " · ".join(message.steps), message)
-    for note in story.notes:
+    for note in message.notes:
         yield _text(_run(note, italic=True, isSubtle=True), spacing="Small")
-    if story.foot:
-        foot = cut(story.foot, FOOT_MOST, utf8)
+    if message.foot:
+        foot = cut(message.foot, FOOT_MOST, utf8)
         yield _text(_run(foot, size="Small", isSubtle=True), spacing="Small")
 
 
@@ -251,4 +249,4 @@ def _code(body: bytes) -> str:
         code = str(json.loads(body)["error"]["code"])
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return ""
-    return answer.readable(code.encode(errors="replace"))[:60]
+    return readable(code.encode(errors="replace"))[:60]

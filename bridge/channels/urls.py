@@ -1,4 +1,4 @@
-"""Links: URLs that strangers chose, in a form that every platform takes, or not at all."""
+"""URLs that strangers chose, in a form that every platform takes, or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 2048
 _LOCAL = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
 
 
-def presentable(
+def safe_url(
     url: str | None, *, most: int = MOST, schemes: tuple[str, ...] = ("https",)
 ) -> str | None:
     """
@@ -55,10 +55,10 @@ def presentable(
 
 def is_public(url: str) -> bool:
     """
-    Whether a URL leads to where everybody, and the platform itself, may get.
+    Whether a URL leads where everybody, and the platform itself, can follow.
 
-    Total. A name says little, so this is no guard: it keeps dead pictures and links that
-    work on one machine only out of messages.
+    Never raises. A name says little, so this does not guard anything: it keeps pictures and
+    links that work in one network only out of messages.
     """
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
@@ -68,3 +68,8 @@ def is_public(url: str) -> bool:
         return ip_address(host).is_global
     except ValueError:
         return "." in host and not host.endswith(_LOCAL)
+
+
+def in_parentheses(url: str) -> str:
+    """Return a URL as markdown takes it: a parenthesis in it would end it."""
+    return url.replace("(", "%28").replace(")", "%29")

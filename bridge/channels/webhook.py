@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.info import ChannelInfo
+from bridge.channels.reply import read_status
 from bridge.channels.signing import check_secret, signatures
 from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.event import Event
@@ -24,7 +24,6 @@ __all__ = [
     "INFO",
     "WebhookOptions",
     "deliver",
-    "read",
     "render",
     "sample_response",
     "signing_secrets",
@@ -55,8 +54,6 @@ def signing_secrets(options: EndpointOptions) -> tuple[str, ...]:
 
 USER_AGENT = f"mjbridge/{__version__}"
 
-read = answer.read
-
 
 def deliver(context: DeliveryContext) -> Exchange:
     """Say it once; the answer is the end of it."""
@@ -66,8 +63,9 @@ def deliver(context: DeliveryContext) -> Exchange:
         at=context.at,
         redelivery=context.redelivery,
     )
+    reply = read_status(response, now=response.at)
     return ExchangeResult(
-        attempt=read(response, started=context.started, now=response.at)
+        attempt=reply.attempt(started=context.started, took=response.took)
     )
 
 

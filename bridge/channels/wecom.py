@@ -19,6 +19,7 @@ from bridge.channels import robot
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
 from bridge.channels.lookalikes import inert, inert_line
+from bridge.channels.message import Message, message_for
 from bridge.channels.robot import (
     BUSY,
     NO_ROBOT,
@@ -29,8 +30,8 @@ from bridge.channels.robot import (
     UNLISTED,
     Sense,
 )
-from bridge.channels.story import Story, destination, story_of
 from bridge.channels.text import fit, line, utf8
+from bridge.channels.urls import in_parentheses
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Rate
 from bridge.core.event import Json
@@ -105,13 +106,13 @@ _PLATFORM = robot.Platform(
 
 
 def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    story = story_of(context, most_of_links=_MOST_LINKS)
-    payloads = [_markdown(story), _text(story)]
+    message = message_for(context, links_most=_MOST_LINKS)
+    payloads = [_markdown(message), _text(message)]
     # A description of a picture is longer than a card can hold, and what it is about; and
     # what went wrong would not be told on one.
-    told = story.result or story.reason
-    if story.links and not told and _shows(story.picture):
-        payloads.insert(0, _news(story))
+    told = message.result or message.reason
+    if message.links and not told and _shows(message.public_picture):
+        payloads.insert(0, _news(message))
     for payload in payloads:
         yield robot.post(context.endpoint, payload)
 
@@ -122,59 +123,59 @@ def _shows(picture: str | None) -> bool:
     return not urlsplit(picture).path.lower().endswith(_UNSHOWN)
 
 
-def _news(story: Story) -> dict[str, Json]:
+def _news(message: Message) -> dict[str, Json]:
     small = [
-        *story.notes,
-        fit(story.steps, 160, measure=utf8),
-        fit(story.foot, 100, measure=utf8),
+        *message.notes,
+        fit(message.labelled_steps, 160, measure=utf8),
+        fit(message.foot, 100, measure=utf8),
     ]
     rest = "\n".join(part for part in small if part)
     left = MOST_DESCRIPTION - utf8(rest) - 1
-    prompt = fit(line(story.prompt), left, measure=utf8)
+    prompt = fit(line(message.prompt), left, measure=utf8)
     return {
         "msgtype": "news",
         "news": {
             "articles": [
                 {
-                    "title": fit(story.head, MOST_TITLE, measure=utf8),
+                    "title": fit(message.head, MOST_TITLE, measure=utf8),
                     "description": "\n".join(part for part in (prompt, rest) if part),
-                    "url": story.links[0][1],
-                    "picurl": story.picture,
+                    "url": message.links[0][1],
+                    "picurl": message.public_picture,
                 }
             ]
         },
     }
 
 
-def _markdown(story: Story) -> dict[str, Json]:
+def _markdown(message: Message) -> dict[str, Json]:
     before = [
-        f"**{inert(story.head)}**",
-        *story.notes,
-        fit(story.labelled_reason, _MOST_REASON, inert_line, utf8),
+        f"**{inert(message.head)}**",
+        *message.notes,
+        fit(message.labelled_reason, _MOST_REASON, inert_line, utf8),
     ]
     after = [
-        fit(story.result, _MOST_RESULT, _quote, utf8),
-        fit(story.steps, _MOST_STEPS, inert, utf8),
-        " · ".join(f"[{label}]({destination(url)})" for label, url in story.links),
-        f'<font color="comment">{inert(story.foot)}</font>' if story.foot else "",
+        fit(message.result, _MOST_RESULT, _quote, utf8),
+        fit(message.labelled_steps, _MOST_STEPS, inert, utf8),
+        " · ".join(f"[{label}]({in_parentheses(url)})" for label, url in message.links),
+        f'<font color="comment">{inert(message.foot)}</font>' if message.foot else "",
     ]
     taken = utf8(_joined(before, after)) + 1
-    prompt = fit(story.prompt, MOST_MARKDOWN - taken, _quote, utf8)
+    prompt = fit(message.prompt, MOST_MARKDOWN - taken, _quote, utf8)
     return {
         "msgtype": "markdown",
         "markdown": {"content": _joined(before, [prompt], after)},
     }
 
 
-def _text(story: Story) -> dict[str, Json]:
+def _text(message: Message) -> dict[str, Json]:
     parts = [
-        inert(story.head),
-        *story.notes,
-        fit(story.labelled_reason, 500, inert_line, utf8),
-        fit(story.result, 600, inert, utf8),
+        inert(message.head),
+        *message.notes,
+        fit(message.labelled_reason, 500, inert_line, utf8),
+        fit(message.result, 600, inert, utf8),
     ]
     left = MOST_TEXT - utf8(_joined(parts)) - 1
-    prompt = fit(story.prompt, left, inert, utf8)
+    prompt = fit(message.prompt, left, inert, utf8)
     return {
         "msgtype": "text",
         "text": {"content": _joined(parts[:1], [prompt], parts[1:])},

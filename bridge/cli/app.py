@@ -1,58 +1,163 @@
-"""All commands in one place, and what becomes of their errors."""
+"""
+All commands in one place, and what becomes of their errors.
+
+A command's module is imported when the command runs, and not before: importing them all
+would take longer than most of them run.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple, TextIO
 
 import typer
+from typer.core import TyperGroup
 
-from bridge import __version__
-from bridge.cli import (
-    checking,
-    deliveries,
-    endpoints,
-    listing,
-    local,
-    preview,
-    processes,
-    redelivering,
-    story,
-    tracking,
-    up,
-    watching,
-)
 from bridge.errors import BridgeError
+from bridge.version import __version__
 
-_HELP = {"-h", "--help"}
+RUN, TASKS, DELIVERY, TRY = "Run", "Tasks", "Endpoints and deliveries", "Try and mend"
+
+
+class Entry(NamedTuple):
+    """
+    A command in the list that ``--help`` shows.
+
+    Attributes:
+        module: The module of `bridge.cli` that holds it.
+
+        panel: The part of the list in which it is; "" for a hidden command.
+
+        summary: The first sentence of its own help.
+
+        attribute: What it is called in its module, if not as the module: a function, or a
+            `typer.Typer` for a command that has commands.
+    """
+
+    module: str
+    panel: str
+    summary: str
+    attribute: str = ""
+
+
+COMMANDS = {
+    "up": Entry(
+        "up", RUN, "Run everything: store, workers and beat. Ctrl-C ends it all."
+    ),
+    "worker": Entry(
+        "processes", RUN, "Run a Celery worker: it polls and delivers.", "worker"
+    ),
+    "beat": Entry("processes", RUN, "Run Celery's beat: it gives the ticks.", "beat"),
+    "track": Entry(
+        "track", TASKS, "Follow tasks: every change is sent to your endpoints."
+    ),
+    "untrack": Entry(
+        "untrack", TASKS, "Stop polling tasks; what is queued is still delivered."
+    ),
+    "tasks": Entry("tasks", TASKS, "List tasks, the newest first."),
+    "show": Entry(
+        "show", TASKS, "Show a task: its state, events, deliveries and attempts."
+    ),
+    "watch": Entry(
+        "watch", TASKS, "Watch tasks change, until those given have ended, or Ctrl-C."
+    ),
+    "endpoints": Entry(
+        "endpoints",
+        DELIVERY,
+        "List endpoints and how they are doing; test, pause and resume them.",
+        "app",
+    ),
+    "deliveries": Entry(
+        "deliveries",
+        DELIVERY,
+        "List deliveries, those of the newest event first; or give them up.",
+        "app",
+    ),
+    "redeliver": Entry(
+        "redeliver", DELIVERY, "Send an event again, or all since a time."
+    ),
+    "preview": Entry(
+        "preview",
+        DELIVERY,
+        "Show the exact request for a sample event; nothing is sent.",
+    ),
+    "check": Entry(
+        "check", TRY, "Check settings, store, workers, upstreams and endpoints."
+    ),
+    "sandbox": Entry("local", TRY, "Run the simulated gateway alone.", "sandbox"),
+    "listen": Entry(
+        "local",
+        TRY,
+        "Run a receiver: it verifies what arrives, and prints it.",
+        "listen",
+    ),
+    "demo": Entry(
+        "demo",
+        "",
+        "Submit a few tasks to the sandbox's gateway, and follow them.",
+        "demo",
+    ),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Knows its commands by their summaries, and imports the one that runs."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is meant, and import it."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load(name, ctx) if name else found, rest
+
+
+def load(name: str, ctx: typer.Context) -> Any:
+    """Import a command."""
+    entry = COMMANDS[name]
+    found = getattr(
+        import_module(f"bridge.cli.{entry.module}"), entry.attribute or entry.module
+    )
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False)
+        found.command(name)(function)
+    command = typer.main.get_command(found)
+    _show_flags_plainly(command, ctx)
+    return command
+
+
+def _show_flags_plainly(command: Any, ctx: typer.Context) -> None:
+    """Keep the help from calling every flag a <bool>."""
+    for param in command.get_params(ctx):
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    for nested in getattr(command, "commands", {}).values():
+        _show_flags_plainly(nested, ctx)
+
 
 app = typer.Typer(
     name="mjbridge",
-    help="Webhooks for Midjourney tasks: your endpoints hear of every change.",
+    cls=LazyGroup,
+    help="Webhooks for Midjourney tasks: every change is sent to your endpoints.",
     epilog="Begin with: mjbridge up --sandbox",
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": sorted(_HELP)},
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-
-#: What goes wrong with arguments. Its name is not part of Typer's interface.
-_UsageError = typer.BadParameter.__mro__[1]
-
-RUN, TASKS, DELIVERY, TRY = "Run", "Tasks", "Endpoints and deliveries", "Try and mend"
 
 
 @app.callback(invoke_without_command=True)
 def begin(
     ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.")
+        bool, typer.Option("--version", metavar="", help="Show the version.")
     ] = False,
 ) -> None:
-    """Webhooks for Midjourney tasks."""
+    """Show the version, or the help if there is no command."""
     if version:
         typer.echo(f"mjbridge {__version__}")
         raise typer.Exit
@@ -60,78 +165,88 @@ def begin(
         typer.echo(ctx.get_help())
 
 
-app.command(rich_help_panel=RUN)(up.up)
-app.command(rich_help_panel=RUN)(processes.worker)
-app.command(rich_help_panel=RUN)(processes.beat)
-app.command(rich_help_panel=TASKS)(tracking.track)
-app.command(rich_help_panel=TASKS)(tracking.untrack)
-app.command(rich_help_panel=TASKS)(listing.tasks)
-app.command(rich_help_panel=TASKS)(story.show)
-app.command(rich_help_panel=TASKS)(watching.watch)
-app.add_typer(endpoints.app, name="endpoints", rich_help_panel=DELIVERY)
-app.add_typer(deliveries.app, name="deliveries", rich_help_panel=DELIVERY)
-app.command(rich_help_panel=DELIVERY)(redelivering.redeliver)
-app.command(rich_help_panel=DELIVERY)(preview.preview)
-app.command(rich_help_panel=TRY)(checking.check)
-app.command(rich_help_panel=TRY)(local.sandbox)
-app.command(rich_help_panel=TRY)(local.listen)
-app.command(hidden=True)(local.demo)
+for _name, _entry in COMMANDS.items():
+    app.command(
+        _name,
+        help=_entry.summary,
+        rich_help_panel=_entry.panel,
+        hidden=not _entry.panel,
+    )(lambda: None)
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run a command; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a letter gets a question mark, and not an error.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    """Run a command; return the exit code."""
+    # Libraries' warnings are for workers, which configure logs of their own.
+    logging.getLogger().setLevel(logging.ERROR)
+    _prepare_streams()
     try:
         command = typer.main.get_command(app)
-        if _HELP & set(argv):
-            _plainly(typer.Context(command, **command.context_settings))
+        _show_flags_plainly(command, typer.Context(command, **command.context_settings))
         code = command(args=list(argv), prog_name="mjbridge", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _nobody_listens()
+        return _give_up_stream(sys.stdout)
     except BridgeError as error:
         return _complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _complain(_usage(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         return 130
-    except Exception as error:  # noqa: BLE001 - the last one to hear of it
-        if isinstance(error, _UsageError):
-            return _complain(_usage(error), 2)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
+            return _complain(_unexpected(error), 1)
+        _give_up_stream(sys.stdout)
+        return _complain(f"cannot write the output: {os.strerror(error.errno)}", 1)
+    except Exception as error:  # noqa: BLE001 - nobody above would make a sentence of it
         return _complain(_unexpected(error), 1)
     return code if isinstance(code, int) else 0
 
 
-def _plainly(ctx: typer.Context) -> None:
-    """Keep help from saying of every switch that it is a <bool>."""
-    for param in ctx.command.get_params(ctx):
-        if getattr(param, "is_flag", False):
-            param.metavar = ""
-    for command in getattr(ctx.command, "commands", {}).values():
-        _plainly(typer.Context(command, parent=ctx))
+def _prepare_streams() -> None:
+    """Make standard streams usable, whatever the caller has left of them."""
+    for number, name, mode in (
+        (0, "stdin", "r"),
+        (1, "stdout", "w"),
+        (2, "stderr", "w"),
+    ):
+        if getattr(sys, name) is None:
+            # Closed by whoever started us, who does not want it then. Left closed, the
+            # next file or connection that is opened would take its number.
+            with suppress(OSError):
+                os.close(number)
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - it stays open
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character shows a question mark; it is no error.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"mjbridge: {text}", file=sys.stderr)  # noqa: T201
+    try:
+        print(f"mjbridge: {text}", file=sys.stderr)  # noqa: T201 - this is the place
+        sys.stderr.flush()
+    except OSError:
+        _give_up_stream(sys.stderr)
     return code
 
 
-def _nobody_listens() -> int:
-    """Make the interpreter's last flush come to nothing: whoever read us has gone."""
+def _give_up_stream(stream: TextIO) -> int:
+    """Redirect a stream that cannot be written to, so that the final flush cannot fail."""
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)
     return 1
 
 
-def _usage(error: Exception) -> str:
-    text = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+def _usage(error: typer.TyperException) -> str:
+    text = " ".join(error.format_message().split()).rstrip(".")
     text = f"{text[:1].lower()}{text[1:]}"
     ctx = getattr(error, "ctx", None)
     return f"{text} ({ctx.command_path} --help)" if ctx is not None else text
 
 
 def _unexpected(error: Exception) -> str:
-    """Say what happened and where; not the error's own words, which may hold secrets."""
+    """Name the error and the place; its own text may hold secrets."""
     if os.environ.get("BRIDGE_LOG_LEVEL", "").lower() == "debug":
         traceback.print_exception(error)
     frames = [
@@ -142,5 +257,5 @@ def _unexpected(error: Exception) -> str:
     place = f" at {frames[-1].name}:{frames[-1].lineno}" if frames else ""
     return (
         f"unexpected {type(error).__name__}{place}; "
-        "BRIDGE_LOG_LEVEL=debug shows the whole story"
+        "BRIDGE_LOG_LEVEL=debug shows the traceback"
     )

@@ -1,40 +1,26 @@
-"""``deliveries`` and ``redeliver``: what is under way, what died, and how to send it again."""
+"""``deliveries``: what is on its way, what was delivered, and what was given up."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, cast, get_args
 
 import typer
+from rich.text import Text
 
-from bridge.cli import options
-from bridge.cli.newest import list_newest
-from bridge.cli.options import EndpointOption, Json, Limit
-from bridge.cli.output import (
-    STATE_STYLES,
-    Column,
-    say,
-    stdout,
-    table,
-    text,
-    write,
-)
-from bridge.cli.words import ago, counted
-from bridge.core.event import iso
+from bridge.app.humanize import ago, counted
+from bridge.app.ports import DeliveryRow, DeliveryState
+from bridge.app.views import DeliveryView
+from bridge.cli.arguments import EndpointOption, Json, Limit, one_of
+from bridge.cli.output import STATE_STYLES, say, stdout, text, write
+from bridge.cli.session import in_deployment
+from bridge.cli.tables import Column, list_newest, table
 from bridge.core.task import TaskKey
+from bridge.runtime.deployment import Deployment
 
-if TYPE_CHECKING:
-    from rich.text import Text
+app = typer.Typer(invoke_without_command=True)
 
-    from bridge.adapters.store.queries import DeliveryRow
-    from bridge.app.ports import Publication, Waiting
-    from bridge.runtime import Deployment
-
-app = typer.Typer(help="List deliveries, or give them up.", invoke_without_command=True)
-
-#: Deliveries in one call of a script, so that none blocks the store for long.
-AT_ONCE = 200
 #: Columns below which a list leaves out what one can do without.
 NARROW = 110
 
@@ -50,7 +36,7 @@ def deliveries(
             "--state",
             "-s",
             help="pending, held, delivered, superseded or dead.",
-            callback=options.state,
+            callback=one_of("state", get_args(DeliveryState)),
         ),
     ] = None,
     limit: Limit = None,
@@ -59,16 +45,17 @@ def deliveries(
     """List deliveries, those of the newest event first; or give them up."""
     if ctx.invoked_subcommand is not None:
         return
-    from bridge.cli.connecting import check_endpoint, in_deployment
 
     async def work(deployment: Deployment) -> None:
-        await check_endpoint(deployment, endpoint)
-        found = deployment.queries.deliveries(endpoint=endpoint, state=state)  # type: ignore[arg-type]
+        await deployment.lookup.check_endpoint(endpoint)
+        found = deployment.queries.deliveries(
+            endpoint=endpoint, state=cast("DeliveryState | None", state)
+        )
         now = await deployment.admin.clock()
         await list_newest(
             found,
             limit=limit,
-            to_json=_json if as_json else None,
+            to_view=DeliveryView.of if as_json else None,
             to_table=lambda rows: _print(rows, now),
         )
 
@@ -86,72 +73,25 @@ def drop(
 
     It is dead then, not gone: mjbridge redeliver --dead brings it back.
     """
-    from bridge.cli.connecting import check_endpoint, in_deployment
 
     async def count(deployment: Deployment) -> int:
-        await check_endpoint(deployment, endpoint)
-        rows = await deployment.queries.endpoints(await deployment.admin.clock())
-        return next((row.pending for row in rows if row.name == endpoint), 0)
+        return await deployment.operations.pending_at(endpoint)
+
+    async def work(deployment: Deployment) -> int:
+        return await deployment.operations.drop(endpoint)
 
     if sys.stdin.isatty() and not yes and (waiting := in_deployment(count)):
         what = counted(waiting, "delivery", "deliveries")
         typer.confirm(f"Give up {what} waiting at {endpoint}?", abort=True, err=True)
-
-    async def work(deployment: Deployment) -> int:
-        await check_endpoint(deployment, endpoint)
-        dropped = 0
-        while waiting := await deployment.admin.open_at(endpoint, AT_ONCE):
-            now = await deployment.admin.clock()
-            buried = 0
-            for start in range(0, len(waiting), AT_ONCE):
-                some = waiting[start : start + AT_ONCE]
-                notices = [_notices(deployment, one, now) for one in some]
-                buried += await deployment.admin.give_up(
-                    some, "dropped by hand", notices
-                )
-            if not buried:
-                break
-            dropped += buried
-        return dropped
-
-    write(
-        f"{counted(in_deployment(work), 'delivery', 'deliveries')} given up at {endpoint}"
-    )
-
-
-def _notices(
-    deployment: Deployment, waiting: Waiting, now: float
-) -> Sequence[Publication]:
-    """Tell operators as of every death; but not where everything is being given up."""
-    from bridge.app.operator_events import death_notice, publications
-    from bridge.runtime import endpoints_of
-
-    others = [
-        one for one in endpoints_of(deployment.settings) if one.name != waiting.endpoint
-    ]
-    notice = death_notice(waiting.endpoint, waiting.event, "dropped by hand", at=now)
-    return publications([notice], others)
-
-
-def _json(row: DeliveryRow) -> dict[str, Any]:
-    about = None if row.subject.startswith("@") else TaskKey.read(row.subject)
-    return {
-        "event": row.event_id,
-        "type": row.type,
-        "task": about.id if about else None,
-        "upstream": about.upstream if about else None,
-        "endpoint": row.endpoint,
-        "state": row.state,
-        "at": iso(row.at),
-        "reason": row.reason,
-    }
+    dropped = counted(in_deployment(work), "delivery", "deliveries")
+    write(f"{dropped} given up at {endpoint}")
 
 
 def _print(rows: Sequence[DeliveryRow], now: float) -> None:
     if not rows:
         say("no such delivery")
         return
-    whys = any(row.reason for row in rows)
+    reasons = any(row.reason for row in rows)
     columns = [
         Column(title="EVENT", gives_way=True),
         Column(title="TYPE"),
@@ -159,13 +99,13 @@ def _print(rows: Sequence[DeliveryRow], now: float) -> None:
         Column(title="ENDPOINT"),
         Column(title="STATE"),
         Column(title="SEEN", right=True),
-        *([Column(title="WHY", gives_way=True)] if whys else []),
+        *([Column(title="WHY", gives_way=True)] if reasons else []),
     ]
     narrow = stdout().is_terminal and stdout().width < NARROW
-    table(columns, [_cells(row, now, whys=whys, narrow=narrow) for row in rows])
+    table(columns, [_cells(row, now, reasons=reasons, narrow=narrow) for row in rows])
 
 
-def _cells(row: DeliveryRow, now: float, *, whys: bool, narrow: bool) -> list[Text]:
+def _cells(row: DeliveryRow, now: float, *, reasons: bool, narrow: bool) -> list[Text]:
     subject = (
         row.subject if row.subject.startswith("@") else TaskKey.read(row.subject).id
     )
@@ -176,5 +116,5 @@ def _cells(row: DeliveryRow, now: float, *, whys: bool, narrow: bool) -> list[Te
         text(row.endpoint),
         text(row.state, STATE_STYLES.get(row.state, "")),
         text(ago(row.at, now), "dim"),
-        *([text(row.reason, "dim")] if whys else []),
+        *([text(row.reason, "dim")] if reasons else []),
     ]

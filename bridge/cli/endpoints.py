@@ -1,55 +1,49 @@
-"""``endpoints``: who is told, how that goes, and how to stop it for a while."""
+"""``endpoints``: who gets events, how that goes, and how to hold it for a while."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from bridge.cli.options import Json
-from bridge.cli.options import event_type as known_type
-from bridge.cli.output import STATE_STYLES, Column, emit, line, say, table, text
-from bridge.cli.words import ago, counted, masked, span
-from bridge.core.event import iso
+from bridge.app.humanize import ago, counted, masked_url, span
+from bridge.app.operations import Switched
+from bridge.app.ports import EndpointRow
+from bridge.app.views import EndpointView, SampleView
+from bridge.cli.arguments import Json, event_type
+from bridge.cli.output import STATE_STYLES, emit, line, say, text
+from bridge.cli.session import in_deployment
+from bridge.cli.tables import Column, table
+from bridge.core.delivery import Attempt
+from bridge.core.endpoint import Endpoint
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import endpoint_of, endpoints_of, find_settings
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from bridge.adapters.store.queries import EndpointRow
-    from bridge.core.delivery import Attempt
-    from bridge.runtime import Deployment
-    from bridge.settings import EndpointSettings, Settings
-
-app = typer.Typer(
-    help="List endpoints; test, pause and resume them.", invoke_without_command=True
-)
+app = typer.Typer(invoke_without_command=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint's name.")]
 
 
 @app.callback()
 def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
-    """List endpoints and how they are; or test, pause and resume one."""
+    """List endpoints and how they are doing; test, pause and resume them."""
     if ctx.invoked_subcommand is not None:
         return
-    from bridge.cli.connecting import in_deployment
 
     async def work(deployment: Deployment) -> None:
         now = await deployment.admin.clock()
-        rows = {row.name: row for row in await deployment.queries.endpoints(now)}
-        configured = deployment.settings.endpoints
-        names = [*configured, *(name for name in rows if name not in configured)]
+        kept = {row.name: row for row in await deployment.queries.endpoints(now)}
+        configured = {one.name: one for one in endpoints_of(deployment.settings)}
+        known = [
+            (configured.get(name), kept.get(name) or EndpointRow(name=name))
+            for name in dict.fromkeys([*configured, *kept])
+        ]
         if as_json:
-            for name in names:
-                emit(_json(name, configured.get(name), rows.get(name)))
-        elif names:
-            _print(
-                [
-                    _cells(name, configured.get(name), rows.get(name), now)
-                    for name in names
-                ]
-            )
+            for endpoint, row in known:
+                emit(EndpointView.of(endpoint, row))
+        elif known:
+            _print(known, now)
         else:
             say(
                 "no endpoint is configured; BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
@@ -58,188 +52,114 @@ def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
     in_deployment(work)
 
 
-@app.command("test")
-def try_out(
-    name: Name,
-    *,
-    event_type: Annotated[
-        str,
-        typer.Option(
-            "--type", "-t", help="The type of event to send.", callback=known_type
-        ),
-    ] = "task.succeeded",
-    as_json: Json = False,
-) -> None:
-    """Send a sample event to an endpoint now, and say what it answers."""
-    from bridge.cli.connecting import find_settings
-
-    attempt = asyncio.run(_try(name, find_settings(), event_type))
-    if as_json:
-        emit(
-            {
-                "endpoint": name,
-                "type": event_type,
-                "delivered": attempt.succeeded,
-                "status": attempt.status,
-                "fault": attempt.fault,
-                "took": round(attempt.took, 4),
-                "detail": attempt.detail,
-            }
-        )
-    else:
-        mark = text("✓ ", "green") if attempt.succeeded else text("✗ ", "red")
-        what = f"HTTP {attempt.status}" if attempt.status else str(attempt.fault)
-        detail = f"  {attempt.detail}" if attempt.detail else ""
-        line(
-            mark
-            + text(f"{name}  ", "bold")
-            + text(f"{what} in {span(attempt.took)}")
-            + text(detail, "dim")
-        )
-    if not attempt.succeeded:
-        raise typer.Exit(1)
-
-
-async def _try(name: str, settings: Settings, event_type: str) -> Attempt:
-    from bridge.adapters.http.guard import Guard
-    from bridge.adapters.http.sender import Sender, silence_http_loggers
-    from bridge.app.delivery.exchange import talk
-    from bridge.channels import channel_for
-    from bridge.channels.base import ChannelState
-    from bridge.cli.rehearsal import configured, occasion_of
-
-    async def forget(_memory: ChannelState) -> None:
-        pass  # the next test is another task's
-
-    endpoint = configured(name, settings.endpoints)
-    context = occasion_of(event_type, endpoint, at=time.time())
-    silence_http_loggers()
-    sender = Sender(guard=Guard(settings.allow_networks))
-    try:
-        outcome = await talk(
-            channel_for(endpoint.kind).deliver(context),
-            endpoint,
-            sender=sender,
-            save_state=forget,
-            now=time.time,
-            elapsed=time.monotonic,
-        )
-    finally:
-        await sender.aclose()
-    return outcome.attempt
-
-
 @app.command()
 def pause(name: Name) -> None:
     """Hold an endpoint's deliveries; they go on collecting."""
-    _switch(name, "pause")
+
+    async def work(deployment: Deployment) -> Switched:
+        return await deployment.operations.pause(name)
+
+    done = in_deployment(work)
+    waiting = counted(done.pending, "delivery", "deliveries")
+    _print_switched(
+        name,
+        "paused" if done.changed else "already paused",
+        f"{waiting} {'is' if done.pending == 1 else 'are'} held",
+        done,
+    )
 
 
 @app.command()
 def resume(name: Name) -> None:
-    """Deliver to an endpoint again that was paused, or disabled by a 410."""
-    _switch(name, "resume")
+    """Deliver again to an endpoint that was paused, or disabled by a 410."""
 
+    async def work(deployment: Deployment) -> Switched:
+        return await deployment.operations.resume(name)
 
-def _switch(name: str, what: Literal["pause", "resume"]) -> None:
-    from bridge.cli.connecting import check_endpoint, in_deployment
-
-    async def work(deployment: Deployment) -> None:
-        await check_endpoint(deployment, name)
-        changed, _ = await deployment.admin.switch(name, what)
-        now = await deployment.admin.clock()
-        row = next(
-            (
-                one
-                for one in await deployment.queries.endpoints(now)
-                if one.name == name
-            ),
-            None,
-        )
-        waiting = row.pending if row else 0
-        words = "paused" if what == "pause" else "resumed"
-        already = (
-            "" if changed else ("already " if what == "pause" else "was not paused: ")
-        )
-        verb = (
-            ("is held" if waiting == 1 else "are held") if what == "pause" else "to go"
-        )
-        after = (
-            f", {counted(waiting, 'delivery', 'deliveries')} {verb}" if waiting else ""
-        )
-        done = f"{already}{words}" if what == "pause" or changed else "was not paused"
-        line(text(f"{name}  ", "bold") + text(f"{done}{after}"))
-
-    in_deployment(work)
-
-
-def _json(
-    name: str, settings: EndpointSettings | None, row: EndpointRow | None
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "kind": settings.kind if settings else row.kind if row else None,
-        "url": masked(settings.url.get_secret_value()) if settings else None,
-        "configured": settings is not None,
-        "state": row.state if row else "idle",
-        "pending": row.pending if row else 0,
-        "dead": row.dead if row else 0,
-        "failures": row.failures if row else 0,
-        "failingSince": _iso(row.failing_since if row else None),
-        "reason": row.reason if row else None,
-        "until": _iso(row.until if row else None),
-        "latency": round(row.latency, 4) if row and row.latency is not None else None,
-        "succeededAt": _iso(row.succeeded_at if row else None),
-    }
-
-
-def _iso(at: float | None) -> str | None:
-    return None if at is None else iso(at)
-
-
-def _print(rows: list[list[Text]]) -> None:
-    table(
-        [
-            Column(title="ENDPOINT"),
-            Column(title="KIND"),
-            Column(title="STATE"),
-            Column(title="WAITING", right=True),
-            Column(title="DEAD", right=True),
-            Column(title="LATENCY", right=True),
-            Column(title="LAST OK", right=True),
-            Column(title="WHERE", gives_way=True),
-            Column(title="", gives_way=True),
-        ],
-        rows,
+    done = in_deployment(work)
+    waiting = counted(done.pending, "delivery", "deliveries")
+    _print_switched(
+        name,
+        "resumed" if done.changed else "was not paused",
+        f"{waiting} to go",
+        done,
     )
 
 
-def _cells(
-    name: str, settings: EndpointSettings | None, row: EndpointRow | None, now: float
-) -> list[Text]:
-    state = row.state if row else "idle"
-    dead = row.dead if row else 0
-    latency = row.latency if row else None
-    succeeded_at = row.succeeded_at if row else None
-    return [
-        text(name, "bold"),
-        text(settings.kind if settings else row.kind if row else ""),
-        text(state, STATE_STYLES.get(state, "")),
-        text(f"{row.pending:,}" if row else "0"),
-        text(f"{dead:,}", "red" if dead else ""),
-        text(span(latency) if latency is not None else "-", "dim"),
-        text(ago(succeeded_at, now), "dim"),
-        text(
-            masked(settings.url.get_secret_value()) if settings else "not configured",
-            "dim",
+def _print_switched(name: str, what: str, waiting: str, done: Switched) -> None:
+    rest = f", {waiting}" if done.pending else ""
+    line(text(f"{name}  ", "bold") + text(f"{what}{rest}"))
+
+
+@app.command("test")
+def send_test(
+    name: Name,
+    *,
+    type_: Annotated[
+        str,
+        typer.Option(
+            "--type", "-t", help="The type of event to send.", callback=event_type
         ),
-        text(_why(row, now), "red" if state in {"disabled", "open"} else "yellow"),
+    ] = "task.succeeded",
+    as_json: Json = False,
+) -> None:
+    """Send a sample event to an endpoint now, and show what it answers."""
+    from bridge.runtime.checkup import try_endpoint
+
+    settings = find_settings()
+    endpoint = endpoint_of(settings, name)
+    attempt = asyncio.run(try_endpoint(settings, endpoint, type_))
+    if as_json:
+        emit(SampleView.of(name, type_, attempt))
+    else:
+        _print_attempt(name, attempt)
+    if not attempt.succeeded:
+        raise typer.Exit(1)
+
+
+def _print_attempt(name: str, attempt: Attempt) -> None:
+    mark = text("✓ ", "green") if attempt.succeeded else text("✗ ", "red")
+    what = f"HTTP {attempt.status}" if attempt.status else str(attempt.fault)
+    line(
+        mark
+        + text(f"{name}  ", "bold")
+        + text(f"{what} in {span(attempt.took)}")
+        + text(f"  {attempt.detail}" if attempt.detail else "", "dim")
+    )
+
+
+def _print(known: list[tuple[Endpoint | None, EndpointRow]], now: float) -> None:
+    columns = [
+        Column(title="ENDPOINT"),
+        Column(title="KIND"),
+        Column(title="STATE"),
+        Column(title="WAITING", right=True),
+        Column(title="DEAD", right=True),
+        Column(title="LATENCY", right=True),
+        Column(title="LAST OK", right=True),
+        Column(title="WHERE", gives_way=True),
+        Column(title="", gives_way=True),
+    ]
+    table(columns, [_cells(endpoint, row, now) for endpoint, row in known])
+
+
+def _cells(endpoint: Endpoint | None, row: EndpointRow, now: float) -> list[Text]:
+    return [
+        text(row.name, "bold"),
+        text(endpoint.kind if endpoint else row.kind),
+        text(row.state, STATE_STYLES.get(row.state, "")),
+        text(f"{row.pending:,}"),
+        text(f"{row.dead:,}", "red" if row.dead else ""),
+        text(span(row.latency) if row.latency is not None else "-", "dim"),
+        text(ago(row.succeeded_at, now), "dim"),
+        text(masked_url(endpoint.url) if endpoint else "not configured", "dim"),
+        text(_why(row, now), "red" if row.state in {"disabled", "open"} else "yellow"),
     ]
 
 
-def _why(row: EndpointRow | None, now: float) -> str:
-    """Say why an endpoint is not simply fine, and what comes next."""
-    if row is None or row.state in {"ok", "idle", "paused"}:
+def _why(row: EndpointRow, now: float) -> str:
+    """Explain why an endpoint is not ok, and what comes next."""
+    if row.state in {"ok", "idle", "paused"}:
         return ""
     parts = [row.reason or ""]
     if row.state == "failing" and row.failing_since:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.options import Json
+from bridge.cli.arguments import Json
 from bridge.cli.output import say, stdout, write
 from bridge.errors import BridgeError, Misconfigured
 
@@ -47,9 +46,9 @@ def sandbox(
     """
     Run the simulated gateway alone.
 
-    It takes what clients submit, lists tasks, draws pictures, and can misbehave.
+    It accepts what clients submit, lists tasks, shows pictures, and can misbehave.
     """
-    from bridge.sandbox.gateway import create_gateway
+    from bridge.sandbox.simulated_gateway import create_gateway
 
     folder = data_dir
     if folder is None:
@@ -86,7 +85,7 @@ def listen(
             "-s",
             envvar="MJBRIDGE_LISTEN_SECRET",
             show_envvar=False,
-            help="whsec_... or any text; several while rotating. Without: all is believed.",
+            help="whsec_... or any text; several while rotating. Without: all is accepted.",
         ),
     ] = None,
     host: Host = LOOPBACK,
@@ -108,9 +107,9 @@ def listen(
 ) -> None:
     """Run a receiver: it verifies what arrives, and prints it."""
     if secret and not all(one.strip() for one in secret):
-        msg = "--secret is empty; without it, all is believed"
+        msg = "--secret is empty; leave it out to accept everything unverified"
         raise Misconfigured(msg)
-    from bridge.sandbox.console import EventPrinter, JsonPrinter
+    from bridge.cli.event_printer import EventPrinter, JsonPrinter
     from bridge.sandbox.receiver import Receiver
 
     printer = JsonPrinter(sys.stdout) if as_json else EventPrinter(stdout())
@@ -123,38 +122,10 @@ def listen(
 
     def ready(url: str) -> None:
         if not quiet:
-            say(
-                f"listening at {url}, {'verifying' if secret else 'believing'} everything; Ctrl-C ends it"
-            )
+            how = "verifying every signature" if secret else "verifying nothing"
+            say(f"listening at {url}, {how}; Ctrl-C ends it")
 
     _serve(receiver.app, host, port, ready)
-
-
-def demo() -> None:
-    """Submit a few tasks to the sandbox's gateway, and follow them."""
-    from bridge import logs
-    from bridge.runtime import Deployment
-    from bridge.sandbox.demo import demo_tasks
-    from bridge.settings import load_settings
-
-    settings = load_settings()
-    logs.configure(settings.log_level, settings.log_format)
-    [upstream] = settings.upstreams.values()
-    key = upstream.api_key.get_secret_value() if upstream.api_key else ""
-
-    async def work() -> None:
-        async with Deployment(settings) as deployment:
-            await deployment.ready()
-            async for task_id in demo_tasks(upstream.base_url, key):
-                await deployment.track([task_id])
-
-    import httpx
-
-    try:
-        asyncio.run(work())
-    except (httpx.HTTPError, BridgeError) as error:
-        say(f"no demonstration: {error}")
-        raise typer.Exit(1) from error
 
 
 def _serve(app: ASGIApp, host: str, port: int, ready: Callable[[str], None]) -> None:

@@ -1,5 +1,5 @@
 """
-Output: tables for people, lines for programs.
+Output: lines for people, objects for programs.
 
 On a terminal, colours mean something and lines fit; in a pipe, text is plain and whole.
 """
@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
-#: Cells that a column which gives way keeps at least.
-NARROWEST = 10
+    from bridge.app.views import View
 
 STATUS_STYLES = {
     "NOT_START": "blue",
@@ -65,12 +67,12 @@ def stderr() -> Console:
 
 
 def say(line: str) -> None:
-    """Tell a person something that is not a result."""
+    """Print a message for a person, on stderr: it is not a result."""
     print(f"mjbridge: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def program() -> str:
-    """Say how a person calls this program from where they are: it may not be on the PATH."""
+    """Return how to call this program from here: it may not be on the PATH."""
     called = Path(sys.argv[0])
     found = shutil.which("mjbridge")
     here = called.name == "mjbridge" and called.exists()
@@ -79,18 +81,50 @@ def program() -> str:
     return sys.argv[0]
 
 
-def emit(value: Mapping[str, Any]) -> None:
-    """Write one object on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+def emit(view: View) -> None:
+    """
+    Write one object on one line, at once: whoever reads a pipe may be waiting for it.
+
+    Characters that the stream's encoding lacks are escaped, so that nothing is lost.
+    """
+    content = view.to_json()
+    shown = json.dumps(content, ensure_ascii=False)
+    try:
+        shown.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        shown = json.dumps(content)
+    write(shown)
 
 
 def text(value: object, style: str = "") -> Text:
-    """Make a cell; nothing in it can steer a terminal."""
-    from rich.text import Text
+    """Make a piece of text, with nothing in it that a terminal would obey."""
+    return Text("" if value is None else plain(str(value)), style=style)
 
-    from bridge.sandbox.console import plain
 
-    return Text("" if value is None else plain(value), style=style)
+def plain(untrusted: str) -> str:
+    """Return text on one line, with nothing in it that a terminal would obey."""
+    return "".join(_kept(untrusted.replace("\r\n", "\n")))
+
+
+def _kept(untrusted: str) -> Iterator[str]:
+    for character in untrusted:
+        if character in "\n\t":
+            yield " "
+        # Control characters, and those that turn the direction of writing; but the joiner
+        # that emoji are made with is of the same category.
+        elif (
+            unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+            or character == "\u200d"
+        ):
+            yield character
+
+
+def clock(at: float, now: float) -> str:
+    """Write a time as a clock on the wall shows it, with the day if it is not today."""
+    moment = datetime.fromtimestamp(at).astimezone()
+    today = datetime.fromtimestamp(now).astimezone().date()
+    day = "" if moment.date() == today else f"{moment:%Y-%m-%d} "
+    return f"{day}{moment:%H:%M:%S}"
 
 
 def line(content: Text) -> None:
@@ -104,88 +138,12 @@ def line(content: Text) -> None:
 def indented(content: Text, by: int) -> None:
     """Print text of any length to the right of *by* columns."""
     if stdout().is_terminal:
-        from rich.padding import Padding
-
         stdout().print(Padding(content, (0, 0, 0, by)))
     else:
         write(" " * by + content.plain)
 
 
-def write(plain: str) -> None:
-    """Write one line as it is, at once: who reads a pipe may be waiting for it."""
-    sys.stdout.write(plain + "\n")
+def write(content: str) -> None:
+    """Write one line as it is, at once: whoever reads a pipe may be waiting for it."""
+    sys.stdout.write(content + "\n")
     sys.stdout.flush()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A table's column; one that `gives_way` is cut where a terminal is too narrow."""
-
-    title: str
-    gives_way: bool = False
-    right: bool = False
-
-
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
-    """Print a table: as wide as what is in it, or as the terminal."""
-    from rich.text import Text
-
-    console = stdout()
-    widths = [
-        max([len(column.title), *(row[place].cell_len for row in rows)])
-        for place, column in enumerate(columns)
-    ]
-    if not console.is_terminal:
-        _plain_table(columns, rows, widths)
-        return
-    _narrow(widths, columns, console.width)
-    head = [Text(column.title, style="dim") for column in columns]
-    for row in (head, *rows):
-        joined = Text("  ").join(
-            _fitted(cell, width, column)
-            for cell, width, column in zip(row, widths, columns, strict=True)
-        )
-        joined.rstrip()
-        joined.truncate(console.width, overflow="ellipsis")
-        console.print(joined, soft_wrap=True)
-
-
-def _plain_table(
-    columns: Sequence[Column], rows: Sequence[Sequence[Text]], widths: Sequence[int]
-) -> None:
-    head = [(column.title, len(column.title)) for column in columns]
-    for cells in (
-        head,
-        *([(cell.plain, cell.cell_len) for cell in row] for row in rows),
-    ):
-        padded = (
-            " " * (width - size) + plain
-            if column.right
-            else plain + " " * (width - size)
-            for (plain, size), width, column in zip(cells, widths, columns, strict=True)
-        )
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
-
-
-def _narrow(widths: list[int], columns: Sequence[Column], room: int) -> None:
-    """Take what is too much from the columns that give way, from the widest first."""
-    excess = sum(widths) + 2 * (len(widths) - 1) - room
-    while excess > 0:
-        yielding = [
-            (widths[place], place)
-            for place, column in enumerate(columns)
-            if column.gives_way and widths[place] > NARROWEST
-        ]
-        if not yielding:
-            return
-        widths[max(yielding)[1]] -= 1
-        excess -= 1
-
-
-def _fitted(cell: Text, width: int, column: Column) -> Text:
-    fitted = cell.copy()
-    if fitted.cell_len > width:
-        fitted.truncate(width, overflow="ellipsis")
-    missing = max(0, width - fitted.cell_len)
-    fitted.pad_left(missing) if column.right else fitted.pad_right(missing)
-    return fitted

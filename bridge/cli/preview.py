@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bridge.cli.options import Json
-from bridge.cli.options import event_type as known_type
+from bridge.app import samples
+from bridge.app.humanize import masked_url
+from bridge.app.views import RequestView
+from bridge.channels import channel_for
+from bridge.cli.arguments import Json
+from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
-from bridge.cli.words import is_credential, masked
+from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request
+from bridge.runtime.discovery import endpoint_of, find_settings
 
-if TYPE_CHECKING:
-    from bridge.core.endpoint import Endpoint
-    from bridge.core.http import Request
+#: Names of headers whose values let somebody in.
+_CREDENTIAL = re.compile(
+    r"auth|key|token|secret|cookie|pass|credential|session", re.IGNORECASE
+)
 
 
 def preview(
@@ -28,7 +36,7 @@ def preview(
         ),
     ],
     *,
-    endpoint: Annotated[str, typer.Option("--endpoint", "-e", help="For whom.")],
+    endpoint: Annotated[str, typer.Option("--endpoint", "-e", help="The endpoint.")],
     as_json: Json = False,
 ) -> None:
     """
@@ -37,23 +45,19 @@ def preview(
     The URL is masked, and so are the headers that the endpoint's settings give and
     whatever lets somebody in. The signature is the real one.
     """
-    from bridge.cli.connecting import find_settings
-    from bridge.cli.rehearsal import configured, occasion_of, rehearsed
-
-    told = configured(endpoint, find_settings().endpoints)
-    context = occasion_of(event_type, told, at=time.time())
-    requests, outcome = rehearsed(context)
-    hidden = _credentials(told)
-    own = frozenset(name.lower() for name in told.headers)
+    receiver = endpoint_of(find_settings(), endpoint)
+    context = samples.sample_context(event_type, receiver, at=time.time())
+    requests, result = samples.preview(context)
+    hidden = _credentials(receiver)
+    own = frozenset(name.lower() for name in receiver.headers)
     for number, request in enumerate(requests):
         if number and not as_json:
             write("")
         _print(request, hidden, own, as_json=as_json)
     if not requests:
-        say(
-            f"nothing would be sent: {outcome.attempt.detail or outcome.attempt.outcome}"
-        )
-    elif not told.wants(context.event):
+        attempt = result.attempt
+        say(f"nothing would be sent: {attempt.detail or attempt.outcome}")
+    elif not receiver.wants(context.event):
         say(f"{endpoint} does not subscribe to {event_type}")
 
 
@@ -61,29 +65,33 @@ def _print(
     request: Request, hidden: Sequence[str], own: AbstractSet[str], *, as_json: bool
 ) -> None:
     headers = {
-        name: "…" if is_credential(name) or name in own else _blotted(value, hidden)
+        name: "…"
+        if _CREDENTIAL.search(name) or name in own
+        else _redacted(value, hidden)
         for name, value in request.headers.items()
     }
-    url = masked(request.url)
+    shown = RequestView(
+        method=request.method,
+        url=masked_url(request.url),
+        headers=headers,
+        body=_body(request, hidden),
+    )
     if as_json:
-        row = {"method": request.method, "url": url, "headers": headers}
-        emit({**row, "body": _body(request, hidden)})
+        emit(shown)
         return
-    line(text(f"{request.method} ", "bold") + text(url))
+    line(text(f"{shown.method} ", "bold") + text(shown.url))
     for name, value in headers.items():
         line(text(f"{name}: ", "cyan") + text(value))
-    if request.body:
+    if shown.body:
         write("")
-        write(_body(request, hidden))
+        write(shown.body)
 
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:
-    """List what a request could hold of what lets somebody in, the longest first."""
-    from bridge.channels import channel_for
-
-    options = endpoint.options
-    token, secret = (str(options.get(name) or "") for name in ("token", "secret"))
-    found = {one for one in (token, *token.split(":"), secret) if len(one) > 3}
+    """Return the credentials that a request could hold, the longest first."""
+    secrets = [*endpoint.options.secrets_within()]
+    parts = (part for secret in secrets for part in (secret, *secret.split(":")))
+    found = {part for part in parts if len(part) > 3}
     if channel_for(endpoint.kind).INFO.is_chat:
         # ntfy repeats its topic, a word that may be short and part of other words.
         last = urlsplit(endpoint.url).path.rstrip("/").rpartition("/")[2]
@@ -91,14 +99,14 @@ def _credentials(endpoint: Endpoint) -> Sequence[str]:
     return sorted(found, key=len, reverse=True)
 
 
-def _blotted(text: str, hidden: Sequence[str]) -> str:
+def _redacted(text: str, hidden: Sequence[str]) -> str:
     for secret in hidden:
         text = text.replace(secret, '"…"' if secret.startswith('"') else "…")
     return text
 
 
 def _body(request: Request, hidden: Sequence[str]) -> str:
-    """Show what is text, and say how much there is of what is not: a picture, mostly."""
+    """Show what is text, and count the bytes of what is not: a picture, mostly."""
     parts = []
     for part in request.body.split(b"\r\n\r\n"):
         try:
@@ -109,4 +117,4 @@ def _body(request: Request, hidden: Sequence[str]) -> str:
             parts.append(f"({size} bytes that are not text)")
             if tail:
                 parts[-1] += f"\r\n--{tail.decode(errors='replace')}"
-    return _blotted("\n\n".join(parts).replace("\r\n", "\n"), hidden)
+    return _redacted("\n\n".join(parts).replace("\r\n", "\n"), hidden)

@@ -6,14 +6,11 @@ import asyncio
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bridge.cli.output import say
-
-if TYPE_CHECKING:
-    from bridge.settings import Settings
 
 
 def worker(
@@ -78,28 +75,13 @@ def _prepare() -> None:
     imported would reach a person as a traceback.
     """
     from bridge import logs
-    from bridge.runtime import endpoints_of, receivers_of
+    from bridge.runtime.deployment import wait_for_store
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
     from bridge.settings import load_settings
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     receivers_of(endpoints_of(settings))
-    asyncio.run(await_store(settings))
+    asyncio.run(wait_for_store(settings, say=say))
     warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")
-
-
-async def await_store(settings: Settings) -> None:
-    """
-    Wait until the store is there, and say so every few seconds.
-
-    Raises:
-        StoreRefused: It must not be used.
-    """
-    from bridge.adapters.store.connection import wait_for
-    from bridge.runtime import Deployment
-
-    async def look() -> list[str]:
-        async with Deployment(settings) as deployment:
-            return await deployment.look()
-
-    await wait_for(look, say=say, sleep=asyncio.sleep)

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bridge.cli.connecting import SANDBOX, load_sandbox, sandbox_dir
 from bridge.cli.output import program, stderr
 from bridge.errors import BridgeError, Misconfigured
+from bridge.runtime.discovery import SANDBOX, load_sandbox, sandbox_dir
 
 if TYPE_CHECKING:
     from bridge.settings import Settings

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.app.humanize import host_of
 from bridge.cli.output import program, say, stderr
-from bridge.cli.words import host_of
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
     from bridge.cli.sandboxed import Sandbox
-    from bridge.cli.supervisor import Child
+    from bridge.runtime.supervised import Child
     from bridge.settings import Settings
 
 #: The order in which children end; they start in the opposite one.
@@ -27,6 +25,9 @@ WORKERS, SERVERS, STORE = 0, 1, 2
 #: Processes of each pool. Polling waits for answers, and one does that for thousands of
 #: tasks; delivering signs and encrypts, so it may use two processors.
 POLLERS, DELIVERERS = 1, 2
+
+#: How a child is told where the embedded store is.
+STORE_VARIABLE = "BRIDGE_REDIS_URL"
 
 HINT = (
     "no API key is configured: set BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-..., "
@@ -43,7 +44,7 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
-    from bridge.cli.connecting import can_poll
+    from bridge.runtime.discovery import NO_KEY, can_poll
     from bridge.settings import load_settings
 
     settings = load_settings(need_keys=False)
@@ -53,32 +54,37 @@ def up(
         elif can_poll(settings):
             code = _run_real(load_settings())
         else:
-            raise Misconfigured(HINT)
+            raise Misconfigured(NO_KEY)
     except KeyboardInterrupt:
         code = 0
     raise typer.Exit(code)
 
 
 def _run_real(settings: Settings) -> int:
-    from bridge.cli.processes import await_store
-    from bridge.runtime import endpoints_of, receivers_of
+    from bridge.runtime.deployment import wait_for_store
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import receivers_of
+    from bridge.runtime.supervised import embedded_store
 
     receivers_of(endpoints_of(settings))
     if settings.redis_url is not None:
-        asyncio.run(await_store(settings))
+        asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, "the one that is configured")
         return _supervise(_processes(settings, {}))
-    with _embedded(settings) as (store, env):
-        asyncio.run(await_store(settings))
+    with embedded_store(settings.data_dir, stop_order=STORE) as (store, url):
+        asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, f"built in, its data in {settings.data_dir}")
-        return _supervise([store, *_processes(settings, env)])
+        return _supervise([store, *_processes(settings, {STORE_VARIABLE: url})])
 
 
 def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
     from bridge.cli import sandboxed
+    from bridge.runtime.supervised import embedded_store
 
     prepared = sandboxed.prepare(settings)
-    with _embedded(prepared.settings) as (store, env):
+    data_dir = prepared.settings.data_dir
+    with embedded_store(data_dir, stop_order=STORE) as (store, url):
+        env = {STORE_VARIABLE: url}
         sandboxed.banner(prepared, asked_for=asked_for)
         sandboxed.enter(prepared, settings)
         children = [store, *_servers(prepared), *_processes(prepared.settings, env)]
@@ -87,33 +93,12 @@ def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
 
 
 def _supervise(children: list[Child]) -> int:
-    from bridge.cli.supervisor import Supervisor
+    from bridge.runtime.supervised import Supervisor
 
-    code = Supervisor(children, say=say).run()
+    code = Supervisor(children, report=lambda notice: say(notice.text)).run()
     if stderr().is_terminal:
         stderr().print()  # below the ^C that the terminal has written
     return code
-
-
-@contextmanager
-def _embedded(settings: Settings) -> Iterator[tuple[Child, dict[str, str]]]:
-    """Run the embedded store, and leave a note for other commands where it is."""
-    from bridge.adapters.local.embedded import EmbeddedStore
-    from bridge.adapters.local.runfile import remove_run_file, write_run_file
-    from bridge.cli.supervisor import Child
-
-    with EmbeddedStore(settings.data_dir) as store:
-        write_run_file(settings.data_dir, redis_url=store.url, started_at=time.time())
-        try:
-            child = Child(
-                name="the store",
-                launch=store.launch,
-                ready=store.is_ready,
-                stop_order=STORE,
-            )
-            yield child, {"BRIDGE_REDIS_URL": store.url}
-        finally:
-            remove_run_file(settings.data_dir)
 
 
 def _command(
@@ -125,7 +110,7 @@ def _command(
     port: int | None = None,
 ) -> Child:
     """Describe a child that is a command of ours."""
-    from bridge.cli.supervisor import Child
+    from bridge.runtime.supervised import Child
 
     return Child(
         name=name,
@@ -138,7 +123,7 @@ def _command(
 
 
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
-    from bridge.runtime import broker
+    from bridge.runtime.factories import broker
 
     # Where every key is ours, so is the queue that producers use who name none.
     ours = broker(settings).prefixed

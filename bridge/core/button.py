@@ -1,5 +1,5 @@
 """
-Buttons: what can be done next with a finished task, told from a ``customId``.
+Buttons: what can be done next with a finished task, read from a ``customId``.
 
 The grammar is Midjourney's own (``MJ::JOB::upsample::1::<job uuid>``), the same on
 every gateway; `BUTTONS` is all that is known of it. Spelling varies in case. An
@@ -57,7 +57,7 @@ class Button:
 
     @classmethod
     def of(cls, custom_id: str, label: str | None, emoji: str | None) -> Button:
-        """Classify a button by its id. Total: any text has an answer."""
+        """Classify a button by its id. Never raises: any text has an answer."""
         for rule in BUTTONS:
             if match := rule[0].match(custom_id):
                 _, kind, default_label, needs_modal = rule
@@ -87,7 +87,11 @@ def is_drawn(emoji: str | None) -> bool:
 
 def _default(label: str | None, number: str | None, emoji: str | None) -> str | None:
     """Name a button that came without a label. One with an emoji needs none."""
-    return label.format(n=number) if label and not is_drawn(emoji) else None
+    if label is None or is_drawn(emoji):
+        return None
+    if number and "{n}" not in label:
+        label = f"{label} {{n}}"
+    return label.format(n=number)
 
 
 def _rule(
@@ -98,6 +102,8 @@ def _rule(
 
 _NAME = re.compile(r"[\w:~-]+")
 _N = r"(?P<n>\d{1,3})(?!\d)"
+#: The number in a grid. Below a single image it is always 1, and ``SOLO`` ends the id.
+_G = rf"(?:::{_N}(?!.*::SOLO$))?"
 
 #: (pattern of the customId, kind, label where the upstream gives none, needs a modal).
 #: The first that matches decides.
@@ -106,29 +112,31 @@ BUTTONS = (
     _rule(rf"MJ::JOB::variation::{_N}", "variation", "V{n}"),
     _rule(r"MJ::JOB::reroll::", "reroll", "Reroll"),
     _rule(rf"MJ::JOB::video_virtual_upscale::{_N}", "upsample", "U{n}"),
-    _rule(r"MJ::JOB::upsample_\w*2x_subtle", "upscale", "Upscale (Subtle)"),
-    _rule(r"MJ::JOB::upsample_\w*2x_creative", "upscale", "Upscale (Creative)"),
-    _rule(r"MJ::JOB::upsample_\w*2x", "upscale", "Upscale (2x)"),
-    _rule(r"MJ::JOB::upsample_\w*4x", "upscale", "Upscale (4x)"),
-    _rule(r"MJ::JOB::upsample_", "upscale", "Upscale"),
-    _rule(r"MJ::JOB::low_variation::", "vary", "Vary (Subtle)"),
-    _rule(r"MJ::JOB::high_variation::", "vary", "Vary (Strong)"),
-    _rule(r"MJ::Inpaint::", "inpaint", "Vary (Region)", modal=True),
-    _rule(r"MJ::Outpaint::50::", "outpaint", "Zoom Out 2x"),
-    _rule(r"MJ::Outpaint::75::", "outpaint", "Zoom Out 1.5x"),
-    _rule(r"MJ::Outpaint::100::", "outpaint", "Make Square"),
-    _rule(r"MJ::Outpaint::", "outpaint", "Zoom Out"),
-    _rule(r"MJ::CustomZoom::", "custom_zoom", "Custom Zoom", modal=True),
-    _rule(r"MJ::JOB::pan_left::", "pan", "Pan Left"),
-    _rule(r"MJ::JOB::pan_right::", "pan", "Pan Right"),
-    _rule(r"MJ::JOB::pan_up::", "pan", "Pan Up"),
-    _rule(r"MJ::JOB::pan_down::", "pan", "Pan Down"),
+    _rule(rf"MJ::JOB::upsample_\w*2x_subtle{_G}", "upscale", "Upscale (Subtle)"),
+    _rule(rf"MJ::JOB::upsample_\w*2x_creative{_G}", "upscale", "Upscale (Creative)"),
+    _rule(rf"MJ::JOB::upsample_\w*2x{_G}", "upscale", "Upscale (2x)"),
+    _rule(rf"MJ::JOB::upsample_\w*4x{_G}", "upscale", "Upscale (4x)"),
+    _rule(rf"MJ::JOB::upsample_\w*{_G}", "upscale", "Upscale"),
+    _rule(rf"MJ::JOB::low_variation(?=::){_G}", "vary", "Vary (Subtle)"),
+    _rule(rf"MJ::JOB::high_variation(?=::){_G}", "vary", "Vary (Strong)"),
+    _rule(rf"MJ::Inpaint(?=::){_G}", "inpaint", "Vary (Region)", modal=True),
+    _rule(rf"MJ::Outpaint::50(?=::){_G}", "outpaint", "Zoom Out 2x"),
+    _rule(rf"MJ::Outpaint::75(?=::){_G}", "outpaint", "Zoom Out 1.5x"),
+    _rule(rf"MJ::Outpaint::100(?=::){_G}", "outpaint", "Make Square"),
+    _rule(rf"MJ::Outpaint::\d*{_G}", "outpaint", "Zoom Out"),
+    _rule(rf"MJ::CustomZoom(?=::){_G}", "custom_zoom", "Custom Zoom", modal=True),
+    _rule(rf"MJ::JOB::pan_left(?=::){_G}", "pan", "Pan Left"),
+    _rule(rf"MJ::JOB::pan_right(?=::){_G}", "pan", "Pan Right"),
+    _rule(rf"MJ::JOB::pan_up(?=::){_G}", "pan", "Pan Up"),
+    _rule(rf"MJ::JOB::pan_down(?=::){_G}", "pan", "Pan Down"),
     _rule(rf"MJ::JOB::animate_high_extend::{_N}", "extend", "Extend (High motion) {n}"),
     _rule(rf"MJ::JOB::animate_low_extend::{_N}", "extend", "Extend (Low motion) {n}"),
-    _rule(r"MJ::JOB::animate_high", "animate", "Animate (High motion)"),
-    _rule(r"MJ::JOB::animate_low", "animate", "Animate (Low motion)"),
-    _rule(r"MJ::JOB::video::.*::manual", "animate", "Animate manually", modal=True),
-    _rule(r"MJ::JOB::video::.*::auto", "animate", "Animate automatically"),
+    _rule(rf"MJ::JOB::animate_high\w*{_G}", "animate", "Animate (High motion)"),
+    _rule(rf"MJ::JOB::animate_low\w*{_G}", "animate", "Animate (Low motion)"),
+    _rule(
+        rf"MJ::JOB::video{_G}::.*::manual", "animate", "Animate manually", modal=True
+    ),
+    _rule(rf"MJ::JOB::video{_G}::.*::auto", "animate", "Animate automatically"),
     _rule(rf"MJ::Job::PicReader::{_N}", "pick", "Imagine {n}", modal=True),
     _rule(r"MJ::Job::PicReader::all", "pick", "Imagine all"),
     _rule(r"MJ::Picread::Retry", "reroll", "Describe again"),

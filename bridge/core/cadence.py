@@ -12,8 +12,8 @@ upstream gives valid answers: an outage of a day makes no task a day older.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import Literal
 
 from bridge.core.task import TaskStatus
 
@@ -28,10 +28,34 @@ MODAL_INTERVAL = 30.0
 #: Valid answers without a task before it can be lost: one list may be a hiccup of the
 #: gateway's database, which answers ``[]``.
 FEWEST_MISSES = 5
-#: What `why_lost` says, taken apart for who says it in another language.
-WHY_LOST = re.compile(
-    r"(?P<why>missing|expired): the [a-z ]+ (?P<seconds>[0-9.e+]+) s(?: of being tracked)?"
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """
+    Why a task was given up.
+
+    Its text is the English ``failReason`` of the event; channels that write another
+    language make their own sentence.
+
+    Attributes:
+        kind: The upstream no longer lists the task, or it outlived its time.
+
+        seconds: The limit that it reached.
+    """
+
+    kind: Literal["missing", "expired"]
+    seconds: float
+
+    def __str__(self) -> str:
+        if self.kind == "missing":
+            return (
+                f"missing: the upstream has not listed this task for {self.seconds:g} s"
+            )
+        return (
+            f"expired: the task has not ended within {self.seconds:g} s "
+            "of being tracked"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +121,9 @@ def clock_step(policy: PollPolicy) -> float:
 
 def why_lost(
     *, misses: int, missing_for: float, age: float, policy: PollPolicy
-) -> str | None:
+) -> Loss | None:
     """
-    Say why a task is to be given up; ``None`` to go on looking.
+    Decide whether to give a task up; ``None`` to go on polling it.
 
     Args:
         misses: Valid answers in a row that did not list it, this one included.
@@ -111,17 +135,7 @@ def why_lost(
         patience: The upstream's.
     """
     if misses >= FEWEST_MISSES and missing_for >= policy.missing_after:
-        return (
-            "missing: the upstream has not listed this task "
-            f"for {_seconds(policy.missing_after)}"
-        )
+        return Loss("missing", policy.missing_after)
     if age >= policy.max_age:
-        return (
-            f"expired: the task has not ended within {_seconds(policy.max_age)} "
-            "of being tracked"
-        )
+        return Loss("expired", policy.max_age)
     return None
-
-
-def _seconds(number: float) -> str:
-    return f"{number:g} s"

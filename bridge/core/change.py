@@ -20,6 +20,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from operator import attrgetter
 
+from bridge.core.cadence import Loss
 from bridge.core.media_url import stable
 from bridge.core.task import TaskSnapshot, TaskStatus
 
@@ -102,11 +103,14 @@ class Change:
 
         after: What the event tells. For a task that was lost before it was ever seen,
             that is the reason and nothing else: not even the id is set.
+
+        loss: Why the task was lost, if it was.
     """
 
     type: ChangeType
     before: TaskStatus | None
     after: TaskSnapshot
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +171,7 @@ def observe(
     return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
 
 
-def lose(task_state: TaskState, kept: TaskSnapshot | None, reason: str) -> Observation:
+def lose(task_state: TaskState, kept: TaskSnapshot | None, loss: Loss) -> Observation:
     """
     Give a task up: it is missing, or it outlived its time.
 
@@ -176,11 +180,13 @@ def lose(task_state: TaskState, kept: TaskSnapshot | None, reason: str) -> Obser
 
         kept: The whole snapshot kept last time, if there is one.
 
-        reason: Why, for a person; it becomes the event's ``failReason``.
+        loss: Why; its text becomes the event's ``failReason``.
     """
     known = TaskSnapshot(id="", status=None) if kept is None else kept
-    after = replace(known, fail_reason=reason)
-    change = Change(type=ChangeType.LOST, before=task_state.status, after=after)
+    after = replace(known, fail_reason=str(loss))
+    change = Change(
+        type=ChangeType.LOST, before=task_state.status, after=after, loss=loss
+    )
     if task_state.ended is not None:
         return Observation(task_state=task_state, snapshot=None, change=None, done=True)
     ended = replace(task_state, ended=ChangeType.LOST)
@@ -234,6 +240,9 @@ def _merged(
     task_state: TaskState, seen: TaskSnapshot, status: TaskStatus
 ) -> TaskSnapshot:
     progress = seen.progress
+    if status is TaskStatus.FAILURE and progress == 100:
+        # new-api says so of whatever failed. How far it came is what was seen before.
+        progress = None if task_state.status is None else task_state.progress
     if task_state.progress > (progress or 0):
         progress = task_state.progress
     if status is seen.status and progress == seen.progress:

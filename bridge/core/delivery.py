@@ -42,6 +42,17 @@ class AttemptResult(StrEnum):
     GONE = "gone"  #: There is nobody there any more: nothing more is to be sent.
 
 
+def result_of(status: int | None) -> AttemptResult:
+    """Return what a status means by itself; ``None`` stands for no answer."""
+    if status is None:
+        return AttemptResult.FAILED
+    if 200 <= status < 300:
+        return AttemptResult.DELIVERED
+    if status == 410:
+        return AttemptResult.GONE
+    return AttemptResult.REFUSED if status in REFUSALS else AttemptResult.FAILED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
@@ -61,7 +72,7 @@ class Attempt:
         retry_after: Seconds that the receiver asked us to wait; ``None`` if it did not.
             After a success it holds the endpoint all the same: its budget is used up.
 
-        said: What the answer means where the platform has its own words for it;
+        platform_result: What the answer means where the platform has its own words for it;
             ``None`` to go by the status.
     """
 
@@ -71,27 +82,17 @@ class Attempt:
     fault: Fault | None = None
     detail: str = ""
     retry_after: float | None = None
-    said: AttemptResult | None = None
+    platform_result: AttemptResult | None = None
 
     @property
-    def meaning(self) -> AttemptResult:
+    def result(self) -> AttemptResult:
         """What the attempt came to. Without words of the platform, any 2xx is a success."""
-        if self.said is not None:
-            return self.said
-        if self.status is None:
-            return AttemptResult.FAILED
-        if 200 <= self.status < 300:
-            return AttemptResult.DELIVERED
-        if self.status == 410:
-            return AttemptResult.GONE
-        return (
-            AttemptResult.REFUSED if self.status in REFUSALS else AttemptResult.FAILED
-        )
+        return self.platform_result or result_of(self.status)
 
     @property
     def succeeded(self) -> bool:
         """Whether it arrived. Redirects are not followed, so a 3xx is a failure."""
-        return self.meaning is AttemptResult.DELIVERED
+        return self.result is AttemptResult.DELIVERED
 
     @property
     def blames_endpoint(self) -> bool:
@@ -107,7 +108,7 @@ class Attempt:
             return "delivered"
         if self.status is None:
             return str(self.fault)
-        return str(self.meaning) if self.status < 300 else f"{self.status // 100}xx"
+        return str(self.result) if self.status < 300 else f"{self.status // 100}xx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +185,9 @@ def judge(
 
         roll: A fresh random number in ``[0, 1)``.
     """
-    meaning = attempt.meaning
+    result = attempt.result
     wait = min(attempt.retry_after or 0.0, MAX_RETRY_AFTER)
-    if meaning is AttemptResult.DELIVERED:
+    if result is AttemptResult.DELIVERED:
         return Verdict(disposition=Disposition.DELIVERED, hold=wait)
     first = attempt.started if tried.first is None else tried.first
     ended = attempt.started + attempt.took
@@ -198,14 +199,14 @@ def judge(
         reason=_words(attempt),
         hold=wait,
     )
-    if meaning is AttemptResult.GONE:
+    if result is AttemptResult.GONE:
         return replace(again, due=ended, hold=0.0, disable=True)
-    if meaning is AttemptResult.HOPELESS:
+    if result is AttemptResult.HOPELESS:
         return _dead(_words(attempt), tried)
     failed = replace(
         tried,
         failures=tried.failures + 1,
-        refusals=tried.refusals + (meaning is AttemptResult.REFUSED),
+        refusals=tried.refusals + (result is AttemptResult.REFUSED),
     )
     if failed.refusals >= MAX_REFUSALS:
         why = f"refused {failed.refusals} times ({_words(attempt)})"
@@ -232,7 +233,7 @@ def _dead(reason: str, tried: Tried) -> Verdict:
 
 
 def _words(attempt: Attempt) -> str:
-    if attempt.said is not None and attempt.detail:
+    if attempt.platform_result is not None and attempt.detail:
         return attempt.detail
     if attempt.status == 410:
         return "the receiver answered 410 Gone"

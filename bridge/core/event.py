@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from bridge.core.button import Button
+from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
 from bridge.core.media_url import expires_at, stable
 from bridge.core.task import TaskKey, TaskSnapshot
@@ -59,6 +60,8 @@ class Event:
         at: When the bridge saw it, in seconds since the epoch.
 
         body: The JSON text that webhooks send, to the byte.
+
+        loss: Why the task was lost, for channels that say it in their own words.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Event:
     sequence: int
     at: float
     body: str
+    loss: Loss | None = None
 
     @property
     def is_progress(self) -> bool:
@@ -112,6 +116,7 @@ def task_event(
         sequence=sequence,
         at=at,
         body=_body(change.type, at, data),
+        loss=change.loss,
     )
 
 

@@ -1,11 +1,32 @@
-"""What a channel makes and what it reads: one HTTP request, and what came of it."""
+"""
+HTTP as the channels see it: a request, what came of it, what its headers ask for, and the
+state that a channel keeps between deliveries.
+"""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
 
+from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Fault
+from bridge.core.event import Json
+
+#: What a channel knows of a subject at an endpoint: ids of messages, above all. Losing it
+#: costs one message too many.
+ChannelState: TypeAlias = Mapping[str, Json]
+
+#: Seconds. HTTP counts whole ones; a shorter wait would become a loop that uses up no
+#: attempt.
+SHORTEST_RETRY_AFTER = 1.0
+
+_SECONDS = re.compile(r"\d+(\.\d*)?(e\+?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +66,9 @@ class Response:
 
         headers: Names in lower case.
 
-        body: At most as much as the request asked for, as received, but for the endpoint's own secrets:
-            where the receiver repeats its URL or our headers, they are blotted out.
+        body: At most as much as the request asked for, as received, but for the endpoint's
+            own secrets: where the receiver repeats its URL or our headers, they are blotted
+            out.
 
         detail: What went wrong, for a person, without the URL.
 
@@ -60,3 +82,48 @@ class Response:
     body: bytes = b""
     detail: str = ""
     at: float = 0.0
+
+
+def retry_after(value: str | None, *, now: float | None) -> float | None:
+    """
+    Read a ``Retry-After``: seconds, with or without a fraction, or an HTTP date.
+
+    Args:
+        value: The header's value, if there was one.
+
+        now: Seconds since the epoch, which a date is measured against; without it a date
+            is not understood.
+
+    Returns:
+        Seconds to wait, from `SHORTEST_RETRY_AFTER` to `MAX_RETRY_AFTER`; ``None`` if
+        nothing sensible was asked for. ``0`` asks for nothing.
+    """
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
+        until = http_date(text)
+        seconds = math.nan if until is None or now is None else until - now
+    if math.isnan(seconds) or seconds <= 0:
+        return None
+    return min(max(seconds, SHORTEST_RETRY_AFTER), MAX_RETRY_AFTER)
+
+
+def http_date(value: str | None) -> float | None:
+    """Read an HTTP date as seconds since the epoch; ``None`` if it is not one."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+        # "-0000" is a time in UTC whose place is unknown, and comes without a zone.
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def json_object(body: bytes | str) -> dict[str, object]:
+    """Read a JSON object; ``{}`` for anything else. Never raises."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -11,6 +11,7 @@ into ``None``, and nothing below it checks again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -63,14 +64,17 @@ class TaskStatus(StrEnum):
             ``None`` for an empty or unknown one: gateways built on new-api answer
             ``""`` until their own poller has run, up to 15 s after the submission.
         """
-        spelled = (text or "").strip().upper()
-        return cls(_ALIASES.get(spelled, spelled)) if spelled in _READABLE else None
+        spelled = re.sub(r"[\s_-]", "", text or "").upper()
+        return cls(_SPELLINGS[spelled]) if spelled in _SPELLINGS else None
 
 
 _FINAL = frozenset({TaskStatus.SUCCESS, TaskStatus.FAILURE, TaskStatus.CANCEL})
 _WAITING = frozenset({TaskStatus.NOT_START, TaskStatus.SUBMITTED})
 _RANK = {status: min(place, 4) for place, status in enumerate(TaskStatus)}
-_ALIASES = {
+#: Without spaces, hyphens and underscores: "In Progress" is IN_PROGRESS.
+_SPELLINGS = {
+    **{status.replace("_", ""): str(status) for status in TaskStatus},
+    "NOTSTARTED": "NOT_START",
     "PENDING": "SUBMITTED",
     "STARTED": "SUBMITTED",
     "QUEUED": "SUBMITTED",
@@ -83,7 +87,6 @@ _ALIASES = {
     "CANCELED": "CANCEL",
     "CANCELLED": "CANCEL",
 }
-_READABLE = frozenset(TaskStatus) | frozenset(_ALIASES)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -184,9 +187,19 @@ def best_of(rows: list[TaskSnapshot]) -> TaskSnapshot:
     Choose among several rows for one id.
 
     new-api writes a second row with the same id when a modal is submitted, and lists
-    both, the stale one first. The row that is furthest along is the true one.
+    both, the stale one first. The row that is furthest along is the true one, but for a
+    MODAL one: it yields to what was submitted after it, for it never leaves that status.
     """
-    return max(rows, key=_how_far)
+    ordered = rows
+    if all(row.submit_time for row in rows):
+        ordered = sorted(rows, key=lambda row: row.submit_time or 0)
+    submitted = [row.status not in {None, TaskStatus.MODAL} for row in ordered]
+    left = [
+        row
+        for place, row in enumerate(ordered)
+        if row.status is not TaskStatus.MODAL or not any(submitted[place + 1 :])
+    ]
+    return max(left, key=_how_far)
 
 
 def _how_far(row: TaskSnapshot) -> tuple[bool, int, int, int]:

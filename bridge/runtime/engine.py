@@ -19,7 +19,7 @@ import structlog
 import uvloop
 
 from bridge.adapters.broker.foreign_queue import ack, pending_requests
-from bridge.adapters.gateway.upstream import HttpUpstream
+from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.app.delivery.attempt import AttemptRunner
@@ -30,7 +30,8 @@ from bridge.app.ports import Tracked
 from bridge.core.event import Json
 from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.factories import endpoints_of, polled, receivers_of
+from bridge.runtime.discovery import endpoints_of
+from bridge.runtime.factories import polled, receivers_of
 from bridge.runtime.self_tick import tick_while_silent
 from bridge.settings import Settings
 
@@ -97,9 +98,9 @@ class Engine:
         upstream: str | None,
         metadata: Mapping[str, Json] | None,
     ) -> Tracked:
-        """Begin to look at tasks, see `Deployment.track`."""
+        """Begin to look at tasks, see `Operations.track`."""
         return self._wait(
-            self._deployment.track(ids, upstream=upstream, metadata=metadata)
+            self._deployment.operations.track(ids, upstream=upstream, metadata=metadata)
         )
 
     def drain_at_end_of(self, pipe: int) -> None:
@@ -208,7 +209,7 @@ class Engine:
             return
         for request in await pending_requests(self._deployment.client):
             try:
-                await self._deployment.track(
+                await self._deployment.operations.track(
                     request.ids, upstream=request.upstream, metadata=request.metadata
                 )
             except Misconfigured as error:

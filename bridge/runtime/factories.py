@@ -1,60 +1,35 @@
-"""Parts: what settings say, as the objects that do it."""
+"""Factories: settings turned into the objects that do the work."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from bridge.adapters.broker.transport import Broker, broker_of
-from bridge.adapters.gateway.upstream import HttpUpstream, UpstreamOptions
+from bridge.adapters.gateway.batches import HttpUpstream, UpstreamOptions
 from bridge.adapters.http import apprise as apprise_sender
-from bridge.adapters.local.runfile import read_run_file
 from bridge.app.delivery.attempt import Recipient
 from bridge.app.poll import PolledUpstream
 from bridge.app.ports import PollLimits
 from bridge.channels import apprise, channel_for
 from bridge.core.cadence import PollPolicy
 from bridge.core.endpoint import Endpoint
-from bridge.errors import StoreUnavailable
+from bridge.runtime.discovery import store_url
 from bridge.settings import Settings, UpstreamSettings
 
 #: Seconds beyond an upstream's timeout after which what was claimed is up for others.
 POLL_LEASE_MARGIN = 10.0
 
 
-def store_url(settings: Settings) -> str:
-    """
-    Say where the store is: as configured, or the one that a running `mjbridge up` holds.
-
-    Raises:
-        StoreUnavailable: Nothing is configured and nothing runs.
-    """
-    if settings.redis_url is not None:
-        return settings.redis_url.get_secret_value()
-    run = read_run_file(settings.data_dir)
-    if run is None:
-        msg = (
-            "no store runs here; start one with `mjbridge up`, or set BRIDGE_REDIS_URL to a "
-            "Redis or Valkey server that runs"
-        )
-        raise StoreUnavailable(msg)
-    return run.redis_url
-
-
 def broker(settings: Settings) -> Broker:
-    """Say where wake-ups travel."""
+    """Return the broker that wake-ups travel through."""
     url = settings.broker_url
     address = url.get_secret_value() if url is not None else store_url(settings)
     return broker_of(address, settings.namespace)
 
 
-def endpoints_of(settings: Settings) -> Sequence[Endpoint]:
-    """Return the configured endpoints in the words of the core, in their order."""
-    return [one.to_endpoint(name) for name, one in settings.endpoints.items()]
-
-
 def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Recipient]:
     """
-    Find the channel of every endpoint.
+    Pair every endpoint with its channel.
 
     Raises:
         Misconfigured: There is none for a kind, or a package that it needs is missing.
@@ -87,7 +62,7 @@ def upstream_of(name: str, settings: UpstreamSettings) -> HttpUpstream:
 
 
 def polled(name: str, settings: UpstreamSettings) -> PolledUpstream:
-    """Say how an upstream is polled."""
+    """Make an upstream that is polled, with its limits and its policy."""
     return PolledUpstream(
         upstream=upstream_of(name, settings),
         limits=PollLimits(

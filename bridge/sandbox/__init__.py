@@ -1,7 +1,7 @@
 """
-A Midjourney gateway and a webhook receiver to try the bridge against, with no account.
+A Midjourney gateway and a webhook receiver to try the bridge against, without an account.
 
-`gateway` behaves like a new-api server with a midjourney-proxy behind it, down to its bad
-habits; `receiver` verifies what the bridge sends and shows it. Both speak HTTP only: nothing
-here is imported by the bridge itself, and nothing of the bridge by them.
+`simulated_gateway` behaves like a new-api server with a midjourney-proxy behind it, faults
+included; `receiver` verifies what the bridge sends. Both speak HTTP and nothing else: this
+package imports nothing of the bridge, and only the command line imports it.
 """

@@ -1,18 +1,20 @@
 """
-The front page, which a gateway also shows, with status 200, for every path it does not know.
+What a browser gets of a simulated gateway: its front page, and the tasks' pictures.
 
-new-api serves its single-page application there (`router/web-router.go`). Ours shows the
-pictures made so far, for whoever opens the sandbox in a browser.
+new-api answers every path that it does not know with its single-page application and status
+200 (`router/web-router.go`). Ours shows the pictures made so far.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
+from importlib.resources import files
 
 from starlette.requests import Request
 
-from bridge.sandbox.tasks import Task, look, shown
-from bridge.sandbox.world import World
+from bridge.sandbox.lifecycle import SimulatedTask, phase_of, picture_progress
+from bridge.sandbox.state import GatewayState
 
 #: Tasks on the page, the newest first.
 SHOWN = 48
@@ -34,30 +36,39 @@ figcaption small {{ display: block; opacity: .65 }}
 </div></body></html>"""
 
 
-def front_page(world: World, request: Request) -> str:
-    """The page, with the newest tasks and their pictures."""
-    now, base = world.clock(), world.base(request)
-    tasks = world.book.tasks()[::-1][:SHOWN]
-    busy = any(not look(task, now).ended for task in tasks)
+def front_page(gateway: GatewayState, request: Request) -> str:
+    """Return the page, with the newest tasks and their pictures."""
+    now, base = gateway.clock(), gateway.base(request)
+    tasks = gateway.tasks.all()[::-1][:SHOWN]
+    busy = any(not phase_of(task, now).ended for task in tasks)
+    count = len(gateway.tasks)
     return _PAGE.format(
         refresh='<meta http-equiv="refresh" content="2">' if busy else "",
-        count=f"{len(world.book)} task{'' if len(world.book) == 1 else 's'}.",
+        count=f"{count} task{'' if count == 1 else 's'}.",
         figures="".join(_figure(task, now, base) for task in tasks),
     )
 
 
-def _figure(task: Task, now: float, base: str) -> str:
-    seen = look(task, now)
-    progress = shown(task, now)
-    url = f"{base}/mj/image/{task.id}?at={progress}"
-    picture = (
-        f'<a href="{escape(url)}"><img src="{escape(url)}" alt=""></a>'
-        if progress
-        else "·"
-    )
-    status = seen.status if seen.progress is None else f"{seen.status} {seen.progress}%"
+def _figure(task: SimulatedTask, now: float, base: str) -> str:
+    phase = phase_of(task, now)
+    progress = picture_progress(task, now)
+    url = escape(f"{base}/mj/image/{task.id}?at={progress}")
+    picture = f'<a href="{url}"><img src="{url}" alt=""></a>' if progress else "·"
+    percent = "" if phase.progress is None else f" {phase.progress}%"
     return (
         f'<figure><div class="art">{picture}</div><figcaption>{escape(task.prompt)}'
-        f"<small>{escape(task.action)} · {escape(status)}</small><small>{task.id}</small>"
-        "</figcaption></figure>"
+        f"<small>{escape(task.action)} · {escape(phase.status)}{percent}</small>"
+        f"<small>{task.id}</small></figcaption></figure>"
     )
+
+
+@cache
+def picture(*, image: int | None = None, finished: bool = True) -> bytes:
+    """
+    Return a PNG of 512 pixels each way: a grid of four, or *image* (1 to 4) of it in full.
+
+    Every task shows the same four; one that is not *finished* shows a coarse preview of them.
+    """
+    grid = "grid" if image is None else f"image-{image}"
+    name = grid if finished else "preview"
+    return (files("bridge.sandbox") / "png" / f"{name}.png").read_bytes()

@@ -1,16 +1,19 @@
 """
-A receiver of webhooks: checks every signature itself, drops repeats, and keeps a ledger.
+A receiver of webhooks: verifies every signature itself, drops repeats, and keeps a ledger.
 
-``mjbridge listen`` and ``make run`` print what it takes; tests tell it what to answer, and
+``mjbridge listen`` and ``make run`` print what it accepts; tests decide what it answers, and
 read in its ledger what really arrived.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,9 +21,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bridge.sandbox.answers import Answer, Script, read_answer
-from bridge.sandbox.received import Received, event_of
-from bridge.sandbox.verify import key_of, verify
+from bridge.sandbox.responses import (
+    CannedResponse,
+    ResponseScript,
+    body_of,
+    read_response,
+)
+from bridge.sandbox.verification import Verification, key_of, verify
 
 #: The largest event that is read, in bytes.
 MAX_BODY = 1024 * 1024
@@ -31,11 +38,108 @@ REMEMBERED = 100_000
 METHODS = ["POST", "PUT", "PATCH"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One request: an attempt to deliver an event."""
+
+    at: float  #: seconds since the epoch
+    path: str
+    headers: dict[str, str]  #: names in lower case
+    body: bytes
+    event: dict[str, Any]  #: the body as JSON; empty if it is not JSON
+    verification: Verification | None  #: ``None``: no secret to check against
+    status: int  #: what it was answered with
+    attempt: int  #: how often an event with this id has been here, this one included
+    repeat: bool  #: the event had been taken before
+
+    @property
+    def id(self) -> str:
+        """The webhook-id, the same on every attempt."""
+        return self.headers.get("webhook-id", "")
+
+    @property
+    def type(self) -> str:
+        """The type of the event."""
+        return str(self.event.get("type") or "")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's own content."""
+        data = self.event.get("data")
+        return data if isinstance(data, dict) else {}
+
+    @property
+    def task(self) -> str:
+        """The id of the task it is about; empty for events about anything else."""
+        return str(self.data.get("id") or "")
+
+    @property
+    def sequence(self) -> int | None:
+        """The event's number among those of its task."""
+        sequence = self.data.get("sequence")
+        return sequence if isinstance(sequence, int) else None
+
+    @property
+    def redelivery(self) -> bool:
+        """Whether an operator asked for it once more."""
+        return self.headers.get("webhook-redelivery") == "true"
+
+    @property
+    def believed(self) -> bool:
+        """Whether its signature is valid; without a secret to check against, everything counts as valid."""
+        return self.verification is None or self.verification.ok
+
+    @property
+    def taken(self) -> bool:
+        """Whether it was believed, and answered with success."""
+        return self.believed and 200 <= self.status < 300
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the change to its arrival here, by the event's own time."""
+        try:
+            changed = datetime.fromisoformat(str(self.event.get("timestamp")))
+        except ValueError:
+            return None
+        return None if changed.tzinfo is None else self.at - changed.timestamp()
+
+    def json(self) -> dict[str, Any]:
+        """Return all of it as JSON."""
+        refusal = None if self.verification is None else self.verification.refusal
+        latency = self.latency
+        return {
+            "at": self.at,
+            "path": self.path,
+            "id": self.id,
+            "type": self.type,
+            "task": self.task,
+            "sequence": self.sequence,
+            "verified": None if self.verification is None else self.verification.ok,
+            "refusal": refusal,
+            "status": self.status,
+            "attempt": self.attempt,
+            "repeat": self.repeat,
+            "redelivery": self.redelivery,
+            "latencyMs": latency and round(latency * 1000, 1),
+            "headers": self.headers,
+            "event": self.event or self.body.decode(errors="replace"),
+        }
+
+
+def _event_of(body: bytes) -> dict[str, Any]:
+    """Return the event in a body; empty where there is none."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
 class Receiver:
     """
-    A receiver. `app` is what goes on a port; the rest is for whoever runs it.
+    A receiver. `app` is what is served; the rest is for whoever runs it.
 
-    It takes events on every path, and answers 204, or 401 to what it does not believe.
+    It accepts events on every path, and answers 204, or 401 where the signature is wrong.
     """
 
     def __init__(
@@ -60,47 +164,50 @@ class Receiver:
         self._keys = [key_of(secret) for secret in secrets]
         self._on_event = on_event
         self._clock = clock
-        self._scripts: dict[str, Script] = {}
-        self._queries: deque[Received] = deque(maxlen=keep)
+        self._scripts: dict[str, ResponseScript] = {}
+        self._ledger: deque[Received] = deque(maxlen=keep)
         self._seen: OrderedDict[tuple[str, str], tuple[int, bool]] = OrderedDict()
         self._news = asyncio.Condition()
         self.app = Starlette(
             routes=[
-                Route("/sandbox/received", self._show, methods=["GET", "DELETE"]),
-                Route("/sandbox/answers", self._told, methods=["POST"]),
+                Route("/sandbox/received", self._list, methods=["GET", "DELETE"]),
+                Route("/sandbox/answers", self._set_answers, methods=["POST"]),
                 Route("/{path:path}", self._receive, methods=METHODS),
                 Route("/{path:path}", self._greet, methods=["GET"]),
             ]
         )
 
     def answer(
-        self, path: str, *answers: Answer | int, then: Answer | int | None = None
+        self,
+        path: str,
+        *answers: CannedResponse | int,
+        then: CannedResponse | int | None = None,
     ) -> None:
         """
         Answer requests on *path* (``*``: on all others) with these, one after the other, and
-        with *then* for ever after; by default with 204 again.
+        with *then* from then on, by default 204.
         """
-        self._scripts[path] = Script(
+        self._scripts[path] = ResponseScript(
             [_answer(one) for one in answers],
             then=None if then is None else _answer(then),
         )
 
     def received(self, path: str | None = None) -> list[Received]:
-        """The ledger: every request, in the order of arrival."""
-        return [one for one in self._queries if path in (None, one.path)]
+        """Return the ledger: every request, in the order of arrival."""
+        return [one for one in self._ledger if path in (None, one.path)]
 
     def events(self, path: str | None = None) -> list[Received]:
-        """What was taken, without repeats: what a receiver would have acted on."""
+        """Return what was accepted, without repeats: what a receiver would have acted on."""
         return [one for one in self.received(path) if one.taken and not one.repeat]
 
     async def until(
         self, enough: Callable[[Receiver], bool], *, seconds: float = 10.0
     ) -> None:
         """
-        Wait until *enough* says so; it is asked at once and after every request.
+        Wait until *enough* holds; it is called at once and after every request.
 
         Raises:
-            TimeoutError: It did not say so in time.
+            TimeoutError: It did not hold in time.
         """
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: enough(self))
@@ -108,7 +215,7 @@ class Receiver:
     async def _receive(self, request: Request) -> Response:
         arrived = self._clock()
         try:
-            body = await _body(request)
+            body = await body_of(request, limit=MAX_BODY)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         if body is None:
@@ -118,9 +225,8 @@ class Receiver:
         if self._keys:
             verification = verify(headers, body, keys=self._keys, now=arrived)
         if verification is not None and verification.refusal is not None:
-            answer = Answer(
-                status=401, body={"error": f"refused: {verification.refusal}"}
-            )
+            error = {"error": f"refused: {verification.refusal}"}
+            answer = CannedResponse(status=401, body=error)
         else:
             answer = self._next(request.url.path)
         attempt, repeat = self._count(
@@ -131,32 +237,31 @@ class Receiver:
             path=request.url.path,
             headers=headers,
             body=body,
-            event=event_of(body),
+            event=_event_of(body),
             verification=verification,
             status=answer.status,
             attempt=attempt,
             repeat=repeat,
         )
-        self._queries.append(received)
+        self._ledger.append(received)
         if self._on_event is not None:
             self._on_event(received)
         async with self._news:
             self._news.notify_all()
-        return await answer.response()
+        return await answer.send()
 
-    def _next(self, path: str) -> Answer:
-        # Not `or`: a script whose answers are used up is as long as nothing, and says `then`.
+    def _next(self, path: str) -> CannedResponse:
         script = self._scripts.get(path, self._scripts.get("*"))
-        return (script.next() if script is not None else None) or Answer()
+        return (script.next() if script is not None else None) or CannedResponse()
 
     def _count(
-        self, message_id: str | None, path: str, answer: Answer
+        self, message_id: str | None, path: str, answer: CannedResponse
     ) -> tuple[int, bool]:
-        """Which attempt this is of its event, and whether the event had been taken before."""
+        """Return which attempt of its event this is, and whether the event was accepted before."""
         if message_id is None:
             return 1, False
         attempts, taken = self._seen.pop((path, message_id), (0, False))
-        # A refused one is no part of the story: anyone can send it, with any id.
+        # A refused one does not count: anyone can send it, with any id.
         if answer.status != 401:
             self._seen[path, message_id] = attempts + 1, taken or answer.ok
         if len(self._seen) > REMEMBERED:
@@ -170,34 +275,26 @@ class Receiver:
             f"{count} event{'' if count == 1 else 's'} so far; all of them: /sandbox/received\n"
         )
 
-    async def _show(self, request: Request) -> Response:
+    async def _list(self, request: Request) -> Response:
         if request.method == "DELETE":
-            self._queries.clear()
+            self._ledger.clear()
             self._seen.clear()
         path = request.query_params.get("path")
         return JSONResponse([one.json() for one in self.received(path)])
 
-    async def _told(self, request: Request) -> Response:
+    async def _set_answers(self, request: Request) -> Response:
         """``{"path": "/hook", "answers": [500, {"status": 429, "headers": {…}}], "then": 204}``."""
         try:
-            told: Any = await request.json()
-            answers = [read_answer(one) for one in told.get("answers", [])]
-            then = read_answer(told["then"]) if told.get("then") is not None else None
+            given: Any = await request.json()
+            answers = [read_response(one) for one in given.get("answers", [])]
+            then = (
+                read_response(given["then"]) if given.get("then") is not None else None
+            )
         except (ValueError, AttributeError, TypeError) as problem:
             return JSONResponse({"error": str(problem)}, 400)
-        self.answer(str(told.get("path", "*")), *answers, then=then)
+        self.answer(str(given.get("path", "*")), *answers, then=then)
         return JSONResponse({"answers": len(answers)})
 
 
-def _answer(given: Answer | int) -> Answer:
-    return Answer(status=given) if isinstance(given, int) else given
-
-
-async def _body(request: Request) -> bytes | None:
-    """The bytes as they were sent; ``None`` if they are too many."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
-    return bytes(body)
+def _answer(given: CannedResponse | int) -> CannedResponse:
+    return CannedResponse(status=given) if isinstance(given, int) else given

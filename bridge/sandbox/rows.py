@@ -1,30 +1,35 @@
 """
-Rows: a simulated task in the words of new-api.
+Simulated tasks in the words of new-api, whose row is Go's `dto.MidjourneyDto`.
 
-A row is Go's `dto.MidjourneyDto`: all fields are always there, unset ones as ``""`` or 0;
-`buttons` is null until the task succeeded.
+All fields are always there, unset ones as ``""`` or 0; `buttons` is null until the task
+succeeded. The buttons' customIds are Discord's, as midjourney-proxy passes them on.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from bridge.sandbox.buttons import offered
-from bridge.sandbox.tasks import SUBMITTED_AT, Task, look, shown
+from bridge.sandbox.lifecycle import (
+    SUBMITTED_AT,
+    SimulatedTask,
+    phase_of,
+    picture_progress,
+)
 
 Row = dict[str, Any]
 
 
-def row(task: Task, now: float, *, base: str) -> Row:
+def row(task: SimulatedTask, now: float, *, base: str) -> Row:
     """
-    The task as `list-by-condition` shows it at *now*.
+    Return the task as `list-by-condition` shows it at *now*.
 
     Args:
-        base: Where the gateway is reached, for the addresses of pictures; no slash at the end.
+        base: The gateway's base URL, for the addresses of pictures; without a slash at the end.
     """
-    seen = look(task, now)
-    final = task.result if seen.status == "SUCCESS" and task.result else task.prompt
-    begun = seen.status not in {"NOT_START", "MODAL"}
+    phase = phase_of(task, now)
+    waits = phase.status == "MODAL"
+    final = task.result if phase.status == "SUCCESS" and task.result else task.prompt
+    started = _started_at(task) if phase.status not in {"NOT_START", "MODAL"} else None
     written: Row = {
         "id": task.id,
         "action": task.action,
@@ -32,63 +37,57 @@ def row(task: Task, now: float, *, base: str) -> Row:
         "botType": "",
         "prompt": task.prompt,
         "promptEn": final,
-        "description": "Waiting for window confirm"
-        if seen.status == "MODAL"
-        else "Submit success",
+        "description": "Waiting for window confirm" if waits else "Submit success",
         "state": task.state,
         "submitTime": _ms(task.submitted_at),
-        "startTime": _ms(_started_at(task)) if begun else 0,
-        "finishTime": _ms(seen.ended_at),
-        "imageUrl": f"{base}/mj/image/{task.id}" if shown(task, now) else "",
-        "status": seen.status,
-        "progress": "" if seen.progress is None else f"{seen.progress}%",
-        "failReason": seen.fail_reason,
-        "buttons": None,
+        "startTime": _ms(started),
+        "finishTime": _ms(phase.ended_at),
+        "imageUrl": f"{base}/mj/image/{task.id}" if picture_progress(task, now) else "",
+        "status": phase.status,
+        "progress": "" if phase.progress is None else f"{phase.progress}%",
+        "failReason": phase.fail_reason,
+        "buttons": buttons_of(task) if phase.status == "SUCCESS" else None,
         "maskBase64": "",
         "properties": {"finalPrompt": final, "finalZhPrompt": ""},
     }
-    if seen.status == "SUCCESS":
-        written["buttons"] = offered(
-            task.action, single=task.image is not None, job=task.job
-        )
     if task.action == "VIDEO":
         # Newer gateways' two more fields; older ones, as QuickRouter's page shows, lack them.
         films = [f"{base}/mj/video/{task.id}/{number}.mp4" for number in range(4)]
         written["videoUrl"] = ""
-        written["videoUrls"] = [{"url": url} for url in films] if seen.ended else None
+        written["videoUrls"] = [{"url": url} for url in films] if phase.ended else None
     return written
 
 
+#: A row's fields before new-api has heard from the upstream: it inserts the row with no status
+#: and asks 15 seconds later.
+_UNSYNCED: Row = {
+    "status": "",
+    "progress": "0%",
+    "startTime": 0,
+    "finishTime": 0,
+    "imageUrl": "",
+    "promptEn": "",
+    "failReason": "",
+    "buttons": None,
+    "properties": None,
+}
+
+
 def unsynced(row: Row) -> Row:
-    """
-    The same row before the gateway has heard from the upstream: new-api inserts it with no
-    status and asks 15 seconds later.
-    """
-    blank = {
-        "status": "",
-        "progress": "0%",
-        "startTime": 0,
-        "finishTime": 0,
-        "imageUrl": "",
-    }
-    return (
-        row
-        | blank
-        | {"promptEn": "", "failReason": "", "buttons": None, "properties": None}
-    )
+    """Return the row as it was before the gateway had heard from the upstream."""
+    return row | _UNSYNCED
 
 
-def stale(task: Task, row: Row) -> Row:
+def stale(task: SimulatedTask, row: Row) -> Row:
     """
-    The older of two rows with one id. new-api writes one for each submission, and
+    Return the older of two rows with one id. new-api writes one for each submission, and
     ``/submit/modal`` answers with the id that the action before it had.
     """
-    if task.resumed_at is None:
-        return unsynced(row)
-    return unsynced(row) | {"status": "MODAL", "progress": ""}
+    modal = {} if task.resumed_at is None else {"status": "MODAL", "progress": ""}
+    return unsynced(row) | modal
 
 
-def _started_at(task: Task) -> float:
+def _started_at(task: SimulatedTask) -> float:
     if task.resumed_at is not None:
         return task.resumed_at
     return task.submitted_at + SUBMITTED_AT * task.seconds
@@ -96,3 +95,76 @@ def _started_at(task: Task) -> float:
 
 def _ms(at: float | None) -> int:
     return 0 if at is None else int(at * 1000)
+
+
+# --- buttons --------------------------------------------------------------------------
+
+
+def buttons_of(task: SimulatedTask) -> list[Row]:
+    """Return the buttons under a finished task, in the order Discord shows them."""
+    job = task.job
+    match task.action:
+        case "DESCRIBE":
+            return [
+                *(
+                    _button(f"MJ::Job::PicReader::{n}", emoji=keycap(n))
+                    for n in range(1, 5)
+                ),
+                _button("MJ::Picread::Retry", emoji="🔄"),
+                _button("MJ::Job::PicReader::all", "Imagine all", "🎉"),
+            ]
+        case "SHORTEN":
+            return [
+                _button(f"MJ::Job::PromptAnalyzer::{n}", emoji=keycap(n))
+                for n in range(1, 6)
+            ]
+        case "VIDEO":
+            return [
+                _button(f"MJ::JOB::video_virtual_upscale::{n}::{job}", f"U{n}")
+                for n in range(1, 5)
+            ]
+        case _:
+            return _of_a_grid(job) if task.image is None else _of_one_image(job)
+
+
+def keycap(number: int) -> str:
+    """Return the emoji of a digit."""
+    return f"{number}\ufe0f\u20e3"
+
+
+def _of_a_grid(job: str) -> list[Row]:
+    return [
+        *(_button(f"MJ::JOB::upsample::{n}::{job}", f"U{n}") for n in range(1, 5)),
+        _button(f"MJ::JOB::reroll::0::{job}::SOLO", emoji="🔄"),
+        *(_button(f"MJ::JOB::variation::{n}::{job}", f"V{n}") for n in range(1, 5)),
+    ]
+
+
+def _of_one_image(job: str) -> list[Row]:
+    solo = f"::1::{job}::SOLO"
+    upscale = "MJ::JOB::upsample_v6r1_2x"
+    return [
+        _button(f"{upscale}_subtle{solo}", "Upscale (Subtle)", "upscale_1"),
+        _button(f"{upscale}_creative{solo}", "Upscale (Creative)", "upscale_1"),
+        _button(f"MJ::JOB::low_variation{solo}", "Vary (Subtle)", "🪄"),
+        _button(f"MJ::JOB::high_variation{solo}", "Vary (Strong)", "🪄"),
+        _button(f"MJ::Inpaint{solo}", "Vary (Region)", "🖌️"),
+        _button(f"MJ::Outpaint::50{solo}", "Zoom Out 2x", "🔍"),
+        _button(f"MJ::Outpaint::75{solo}", "Zoom Out 1.5x", "🔍"),
+        _button(f"MJ::CustomZoom::{job}", "Custom Zoom", "🔍"),
+        _button(f"MJ::JOB::pan_left{solo}", emoji="⬅️"),
+        _button(f"MJ::JOB::pan_right{solo}", emoji="➡️"),
+        _button(f"MJ::JOB::pan_up{solo}", emoji="⬆️"),
+        _button(f"MJ::JOB::pan_down{solo}", emoji="⬇️"),
+        _button(f"MJ::BOOKMARK::{job}", emoji="❤️"),
+    ]
+
+
+def _button(custom_id: str, label: str = "", emoji: str = "") -> Row:
+    return {
+        "customId": custom_id,
+        "emoji": emoji,
+        "label": label,
+        "type": 2,
+        "style": 2,
+    }

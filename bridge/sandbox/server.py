@@ -1,5 +1,5 @@
 """
-Servers: how an application of the sandbox is put on a port, and taken off it again.
+Serving an application of the sandbox on a port.
 
 The socket is bound here, before uvicorn starts, so that a port in use is an `OSError` for the
 caller to explain and not a log line and an exit from inside the library.
@@ -22,11 +22,11 @@ GRACE = 0.4
 
 
 class QuietServer(uvicorn.Server):
-    """A server that leaves the process's signals to those who run the process."""
+    """A server that leaves signals to the process around it."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Catch none."""
+        """Capture none."""
         # uvicorn's own version raises the signal once more after a clean end, so that a
         # SIGTERM would always count as a crash.
         yield
@@ -69,7 +69,7 @@ async def serving(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
     """
-    Serve inside the running loop for as long as the block lasts; gives the base URL.
+    Serve inside the running loop for as long as the block lasts; yields the base URL.
 
     Raises:
         OSError: The address cannot be bound.
@@ -88,7 +88,7 @@ async def serving(
     server = QuietServer(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))
     try:
-        # uvicorn tells no one when it is ready.
+        # uvicorn has no event for being ready.
         while not server.started and not running.done():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         if running.done():
@@ -100,7 +100,7 @@ async def serving(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to that address, IPv4 or IPv6."""
+    """Return a socket bound to that address, IPv4 or IPv6."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio asks for it before it sets TCP_NODELAY; without
     # that, every answer of a header and a body takes 40 ms.
@@ -115,7 +115,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def base_url_of(bound: socket.socket) -> str:
-    """Where a client on this machine reaches that socket."""
+    """Return the base URL by which a client on this machine reaches that socket."""
     host, port = bound.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # read, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

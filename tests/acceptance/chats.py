@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.adapters.store.queries import EndpointRow, EventRow
-from bridge.runtime import Deployment
+from bridge.app.ports import EndpointRow, EventRow
+from bridge.runtime.deployment import Deployment
 from tests.acceptance.harness import QUICK_UPSTREAM, Installation
 from tests.acceptance.stage import Gateway, Stage, row
 from tests.cli.commands import Shell

@@ -23,9 +23,8 @@ from typing import Any, Self, TypeVar
 
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.process import kill_group
-from bridge.adapters.store.queries import DeliveryRow, EventRow
-from bridge.app.ports import Tracked
-from bridge.runtime import Deployment
+from bridge.app.ports import DeliveryRow, EventRow, Tracked
+from bridge.runtime.deployment import Deployment
 from bridge.settings import load_settings
 from tests.waiting import runs, until
 
@@ -227,7 +226,7 @@ class Installation:
 
     def track(self, *ids: str, upstream: str = "default", **metadata: Any) -> Tracked:
         return self.deployment(
-            lambda deployment: deployment.track(
+            lambda deployment: deployment.operations.track(
                 ids, upstream=upstream, metadata=metadata
             )
         )

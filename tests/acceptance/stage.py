@@ -20,13 +20,12 @@ from typing import Any, Self, TypeVar
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.sandbox.answers import Answer
-from bridge.sandbox.gateway import create_gateway
-from bridge.sandbox.habits import change
-from bridge.sandbox.received import Received
-from bridge.sandbox.receiver import Receiver
+from bridge.sandbox.gateway_faults import change
+from bridge.sandbox.receiver import Received, Receiver
+from bridge.sandbox.responses import CannedResponse
 from bridge.sandbox.server import serving
-from bridge.sandbox.world import World
+from bridge.sandbox.simulated_gateway import create_gateway
+from bridge.sandbox.state import GatewayState
 from tests.waiting import until
 
 T = TypeVar("T")
@@ -79,7 +78,7 @@ class Stage:
         await asyncio.gather(*(server.aclose() for server in self._servers))
 
     def gateway(self, **options: Any) -> Gateway:
-        """Open a gateway; see `bridge.sandbox.gateway.create_gateway`."""
+        """Open a gateway; see `bridge.sandbox.simulated_gateway.create_gateway`."""
         return Gateway(self, self.do(lambda: create_gateway(**options)))
 
     def hooks(self, **options: Any) -> Hooks:
@@ -105,23 +104,23 @@ class Gateway:
 
     def __init__(self, stage: Stage, app: Any) -> None:
         self._stage = stage
-        self._world: World = app.state.world
+        self._gateway: GatewayState = app.state.gateway
         self._said: list[Said] = []
         self.url = stage.serve(self._listened(app))
 
     def put(self, *rows: dict[str, Any]) -> None:
-        """Answer with these rows from now on; each replaces the one with its id."""
-        self._stage.do(lambda: self._world.book.inject(rows))
+        """CannedResponse with these rows from now on; each replaces the one with its id."""
+        self._stage.do(lambda: self._gateway.tasks.inject(rows))
 
     def forget(self, *ids: str) -> None:
         """Lose these tasks, as a gateway whose data was cleaned does."""
-        self._stage.do(lambda: self._world.book.forget(ids))
+        self._stage.do(lambda: self._gateway.tasks.forget(ids))
 
     def habits(self, **wanted: Any) -> None:
-        """Switch habits; see `bridge.sandbox.habits`."""
+        """Switch habits; see `bridge.sandbox.gateway_faults`."""
 
         def switch() -> None:
-            self._world.habits = change(self._world.habits, wanted)
+            self._gateway.faults = change(self._gateway.faults, wanted)
 
         self._stage.do(switch)
 
@@ -142,11 +141,11 @@ class Gateway:
 
     def requests(self) -> int:
         """How often it was asked about tasks."""
-        return self._stage.do(lambda: self._world.traffic.total)
+        return self._stage.do(lambda: self._gateway.requests.total)
 
     def shown(self) -> dict[str, Any]:
-        """The counters; see `bridge.sandbox.traffic`."""
-        return self._stage.do(self._world.traffic.show)
+        """The counters; see `bridge.sandbox.state.RequestLog`."""
+        return self._stage.do(self._gateway.requests.show)
 
     def _listened(self, app: ASGIApp) -> ASGIApp:
         async def listening(scope: Scope, receive: Receive, send: Send) -> None:
@@ -239,9 +238,12 @@ class Hooks:
         self.url = stage.serve(self._watched(receiver.app))
 
     def answer(
-        self, path: str, *answers: Answer | int, then: Answer | int | None = None
+        self,
+        path: str,
+        *answers: CannedResponse | int,
+        then: CannedResponse | int | None = None,
     ) -> None:
-        """Answer requests on a path with these in turn, then with *then* for ever."""
+        """CannedResponse requests on a path with these in turn, then with *then* for ever."""
         self._stage.do(lambda: self._receiver.answer(path, *answers, then=then))
 
     def hold(self, path: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bridge.sandbox.answers import Answer
+from bridge.sandbox.responses import CannedResponse
 from tests.acceptance.checks import in_order, same_on_every_attempt
 from tests.acceptance.harness import QUICK_UPSTREAM, Installation, gone
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
@@ -127,7 +127,7 @@ def test_a_worker_killed_between_post_and_settle_loses_nothing(
     hooks, tasks = scene.hooks, ("killed-1", "killed-2")
     deployment.start_beat()
     worker = deployment.start_worker()
-    hooks.answer("/answered", *[Answer(delay=0.3)] * 2)
+    hooks.answer("/answered", *[CannedResponse(delay=0.3)] * 2)
     hooks.hold("/unanswered")
     scene.step(0, "worker", *tasks)
     until(lambda: hooks.open("/answered") == hooks.open("/unanswered") == 2)
@@ -192,7 +192,7 @@ def test_a_store_that_is_killed_comes_back_with_everything(
     deployment.pause("behind")
     scene.step(0, "store", *tasks)
     scene.told(1, "/in_flight", *tasks)
-    hooks.answer("/in_flight", *[Answer(delay=0.6)] * 2)
+    hooks.answer("/in_flight", *[CannedResponse(delay=0.6)] * 2)
     scene.step(1, "store", *tasks)
     until(lambda: hooks.open("/in_flight") == 2)
 
@@ -258,8 +258,8 @@ def test_a_worker_that_is_asked_to_end_finishes_what_it_can_and_hands_back_the_r
     hooks = scene.hooks
     deployment.start_beat()
     worker = deployment.start_worker()
-    hooks.answer("/quick", Answer(delay=2))
-    hooks.answer("/slow", Answer(delay=10))
+    hooks.answer("/quick", CannedResponse(delay=2))
+    hooks.answer("/slow", CannedResponse(delay=10))
     scene.step(0, "polite", "finished")
     scene.step(0, "dawdling", "handed-on")
     until(lambda: hooks.open("/quick") == hooks.open("/slow") == 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from bridge.sandbox.answers import Answer
+from bridge.sandbox.responses import CannedResponse
 from tests.acceptance.checks import in_order, same_on_every_attempt
 from tests.acceptance.scenery import Everyday
 from tests.acceptance.stage import row, sequences
@@ -15,7 +15,7 @@ def test_a_receiver_that_fails_a_few_times_gets_the_same_event_until_it_takes_it
     everyday: Everyday,
 ) -> None:
     everyday.hooks.answer(
-        "/failing", 500, 503, Answer(status=302, headers={"location": "/"})
+        "/failing", 500, 503, CannedResponse(status=302, headers={"location": "/"})
     )
     everyday.gateway.put(row("persistent", "SUCCESS"))
 
@@ -88,9 +88,12 @@ def test_retry_after_holds_the_whole_endpoint_and_costs_no_attempt(
 ) -> None:
     """The schedule has one retry; three refusals with Retry-After leave it untouched."""
     hooks = everyday.hooks
-    wait = Answer(status=429, headers={"retry-after": "1"})
+    wait = CannedResponse(status=429, headers={"retry-after": "1"})
     hooks.answer(
-        "/throttled", wait, wait, Answer(status=503, headers={"retry-after": "1"})
+        "/throttled",
+        wait,
+        wait,
+        CannedResponse(status=503, headers={"retry-after": "1"}),
     )
     tasks = ("patient-1", "patient-2", "patient-3")
     everyday.gateway.put(*(row(task, "SUCCESS") for task in tasks))
@@ -180,7 +183,7 @@ def test_a_rate_limit_is_kept(everyday: Everyday) -> None:
 def test_a_cap_of_requests_in_flight_is_kept(everyday: Everyday) -> None:
     """It counts over both children of the worker."""
     tasks = [f"crowd-{number}" for number in range(8)]
-    everyday.hooks.answer("/capped", then=Answer(delay=0.2))
+    everyday.hooks.answer("/capped", then=CannedResponse(delay=0.2))
     everyday.gateway.put(*(row(task, "SUCCESS") for task in tasks))
 
     everyday.deployment.track(*tasks, upstream="capped")

@@ -15,17 +15,16 @@ from hypothesis import strategies as st
 
 from bridge.channels.base import (
     Channel,
-    ChannelState,
     DeliveryContext,
     ExchangeResult,
     SaveState,
 )
 from bridge.core.button import Button
-from bridge.core.cadence import PollPolicy, why_lost
+from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.settings import endpoint_settings
 
@@ -130,6 +129,12 @@ def told(
     )
 
 
+def lost(kept: TaskSnapshot, loss: Loss, *, at: float) -> Event:
+    """The event that tells that a task was given up."""
+    event = told("task.lost", replace(kept, fail_reason=str(loss)), at=at)
+    return replace(event, loss=loss)
+
+
 #: The cases that are kept as golden payloads, by name.
 CASES: Mapping[str, Event] = {
     "submitted": told("task.submitted", WAITING, at=BEGAN + 1),
@@ -222,17 +227,7 @@ CASES: Mapping[str, Event] = {
         replace(DONE, status=TaskStatus.CANCEL, buttons=()),
         at=BEGAN + 300,
     ),
-    "lost": told(
-        "task.lost",
-        replace(
-            RUNNING,
-            progress=63,
-            fail_reason=why_lost(
-                misses=60, missing_for=300.0, age=363.0, policy=PollPolicy()
-            ),
-        ),
-        at=BEGAN + 400,
-    ),
+    "lost": lost(replace(RUNNING, progress=63), Loss("missing", 300.0), at=BEGAN + 400),
 }
 
 #: What a prompt, a reason or a label must not be able to do on any platform.
@@ -431,8 +426,8 @@ class Talk:
     )  #: Methods and "remember", as they came.
 
     @property
-    def meaning(self) -> str:
-        return str(self.outcome.attempt.meaning)
+    def result(self) -> str:
+        return str(self.outcome.attempt.result)
 
 
 Answers = Callable[[Request], Response]

@@ -81,7 +81,7 @@ def test_what_is_only_a_step_on_the_way_is_not_told(case: str) -> None:
     talk = had(CASES[case], events=["*"])
 
     assert talk.requests == []
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert talk.outcome.attempt.detail.startswith("skipped: ")
 
 
@@ -161,7 +161,7 @@ def test_a_picture_that_cannot_be_had_is_a_link(answer: Response) -> None:
     asked = json.loads(talk.requests[-1].body)
     assert asked["attach"] is None
     assert PICTURE_URL in asked["body"]
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
 
 
 # --- what came of it ------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_the_report_is_taken_at_its_word(
 ) -> None:
     talk = had(DONE, response)
 
-    assert talk.meaning == meaning
+    assert talk.result == meaning
     assert talk.outcome.attempt.detail == detail
     assert talk.outcome.attempt.succeeded or talk.outcome.attempt.outcome != "None"
 

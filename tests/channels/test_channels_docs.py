@@ -174,13 +174,13 @@ def test_an_error_leads_to_what_the_page_says(
 
     posts = [one for one in talk.requests if not one.guarded]
     if then == "disabled":
-        assert talk.meaning == "gone"
+        assert talk.result == "gone"
         assert talk.outcome.attempt.detail
     elif then == "tried":
-        assert (talk.meaning, len(posts)) == ("failed", 1)
+        assert (talk.result, len(posts)) == ("failed", 1)
     else:
         # An error about an older message says nothing here: there is none.
-        assert talk.meaning in {"hopeless", "failed", "refused"}
+        assert talk.result in {"hopeless", "failed", "refused"}
         assert len(posts) > 1 or word in ABOUT_AN_OLDER_ONE or word in ABOUT_A_FILE
 
 

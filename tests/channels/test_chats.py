@@ -13,6 +13,7 @@ import pytest
 from bridge.channels import CHANNELS, channel_for
 from bridge.channels.apprise import NOTIFY
 from bridge.core.button import Button
+from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from bridge.core.http import Request, Response
@@ -69,7 +70,7 @@ def test_progress_is_no_message_of_its_own(chat: str) -> None:
 
     talk = converse(channel_for(to.kind), CASES["progress_42"], to)
 
-    assert (talk.requests, talk.meaning) == ([], "delivered")
+    assert (talk.requests, talk.result) == ([], "delivered")
     assert talk.outcome.attempt.detail.startswith("skipped: ")
 
 
@@ -98,9 +99,43 @@ def test_a_picture_that_has_expired_is_not_offered_and_said_to_have(
     talk = converse(channel, event, to, answers=answers, at=event.at + 2 * 86400)
 
     said = "\n".join(everything(talk.requests[-1]))
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert GRID_URL.partition("?")[0] not in said
     assert {"en": "has expired", "zh": "已过期"}[language] in said
+
+
+# --- pictures that only some can see --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost:8080", "127.0.0.1", "[::1]", "gateway.localhost", "gw.localhost."),
+        *("gw", "gw.lan.", "gw.home.arpa", "gw.local", "gw.internal"),
+        *("10.0.0.9", "192.168.1.7:8080", "169.254.1.1", "100.64.0.1", "[fd00::1]"),
+    ],
+)
+@pytest.mark.parametrize("chat", CHATS)
+def test_what_lies_in_a_network_of_its_own_is_neither_shown_nor_linked(
+    chat: str, host: str
+) -> None:
+    to = to_chat(chat)
+    channel = channel_for(to.kind)
+    picture = replace(DONE, image_url=f"https://{host}/mine.png")
+    videos = replace(picture, video_urls=(f"https://{host}/mine.mp4",))
+
+    def answers(request: Request) -> Response:
+        if request.guarded:
+            return Response(took=0.1, fault=Fault.FORBIDDEN)
+        return channel.sample_response(request)
+
+    for task in (picture, videos):
+        event = told("task.succeeded", task)
+        talk = converse(channel, event, to, answers=answers)
+        sent = "\n".join(everything(talk.requests[-1]))
+        assert talk.result == "delivered"
+        assert "mine." not in sent
+        assert "The picture cannot be shown here" in sent or task is videos
 
 
 # --- what nobody sees -----------------------------------------------------------------

@@ -244,7 +244,7 @@ def test_codes_mean_what_the_table_says(
         dingtalk, DONE, robot("dingtalk"), answers=always(answer)
     ).outcome.attempt
 
-    assert (str(attempt.meaning), attempt.retry_after) == (meaning, wait)
+    assert (str(attempt.result), attempt.retry_after) == (meaning, wait)
     assert why in attempt.detail
     assert f"DingTalk {code}: {words}" in attempt.detail
 
@@ -256,7 +256,7 @@ def test_alibabas_shield_is_given_the_time_it_asks_for() -> None:
         dingtalk, DONE, robot("dingtalk"), answers=always(shield)
     ).outcome.attempt
 
-    assert (attempt.meaning, attempt.retry_after) == ("failed", 15.0)
+    assert (attempt.result, attempt.retry_after) == ("failed", 15.0)
 
 
 # --- against a stand-in that enforces the rules ------------------------------------------
@@ -300,7 +300,7 @@ async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
 ) -> None:
     outcome = await deliver(dingtalk, DONE, configured(group, **wrong))
 
-    assert outcome.attempt.meaning == "gone"
+    assert outcome.attempt.result == "gone"
     assert why in outcome.attempt.detail
     assert group.key not in outcome.attempt.detail
 
@@ -314,7 +314,7 @@ async def test_a_clock_that_is_an_hour_off_is_named(group: DingTalk) -> None:
 async def test_a_robot_that_was_removed_disables_the_endpoint(group: DingTalk) -> None:
     group.removed = True
 
-    assert (await deliver(dingtalk, DONE, configured(group))).attempt.meaning == "gone"
+    assert (await deliver(dingtalk, DONE, configured(group))).attempt.result == "gone"
 
 
 async def test_whoever_is_shut_out_stays_away_for_as_long(group: DingTalk) -> None:

@@ -95,7 +95,7 @@ def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
 
     talk = converse(discord, CASES[case], to, channel_state=channel_state)
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     check_golden("discord", case, language, talk.requests)
 
 
@@ -109,7 +109,7 @@ def test_a_hostile_event_makes_a_valid_and_inert_message(
 ) -> None:
     talk, server = tell(HOSTILE[case], to=channel(images=images))
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert "more plainly" not in talk.outcome.attempt.detail
     assert_inert(posted(talk))
     assert server.pinged == []

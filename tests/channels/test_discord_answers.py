@@ -36,7 +36,7 @@ def meaning(said: platform.Said) -> str:
     server = Discord(limited=False, trouble=said)
     to = endpoint("discord", OFFICIAL)
     talk = converse(discord, CASES["failed"], to, answers=server.answers)
-    return talk.meaning
+    return talk.result
 
 
 # --- where ----------------------------------------------------------------------------

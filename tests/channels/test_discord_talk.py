@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.base import ChannelState
 from bridge.channels.discord.kept import Kept
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     BEGAN,
     CASES,
@@ -136,7 +135,7 @@ def test_a_task_is_one_message_edited_in_place_and_one_that_says_how_it_ended() 
     chat = Chat()
 
     for event in (SUBMITTED, STARTED, HALFWAY, DONE_AT_LAST):
-        assert chat.tell(event).meaning == "delivered"
+        assert chat.tell(event).result == "delivered"
 
     followed, ended = chat.server.messages
     assert followed.titles == [
@@ -204,7 +203,7 @@ def test_a_reply_leads_nowhere_if_the_webhook_does_not_say_where_it_is() -> None
     chat.tell(SUBMITTED)
     chat.server.faults.append(platform.page(502))
 
-    assert chat.tell(DONE_AT_LAST).meaning == "delivered"
+    assert chat.tell(DONE_AT_LAST).result == "delivered"
 
     assert "url" not in chat.shown[1].embed
 
@@ -269,7 +268,7 @@ def test_a_late_progress_never_overwrites_an_end(end: Event, final: str) -> None
     late = chat.tell(LATE)
 
     assert late.requests == []
-    assert late.meaning == "delivered"
+    assert late.result == "delivered"
     assert late.outcome.attempt.detail.startswith("skipped: ")
     assert [message.payload for message in chat.shown] == before
 
@@ -330,7 +329,7 @@ def test_in_any_order_and_with_any_answer_lost_the_channel_ends_with_the_end(
     chat = Chat(final=data.draw(st.sampled_from(["replace", "edit", "reply"])))
     for event in [*events, DONE_AT_LAST]:
         chat.server.losing = data.draw(st.sampled_from([0, 0, 0, 1, 2]))
-        while chat.tell(event).meaning == "failed":
+        while chat.tell(event).result == "failed":
             """What waits behind it waits on."""
     ends = [one for one in chat.shown if one.title.startswith("✅")]
     assert ends
@@ -376,7 +375,7 @@ def test_a_crash_before_the_older_message_is_gone_tells_the_end_once() -> None:
     talk = chat.tell(DONE_AT_LAST)
 
     assert talk.order == ["DELETE"]
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert chat.titles == ["✅ Imagine finished · 47 s"]
 
 
@@ -400,10 +399,10 @@ def test_the_older_message_is_dealt_with_later_if_it_cannot_be_now(
         channel_state=chat.channel_state,
     )
     chat.channel_state = talk.channel_state
-    assert talk.meaning == "failed"
+    assert talk.result == "failed"
     later = chat.tell(DONE_AT_LAST)
 
-    assert (later.order, later.meaning) == (["DELETE"], "delivered")
+    assert (later.order, later.result) == (["DELETE"], "delivered")
     assert chat.titles == ["✅ Imagine finished · 47 s"]
     assert "chore" not in later.channel_state
 
@@ -427,7 +426,7 @@ def test_an_older_message_that_cannot_be_dealt_with_stays_in_the_end() -> None:
         chat.channel_state = talk.channel_state
         talks.append(talk)
 
-    assert [talk.meaning for talk in talks] == ["failed", "failed", "delivered"]
+    assert [talk.result for talk in talks] == ["failed", "failed", "delivered"]
     assert [talk.order[-1] for talk in talks] == ["DELETE"] * 3
     assert talks[0].outcome.attempt.detail.startswith("told; its older message: ")
     assert "its older message stays: " in talks[2].outcome.attempt.detail
@@ -452,7 +451,7 @@ def test_tidying_up_holds_nobody_elses_news_back(final: str) -> None:
         channel_state=chat.channel_state,
     )
 
-    assert talk.meaning == "failed"
+    assert talk.result == "failed"
     assert talk.outcome.attempt.retry_after is None
 
 
@@ -464,7 +463,7 @@ def test_a_budget_for_deleting_is_no_budget_for_telling() -> None:
     talk = chat.tell(DONE_AT_LAST)
 
     assert talk.order[-1] == "DELETE"
-    assert (talk.meaning, talk.outcome.attempt.retry_after) == ("delivered", None)
+    assert (talk.result, talk.outcome.attempt.retry_after) == ("delivered", None)
 
 
 def answer_or(chat: Chat, request: Request, answers: list[Any]) -> Response:
@@ -493,14 +492,14 @@ def test_what_becomes_of_the_older_message_is_no_matter_otherwise(
         channel_state=chat.channel_state,
     )
 
-    assert (talk.meaning, talk.outcome.attempt.status) == ("delivered", 200)
+    assert (talk.result, talk.outcome.attempt.status) == ("delivered", 200)
 
 
 def test_an_answer_that_got_lost_is_no_reason_to_follow_a_task_twice() -> None:
     chat = Chat()
     chat.server.losing = 1
 
-    assert chat.tell(SUBMITTED).meaning == "failed"
+    assert chat.tell(SUBMITTED).result == "failed"
     assert chat.tell(SUBMITTED).requests == []
     assert chat.tell(HALFWAY).requests == []
     chat.tell(DONE_AT_LAST)
@@ -513,7 +512,7 @@ def test_a_refusal_that_did_arrive_leaves_the_way_open() -> None:
     chat.server.faults.append(platform.too_many(1.0, "user"))
 
     assert chat.tell(SUBMITTED).outcome.attempt.retry_after == 1.0
-    assert chat.tell(SUBMITTED).meaning == "delivered"
+    assert chat.tell(SUBMITTED).result == "delivered"
     assert chat.titles == ["🕓 Imagine queued"]
 
 
@@ -553,7 +552,7 @@ def test_an_upload_that_does_not_get_through_is_a_link_the_next_time(
             channel_state=chat.channel_state,
         )
         chat.channel_state = talk.channel_state
-        meanings.append(talk.meaning)
+        meanings.append(talk.result)
 
     assert meanings == ["failed", "delivered"]
     assert chat.shown[-1].picture == GRID_URL
@@ -598,7 +597,7 @@ def test_a_message_that_was_deleted_does_not_hold_up_the_end(final: str) -> None
     chat.tell(SUBMITTED)
     chat.server.messages[0].deleted = True
 
-    assert chat.tell(DONE_AT_LAST).meaning == "delivered"
+    assert chat.tell(DONE_AT_LAST).result == "delivered"
     assert chat.titles == ["✅ Imagine finished · 47 s"]
 
 
@@ -620,7 +619,7 @@ def test_a_webhook_that_was_deleted_is_not_called_again(event: Event) -> None:
 
     talk = chat.tell(event)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert talk.outcome.attempt.detail == (
         "the webhook was deleted: Discord 10015: Unknown Webhook"
     )
@@ -632,7 +631,7 @@ def test_a_webhook_that_was_deleted_under_a_task_is_not_called_again() -> None:
     chat.tell(SUBMITTED)
     chat.server.trouble = platform.UNKNOWN_WEBHOOK
 
-    assert chat.tell(HALFWAY).meaning == "gone"
+    assert chat.tell(HALFWAY).result == "gone"
     assert chat.server.methods() == ["POST", "PATCH"]
 
 
@@ -678,8 +677,8 @@ def test_a_tasks_thread_that_somebody_closed_makes_way_for_another(what: str) ->
     chat.tell(SUBMITTED)
     setattr(next(iter(chat.server.threads.values())), what, True)
 
-    assert chat.tell(HALFWAY).meaning == "delivered"
-    assert chat.tell(DONE_AT_LAST).meaning == "delivered"
+    assert chat.tell(HALFWAY).result == "delivered"
+    assert chat.tell(DONE_AT_LAST).result == "delivered"
 
     assert chat.titles[-1] == "✅ Imagine finished · 47 s"
 
@@ -689,7 +688,7 @@ def test_a_forum_without_a_thread_says_what_is_missing() -> None:
 
     talk = chat.tell(DONE_AT_LAST)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert talk.outcome.attempt.detail.startswith(
         "a forum channel needs thread_id or thread_name"
     )
@@ -726,7 +725,7 @@ def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
     sent = [call.payload for call in chat.server.calls]
     assert ["username" in payload for payload in sent] == [True, False]
     assert all(payload["embeds"] and payload["attachments"] for payload in sent)
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert "told more plainly: Discord 50035" in talk.outcome.attempt.detail
 
 
@@ -736,7 +735,7 @@ def test_what_is_refused_in_every_form_is_given_up() -> None:
 
     talk = chat.tell(CASES["succeeded_upscaled"])
 
-    assert talk.meaning == "hopeless"
+    assert talk.result == "hopeless"
     assert talk.order == ["GET", *["POST"] * 5]
     assert "posting" not in talk.channel_state
 
@@ -747,7 +746,7 @@ def test_a_form_that_was_refused_is_not_tried_again_after_an_interruption() -> N
     chat.server.faults.extend([bad, platform.too_many(2.0, "user")])
 
     talk = chat.tell(CASES["succeeded_upscaled"])
-    assert (talk.meaning, talk.outcome.attempt.retry_after) == ("failed", 2.0)
+    assert (talk.result, talk.outcome.attempt.retry_after) == ("failed", 2.0)
     again = chat.tell(CASES["succeeded_upscaled"])
 
     assert again.order == ["GET", "POST"]
@@ -768,7 +767,7 @@ def test_what_a_moderator_forbids_is_told_without_a_strangers_word() -> None:
 def test_a_name_that_discord_forbids_costs_the_name_and_not_the_message() -> None:
     chat = Chat(username="Discord bot")
 
-    assert chat.tell(FAILED).meaning == "delivered"
+    assert chat.tell(FAILED).result == "delivered"
     assert chat.shown[0].author == "art"
 
 
@@ -789,8 +788,8 @@ def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
     chat.channel_state = {}
     sixth = chat.tell(events[5])
 
-    assert (fifth.meaning, fifth.outcome.attempt.retry_after) == ("delivered", 2.0)
-    assert (sixth.meaning, sixth.outcome.attempt.retry_after) == ("failed", 2.0)
+    assert (fifth.result, fifth.outcome.attempt.retry_after) == ("delivered", 2.0)
+    assert (sixth.result, sixth.outcome.attempt.retry_after) == ("failed", 2.0)
 
 
 @given(
@@ -804,7 +803,7 @@ def test_any_memory_is_a_memory(channel_state: dict[str, Any]) -> None:
     chat = Chat()
     chat.channel_state = channel_state
 
-    assert chat.tell(DONE_AT_LAST).meaning == "delivered"
+    assert chat.tell(DONE_AT_LAST).result == "delivered"
     assert Kept.of(Kept.of(channel_state).to_json()) == Kept.of(channel_state)
 
 
@@ -814,7 +813,7 @@ def test_a_url_that_is_no_webhooks_says_so() -> None:
 
     talk = chat.tell(DONE_AT_LAST)
 
-    assert (talk.meaning, talk.requests) == ("gone", [])
+    assert (talk.result, talk.requests) == ("gone", [])
     assert "https://discord.com/api/webhooks/<id>/<token>" in (
         talk.outcome.attempt.detail
     )

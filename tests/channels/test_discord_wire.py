@@ -13,11 +13,12 @@ import pytest
 
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
-from bridge.app.delivery.exchange import talk
+from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import discord
-from bridge.channels.base import ChannelState, DeliveryContext, ExchangeResult
+from bridge.channels.base import DeliveryContext, ExchangeResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import ChannelState
 from bridge.sandbox.server import serving
 from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, told
 from tests.platforms.discord import PNG, Discord, page
@@ -43,10 +44,11 @@ class World:
             channel_state=self.kept.get(event.subject, {}),
         )
 
-        async def save_state(channel_state: ChannelState) -> None:
+        async def save_state(channel_state: ChannelState) -> bool:
             self.kept[event.subject] = channel_state
+            return True
 
-        outcome = await talk(
+        outcome = await run_exchange(
             discord.deliver(context),
             self.to,
             sender=self.sender,

@@ -182,7 +182,7 @@ def test_refused_cards_become_posts_which_every_client_can_show() -> None:
     )
 
     post = payload(talk.requests[1])["content"]["post"]["zh_cn"]
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert post["title"] == "✅ 绘图完成 · 47 秒"
     assert [one["text"] for row in post["content"] for one in row] == [
         PROMPT,
@@ -218,7 +218,7 @@ def test_codes_mean_what_the_table_says(
 
     if (status, code) == (400, 123456):
         meaning, why = "refused", "why it is so"
-    assert (str(attempt.meaning), attempt.retry_after) == (meaning, wait)
+    assert (str(attempt.result), attempt.retry_after) == (meaning, wait)
     assert why in attempt.detail
     assert f"Feishu {code}: why it is so" in attempt.detail
 
@@ -240,7 +240,7 @@ def test_older_robots_say_success_in_their_own_way() -> None:
     old = said(Extra=None, StatusCode=0, StatusMessage="success")
 
     assert (
-        converse(feishu, DONE, robot("feishu"), answers=always(old)).meaning
+        converse(feishu, DONE, robot("feishu"), answers=always(old)).result
         == "delivered"
     )
 
@@ -287,7 +287,7 @@ async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
 ) -> None:
     outcome = await deliver(feishu, DONE, configured(group, **wrong))
 
-    assert outcome.attempt.meaning == "gone"
+    assert outcome.attempt.result == "gone"
     assert why in outcome.attempt.detail
     assert group.key not in outcome.attempt.detail
 

@@ -10,7 +10,7 @@ import pytest
 from bridge.channels import CHANNELS
 from bridge.channels.message import message_of
 from bridge.core.button import Button
-from bridge.core.cadence import PollPolicy, why_lost
+from bridge.core.cadence import Loss
 from bridge.core.event import Event
 from bridge.core.task import TaskStatus
 from tests.channels.cases import (
@@ -23,6 +23,7 @@ from tests.channels.cases import (
     NASTY_BUTTONS,
     RUNNING,
     converse,
+    lost,
     told,
 )
 from tests.channels.test_registry import configured
@@ -132,23 +133,20 @@ def test_a_button_with_the_name_of_an_emoji_is_a_step_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("misses", "age", "said"),
+    ("loss", "said"),
     [
-        (60, 363.0, "上游已有 5 分钟未列出该任务"),
-        (0, 86400.0, "该任务在开始跟踪后 24 小时内没有结束"),
+        (Loss("missing", 300.0), "上游已有 5 分钟未列出该任务"),
+        (Loss("expired", 86400.0), "该任务在开始跟踪后 24 小时内没有结束"),
     ],
     ids=["missing", "expired"],
 )
 def test_our_own_reasons_are_told_in_the_language_of_the_message(
-    misses: int, age: float, said: str
+    loss: Loss, said: str
 ) -> None:
-    reason = why_lost(
-        misses=misses, missing_for=5.0 * misses, age=age, policy=PollPolicy()
-    )
-    event = told("task.lost", replace(RUNNING, fail_reason=reason), at=BEGAN + age)
+    event = lost(RUNNING, loss, at=BEGAN + 400)
 
     assert message_of(event, language="zh").reason == said
-    assert message_of(event, language="en").reason == reason
+    assert message_of(event, language="en").reason == str(loss)
 
 
 def test_a_reason_of_somebody_elses_stays_as_it_came() -> None:

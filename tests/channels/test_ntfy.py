@@ -43,7 +43,7 @@ def shown(event: Event, **settings: Any) -> dict[str, Any]:
     """What subscribers get of an event."""
     server = Ntfy()
     talk = tell(event, server, **settings)
-    assert talk.meaning == "delivered", talk.outcome
+    assert talk.result == "delivered", talk.outcome
     assert server.refusals == []
     (publication,) = server.published
     return publication
@@ -116,7 +116,7 @@ def test_progress_is_not_told() -> None:
 
     talk = tell(CASES["progress_42"], server, events=["*"], progress="edit")
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert talk.outcome.attempt.detail.startswith("skipped: ntfy cannot edit")
     assert talk.requests == []
 
@@ -207,7 +207,7 @@ def test_who_may_not_publish_is_told_why(
 ) -> None:
     talk = tell(FINAL, server, **settings)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert reason in talk.outcome.attempt.detail
     assert "://" not in talk.outcome.attempt.detail
 
@@ -218,14 +218,14 @@ def test_too_many_messages_wait_as_long_as_ntfy_says() -> None:
 
     talk = tell(CASES["failed"], server)
 
-    assert talk.meaning == "failed"
+    assert talk.result == "failed"
     assert talk.outcome.attempt.retry_after == 7
 
 
 def test_a_server_without_attachments_gets_the_words() -> None:
     server = Ntfy(attachments=False)
 
-    assert tell(FINAL, server).meaning == "delivered"
+    assert tell(FINAL, server).result == "delivered"
     (got,) = server.published
     assert got["title"] == "Imagine finished · 47 s"
     assert "attach" not in got
@@ -235,7 +235,7 @@ def test_what_is_too_large_is_said_shorter() -> None:
     server = Ntfy()
     server.faults += [Said(status=413)] * 2
 
-    assert tell(FINAL, server).meaning == "delivered"
+    assert tell(FINAL, server).result == "delivered"
     assert len(server.published[0]["message"]) <= 500
 
 
@@ -245,7 +245,7 @@ def test_what_is_never_taken_is_given_up() -> None:
 
     talk = tell(FINAL, server)
 
-    assert talk.meaning == "hopeless"
+    assert talk.result == "hopeless"
     assert talk.outcome.attempt.detail == "ntfy answered HTTP 400: invalid request"
 
 
@@ -263,5 +263,5 @@ def test_what_is_not_a_yes_is_tried_again(said: Said) -> None:
     server = Ntfy()
     server.faults.append(said)
 
-    assert tell(FINAL, server).meaning == "failed"
-    assert tell(FINAL, server).meaning == "delivered"
+    assert tell(FINAL, server).result == "failed"
+    assert tell(FINAL, server).result == "delivered"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.channels.message import message_of
 from bridge.channels.picture import File, form, taken, to_fetch
-from bridge.channels.urls import MOST, presentable
+from bridge.channels.urls import MOST, safe_url
 from bridge.core.http import Response
 from tests.channels.cases import DONE, GRID_URL, NASTY_URLS, told
 
@@ -135,12 +135,12 @@ def test_a_picture_with_no_way_to_it_is_not_fetched() -> None:
 def test_a_url_is_presented_as_every_platform_takes_it(
     url: str | None, shown: str | None
 ) -> None:
-    assert presentable(url) == shown
+    assert safe_url(url) == shown
 
 
 @given(st.text(max_size=60).map(lambda text: f"https://cdn.example/{text}") | st.text())
 def test_whatever_is_presented_is_plain_ascii_without_quotes(url: str) -> None:
-    shown = presentable(url)
+    shown = safe_url(url)
 
     if shown is not None:
         assert shown.isascii()

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.base import ChannelState
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.http import ChannelState
 from bridge.sandbox.server import serving
 from tests.channels.cases import (
     CASES,
@@ -81,7 +81,7 @@ def test_a_webhook_is_told_what_ended() -> None:
 
     talk = room.tell(SUCCEEDED)
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert room.lines[0].startswith("✅ Imagine finished · 47 s: a lighthouse")
     assert room.slack.channel.messages[0].picture is not None
 
@@ -93,7 +93,7 @@ def test_a_webhook_cannot_edit_so_progress_is_left_out() -> None:
 
     assert len(room.lines) == 1
     assert "cannot edit" in talks[0].outcome.attempt.detail
-    assert all(talk.meaning == "delivered" for talk in talks)
+    assert all(talk.result == "delivered" for talk in talks)
 
 
 def test_a_webhook_whose_owner_asked_for_more_is_told_more() -> None:
@@ -134,7 +134,7 @@ def test_a_tasks_whole_life_is_one_message_edited_and_one_at_the_end(
 ) -> None:
     for event in (SUBMITTED, STARTED, PROGRESS, SUCCEEDED):
         talk = room.tell(event)
-        assert talk.meaning == "delivered"
+        assert talk.result == "delivered"
 
     first, last = room.slack.channel.messages
     assert room.slack.methods() == [
@@ -234,7 +234,7 @@ def test_a_late_progress_never_overwrites_the_end() -> None:
 
         assert not any("80%" in line or "42%" in line for line in room.lines)
         assert all(not talk.requests for talk in talks)
-        assert all(talk.meaning == "delivered" for talk in talks)
+        assert all(talk.result == "delivered" for talk in talks)
 
 
 def test_an_old_progress_never_overwrites_a_newer_one(room: Room) -> None:
@@ -317,7 +317,7 @@ def test_the_end_is_told_although_the_message_was_deleted(mode: str) -> None:
 
     talk = room.tell(SUCCEEDED)
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert [line[0] for line in room.lines] == ["✅"]
 
 
@@ -340,8 +340,8 @@ def test_after_a_timeout_progress_is_not_posted_a_second_time(room: Room) -> Non
     again = room.tell(SUBMITTED)
     room.tell(SUCCEEDED)
 
-    assert lost.meaning == "failed"
-    assert (again.meaning, again.requests) == ("delivered", [])
+    assert lost.result == "failed"
+    assert (again.result, again.requests) == ("delivered", [])
     assert [line[0] for line in room.lines] == ["🕓", "✅"]
 
 
@@ -363,8 +363,8 @@ def test_a_worker_that_dies_while_posting_progress_leaves_a_mark(room: Room) -> 
 def test_what_was_refused_is_posted_later(room: Room, fault: Said) -> None:
     room.slack.faults.append(fault)
 
-    assert room.tell(SUBMITTED).meaning == "failed"
-    assert room.tell(SUBMITTED).meaning == "delivered"
+    assert room.tell(SUBMITTED).result == "failed"
+    assert room.tell(SUBMITTED).result == "delivered"
 
     assert [line[0] for line in room.lines] == ["🕓"]
 
@@ -391,9 +391,9 @@ def test_an_old_message_that_cannot_be_deleted_yet_is_deleted_later(
     room.slack.deletions = Window(50, 60.0)
     second = room.tell(SUCCEEDED)
 
-    assert first.meaning == "failed"
+    assert first.result == "failed"
     assert first.outcome.attempt.retry_after is None
-    assert second.meaning == "delivered"
+    assert second.result == "delivered"
     assert [line[0] for line in room.lines] == ["✅"]
 
 
@@ -404,7 +404,7 @@ def test_an_old_message_that_will_not_go_costs_no_news(room: Room) -> None:
 
     talks = [room.tell(SUCCEEDED) for _ in range(3)]
 
-    assert [talk.meaning for talk in talks] == ["failed", "failed", "delivered"]
+    assert [talk.result for talk in talks] == ["failed", "failed", "delivered"]
     assert "its old message: ratelimited" in talks[-1].outcome.attempt.detail
     assert [line[0] for line in room.lines] == ["🕓", "✅"]
 
@@ -419,10 +419,10 @@ def test_edits_go_first_when_there_are_too_many_and_nobody_waits_for_them(
     edit = room.tell(PROGRESS)
     end = room.tell(SUCCEEDED)
 
-    assert edit.meaning == "delivered"
+    assert edit.result == "delivered"
     assert edit.outcome.attempt.retry_after is None
     assert edit.outcome.edit_in > 30
-    assert end.meaning == "delivered"
+    assert end.result == "delivered"
 
 
 def test_a_channel_that_is_full_holds_the_endpoint(room: Room) -> None:
@@ -430,7 +430,7 @@ def test_a_channel_that_is_full_holds_the_endpoint(room: Room) -> None:
 
     talks = [room.tell(SUCCEEDED) for _ in range(6)]
 
-    assert [talk.meaning for talk in talks] == ["delivered"] * 5 + ["failed"]
+    assert [talk.result for talk in talks] == ["delivered"] * 5 + ["failed"]
     assert (talks[-1].outcome.attempt.retry_after or 0) >= 1
 
 
@@ -443,7 +443,7 @@ def test_a_token_that_is_refused_disables_the_endpoint(
 
     talk = room.tell(event)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert word in talk.outcome.attempt.detail
 
 
@@ -454,7 +454,7 @@ def test_an_archived_channel_disables_the_endpoint(to: Endpoint) -> None:
 
     talk = room.tell(SUCCEEDED)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert "the channel was archived" in talk.outcome.attempt.detail
 
 
@@ -462,7 +462,7 @@ def test_a_removed_webhook_disables_the_endpoint() -> None:
     room = Room(webhook())
     room.slack.hook_trouble = (404, "no_service")
 
-    assert room.tell(SUCCEEDED).meaning == "gone"
+    assert room.tell(SUCCEEDED).result == "gone"
 
 
 def test_a_bot_that_was_thrown_out_is_to_be_invited(room: Room) -> None:
@@ -480,7 +480,7 @@ def test_a_picture_that_is_not_there_costs_the_picture_and_not_the_message(
 
     talk = room.tell(SUCCEEDED)
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert "simpler form" in talk.outcome.attempt.detail
     assert room.slack.shown[0].picture is None
     assert len(talk.requests) == 2
@@ -502,7 +502,7 @@ def test_a_page_of_a_proxys_is_no_delivery() -> None:
         room = Room(to)
         room.slack.faults.append(Said(status=200, body=HTML))
 
-        assert room.tell(SUCCEEDED).meaning == "failed"
+        assert room.tell(SUCCEEDED).result == "failed"
 
 
 @given(
@@ -521,7 +521,7 @@ def test_a_memory_that_makes_no_sense_costs_a_message_at_most(
     room = Room(bot(final=mode))
     room.channel_state = channel_state
 
-    assert room.tell(event).meaning in {"delivered", "gone"}
+    assert room.tell(event).result in {"delivered", "gone"}
 
 
 # --- requests -------------------------------------------------------------------------
@@ -602,4 +602,4 @@ def test_every_kind_of_event_is_told_in_every_way() -> None:
             room = Room(bot(final=mode))
             room.tell(told("task.submitted", WAITING, sequence=1))
 
-            assert room.tell(told(kind, DONE, sequence=7)).meaning == "delivered"
+            assert room.tell(told(kind, DONE, sequence=7)).result == "delivered"

@@ -59,7 +59,7 @@ def test_a_webhook_says_ok(body: bytes) -> None:
 def test_nothing_else_is_a_success_even_with_200(body: bytes) -> None:
     attempt = hook_says(200, body)
 
-    assert attempt.meaning == "failed"
+    assert attempt.result == "failed"
     assert "not Slack's ok" in attempt.detail
 
 
@@ -85,7 +85,7 @@ def test_a_webhook_that_leads_nowhere_is_gone_whatever_the_status(
 ) -> None:
     attempt = hook_says(status, word.encode())
 
-    assert attempt.meaning == "gone"
+    assert attempt.result == "gone"
     assert attempt.detail.startswith(f"{word}: ")
 
 
@@ -106,7 +106,7 @@ def test_a_webhook_that_leads_nowhere_is_gone_whatever_the_status(
 def test_a_message_that_is_refused_in_every_form_is_given_up(word: str) -> None:
     attempt = hook_says(400, word.encode())
 
-    assert attempt.meaning == "hopeless"
+    assert attempt.result == "hopeless"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_message_that_is_refused_in_every_form_is_given_up(word: str) -> None:
     ],
 )
 def test_what_may_pass_is_tried_again(status: int, body: bytes) -> None:
-    assert hook_says(status, body).meaning == "failed"
+    assert hook_says(status, body).result == "failed"
 
 
 def test_a_page_of_a_proxys_that_refuses_is_not_argued_with() -> None:
@@ -135,12 +135,12 @@ def test_a_page_of_a_proxys_that_refuses_is_not_argued_with() -> None:
 
     talk = converse(slack, CASES["succeeded_grid"], webhook(), answers=answer)
 
-    assert talk.meaning == "refused"
+    assert talk.result == "refused"
     assert len(asked) == 1
 
 
 def test_410_without_a_word_is_gone_too() -> None:
-    assert hook_says(410, HTML).meaning == "gone"
+    assert hook_says(410, HTML).result == "gone"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_410_without_a_word_is_gone_too() -> None:
 def test_slack_says_how_long_to_wait(value: str, seconds: float | None) -> None:
     attempt = hook_says(429, b"rate_limited", retry_after=value)
 
-    assert attempt.meaning == "failed"
+    assert attempt.result == "failed"
     assert attempt.retry_after == seconds
 
 
@@ -159,7 +159,7 @@ def test_no_answer_is_told_by_its_fault() -> None:
 
     attempt = converse(slack, EVENT, webhook(), answers=answer).outcome.attempt
 
-    assert attempt.said is None
+    assert attempt.platform_result is None
     assert attempt.fault is Fault.TIMEOUT
     assert attempt.blames_endpoint
 
@@ -196,12 +196,12 @@ def test_no_answer_is_told_by_its_fault() -> None:
     ],
 )
 def test_the_web_api_answers_200_to_everything(error: object, meaning: str) -> None:
-    assert api_says({"ok": False, "error": error}).meaning == meaning
+    assert api_says({"ok": False, "error": error}).result == meaning
 
 
 @pytest.mark.parametrize("body", [b"ok", b"", HTML, b"[]", b'{"ok": 1}', b'{"ok": tr'])
 def test_only_ok_true_is_a_success(body: bytes) -> None:
-    assert api_says(body).meaning == "failed"
+    assert api_says(body).result == "failed"
 
 
 def test_what_is_missing_is_named() -> None:
@@ -222,7 +222,7 @@ def test_the_web_api_says_how_long_to_wait() -> None:
 
     attempt = api_says(data, status=429, retry_after="30")
 
-    assert (attempt.meaning, attempt.retry_after) == ("failed", 30.0)
+    assert (attempt.result, attempt.retry_after) == ("failed", 30.0)
 
 
 @given(status=st.none() | st.integers(100, 599), body=st.binary(max_size=300))
@@ -234,12 +234,12 @@ def test_no_answer_is_too_strange(status: int | None, body: bytes) -> None:
 
         talk = converse(slack, EVENT, to, answers=answer)
 
-        assert talk.meaning != "delivered" or status == 200
+        assert talk.result != "delivered" or status == 200
 
 
 @pytest.mark.parametrize("answer", [b"[" * 100_000, b'{"a":' * 100_000])
 def test_an_answer_that_nests_too_deep_is_no_success(answer: bytes) -> None:
-    assert api_says(answer).meaning == "failed"
+    assert api_says(answer).result == "failed"
 
 
 # --- asking before anything happens ---------------------------------------------------

@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.channels import slack
-from bridge.channels.base import ChannelState
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,
@@ -288,7 +287,7 @@ def test_a_picture_that_slack_cannot_download_becomes_a_link(name: str) -> None:
     talk = converse(slack, HOSTILE[f"picture_{name}"], webhook(), answers=there.answers)
 
     (message,) = there.shown
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert message.picture is None
     assert "|Open full size>" in said(message.payload)
 

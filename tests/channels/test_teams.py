@@ -44,7 +44,7 @@ def shown(event: Event, **settings: Any) -> Mapping[str, Any]:
     """The card that the channel sees of an event."""
     server = Teams()
     talk = tell(event, server, **settings)
-    assert talk.meaning == "delivered", talk.outcome
+    assert talk.result == "delivered", talk.outcome
     assert server.refusals == []
     (card,) = server.cards
     return card
@@ -119,7 +119,7 @@ def test_a_sample_says_that_it_is_one(kind: str) -> None:
 def test_progress_is_not_told() -> None:
     talk = tell(CASES["progress_42"], Teams(), events=["*"], progress="edit")
 
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert talk.outcome.attempt.detail.startswith("skipped: Teams cannot edit")
     assert talk.requests == []
 
@@ -169,7 +169,7 @@ def test_a_workflow_that_is_gone_disables_the_endpoint(
 ) -> None:
     talk = tell(FINAL, server)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert talk.outcome.attempt.detail.startswith(reason)
     assert "9d2f6a1c" not in talk.outcome.attempt.detail
 
@@ -180,14 +180,14 @@ def test_a_url_without_its_signature_disables_the_endpoint() -> None:
 
     talk = converse(teams, FINAL, to, answers=answering(server))
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert "signature is missing" in talk.outcome.attempt.detail
 
 
 def test_a_card_with_a_picture_that_is_refused_is_sent_without() -> None:
     server = Teams(pictures=False)
 
-    assert tell(FINAL, server).meaning == "delivered"
+    assert tell(FINAL, server).result == "delivered"
     assert pictures(server.cards[0]) == []
 
 
@@ -197,7 +197,7 @@ def test_what_is_never_taken_is_given_up() -> None:
 
     talk = tell(FINAL, server)
 
-    assert talk.meaning == "hopeless"
+    assert talk.result == "hopeless"
     assert talk.outcome.attempt.detail == "the workflow refuses the card (HTTP 400)"
 
 
@@ -214,7 +214,7 @@ def test_the_old_connectors_errors_inside_200_are_understood(
     )
     server.faults.append(Said(body=said.encode()))
 
-    assert tell(FINAL, server).meaning == meaning
+    assert tell(FINAL, server).result == meaning
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_what_is_not_a_yes_is_tried_again(said: Said) -> None:
 
     attempt = tell(FINAL, server).outcome.attempt
 
-    assert attempt.meaning == "failed"
+    assert attempt.result == "failed"
     assert attempt.retry_after == (7 if said.status == 429 else None)
     assert SIGNATURE not in attempt.detail
 
@@ -242,4 +242,4 @@ def test_a_workflow_says_yes_with_few_words(said: Said) -> None:
     server = Teams()
     server.faults.append(said)
 
-    assert tell(FINAL, server).meaning == "delivered"
+    assert tell(FINAL, server).result == "delivered"

@@ -44,7 +44,7 @@ def seen(event: Event, server: Telegram | None = None, **settings: Any) -> Look:
     settings = {"chat_id": str(CHAT), **settings}
     to = endpoint("telegram", server.url, **settings)
     talk = converse(telegram, event, to, answers=answering(server, {GRID_URL: FOUND}))
-    assert talk.meaning == "delivered", talk.outcome
+    assert talk.result == "delivered", talk.outcome
     (message,) = server.shown
     return message.look
 
@@ -173,7 +173,7 @@ def test_a_picture_that_nobody_can_fetch_is_a_text_with_a_link(
     )
 
     (message,) = server.shown
-    assert talk.meaning == "delivered"
+    assert talk.result == "delivered"
     assert "The picture cannot be shown here" in message.text
     assert message.look.buttons == (("Open full size", GRID_URL),)
     assert "wrong file identifier" in talk.outcome.attempt.detail

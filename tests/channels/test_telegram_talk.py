@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from bridge.channels import telegram
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Fault
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     CASES,
     DONE,
@@ -67,7 +66,7 @@ class Chat:
 
     def live(self, *events: Event) -> None:
         for event in events:
-            assert self.tell(event).meaning == "delivered"
+            assert self.tell(event).result == "delivered"
 
     @property
     def shown(self) -> list[Message]:
@@ -223,7 +222,7 @@ def test_a_redelivery_is_a_new_message_and_changes_nothing() -> None:
 def test_a_message_that_may_have_been_posted_is_not_posted_again() -> None:
     chat = Chat(server=Telegram(losing=1))
 
-    assert chat.tell(CASES["submitted"]).meaning == "failed"
+    assert chat.tell(CASES["submitted"]).result == "failed"
     assert chat.channel_state["posting"] is True
     chat.live(CASES["submitted"], STARTED)
     assert len(chat.shown) == 1
@@ -236,7 +235,7 @@ def test_a_message_that_was_surely_not_posted_is_posted_later() -> None:
     chat = Chat()
     chat.server.refuse_once(429, "Too Many Requests: retry after 3", retry_after=3)
 
-    assert chat.tell(CASES["submitted"]).meaning == "failed"
+    assert chat.tell(CASES["submitted"]).result == "failed"
     chat.live(CASES["submitted"])
 
     assert len(chat.shown) == 1
@@ -258,7 +257,7 @@ def test_an_end_that_is_out_is_not_posted_again_for_the_old_messages_sake() -> N
     talk = converse(
         telegram, FINAL, to, answers=fails_to_delete, channel_state=chat.channel_state
     )
-    assert talk.meaning == "failed"
+    assert talk.result == "failed"
     chat.channel_state = talk.channel_state
     chat.live(FINAL)
 
@@ -331,7 +330,7 @@ def test_an_edit_that_changes_nothing_is_a_success() -> None:
     chat = Chat()
     chat.live(CASES["submitted"])
 
-    assert chat.tell(replace(CASES["submitted"], sequence=2)).meaning == "delivered"
+    assert chat.tell(replace(CASES["submitted"], sequence=2)).result == "delivered"
 
 
 def test_a_text_that_cannot_become_a_picture_is_replaced() -> None:
@@ -397,7 +396,7 @@ def test_where_nothing_can_be_told_the_endpoint_is_disabled_with_the_reason(
 ) -> None:
     talk = Chat(server=server).tell(FINAL)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert reason in talk.outcome.attempt.detail
     assert len(talk.requests) == 1
 
@@ -408,14 +407,14 @@ def test_a_token_that_is_none_disables_the_endpoint() -> None:
 
     talk = converse(telegram, FINAL, to, answers=answering(server))
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert talk.outcome.attempt.detail == "there is no bot of this token (Not Found)"
 
 
 def test_a_topic_that_is_not_there_disables_the_endpoint() -> None:
     talk = Chat(settings={"thread_id": "9"}).tell(FINAL)
 
-    assert talk.meaning == "gone"
+    assert talk.result == "gone"
     assert "thread_id" in talk.outcome.attempt.detail
 
 
@@ -425,7 +424,7 @@ def test_too_many_messages_wait_as_long_as_telegram_says() -> None:
 
     talk = chat.tell(FAILED, redelivery=True)
 
-    assert talk.meaning == "failed"
+    assert talk.result == "failed"
     assert talk.outcome.attempt.retry_after == pytest.approx(60, abs=2)
     assert talk.outcome.attempt.status == 429
 
@@ -446,7 +445,7 @@ def test_what_is_not_telegrams_yes_is_tried_again(said: Said) -> None:
     chat = Chat()
     chat.server.faults.append(said)
 
-    assert chat.tell(FINAL).meaning == "failed"
+    assert chat.tell(FINAL).result == "failed"
     chat.live(FINAL)
     assert len(chat.shown) == 1
 
@@ -456,7 +455,7 @@ def test_what_is_refused_in_every_form_is_given_up() -> None:
 
     talk = Chat(server=server).tell(FINAL)
 
-    assert talk.meaning == "hopeless"
+    assert talk.result == "hopeless"
     assert "can't parse entities" in talk.outcome.attempt.detail
 
 
@@ -497,7 +496,7 @@ def test_a_preview_shows_the_whole_conversation(images: str) -> None:
     ended = converse(telegram, FINAL, to, channel_state=begun.channel_state)
 
     methods = [request.url.rpartition("/")[2] for request in ended.requests]
-    assert ended.meaning == "delivered"
+    assert ended.result == "delivered"
     assert methods[-1] == "deleteMessage"
 
 
@@ -579,7 +578,7 @@ def test_an_upload_that_does_not_get_through_is_not_tried_the_next_time(
         chat.channel_state = talk.channel_state
         talks.append(talk)
 
-    assert [talk.meaning for talk in talks] == ["failed", "delivered"]
+    assert [talk.result for talk in talks] == ["failed", "delivered"]
     assert [any(map(is_upload, talk.requests)) for talk in talks] == [True, False]
     assert server.shown[-1].look.photo == (GRID_URL if images == "upload" else None)
     assert "linked_of" not in chat.channel_state

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.adapters.http.sender import Sender
-from bridge.app.delivery.exchange import talk
+from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import template
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
@@ -31,8 +31,8 @@ DONE_EVENT = CASES["succeeded_grid"]
 AIRFLOW = "https://airflow.example/prefix/api/v2/dags/art/dagRuns"
 
 
-def told_of(*responses: Response, redelivery: bool = False, **settings: Any) -> Talk:
-    """What comes of telling one event, answered with these in turn."""
+def outcome_of(*responses: Response, redelivery: bool = False, **settings: Any) -> Talk:
+    """What comes of delivering one event, answered with these in turn."""
     queue = list(responses)
     return converse(
         template,
@@ -52,7 +52,7 @@ def answered(status: int, body: bytes = b"", **headers: str) -> Response:
 
 
 def test_a_request_is_made_as_its_operator_wrote_it() -> None:
-    (request,) = told_of(
+    (request,) = outcome_of(
         method="put",
         body='{"text": "{{ data.prompt }}"}',
         headers={"X-Task": "{{ data.id }}", "Authorization": "Bearer t0ken"},
@@ -67,8 +67,8 @@ def test_a_request_is_made_as_its_operator_wrote_it() -> None:
 
 
 def test_every_attempt_has_the_events_id_and_a_redelivery_says_that_it_is_one() -> None:
-    (request,) = told_of(body="{}").requests
-    (again,) = told_of(body="{}", redelivery=True).requests
+    (request,) = outcome_of(body="{}").requests
+    (again,) = outcome_of(body="{}", redelivery=True).requests
 
     assert request.headers["webhook-id"] == DONE_EVENT.id
     assert "webhook-redelivery" not in request.headers
@@ -77,20 +77,20 @@ def test_every_attempt_has_the_events_id_and_a_redelivery_says_that_it_is_one() 
 
 
 def test_a_method_without_a_body_needs_none() -> None:
-    (request,) = told_of(method="GET").requests
+    (request,) = outcome_of(method="GET").requests
 
     assert (request.method, request.body) == ("GET", b"")
     assert "content-type" not in request.headers
 
 
 def test_a_header_that_comes_out_empty_is_not_sent() -> None:
-    (request,) = told_of(body="{}", headers={"X-Reason": "{{ reason }}"}).requests
+    (request,) = outcome_of(body="{}", headers={"X-Reason": "{{ reason }}"}).requests
 
     assert "x-reason" not in request.headers
 
 
 def test_the_token_is_for_headers() -> None:
-    (request,) = told_of(
+    (request,) = outcome_of(
         body="{}", token="s3cret", headers={"X-Api-Key": "{{ token }}"}
     ).requests
 
@@ -99,10 +99,10 @@ def test_the_token_is_for_headers() -> None:
 
 
 def test_what_cannot_be_filled_in_is_hopeless_and_says_where() -> None:
-    had = told_of(body='{"x": {{ data.oops }}}')
+    had = outcome_of(body='{"x": {{ data.oops }}}')
 
     assert had.requests == []
-    assert had.meaning == "hopeless"
+    assert had.result == "hopeless"
     assert had.outcome.attempt.fault is Fault.RENDERING
     assert had.outcome.attempt.detail == "body: line 1: there is no field 'oops' here"
 
@@ -132,52 +132,56 @@ def test_success_is_what_its_operator_says(
 ) -> None:
     settings: dict[str, Any] = {} if success is None else {"success": success}
 
-    assert told_of(answered(status), body="{}", **settings).meaning == meaning
+    assert outcome_of(answered(status), body="{}", **settings).result == meaning
 
 
 def test_no_answer_is_a_failure_with_its_reason() -> None:
     lost = Response(took=1.0, fault=Fault.TIMEOUT, detail="no answer within 15 s")
 
-    had = told_of(lost, body="{}")
+    had = outcome_of(lost, body="{}")
 
-    assert had.meaning == "failed"
+    assert had.result == "failed"
     assert had.outcome.attempt.fault is Fault.TIMEOUT
     assert had.outcome.attempt.detail == "no answer within 15 s"
 
 
 def test_a_receiver_can_ask_for_time() -> None:
-    asked = told_of(answered(503, retry_after="30"), body="{}")
-    spent = told_of(
+    asked = outcome_of(answered(503, retry_after="30"), body="{}")
+    spent = outcome_of(
         answered(
             403, x_ratelimit_remaining="0", x_ratelimit_reset=str(int(NOW) + 1800)
         ),
         body="{}",
     )
-    done = told_of(answered(200, retry_after="30"), body="{}")
+    odd = outcome_of(
+        answered(429, x_ratelimit_remaining="0", x_ratelimit_reset="soon"), body="{}"
+    )
+    done = outcome_of(answered(200, retry_after="30"), body="{}")
 
     assert asked.outcome.attempt.retry_after == 30
     assert spent.outcome.attempt.retry_after == pytest.approx(1800, abs=1)
+    assert odd.outcome.attempt.retry_after is None
     assert done.outcome.attempt.retry_after is None
 
 
 def test_a_token_that_is_answered_back_is_not_kept() -> None:
-    had = told_of(answered(401, b"bad token s3cret"), body="{}", token="s3cret")
+    had = outcome_of(answered(401, b"bad token s3cret"), body="{}", token="s3cret")
 
     assert had.outcome.attempt.detail == "bad token …"
 
 
 def test_credentials_that_are_answered_back_are_not_kept_in_any_form() -> None:
-    own = told_of(
+    own = outcome_of(
         answered(400, b"who is 0123456789?"),
         body="{}",
         headers={"X-Api-Key": "0123456789"},
     )
-    basic = told_of(
+    basic = outcome_of(
         answered(400, b"Basic Ym90OnQwa2Vu bot:t0ken"),
         preset="jenkins",
         token="bot:t0ken",
     )
-    signed_in = told_of(
+    signed_in = outcome_of(
         answered(201, b'{"access_token": "eyJ.jwt.sig"}'),
         answered(403, b"eyJ.jwt.sig may not"),
         preset="airflow",
@@ -200,15 +204,15 @@ def test_a_run_that_is_there_already_is_a_success() -> None:
         b"DAGRun with DAG ID: 'art' and DAGRun logical date: '2026' already exists"
     )
 
-    assert told_of(answered(409, there), **settings).meaning == "delivered"
-    assert told_of(answered(409, same_time), **settings).meaning == "failed"
-    assert told_of(answered(404), **settings).meaning == "failed"
+    assert outcome_of(answered(409, there), **settings).result == "delivered"
+    assert outcome_of(answered(409, same_time), **settings).result == "failed"
+    assert outcome_of(answered(404), **settings).result == "failed"
 
 
 def test_airflow_3_is_signed_in_to_with_a_password() -> None:
     signed = answered(201, b'{"access_token": "eyJ.jwt"}')
 
-    sign_in, run = told_of(
+    sign_in, run = outcome_of(
         signed, preset="airflow", url=AIRFLOW, token="bot:pa:ss"
     ).requests
 
@@ -220,14 +224,16 @@ def test_airflow_3_is_signed_in_to_with_a_password() -> None:
 
 
 def test_a_sign_in_that_fails_is_a_failed_attempt_without_its_answer() -> None:
-    refused = told_of(
+    refused = outcome_of(
         answered(401, b"bot:pass"), preset="airflow", url=AIRFLOW, token="bot:pass"
     )
-    odd = told_of(answered(200, b"[]"), preset="airflow", url=AIRFLOW, token="bot:pass")
+    odd = outcome_of(
+        answered(200, b"[]"), preset="airflow", url=AIRFLOW, token="bot:pass"
+    )
 
     for had in (refused, odd):
         assert len(had.requests) == 1
-        assert had.meaning == "failed"
+        assert had.result == "failed"
     assert refused.outcome.attempt.detail == "Airflow's sign-in: HTTP 401"
 
 
@@ -245,7 +251,9 @@ def test_a_sign_in_that_fails_is_a_failed_attempt_without_its_answer() -> None:
 def test_otherwise_a_run_is_one_request(
     settings: dict[str, Any], authorization: str
 ) -> None:
-    (request,) = told_of(**{"preset": "airflow", "url": AIRFLOW, **settings}).requests
+    (request,) = outcome_of(
+        **{"preset": "airflow", "url": AIRFLOW, **settings}
+    ).requests
 
     assert request.headers["authorization"] == authorization
 
@@ -253,7 +261,7 @@ def test_otherwise_a_run_is_one_request(
 def test_airflow_2_is_given_no_date() -> None:
     url = AIRFLOW.replace("/v2/", "/v1/")
 
-    (request,) = told_of(preset="airflow", url=url).requests
+    (request,) = outcome_of(preset="airflow", url=url).requests
 
     assert json.loads(request.body).keys() == {"dag_run_id", "conf"}
 
@@ -265,15 +273,15 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
     event = told("task.succeeded", replace(DONE, prompt='"}\r\nX-Evil: 1\r\n\r\n{"'))
     sender = Sender()
     async with receiver(answers("201 Created")) as there:
-        told_to = endpoint(
+        target = endpoint(
             "template",
             there.url,
             body='{"prompt": "{{ data.prompt }}"}',
             headers={"X-Prompt": "{{ data.prompt }}"},
         )
-        outcome = await talk(
-            template.deliver(_context(event, told_to)),
-            told_to,
+        outcome = await run_exchange(
+            template.deliver(_context(event, target)),
+            target,
             sender=sender,
             save_state=_forget,
             now=lambda: NOW,
@@ -288,14 +296,15 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
     assert "x-evil" not in received.headers
 
 
-def _context(event: Any, told_to: Any) -> Any:
+def _context(event: Any, target: Any) -> Any:
     from bridge.channels.base import DeliveryContext
 
-    return DeliveryContext(event=event, endpoint=told_to, at=NOW, started=NOW)
+    return DeliveryContext(event=event, endpoint=target, at=NOW, started=NOW)
 
 
-async def _forget(channel_state: object) -> None:
+async def _forget(channel_state: object) -> bool:
     del channel_state
+    return True
 
 
 def test_a_preview_shows_every_request() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bridge.channels import template
-from bridge.channels.template.filling import HEADER_VARIABLES
+from bridge.channels.template.environment import ENVIRONMENT
 from bridge.channels.template.presets import PRESETS
-from bridge.channels.template.sandbox import ENVIRONMENT
+from bridge.channels.template.rendering import HEADER_VARIABLES
 from bridge.core.endpoint import Endpoint
 from bridge.settings import endpoint_settings
 from tests.channels.cases import DONE, converse, told
@@ -38,15 +38,22 @@ def test_every_example_is_right(name: str) -> None:
     endpoint = example(name)
 
     if endpoint.kind == "template":
-        assert template.problems(endpoint) == []
+        assert template.faults(endpoint) == []
 
 
-def test_every_preset_variable_and_filter_is_in_it() -> None:
+def test_every_preset_and_every_variable_is_in_it() -> None:
     for name in (*PRESETS, *HEADER_VARIABLES):
         assert f"`{name}" in PAGE, name
+
+
+def test_the_filters_in_it_are_those_that_there_are() -> None:
+    of_jinja = re.findall(r"of its filters `([^`]*)`", PAGE)[0].split()
+    table = PAGE.partition("| filter | |")[2].partition("\n\n")[0]
+    of_ours = re.findall(r"^\| `(\w+)(?:\(n\))?` \|", table, re.MULTILINE)
+
     # `d` is Jinja2's own short name of another; the others are not for templates.
-    for name in ENVIRONMENT.filters.keys() - {"d", "each", "bounded", "concatenated"}:
-        assert re.search(rf"\b{name}\b", PAGE), name
+    internal = {"d", "concat", "looped", "paid"}
+    assert {*of_jinja, *of_ours} == ENVIRONMENT.filters.keys() - internal
 
 
 def test_the_flat_body_is_what_arrives() -> None:

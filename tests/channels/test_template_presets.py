@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 
 from bridge.channels import template
-from bridge.channels.template.filling import TASK_FIELDS
 from bridge.channels.template.presets import PRESETS
+from bridge.channels.template.rendering import TASK_FIELDS
 from bridge.core.event import Event
 from bridge.core.http import Request
 from tests.channels.cases import (
@@ -62,14 +62,14 @@ CLOUDEVENT = {
 
 def asked(preset: str, event: Event, **settings: Any) -> Request:
     token = TOKENS.get(preset, "t0ken")
-    told_to = endpoint(
+    target = endpoint(
         "template",
         URLS[preset],
         preset=preset.removesuffix("_2"),
         **({"token": token} if token else {}),
         **settings,
     )
-    (request,) = converse(template, event, told_to).requests
+    (request,) = converse(template, event, target).requests
     return request
 
 
@@ -83,26 +83,26 @@ def test_what_is_sent_is_what_was_agreed_upon(preset: str, case: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_right_for_every_event(preset: str) -> None:
-    told_to = endpoint("template", URLS[preset], preset=preset, events=["*"])
+    target = endpoint("template", URLS[preset], preset=preset, events=["*"])
 
-    assert template.problems(told_to) == []
+    assert template.faults(target) == []
 
 
 @pytest.mark.parametrize(
     "spelling", ["GitHub-Repository-Dispatch", "repository_dispatch"]
 )
 def test_presets_go_by_the_names_that_people_try(spelling: str) -> None:
-    told_to = endpoint("template", URLS["n8n"], preset=spelling.lower())
+    target = endpoint("template", URLS["n8n"], preset=spelling.lower())
 
-    assert template.problems(told_to) == []
+    assert template.faults(target) == []
 
 
 def test_a_preset_that_is_not_there_is_told_with_the_nearest() -> None:
-    told_to = endpoint("template", URLS["n8n"], preset="cloudevent")
+    target = endpoint("template", URLS["n8n"], preset="cloudevent")
 
-    assert template.problems(told_to) == [
-        "preset: there is no such preset; did you mean cloudevents?"
-    ]
+    (fault,) = template.faults(target)
+    assert fault.setting == "preset"
+    assert str(fault) == "there is no such preset; did you mean cloudevents?"
 
 
 def test_templates_see_every_field_of_a_task() -> None:

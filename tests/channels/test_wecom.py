@@ -168,7 +168,7 @@ def test_codes_mean_what_the_table_says(
         wecom, DONE, robot("wecom"), answers=always(answer)
     ).outcome.attempt
 
-    assert (str(attempt.meaning), attempt.retry_after) == (meaning, wait)
+    assert (str(attempt.result), attempt.retry_after) == (meaning, wait)
     assert why in attempt.detail
     assert f"WeCom {code}: {words} more info at …" in attempt.detail
 
@@ -222,7 +222,7 @@ async def test_a_wrong_key_disables_the_endpoint(group: WeCom) -> None:
 
     outcome = await deliver(wecom, DONE, to)
 
-    assert outcome.attempt.meaning == "gone"
+    assert outcome.attempt.result == "gone"
     assert "set its new url" in outcome.attempt.detail
     assert group.key[:-1] not in outcome.attempt.detail
 

@@ -179,7 +179,7 @@ async def test_it_tells_how_a_task_ended_with_the_picture(
 
     (post,) = platform.posts
     (shown,) = post["attachments"]
-    assert outcome.attempt.meaning is AttemptResult.DELIVERED
+    assert outcome.attempt.result is AttemptResult.DELIVERED
     assert shown["title"] == "✅ Upscale finished · 47 s"
     assert (
         shown["image_url"] == "https://cdn.example/attachments/13/38/lighthouse_1.png"
@@ -196,7 +196,7 @@ async def test_a_message_that_is_refused_is_told_more_plainly(
         outcome = await deliver(registry[KIND], CASES["failed"], team)
 
     (post,) = platform.posts
-    assert outcome.attempt.meaning is AttemptResult.DELIVERED
+    assert outcome.attempt.result is AttemptResult.DELIVERED
     assert post["text"].startswith("❌ Imagine failed")
     assert "Banned prompt detected" in post["text"]
 
@@ -207,7 +207,7 @@ async def test_a_deleted_webhook_disables_the_endpoint_and_says_why(
     async with serving_mattermost(deleted=True) as (_, team):
         outcome = await deliver(registry[KIND], CASES["failed"], team)
 
-    assert outcome.attempt.meaning is AttemptResult.GONE
+    assert outcome.attempt.result is AttemptResult.GONE
     assert outcome.attempt.detail.startswith("the webhook was deleted (")
     assert "xxx" not in outcome.attempt.detail
 
@@ -227,14 +227,14 @@ async def test_trouble_that_may_pass_is_tried_again(
     async with serving_mattermost(in_trouble=trouble) as (_, team):
         outcome = await deliver(registry[KIND], CASES["failed"], team)
 
-    assert outcome.attempt.meaning is AttemptResult.FAILED
+    assert outcome.attempt.result is AttemptResult.FAILED
     assert outcome.attempt.retry_after == (7 if trouble.status == 429 else None)
 
 
 def test_progress_is_not_told(registry: dict[str, Channel]) -> None:
     talk = converse(registry[KIND], CASES["progress_42"], endpoint())
 
-    assert (talk.requests, talk.meaning) == ([], "delivered")
+    assert (talk.requests, talk.result) == ([], "delivered")
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)

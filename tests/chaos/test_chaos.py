@@ -21,9 +21,9 @@ from time import monotonic
 
 import pytest
 
-from bridge.adapters.store.queries import EventRow
+from bridge.app.ports import EventRow
 from bridge.errors import BridgeError
-from bridge.sandbox.answers import Answer
+from bridge.sandbox.responses import CannedResponse
 from tests.acceptance.checks import disorder, same_on_every_attempt
 from tests.acceptance.harness import QUICK_UPSTREAM, Installation, Process
 from tests.acceptance.stage import Gateway, Hooks, Stage, row
@@ -156,7 +156,7 @@ def test_nothing_is_lost_whatever_is_killed(
         hooks.answer(
             "/flaky", *(dice.choice([204, 204, 204, 500]) for _ in range(100_000))
         )
-        hooks.answer("/slow", then=Answer(delay=0.2))
+        hooks.answer("/slow", then=CannedResponse(delay=0.2))
         upstream = {**QUICK_UPSTREAM, "base_url": gateway.url, "timeout": 1}
         endpoint = {"timeout": 1, "retry": [1] * 20 + [20] * 30}
         with Installation(

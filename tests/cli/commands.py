@@ -33,9 +33,9 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
         "bridge.cli.app",
-        "bridge.cli.connecting",
-        "bridge.cli.checking",
-        "bridge.sandbox.console",
+        "bridge.runtime.checkup",
+        "bridge.cli.watch",
+        "bridge.cli.event_printer",
     ]
 )
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal, Protocol
 
-from bridge.adapters.store.queries import EndpointRow, EventRow, TaskRow
 from bridge.app.housekeeping import HousekeepingStore
 from bridge.app.ports import (
     Delivery,
     DeliveryStore,
     DueTask,
+    EndpointRow,
+    EventRow,
     PollClaim,
     PollLimits,
     PollResult,
     Publication,
     Settlement,
+    TaskRow,
     TaskStore,
     Tracked,
 )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bridge.app.ports import PollResult, Publication
+from bridge.core.cadence import Loss
 from bridge.core.delivery import Disposition, Verdict
 from tests.contract.bench import Bench, attempted, endpoint
 
@@ -59,6 +63,23 @@ async def test_a_delivery_knows_what_happened_before(bench: Bench) -> None:
     assert (second.attempts, second.tried.failures, second.crashes) == (1, 1, 0)
     assert second.now - (second.tried.first or 0.0) == pytest.approx(60.0, abs=1.0)
     assert second.now - second.tried.due == pytest.approx(0.0, abs=1.0)
+
+
+async def test_a_delivery_knows_why_its_task_was_lost(bench: Bench) -> None:
+    await bench.track("1")
+    (due,) = (claim := await bench.claim_tasks()).tasks
+    event = replace(
+        bench.event("task.lost", due, at=claim.now), loss=Loss("missing", 1.5)
+    )
+    publication = Publication(event=event, endpoints=("a",))
+    await bench.store.record(
+        [PollResult(due=due, next_in=None, publication=publication)]
+    )
+
+    assert (await bench.claim_one()).event == event
+    kept = await bench.queries.event(event.id)
+    assert kept is not None
+    assert kept.event == event
 
 
 # --- progress -------------------------------------------------------------------------

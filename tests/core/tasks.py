@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bridge.core.button import Button
+from bridge.core.cadence import Loss
 from bridge.core.task import TaskSnapshot, TaskStatus
 
 #: The task of the documentation's example event, as the upstream gave it.
@@ -30,6 +31,9 @@ PIG = TaskSnapshot(
     start_time=1730621828024,
     finish_time=1730621855817,
 )
+
+#: Why a task was given up.
+MISSING = Loss("missing", 300.0)
 
 
 def seen(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.cadence import Loss
 from bridge.core.change import (
     NOTHING,
     Change,
@@ -19,7 +20,7 @@ from bridge.core.change import (
     observe,
 )
 from bridge.core.task import TaskSnapshot, TaskStatus
-from tests.core.tasks import histories, seen, snapshots
+from tests.core.tasks import MISSING, histories, seen, snapshots
 
 WAITS = {ChangeType.SUBMITTED}
 ENDS = {ChangeType.SUCCEEDED, ChangeType.FAILED, ChangeType.CANCELLED}
@@ -116,6 +117,22 @@ def test_what_goes_back_stays_where_it_was() -> None:
     assert (task_state.status, task_state.progress) == ("IN_PROGRESS", 65)
 
 
+@pytest.mark.parametrize(
+    ("history", "progress"),
+    [
+        pytest.param([seen("IN_PROGRESS", 31), seen("FAILURE", 100)], 31, id="as seen"),
+        pytest.param([seen("IN_PROGRESS", 31), seen("FAILURE", 46)], 46, id="as said"),
+        pytest.param([seen("SUBMITTED"), seen("FAILURE", 100)], 0, id="not begun"),
+        pytest.param([seen("FAILURE", 100)], None, id="never seen before"),
+        pytest.param([seen("IN_PROGRESS", 31), seen("SUCCESS", 100)], 100, id="done"),
+    ],
+)
+def test_a_failed_task_is_not_at_100_percent(
+    history: list[TaskSnapshot], progress: int | None
+) -> None:
+    assert follow(*history)[1][-1].after.progress == progress
+
+
 # --- progress -------------------------------------------------------------------------
 
 
@@ -203,7 +220,7 @@ def test_a_finished_task_with_another_end_is_corrected_once() -> None:
 
 
 def test_a_lost_task_that_turns_up_finished_is_corrected() -> None:
-    task_state = lose(follow(seen("IN_PROGRESS"))[0], None, "missing").task_state
+    task_state = lose(follow(seen("IN_PROGRESS"))[0], None, MISSING).task_state
 
     running = observe(task_state, seen("IN_PROGRESS", 50), progress_step=10)
     done = observe(running.task_state, seen("SUCCESS"), progress_step=10)
@@ -217,23 +234,24 @@ def test_a_lost_task_keeps_its_last_status_and_says_why() -> None:
     kept = seen("IN_PROGRESS", 31)
     task_state, _ = follow(kept)
 
-    lost = lose(task_state, kept, "missing: for 300 s")
+    lost = lose(task_state, kept, MISSING)
 
     assert lost.done
     assert lost.change == Change(
         type=ChangeType.LOST,
         before=TaskStatus.IN_PROGRESS,
-        after=replace(kept, fail_reason="missing: for 300 s"),
+        after=replace(kept, fail_reason=str(MISSING)),
+        loss=MISSING,
     )
-    assert lose(lost.task_state, kept, "again").change is None
+    assert lose(lost.task_state, kept, Loss("expired", 1.0)).change is None
 
 
 def test_a_task_that_was_never_seen_is_lost_with_its_reason() -> None:
-    change = lose(NOTHING, None, "missing").change
+    change = lose(NOTHING, None, MISSING).change
 
     assert change is not None
     assert (change.before, change.after.status) == (None, None)
-    assert change.after.fail_reason == "missing"
+    assert change.after.fail_reason == str(MISSING)
 
 
 # --- what is kept ---------------------------------------------------------------------

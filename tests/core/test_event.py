@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bridge.core.change import NOTHING, Change, ChangeType, lose, observe
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, iso, notice, task_event
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
-from tests.core.tasks import PIG, seen, snapshots
+from tests.core.tasks import MISSING, PIG, seen, snapshots
 
 KEY = TaskKey("default", PIG.id)
 AT = 1730621856.102
@@ -103,13 +103,15 @@ def test_what_is_unset_is_null_and_lists_are_never_null() -> None:
 
 
 def test_a_task_lost_unseen_is_told_with_its_reason() -> None:
-    change = lose(NOTHING, None, "missing: for 300 s").change
+    change = lose(NOTHING, None, MISSING).change
     assert change is not None
 
-    data = data_of(tell(change, 1))
+    event = tell(change, 1)
+    data = data_of(event)
 
     assert (data["id"], data["status"], data["previousStatus"]) == (KEY.id, None, None)
-    assert data["failReason"] == "missing: for 300 s"
+    assert data["failReason"] == str(MISSING)
+    assert event.loss == MISSING
 
 
 def test_text_is_sent_as_it_is_and_can_always_be_encoded() -> None:

@@ -22,7 +22,7 @@ from bridge.core.change import NOTHING, Change, ChangeType, lose, observe
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
-from tests.core.tasks import PIG, histories, seen
+from tests.core.tasks import MISSING, PIG, histories, seen
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = json.loads((ROOT / "docs/events.schema.json").read_text())
@@ -89,7 +89,7 @@ def test_the_schema_knows_every_type_and_no_other() -> None:
 
 
 def test_a_task_that_was_lost_unseen_is_valid() -> None:
-    change = lose(NOTHING, None, "missing").change
+    change = lose(NOTHING, None, MISSING).change
     assert change is not None
 
     assert errors(tell(change).body) == []

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.task import MAX_ID_LENGTH, TaskKey, TaskStatus, best_of, why_not_an_id
+from bridge.core.task import (
+    MAX_ID_LENGTH,
+    TaskKey,
+    TaskSnapshot,
+    TaskStatus,
+    best_of,
+    why_not_an_id,
+)
 from tests.core.tasks import seen, snapshots
 
 
@@ -28,6 +35,10 @@ from tests.core.tasks import seen, snapshots
         ("CANCELED", "CANCEL"),
         ("CANCELLED", "CANCEL"),
         (" success\n", "SUCCESS"),
+        ("In Progress", "IN_PROGRESS"),
+        ("in-progress", "IN_PROGRESS"),
+        ("inProgress", "IN_PROGRESS"),
+        ("not_started", "NOT_START"),
     ],
 )
 def test_statuses_are_read_as_gateways_spell_them(spelled: str, status: str) -> None:
@@ -122,6 +133,34 @@ def test_the_row_that_is_furthest_along_is_the_true_one(
 ) -> None:
     for rows in permutations([better, worse]):
         assert best_of(list(rows)) is better  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        pytest.param(
+            [seen("MODAL"), seen("SUBMITTED")], "SUBMITTED", id="by the list's order"
+        ),
+        pytest.param(
+            [seen("SUBMITTED", submit_time=2), seen("MODAL", submit_time=1)],
+            "SUBMITTED",
+            id="by the time of submission",
+        ),
+        pytest.param([seen("MODAL"), seen("NOT_START", 0)], "NOT_START", id="queued"),
+        pytest.param(
+            [seen("SUBMITTED", submit_time=1), seen("MODAL", submit_time=2)],
+            "MODAL",
+            id="the modal came later",
+        ),
+        pytest.param([seen("MODAL"), seen(None)], "MODAL", id="nothing is known of it"),
+        pytest.param([seen("MODAL"), seen("MODAL")], "MODAL", id="two of them"),
+        pytest.param([seen("FAILURE"), seen("SUBMITTED")], "FAILURE", id="an end"),
+    ],
+)
+def test_a_modal_yields_to_what_was_submitted_after_it(
+    rows: list[TaskSnapshot], best: str
+) -> None:
+    assert best_of(rows).status == best
 
 
 @given(st.lists(snapshots, min_size=1, max_size=5))

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from bridge.sandbox.gateway import create_gateway
-from bridge.sandbox.world import World
+from bridge.sandbox.simulated_gateway import create_gateway
+from bridge.sandbox.state import GatewayState
 
 #: 3 November 2024, when the example of the documentation was made.
 NOON = 1_730_621_826.0
@@ -19,11 +19,11 @@ NOON = 1_730_621_826.0
 class Gateway:
     """What a test does to a gateway, as a client with a key."""
 
-    def __init__(self, client: httpx.AsyncClient, world: World) -> None:
+    def __init__(self, client: httpx.AsyncClient, state: GatewayState) -> None:
         self.client = client
-        self.world = world
+        self.state = state
         self.now = NOON
-        world.clock = lambda: self.now
+        state.clock = lambda: self.now
 
     async def imagine(self, prompt: str, **more: str) -> str:
         return await self.submit("imagine", prompt=prompt, **more)
@@ -46,7 +46,7 @@ class Gateway:
         (row,) = await self.rows(task_id)
         return row
 
-    async def habits(self, **wanted: Any) -> httpx.Response:
+    async def faults(self, **wanted: Any) -> httpx.Response:
         return await self.client.post("/sandbox/habits", json=wanted)
 
     def later(self, seconds: float) -> None:
@@ -72,6 +72,6 @@ async def gateway(
         transport=transport, base_url="http://gw.example", headers=headers
     ) as client:
         try:
-            yield Gateway(client, app.state.world)
+            yield Gateway(client, app.state.gateway)
         finally:
-            app.state.world.book.close()
+            app.state.gateway.tasks.close()

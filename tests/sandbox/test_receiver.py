@@ -14,9 +14,8 @@ import pytest
 import pytest_asyncio
 import standardwebhooks
 
-from bridge.sandbox.answers import Answer
-from bridge.sandbox.received import Received
-from bridge.sandbox.receiver import MAX_BODY, Receiver
+from bridge.sandbox.receiver import MAX_BODY, Received, Receiver
+from bridge.sandbox.responses import CannedResponse
 from bridge.sandbox.server import serving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -125,7 +124,9 @@ async def test_a_repeat_is_answered_well_and_dropped(
 async def test_a_retry_of_a_failed_attempt_is_no_repeat(
     receiver: Receiver, sender: Sender
 ) -> None:
-    receiver.answer("/hook", 500, Answer(status=429, headers={"retry-after": "2"}))
+    receiver.answer(
+        "/hook", 500, CannedResponse(status=429, headers={"retry-after": "2"})
+    )
 
     answers = [await sender.send() for _ in range(3)]
 
@@ -149,7 +150,7 @@ async def test_answers_are_told_by_path_and_over_http_too(sender: Sender) -> Non
 
 
 async def test_an_answer_can_be_late(receiver: Receiver, sender: Sender) -> None:
-    receiver.answer("/hook", Answer(delay=30))
+    receiver.answer("/hook", CannedResponse(delay=30))
 
     sender.client.timeout = httpx.Timeout(0.2)
     with pytest.raises(httpx.ReadTimeout):

@@ -12,14 +12,14 @@ from time import monotonic
 import httpx
 import pytest
 
-from bridge.sandbox.gateway import create_gateway
 from bridge.sandbox.server import base_url_of, bind, serving
+from bridge.sandbox.simulated_gateway import create_gateway
 
 PROGRAM = """
 import sys
-from bridge.sandbox.gateway import create_gateway
+from bridge.sandbox.simulated_gateway import create_gateway
 from bridge.sandbox.server import run_server
-app = create_gateway(habits={"slow": 60})
+app = create_gateway(faults={"slow": 60})
 run_server(app, "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
 print("bye", flush=True)
 """

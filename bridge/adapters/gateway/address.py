@@ -1,12 +1,12 @@
-"""Where an upstream's task list is, and how it wants to be shown the key."""
+"""Where a gateway's task list is, and how it wants to be shown the key."""
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from bridge.core.redact import basic, credentials_in, spellings
 from bridge.errors import Misconfigured
 
 #: What people copy from a vendor's page behind the part that matters. In front of that, a
@@ -20,14 +20,14 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 def root_of(base_url: str) -> str:
     """
-    Find the address that ends in ``/mj``, from any spelling of it.
+    Return the address that ends in ``/mj``, from any spelling of it.
 
     ``https://host``, ``https://host/mj/``, ``https://host/prefix/mj-fast`` and
     ``https://host/mj/task/list-by-condition`` are all understood; a speed such as
     ``/mj-fast`` stays in front of ``/mj``, as the gateways route it.
 
     Raises:
-        Misconfigured: It is no address.
+        Misconfigured: It is not an address.
     """
     parts = _split(base_url)
     path = re.sub("/+", "/", parts.path)
@@ -43,7 +43,7 @@ def root_of(base_url: str) -> str:
 
 def headers_of(auth: str, api_key: str, base_url: str) -> Mapping[str, str]:
     """
-    Say which headers show the key.
+    Return the headers that show the key.
 
     Args:
         auth: ``bearer``, ``raw``, ``mj-api-secret``, ``both`` or ``header:<Name>``.
@@ -66,25 +66,17 @@ def headers_of(auth: str, api_key: str, base_url: str) -> Mapping[str, str]:
     return {**_basic(base_url), **(headers if key else {})}
 
 
-def secrets_of(api_key: str, *urls: str | None) -> tuple[str, ...]:
+def secrets_of(api_key: str, *urls: str | None) -> frozenset[str]:
     """
-    List what must not be shown: the key, and the names and passwords in addresses.
+    Return what must not be shown: the key, and the names and passwords in addresses.
 
-    A name is as secret as a password: with many proxies it is the token. All are listed
-    as others may spell them, too: percent-encoded or not, and packed for a header.
+    Raises:
+        Misconfigured: One of the addresses is not one.
     """
-    found = _spellings(api_key.strip())
+    found = spellings(api_key.strip())
     for url in filter(None, urls):
-        parts = _split(url)
-        found += _spellings(parts.username or "") + _spellings(parts.password or "")
-        if parts.username or parts.password:
-            found.append(_basic_of(parts))
-    return tuple(filter(None, found))
-
-
-def _spellings(secret: str) -> list[str]:
-    plain = unquote(secret)
-    return [secret, plain, quote(secret, safe=""), quote(plain, safe="")]
+        found |= credentials_in(urlunsplit(_split(url)))
+    return found
 
 
 def _split(url: str) -> SplitResult:
@@ -122,9 +114,4 @@ def _basic(base_url: str) -> dict[str, str]:
     parts = _split(base_url)
     if parts.username is None and parts.password is None:
         return {}
-    return {"authorization": f"Basic {_basic_of(parts)}"}
-
-
-def _basic_of(parts: SplitResult) -> str:
-    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return b64encode(pair.encode()).decode()
+    return {"authorization": f"Basic {basic(parts)}"}

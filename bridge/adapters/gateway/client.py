@@ -1,20 +1,30 @@
-"""One gateway account: how it is asked, and what the kinds of its replies are."""
+"""One gateway account: how it is asked, and what the kinds of its answers are."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 from bridge.adapters.gateway.address import headers_of, root_of, secrets_of
-from bridge.adapters.gateway.errors import complain, redact, wait_in
-from bridge.adapters.gateway.exchange import Reply, client, exchange
-from bridge.adapters.gateway.parse import read_answer, text_in
+from bridge.adapters.gateway.coerce import decoded
+from bridge.adapters.gateway.errors import error_of, safe_line, telltales, wait_in
+from bridge.adapters.gateway.parse import read_answer
+from bridge.adapters.http.client import Client
 from bridge.app.ports import FetchResult, PollError
+from bridge.core.http import Request, Response
 from bridge.version import __version__
+
+#: Bytes of an answer that are read at most, packed or unpacked. A row of trueai's proxy has
+#: some 10 KB, and rows with a mask in them have several hundred.
+LARGEST_BODY = 16 * 1024 * 1024
+#: Seconds that an unused connection is kept: a little longer than the usual time between
+#: two polls, so that a busy upstream is not greeted anew each time.
+KEEPALIVE = 15.0
 
 #: Answers that refuse what was asked for, not who asks.
 _REFUSALS = frozenset({400, 413, 414, 422})
@@ -63,108 +73,194 @@ class UpstreamOptions:
     rate: float | None = None
 
 
-class Gateway:
-    """A gateway account, for one event loop. It never raises for what the gateway does."""
+class GatewayClient:
+    """
+    Asks a gateway account, for one event loop.
+
+    It never raises for what the gateway does, and keeps no time: the caller's deadline is
+    around everything.
+    """
 
     def __init__(self, options: UpstreamOptions) -> None:
         self._root = root_of(options.base_url)
         self._host = urlsplit(self._root).hostname or ""
-        self._secrets = secrets_of(options.api_key, options.base_url, options.proxy)
-        keyed = headers_of(options.auth, options.api_key, options.base_url)
-        self._client = client(
-            headers={
-                "accept": "application/json",
-                "accept-encoding": "identity",
-                "content-type": "application/json",
-                "user-agent": f"mjbridge/{__version__}",
-                **keyed,
-            },
+        secrets = secrets_of(options.api_key, options.base_url, options.proxy)
+        self._telltales = telltales(secrets)
+        self._headers = {
+            "accept": "application/json",
+            "content-type": "application/json",
+            "user-agent": f"mjbridge/{__version__}",
+            **headers_of(options.auth, options.api_key, options.base_url),
+        }
+        self._client = Client(
             connections=options.concurrency,
+            keepalive=KEEPALIVE,
             proxy=options.proxy,
             tls_ca=options.tls_ca,
         )
         self._slots = asyncio.Semaphore(options.concurrency)
 
-    async def ask(self, route: str, ids: Sequence[str]) -> Reply:
+    async def ask(self, route: str, ids: Sequence[str]) -> Response:
         """Ask for several tasks at once."""
         content = json.dumps({"ids": list(ids)}, separators=(",", ":")).encode()
-        async with self._slots:
-            return await exchange(
-                self._client, "POST", f"{self._root}/{route}", content
-            )
+        return await self._send("POST", f"{self._root}/{route}", content)
 
-    async def ask_for(self, task_id: str) -> Reply:
+    async def ask_for(self, task_id: str) -> Response:
         """Ask for one task."""
         if task_id in {".", ".."}:
-            return Reply(status=400)  # would be another address
+            return Response(took=0.0, status=400)  # would be another address
         url = f"{self._root}/task/{quote(task_id, safe='')}/fetch"
-        async with self._slots:
-            return await exchange(self._client, "GET", url)
+        return await self._send("GET", url)
 
     def read(
-        self, reply: Reply, ids: Sequence[str], *, alone: bool = False
+        self, response: Response, ids: Sequence[str], *, alone: bool = False
     ) -> FetchResult:
         """
-        Say what a reply means.
+        Return what a response means.
 
         Args:
-            reply: To a question about `ids`.
+            response: To a question about `ids`.
 
             ids: What was asked for.
 
             alone: Whether it was asked with `ask_for`, where an empty body means that
                 there is no such task. In the place of a list it means nothing good.
         """
-        status = reply.status
-        if status is None or (reply.fault and 200 <= status < 300):
-            wait = wait_in(reply.headers)
-            return FetchResult(
-                error=PollError.BROKEN, detail=reply.fault, retry_after=wait
-            )
-        if len(ids) == 1 and is_unknown(reply):
+        status = response.status
+        if status is None:
+            detail = f"no usable answer: {response.detail}"
+            return FetchResult(error=PollError.BROKEN, detail=detail)
+        if len(ids) == 1 and is_unknown(response):
             return FetchResult()
         if not 200 <= status < 300:
-            return complain(status, reply.headers, reply.body, asked_host=self._host)
-        if alone and not text_in(reply.body):
+            return error_of(response, asked_host=self._host)
+        if response.detail:
+            result = FetchResult(error=PollError.BROKEN, detail=response.detail)
+        elif alone and not decoded(response.body):
             return FetchResult()
-        answer = read_answer(reply.body, ids)
-        if answer.error is None:
-            return answer
-        return replace(answer, retry_after=wait_in(reply.headers))
+        else:
+            result = read_answer(response.body, ids)
+        if result.error is None:
+            return result
+        return replace(result, retry_after=wait_in(response.headers))
 
     def redacted(self, words: str) -> str:
-        """Make words fit to be shown, see `bridge.adapters.gateway.errors.redact`."""
-        return redact(words, self._secrets)
+        """Make words fit to be shown, see `bridge.adapters.gateway.errors.safe_line`."""
+        return safe_line(words, self._telltales)
 
     async def aclose(self) -> None:
         """Close its connections."""
         await self._client.aclose()
 
+    async def _send(self, method: str, url: str, content: bytes = b"") -> Response:
+        request = Request(
+            url=url,
+            method=method,
+            body=content,
+            headers=self._headers,
+            most=LARGEST_BODY + 1,
+        )
+        async with self._slots:
+            response = await self._client.send(request, within=None, repeatable=True)
+        return _unpacked(response)
 
-def is_refusal(reply: Reply, *, several: bool) -> bool:
+
+class Pace:
+    """Spreads the requests of one process over time; for one event loop."""
+
+    def __init__(self, per_second: float | None) -> None:
+        """Begin with a turn to be had at once; ``None``: all turns are."""
+        self._gap = 1.0 / per_second if per_second else 0.0
+        self._next_at = 0.0
+
+    async def turn(self) -> None:
+        """Wait for a turn."""
+        now = asyncio.get_running_loop().time()
+        mine = max(now, self._next_at)
+        self._next_at = mine + self._gap
+        if mine > now:
+            await asyncio.sleep(mine - now)
+
+
+# --- kinds of answers -----------------------------------------------------------------
+
+
+def is_refusal(response: Response, *, several: bool) -> bool:
     """
-    Whether it is about what was asked for; too many rows in one answer are, too.
+    Return whether it is about what was asked for; too many rows in one answer are, too.
 
     Args:
-        reply: To a question.
+        response: To a question.
 
         several: Whether that was about several tasks. "Task not found" is an answer about
             one; of several it leaves open which, and what the others are.
     """
-    if reply.too_large and reply.status is not None and reply.status < 300:
+    if _is_too_large(response) and (response.status or 0) < 300:
         return True
-    if is_unknown(reply):
+    if is_unknown(response):
         return several
-    return reply.status in _REFUSALS
+    return response.status in _REFUSALS
 
 
-def is_gone(reply: Reply) -> bool:
-    """Whether there is nothing at the address that was asked."""
-    return reply.status in _GONE and not is_unknown(reply)
+def is_gone(response: Response) -> bool:
+    """Return whether there is nothing at the address that was asked."""
+    return response.status in _GONE and not is_unknown(response)
 
 
-def is_unknown(reply: Reply) -> bool:
-    """Whether it says that there is no such task."""
-    if reply.status not in {400, 404}:
+def is_unknown(response: Response) -> bool:
+    """Return whether it says that there is no such task."""
+    if response.status not in {400, 404}:
         return False
-    return bool(_UNKNOWN_TASK.search(text_in(reply.body[:4096])))
+    return bool(_UNKNOWN_TASK.search(decoded(response.body[:4096])))
+
+
+def _is_too_large(response: Response) -> bool:
+    return len(response.body) > LARGEST_BODY
+
+
+# --- packed answers -------------------------------------------------------------------
+
+
+class _Unreadable(Exception):  # noqa: N818 - what the other side did, not an error of ours
+    """The answer cannot be unpacked."""
+
+
+def _unpacked(response: Response) -> Response:
+    """Unpack an answer, which some caches pack without being asked to."""
+    body, detail = response.body, response.detail
+    if not detail and not _is_too_large(response):
+        try:
+            body = _plain(body, response.headers.get("content-encoding", ""))
+        except _Unreadable as unreadable:
+            body, detail = b"", str(unreadable)
+    if len(body) > LARGEST_BODY:
+        detail = f"the answer is larger than {LARGEST_BODY // 2**20} MiB"
+    return replace(response, body=body, detail=detail)
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    encoding = encoding.strip().lower()
+    if encoding in {"", "identity"} or not body:
+        return body
+    if encoding in {"gzip", "x-gzip"}:
+        return _inflated(body, zlib.MAX_WBITS + 16)
+    if encoding == "deflate":
+        # RFC 9110 means zlib's form; half of the servers send it without the wrapping.
+        has_header = body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
+        return _inflated(body, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+    msg = f"the answer is packed as {encoding[:40]!r}, which was not asked for"
+    raise _Unreadable(msg)
+
+
+def _inflated(packed: bytes, window: int) -> bytes:
+    """Inflate up to one byte more than `LARGEST_BODY`."""
+    unpacker = zlib.decompressobj(window)
+    try:
+        plain = unpacker.decompress(packed, LARGEST_BODY + 1)
+    except zlib.error:
+        msg = "the answer is packed, and cannot be unpacked"
+        raise _Unreadable(msg) from None
+    if not unpacker.eof and len(plain) <= LARGEST_BODY:
+        msg = "the answer is packed, and ends too early"
+        raise _Unreadable(msg)
+    return plain

@@ -11,20 +11,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from math import isfinite
 
 from bridge.core.button import Button
 
 #: Milliseconds since the epoch at the beginning of the years 2000 and 2100. What lies
-#: outside is in another unit or made up, and would be told as a date that nobody meant.
+#: outside is in another unit or made up, and would be shown as a date that nobody meant.
 _EARLIEST_MS = 946_684_800_000
 _LATEST_MS = 4_102_444_800_000
 
-#: A longer number is no time, no progress and no id; Python refuses to make an integer of
+#: A longer number is neither a time nor a progress nor an id; Python refuses to make an integer of
 #: more than 4300 digits, for the time that takes.
 _LONGEST_INTEGER = 128
+
+#: Characters that a text is cut to. Prompts have at most some 6,000.
+LONGEST_TEXT = 262_144
+#: Characters of a button's label.
+LONGEST_LABEL = 200
+#: Characters of a URL or a ``customId``. A longer one is left out, as no part of it works.
+LONGEST_URL = 8_192
+#: Buttons, and URLs, of one task.
+MOST_ITEMS = 100
+#: Characters of JSON within a text that are read.
+_LONGEST_JSON = 1_048_576
 
 #: Characters of a progress that are looked at.
 _LONGEST_PROGRESS = 100
@@ -32,7 +44,14 @@ _LONGEST_PROGRESS = 100
 #: JSON can spell halves of a surrogate pair, which no encoding can write, and NUL, which
 #: ends a text in half of the programs that it passes through.
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+_BETWEEN_URLS = re.compile(r"[\s,;|]+(?=https?://)")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
+
+
+def decoded(body: bytes) -> str:
+    """Decode a body as what it seems to be; what cannot be decoded becomes U+FFFD."""
+    text = body.decode(json.detect_encoding(body), errors="replace")
+    return text.strip("\ufeff\x00 \t\r\n")
 
 
 def parse(text: str) -> object:
@@ -53,13 +72,31 @@ def parse(text: str) -> object:
     return parsed
 
 
-def text_of(value: object) -> str | None:
-    """Read a text; ``None`` if it is unset, blank, or a list or an object."""
+def text_of(value: object, *, most: int = LONGEST_TEXT) -> str | None:
+    """
+    Read a text; ``None`` if it is unset, blank, or a list or an object.
+
+    Args:
+        most: Characters that it is cut to.
+    """
     if isinstance(value, str):
-        return _writable(value) if value.strip() else None
+        cut = value if len(value) <= most else f"{value[: most - 1]}…"
+        return _writable(cut) if value and not value.isspace() else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value:
         return None
     return str(value) if isfinite(value) else None
+
+
+def url_of(value: object) -> str | None:
+    """Read a URL, or anything else that is of no use unless it is whole."""
+    whole = not isinstance(value, str) or len(value) <= LONGEST_URL
+    return text_of(value) if whole else None
+
+
+def object_of(value: object) -> Mapping[str, object]:
+    """Read an object, or the JSON text of one; empty for anything else."""
+    inner = next(_items(value), None) if not isinstance(value, list) else None
+    return inner if isinstance(inner, dict) else {}
 
 
 def id_of(row: object) -> str | None:
@@ -107,30 +144,33 @@ def buttons_of(value: object) -> tuple[Button, ...]:
     Links have none, and are left out.
     """
     found: dict[str, Button] = {}
-    for item in _items(value):
-        custom_id = text_of(item.get("customId")) if isinstance(item, dict) else None
+    for item in islice(_items(value), MOST_ITEMS):
+        custom_id = url_of(item.get("customId")) if isinstance(item, dict) else None
         if custom_id is None or custom_id in found or not isinstance(item, dict):
             continue
         emoji = item.get("emoji")
         if isinstance(emoji, dict):  # Discord's own spelling
             emoji = emoji.get("name")
-        label = text_of(item.get("label"))
-        found[custom_id] = Button.of(custom_id, label, text_of(emoji))
+        label = text_of(item.get("label"), most=LONGEST_LABEL)
+        drawn = text_of(emoji, most=LONGEST_LABEL)
+        found[custom_id] = Button.of(custom_id, label, drawn)
     return tuple(found.values())
 
 
 def urls_of(*values: object) -> tuple[str, ...]:
     """
     Read URLs from texts, objects with a ``url``, and lists or JSON texts of these; each
-    once, in order.
+    once, in order. A text may hold several, with commas or white space between them.
     """
     found: dict[str, None] = {}
     for value in values:
-        for item in _items(value):
-            url = text_of(item.get("url") if isinstance(item, dict) else item)
-            if url is not None:
-                found[url] = None
-    return tuple(found)
+        for item in islice(_items(value), MOST_ITEMS):
+            inner = item.get("url") if isinstance(item, dict) else item
+            several = inner if isinstance(inner, str) else text_of(inner) or ""
+            for one in _BETWEEN_URLS.split(several[:_LONGEST_JSON], MOST_ITEMS):
+                if (url := url_of(one)) is not None:
+                    found[url] = None
+    return tuple(found)[:MOST_ITEMS]
 
 
 def _writable(text: str) -> str:
@@ -140,7 +180,9 @@ def _writable(text: str) -> str:
 
 
 def _items(value: object) -> Iterator[object]:
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+    if isinstance(value, str) and value[:100].lstrip().startswith(("[", "{")):
+        if len(value) > _LONGEST_JSON:
+            return
         try:
             value = parse(value)
         except ValueError:

@@ -2,19 +2,41 @@
 Envelopes: what JSON holds around the rows of a list, and whether that is an error.
 
 The protocol has none, but what stands between us and a gateway likes to add one, and an
-error with status 200 looks nearly the same. Taken for an answer it would make every task
-in the question a missing one, so what is in doubt is an error.
+error with status 200 looks nearly the same. Taken for an answer it would make every task in
+the question a missing one, so what is in doubt is an error.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
-from contextlib import suppress
-from html import unescape
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from bridge.adapters.gateway.coerce import id_of, parse, text_of
+from bridge.adapters.gateway.coerce import id_of, text_of
+from bridge.adapters.gateway.errors import sentence_in
 from bridge.core.task import TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of rows, some of which may be about tasks."""
+
+    rows: list[object]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEnvelope:
+    """An error, with its words for a person."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Neither."""
+
+
+Classified: TypeAlias = Rows | ErrorEnvelope | Unknown
 
 #: What the list may be wrapped in; new-api's younger routes: ``{"code":"success","data":…}``.
 _WRAPPERS = ("data", "list", "result", "tasks", "items", "records")
@@ -22,150 +44,150 @@ _WRAPPERS = ("data", "list", "result", "tasks", "items", "records")
 _DEEPEST = 3
 #: Where an envelope says whether what is in it is an answer.
 _VERDICTS = ("code", "status", "success")
-#: A verdict that is no error, as relatives of the protocol spell it.
-_FINE = frozenset({"", "0", "1", "200", "success", "ok", "true"})
-#: A ``success`` that is none.
-_NO = frozenset({"false", "0", "no"})
+#: A verdict that is not an error, as relatives of the protocol spell it.
+_APPROVALS = frozenset({"", "0", "1", "200", "success", "ok", "true"})
+#: A ``success`` that is a failure.
+_DENIALS = frozenset({"false", "0", "no"})
 #: Keys that no task has, and keys that every task has, but for the sparsest.
 _OF_ERRORS = frozenset({"code", "error", "success"})
 _OF_TASKS = frozenset({"action", "progress"})
-#: Where an error envelope keeps its sentence, the most readable first.
-_SENTENCES = ("message", "description", "msg", "detail", "error", "error_description")
-#: Characters of an upstream's own words that are looked at.
-LONGEST_SENTENCE = 4096
-
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
-class NoListError(Exception):
-    """What came is JSON, but no list of tasks."""
-
-
-def rows_in(
-    said: object, asked: Collection[str], *, fine: bool = True, depth: int = 0
-) -> list[object]:
+@dataclass(frozen=True, slots=True)
+class _Around:
     """
-    Find the list in what was said.
+    What is known of a piece of JSON from outside of it.
 
-    Args:
+    Attributes:
         asked: The ids that were asked for.
 
-        fine: Whether the envelopes around it call it an answer. One that does not may
+        approved: Whether the envelopes around it call it an answer. One that does not may
             hold rows all the same, but an empty list in it says nothing.
 
         depth: How many envelopes there are around it.
     """
-    if isinstance(said, list):
-        if any(_is_row(row, asked) for row in said) or (fine and not said):
-            return said
-        raise NoListError(_no_list(next(filter(None, said), None)))
-    if said is None:
-        return []  # how Go writes a list that was never made
-    if not isinstance(said, dict) or _is_error(said):
-        raise NoListError(_no_list(said))
-    if _is_task(said, asked, fine=fine):
-        return [said]
-    fine = fine and _is_fine(said)
+
+    asked: Collection[str]
+    approved: bool = True
+    depth: int = 0
+
+
+def classify(
+    parsed: object, asked: Collection[str], around: _Around | None = None
+) -> Classified:
+    """
+    Tell a list of rows from an error, whatever is wrapped around it.
+
+    Args:
+        asked: The ids that were asked for.
+    """
+    context = around or _Around(asked)
+    return next(
+        read(parsed, context) for applies, read in _RULES if applies(parsed, context)
+    )
+
+
+def _refused(parsed: object, _around: _Around) -> Classified:
+    words = sentence_in(parsed) if isinstance(parsed, dict) else ""
+    return ErrorEnvelope(words) if words else Unknown()
+
+
+def _first_refused(rows: list[object], around: _Around) -> Classified:
+    return _refused(next(filter(None, rows), None), around)
+
+
+def _opened(envelope: Mapping[str, object], around: _Around) -> Classified:
+    approved = around.approved and _approves(envelope)
+    inside = replace(around, approved=approved, depth=around.depth + 1)
     for wrapper in _WRAPPERS:
-        inner = said.get(wrapper)
-        if isinstance(inner, list | dict) and depth < _DEEPEST:
-            with suppress(NoListError):
-                return rows_in(inner, asked, fine=fine, depth=depth + 1)
-        if inner is None and wrapper in said and "code" in said and fine:
-            return []
-    raise NoListError(_no_list(said))
+        inner = envelope.get(wrapper)
+        if isinstance(inner, list | dict) and around.depth < _DEEPEST:
+            found = classify(inner, around.asked, inside)
+            if isinstance(found, Rows):
+                return found
+        if inner is None and wrapper in envelope and "code" in envelope and approved:
+            return Rows([])
+    return _refused(envelope, around)
+
+
+def _has_rows(rows: list[object], around: _Around) -> bool:
+    """Return whether any member is about a task, or none is needed."""
+    return any(_is_row(row, around.asked) for row in rows) or (
+        around.approved and not rows
+    )
 
 
 def _is_row(row: object, asked: Collection[str]) -> bool:
-    """Whether one member of a list is about a task, asked for or not."""
     task_id = id_of(row)
     if task_id is None or not isinstance(row, dict):
         return False
     return task_id in asked or not _is_error(row)
 
 
-def _is_task(said: Mapping[str, object], asked: Collection[str], *, fine: bool) -> bool:
+def _is_task(parsed: Mapping[str, object], around: _Around) -> bool:
     """
-    Whether an object with nothing around it is a task.
+    Return whether an object with nothing around it is a task.
 
     Errors carry ids as well: the request's, or that of what was asked for.
     """
-    task_id = id_of(said)
+    task_id = id_of(parsed)
     if task_id is None:
         return False
-    if task_id in asked:
-        return _has_status(said) or _is_approved(said.get("code"))
-    return fine and not said.keys() & _OF_ERRORS and bool(said.keys() & _OF_TASKS)
+    if task_id in around.asked:
+        return _has_status(parsed) or _is_approval(parsed.get("code"))
+    return (
+        around.approved
+        and not parsed.keys() & _OF_ERRORS
+        and bool(parsed.keys() & _OF_TASKS)
+    )
 
 
-def _is_error(said: Mapping[str, object]) -> bool:
-    succeeded = said.get("success")
-    if succeeded is not None and _word(succeeded) in _NO:
+def _is_error(parsed: Mapping[str, object]) -> bool:
+    succeeded = parsed.get("success")
+    if succeeded is not None and _word(succeeded) in _DENIALS:
         return True
-    return bool(said.get("error")) and not _has_status(said)
+    return bool(parsed.get("error")) and not _has_status(parsed)
 
 
-def _is_fine(said: Mapping[str, object]) -> bool:
+def _approves(envelope: Mapping[str, object]) -> bool:
     """
-    Whether an envelope calls what is in it an answer, even if that is nothing.
+    Return whether an envelope calls what is in it an answer, even if that is nothing.
 
     Without a verdict, a sentence is taken for an error's: nobody writes one for nothing.
     """
-    verdicts = [said[key] for key in _VERDICTS if said.get(key) not in (None, "")]
+    verdicts = [
+        envelope[key] for key in _VERDICTS if envelope.get(key) not in (None, "")
+    ]
     if verdicts:
-        return all(map(_is_approved, verdicts))
-    return _is_approved(_sentence(said))
+        return all(map(_is_approval, verdicts))
+    return _is_approval(sentence_in(envelope))
 
 
-def _is_approved(verdict: object) -> bool:
-    return verdict is None or _word(verdict) in _FINE
+def _is_approval(verdict: object) -> bool:
+    return verdict is None or _word(verdict) in _APPROVALS
 
 
-def _has_status(said: Mapping[str, object]) -> bool:
-    return TaskStatus.read(text_of(said.get("status"))) is not None
+def _has_status(parsed: Mapping[str, object]) -> bool:
+    return TaskStatus.read(text_of(parsed.get("status"))) is not None
 
 
 def _word(value: object) -> str:
     plain = isinstance(value, str | int | float)
-    return str(value).strip().lower() if plain else "what is no verdict"
+    return str(value).strip().lower() if plain else "not a verdict"
 
 
-def sentence(text: str) -> str:
-    """Find the words for a person in an error's body; ``""`` if there are none."""
-    if text.startswith("<"):
-        return page(text)
-    try:
-        said = parse(text)
-    except ValueError:
-        return text[:LONGEST_SENTENCE]
-    if isinstance(said, dict):
-        return _sentence(said)
-    return text[:LONGEST_SENTENCE] if said else ""
-
-
-def page(text: str) -> str:
-    """Describe a page by its title."""
-    title = _TITLE.search(text[:LONGEST_SENTENCE])
-    if title is None or not title[1].strip():
-        return "a web page"
-    return f'a web page ("{" ".join(unescape(title[1]).split())}")'
-
-
-def _no_list(said: object) -> str:
-    words = _sentence(said) if isinstance(said, dict) else ""
-    if words:
-        return f"answered with an error: {words}"
-    return "answered with JSON that is no list of tasks"
-
-
-def _sentence(said: Mapping[str, object]) -> str:
-    for key in _SENTENCES:
-        inner = said.get(key)
-        if isinstance(inner, dict) and key == "error":
-            inner = next(
-                filter(None, (text_of(inner.get(k)) for k in _SENTENCES)), None
-            )
-        if words := text_of(inner):
-            return words[:LONGEST_SENTENCE]
-    code = text_of(said.get("code"))
-    return f"code {code[:LONGEST_SENTENCE]}" if code else ""
+#: (whether it applies, how it is read). The first that applies decides.
+_RULES: tuple[
+    tuple[Callable[[Any, _Around], bool], Callable[[Any, _Around], Classified]], ...
+] = (
+    # How Go writes a list that was never made.
+    (lambda it, _: it is None, lambda _, __: Rows([])),
+    (
+        lambda it, around: isinstance(it, list) and _has_rows(it, around),
+        lambda it, _: Rows(it),
+    ),
+    (lambda it, _: isinstance(it, list), _first_refused),
+    (lambda it, _: not isinstance(it, dict) or _is_error(it), _refused),
+    (_is_task, lambda it, _: Rows([it])),
+    (lambda _, __: True, _opened),
+)

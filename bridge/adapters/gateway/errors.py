@@ -1,26 +1,25 @@
 """
 What is wrong with an upstream's answer, in words for the person who has to mend it.
 
-Rule 1: `COMPLAINTS` is the whole judgement over a status code.
-Rule 2: what leaves this module passes `redact`: new-api quotes a part of the key when
+Rule 1: `POLL_ERRORS` is the whole judgement over a status code.
+Rule 2: what leaves the adapter passes `safe_line`: new-api quotes a part of the key when
 its quota is used up, and a proxy may quote all of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from string import ascii_lowercase, ascii_uppercase
+from collections.abc import Iterable, Mapping
+from html import unescape
 from urllib.parse import urlsplit
 
-from bridge.adapters.gateway.envelope import sentence
-from bridge.adapters.gateway.parse import text_in
+from bridge.adapters.gateway.coerce import decoded, parse, text_of
 from bridge.app.ports import FetchResult, PollError
+from bridge.core.http import Response, http_date, retry_after
+from bridge.core.redact import SHORTEST_CREDENTIAL, redact
 
 #: What a status means; 3xx is `PollError.MISPLACED`, any other `PollError.BROKEN`.
-COMPLAINTS = {
+POLL_ERRORS = {
     401: PollError.REFUSED,
     402: PollError.REFUSED,
     403: PollError.REFUSED,
@@ -50,106 +49,116 @@ HINTS = tuple(
     )
 )
 
-#: The longest wait that an upstream can ask for, in seconds.
-_LONGEST_WAIT = 86400.0
+#: Where an error's JSON keeps its sentence, the most readable first.
+_SENTENCES = ("message", "description", "msg", "detail", "error", "error_description")
+#: Characters of an upstream's own words that are looked at.
+LONGEST_SENTENCE = 4096
 #: Characters of a detail.
 _LONGEST_DETAIL = 300
 #: How many characters of a key in a row give too much of it away.
 _TELLTALE = 6
-#: Unlike `str.lower`, this leaves every character in its place.
-_LOWERED = str.maketrans(ascii_uppercase, ascii_lowercase)
 _KEY_LIKE = re.compile(
     r"\bsk-[^\s\"'\],;)}]*|[\w-]*\*{2,}[\w-]*|(?<=Bearer )[\w.~+/=-]{8,}", re.IGNORECASE
 )
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
-def complain(
-    status: int, headers: Mapping[str, str], body: bytes, *, asked_host: str
-) -> FetchResult:
+def error_of(response: Response, *, asked_host: str) -> FetchResult:
     """
-    Say what is wrong with an answer that is not 2xx.
+    Return what is wrong with a response that is not 2xx.
 
     Args:
-        status: Its status code.
-
-        headers: Its headers, names in lower case.
-
-        body: Its body, or the beginning.
-
         asked_host: The host that was asked.
     """
+    status = response.status or 0
     if 300 <= status < 400:
-        detail = f"redirects to {_host(headers.get('location', ''), asked_host)}"
-        return FetchResult(
-            error=PollError.MISPLACED, detail=f"{detail}; check base_url"
-        )
-    words = sentence(text_in(body[:65536]))
+        location = response.headers.get("location", "")
+        detail = f"redirects to {_host(location, asked_host)}; check base_url"
+        return FetchResult(error=PollError.MISPLACED, detail=detail)
+    words = sentence(decoded(response.body[:65536]))
     detail = f"HTTP {status}: {words}" if words else f"HTTP {status}"
-    complaint = COMPLAINTS.get(status, PollError.BROKEN)
-    if complaint is PollError.REFUSED and (hint := _hint(words)):
+    error = POLL_ERRORS.get(status, PollError.BROKEN)
+    if error is PollError.REFUSED and (hint := _hint(words)):
         detail = f"HTTP {status}: {hint} ({words})"
-    elif complaint is PollError.MISPLACED:
+    elif error is PollError.MISPLACED:
         detail = f"{detail}; there is no task list at this address: check base_url"
-    return FetchResult(error=complaint, detail=detail, retry_after=wait_in(headers))
+    return FetchResult(
+        error=error, detail=detail, retry_after=wait_in(response.headers)
+    )
 
 
 def wait_in(headers: Mapping[str, str]) -> float | None:
     """
-    Read ``Retry-After``: seconds, or a date.
+    Return how many seconds an answer asks to wait; ``None`` if it does not.
 
     A date is compared with the answer's own ``Date``, so no clock but the upstream's
     matters.
     """
-    asked = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked):
-        return min(float(asked), _LONGEST_WAIT)
+    now = http_date(headers.get("date"))
+    return retry_after(headers.get("retry-after"), now=now)
+
+
+def sentence(text: str) -> str:
+    """Find the words for a person in an error's body; ``""`` if there are none."""
+    if text.startswith("<"):
+        return page(text)
     try:
-        until, now = (
-            parsedate_to_datetime(text).replace(tzinfo=UTC)
-            for text in (asked, headers.get("date", ""))
-        )
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT)
+        parsed = parse(text)
+    except ValueError:
+        return text[:LONGEST_SENTENCE]
+    if isinstance(parsed, dict):
+        return sentence_in(parsed)
+    return text[:LONGEST_SENTENCE] if parsed else ""
 
 
-def redact(words: str, secrets: Collection[str]) -> str:
+def sentence_in(error: Mapping[str, object]) -> str:
+    """Find the words for a person in an error's JSON; ``""`` if there are none."""
+    for key in _SENTENCES:
+        inner = error.get(key)
+        if isinstance(inner, dict) and key == "error":
+            texts = (text_of(inner.get(name)) for name in _SENTENCES)
+            inner = next(filter(None, texts), None)
+        if words := text_of(inner):
+            return words[:LONGEST_SENTENCE]
+    code = text_of(error.get("code"))
+    return f"code {code[:LONGEST_SENTENCE]}" if code else ""
+
+
+def page(text: str) -> str:
+    """Describe a web page by its title."""
+    title = _TITLE.search(text[:LONGEST_SENTENCE])
+    if title is None or not title[1].strip():
+        return "a web page"
+    return f'a web page ("{" ".join(unescape(title[1]).split())}")'
+
+
+def telltales(secrets: Iterable[str]) -> frozenset[str]:
+    """Return every piece of some secrets that is long enough to give them away."""
+    return frozenset(
+        secret[start : start + _TELLTALE]
+        for secret in secrets
+        if len(secret) >= SHORTEST_CREDENTIAL
+        for start in range(max(1, len(secret) - _TELLTALE + 1))
+    )
+
+
+def safe_line(words: str, secrets: Iterable[str]) -> str:
     """
-    Make a line of words that is fit to be shown.
+    Return one line of an upstream's words that is fit to be shown.
 
-    Gone are the secrets, parts of them, and what looks like a key at all; line breaks
-    and invisible characters; and what goes on for too long.
+    Gone are the secrets, and what looks like a key at all; line breaks and invisible
+    characters; and what goes on for too long.
+
+    Args:
+        secrets: As `telltales` returns them.
     """
     words = words[: 4 * _LONGEST_DETAIL]
-    for secret in sorted(secrets, key=len, reverse=True):
-        words = _without(words, secret)
-    words = " ".join(_KEY_LIKE.sub("[key]", words).split())
+    words = redact(words, {*secrets, *_KEY_LIKE.findall(words)})
+    words = " ".join(words.split())
     words = "".join(char if char.isprintable() else "\ufffd" for char in words)
     if len(words) > _LONGEST_DETAIL:
         words = f"{words[: _LONGEST_DETAIL - 1]}…"
     return words
-
-
-def _without(words: str, secret: str) -> str:
-    """Replace a secret, and every piece of it that is long enough to tell, in any case."""
-    if len(secret) < 4:
-        return words  # a word; without it no sentence would be left
-    length = min(len(secret), _TELLTALE)
-    secret, searched = secret.translate(_LOWERED), words.translate(_LOWERED)
-    pieces = {secret[i : i + length] for i in range(len(secret) - length + 1)}
-    covered: set[int] = set()
-    for piece in pieces:
-        start = searched.find(piece)
-        while start >= 0:
-            covered.update(range(start, start + length))
-            start = searched.find(piece, start + 1)
-    kept: list[str] = []
-    for place, char in enumerate(words):
-        if place not in covered:
-            kept.append(char)
-        elif place - 1 not in covered:
-            kept.append("[key]")
-    return "".join(kept)
 
 
 def _hint(words: str) -> str:

@@ -1,37 +1,39 @@
 """
-What an upstream's bytes say, as an `FetchResult`.
+What an upstream's bytes say, as a `FetchResult`.
 
 Rule 1: the content decides, not the content type: a gateway's page for a wrong address
 comes with status 200, and some caches call everything ``text/plain``.
-Rule 2: one bad row never costs the others, and a row that was not asked for is nobody's.
+Rule 2: one bad row never costs the others, and a row that was not asked for is ignored.
 Rule 3: nothing in here raises, whatever the bytes are.
 
-Texts in a `detail` are the upstream's own words. They may quote the key, so whoever
-shows them has to redact them first (`bridge.adapters.gateway.errors.redact`).
+Texts in a `detail` are the upstream's own words. They may quote the key, so they pass
+`bridge.adapters.gateway.errors.safe_line` before they are shown.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Collection, Mapping
 
 from bridge.adapters.gateway.coerce import (
     buttons_of,
+    decoded,
     id_of,
     moment_of,
+    object_of,
     parse,
     progress_of,
     text_of,
+    url_of,
     urls_of,
 )
-from bridge.adapters.gateway.envelope import (
-    LONGEST_SENTENCE,
-    NoListError,
-    page,
-    rows_in,
-)
+from bridge.adapters.gateway.envelope import ErrorEnvelope, Rows, Unknown, classify
+from bridge.adapters.gateway.errors import LONGEST_SENTENCE, page, sentence_in
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
+
+#: A status that is an end where there is a reason beside it.
+_TIMEOUT = re.compile(r"\s*(task[\s_-]*)?time[\s_-]*d?[\s_-]*out\s*", re.IGNORECASE)
 
 
 def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
@@ -41,13 +43,13 @@ def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
     Args:
         body: As it came, without content encoding.
 
-        asked: The ids that were asked for; no other will be in the answer.
+        asked: The ids that were asked for; no other will be in the result.
 
     Returns:
-        A valid answer, with a warning in its `detail` if there was something odd about
-        it, or one with a complaint.
+        A valid result, with a warning in its `detail` if there was something odd about
+        it, or one with an error.
     """
-    text = text_in(body)
+    text = decoded(body)
     if not text:
         return FetchResult(error=PollError.BROKEN, detail="answered with an empty body")
     if text.startswith("<"):
@@ -55,23 +57,20 @@ def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
             error=PollError.MISPLACED, detail=f"answered with {page(text)}"
         )
     try:
-        said = parse(text)
+        parsed = parse(text)
     except ValueError:
         what = f"answered with unreadable JSON: {text[:LONGEST_SENTENCE]}"
         return FetchResult(error=PollError.BROKEN, detail=what)
     wanted = frozenset(asked)
-    try:
-        rows = rows_in(said, wanted)
-    except NoListError as refused:
-        return FetchResult(error=PollError.BROKEN, detail=str(refused))
-    warning = "answered null instead of a list" if said is None else ""
-    return FetchResult(tasks=_tasks(rows, wanted), detail=warning)
-
-
-def text_in(body: bytes) -> str:
-    """Decode a body as what it seems to be; what cannot be decoded becomes U+FFFD."""
-    text = body.decode(json.detect_encoding(body), errors="replace")
-    return text.strip("\ufeff\x00 \t\r\n")
+    match classify(parsed, wanted):
+        case Rows(rows):
+            warning = "answered null instead of a list" if parsed is None else ""
+            return FetchResult(tasks=_tasks(rows, wanted), detail=warning)
+        case ErrorEnvelope(sentence):
+            what = f"answered with an error: {sentence}"
+        case Unknown():
+            what = "answered with JSON that is not a list of tasks"
+    return FetchResult(error=PollError.BROKEN, detail=what)
 
 
 def _tasks(rows: list[object], asked: frozenset[str]) -> dict[str, TaskSnapshot]:
@@ -87,15 +86,13 @@ def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:
     if len(rows) == 1:
         return _snapshot(task_id, rows[0])
     # What a row without a status is taken for must not outdo what another one says.
-    publication = [
-        row for row in rows if text_of(row.get("status")) is not None
-    ] or rows
-    return best_of([_snapshot(task_id, row) for row in publication])
+    with_status = [row for row in rows if text_of(row.get("status")) is not None]
+    return best_of([_snapshot(task_id, row) for row in with_status or rows])
 
 
-def _status(row: Mapping[str, object]) -> TaskStatus | None:
+def _status(row: Mapping[str, object], reason: str | None) -> TaskStatus | None:
     spelled = text_of(row.get("status"))
-    if spelled is None and text_of(row.get("failReason")) is not None:
+    if reason is not None and (spelled is None or _TIMEOUT.fullmatch(spelled)):
         # new-api keeps the row of a submission that was refused, with the reason and an
         # empty status, for ever: the proxy behind it never knew the id. A status that is
         # merely unknown to us says nothing of the kind.
@@ -103,21 +100,27 @@ def _status(row: Mapping[str, object]) -> TaskStatus | None:
     return TaskStatus.read(spelled)
 
 
+def _reason(value: object) -> str | None:
+    """Read why a task failed: a sentence, or an object or a list with one in it."""
+    if isinstance(value, list):
+        value = next(filter(None, map(_reason, value)), None)
+    return sentence_in(value) or None if isinstance(value, dict) else text_of(value)
+
+
 def _snapshot(task_id: str, row: Mapping[str, object]) -> TaskSnapshot:
-    properties = row.get("properties")
-    if not isinstance(properties, dict):
-        properties = {}
+    properties = object_of(row.get("properties"))
+    reason = _reason(row.get("failReason"))
     return TaskSnapshot(
         id=task_id,
-        status=_status(row),
+        status=_status(row, reason),
         progress=progress_of(row.get("progress")),
         action=text_of(row.get("action")),
         prompt=text_of(row.get("prompt")),
         prompt_en=text_of(row.get("promptEn")),
         final_prompt=text_of(properties.get("finalPrompt")),
         description=text_of(row.get("description")),
-        fail_reason=text_of(row.get("failReason")),
-        image_url=text_of(row.get("imageUrl")),
+        fail_reason=reason,
+        image_url=url_of(row.get("imageUrl")),
         video_urls=urls_of(row.get("videoUrls")) or urls_of(row.get("videoUrl")),
         buttons=buttons_of(row.get("buttons")),
         submit_time=moment_of(row.get("submitTime")),

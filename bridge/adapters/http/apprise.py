@@ -2,12 +2,12 @@
 The sender for endpoints of kind ``apprise``: the Apprise library, kept away from the loop.
 
 Apprise blocks: it connects, waits, sleeps between requests. So each notification has a
-thread of its own, and whoever sent it stops waiting when its time is up. A thread cannot be
+thread of its own, and the sender stops waiting when its time is up. A thread cannot be
 stopped from outside; it ends when Apprise's own time-outs do (4 seconds to connect and 4 to
 read, unless the URL says otherwise with ``cto`` and ``rto``), and meanwhile counts towards
 `MOST_THREADS`, so that a service that hangs does not fill the process with threads. They are
-daemons: nobody waits for them when the process ends. The loop's own pool of threads is not
-used, because names are looked up in it, for everybody.
+daemons: nothing waits for them when the process ends. The loop's own pool of threads is not
+used, because others need it.
 
 A partial success is a failure here: Apprise calls a service that the URL marks ``optional``
 a success whatever came of it, and we report what came of it.
@@ -26,22 +26,20 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
+from bridge.core.redact import redact, secrets_of_url
 from bridge.errors import Misconfigured
 
 if TYPE_CHECKING:
     import apprise
 
-#: Notifications under way in a process, those that nobody waits for any more included.
+#: Notifications of one `Notifier` under way, those that nobody waits for any more included.
 MOST_THREADS = 32
 
 HOW_TO_INSTALL = "pip install 'mjbridge[apprise]'"
 
-_slots = threading.BoundedSemaphore(MOST_THREADS)
-_WORD = re.compile(r"[\w.~%+-]+")
-
 
 def installed() -> bool:
-    """Whether the library is there."""
+    """Return whether the library is there."""
     return importlib.util.find_spec("apprise") is not None
 
 
@@ -58,7 +56,7 @@ def require() -> None:
 
 
 def problem_with(url: str) -> str | None:
-    """Say what is wrong with an Apprise URL, without repeating it; ``None`` if nothing is."""
+    """Return what is wrong with an Apprise URL, without repeating it; ``None`` if nothing."""
     if not installed():
         return f"Apprise is not installed: {HOW_TO_INSTALL}"
     if _service(url) is not None:
@@ -68,49 +66,59 @@ def problem_with(url: str) -> str | None:
     return f"Apprise does not understand this URL: no service of {shown} takes it as it is written"
 
 
-async def notify(request: Request, *, within: float) -> Response:
-    """
-    Send a notification.
+class Notifier:
+    """Sends notifications, at most `MOST_THREADS` at once."""
 
-    Total: whatever goes wrong is in the response.
+    def __init__(self) -> None:
+        self._slots = threading.BoundedSemaphore(MOST_THREADS)
 
-    Args:
-        request: An order of `bridge.channels.apprise`.
+    async def notify(self, request: Request, *, within: float) -> Response:
+        """
+        Send a notification. Never raises: whatever goes wrong is in the response.
 
-        within: Seconds after which nobody waits for it any more.
+        Args:
+            request: An order of `bridge.channels.apprise`.
 
-    Returns:
-        A response without a status; its body is a report: ``outcome`` (``delivered``,
-        ``failed``, ``invalid`` or ``missing``) and ``services``, each with its ``name`` and
-        what it ``said``.
-    """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    if not _slots.acquire(blocking=False):
-        detail = f"{MOST_THREADS} notifications are still under way in this process"
-        return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
-    done: asyncio.Future[dict[str, Any]] = loop.create_future()
+            within: Seconds after which nobody waits for it any more.
 
-    def work() -> None:
+        Returns:
+            A response without a status; its body is a report: ``outcome`` (``delivered``,
+            ``failed``, ``invalid`` or ``missing``) and ``services``, each with its
+            ``name`` and what it ``said``.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if not self._slots.acquire(blocking=False):
+            detail = f"{MOST_THREADS} notifications are still under way in this process"
+            return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
+        done: asyncio.Future[dict[str, Any]] = loop.create_future()
+        threading.Thread(
+            target=self._work, args=(loop, done, request), name="apprise", daemon=True
+        ).start()
+        try:
+            async with asyncio.timeout(within):
+                report = await done
+        except TimeoutError:
+            return Response(
+                took=loop.time() - began,
+                fault=Fault.TIMEOUT,
+                detail=f"the service did not finish within {within:g} s",
+            )
+        return Response(took=loop.time() - began, body=json.dumps(report).encode())
+
+    def _work(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        done: asyncio.Future[dict[str, Any]],
+        request: Request,
+    ) -> None:
         try:
             report = _send(request)
         except Exception as error:  # noqa: BLE001 - a plugin may do anything
             report = _failed(type(error).__name__)
         finally:
-            _slots.release()
+            self._slots.release()
         _hand_over(loop, done, report)
-
-    threading.Thread(target=work, name="apprise", daemon=True).start()
-    try:
-        async with asyncio.timeout(within):
-            report = await done
-    except TimeoutError:
-        return Response(
-            took=loop.time() - began,
-            fault=Fault.TIMEOUT,
-            detail=f"the service did not finish within {within:g} s",
-        )
-    return Response(took=loop.time() - began, body=json.dumps(report).encode())
 
 
 def _hand_over(
@@ -168,7 +176,7 @@ def _send(request: Request) -> dict[str, Any]:
     if delivered:
         return {"outcome": "delivered", "services": [_line(name, "")]}
     reason = " ".join(said[-2:]) or "it did not take the notification"
-    return _failed(_without_secrets(reason, request.url), name=name)
+    return _failed(redact(reason, secrets_of_url(request.url)), name=name)
 
 
 def _service(url: str) -> apprise.NotifyBase | None:
@@ -207,11 +215,3 @@ def _failed(said: str, *, name: str = "apprise") -> dict[str, Any]:
 
 def _line(name: str, said: str) -> dict[str, str]:
     return {"name": name, "said": said}
-
-
-def _without_secrets(text: str, url: str) -> str:
-    """Blot out every part of a URL behind its scheme that might be a secret."""
-    parts = _WORD.findall(url.partition("://")[2])
-    for part in sorted({one for one in parts if len(one) >= 4}, key=len, reverse=True):
-        text = text.replace(part, "…")
-    return text

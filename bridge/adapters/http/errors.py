@@ -19,12 +19,12 @@ from bridge.errors import Misconfigured
 
 _ERRNO = {
     errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset by the receiver",
+    errno.ECONNRESET: "connection reset by the other side",
     errno.EHOSTUNREACH: "host not reachable",
     errno.ENETUNREACH: "network not reachable",
     errno.EADDRNOTAVAIL: "network not reachable",
     errno.ETIMEDOUT: "no answer from the host",
-    errno.EPIPE: "the receiver closed the connection",
+    errno.EPIPE: "the other side closed the connection",
     errno.EMFILE: "this process has too many open files",
     errno.ENFILE: "this machine has too many open files",
 }
@@ -49,7 +49,7 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
     (
         (aiohttp.ServerDisconnectedError,),
         Fault.CONNECTION,
-        "the receiver closed the connection without an answer",
+        "the other side closed the connection without an answer",
     ),
     (
         (
@@ -63,7 +63,7 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
     ),
     ((aiohttp.ClientResponseError,), Fault.CONNECTION, "the answer is not valid HTTP"),
     (
-        (OSError, aiohttp.ClientError, httpx.HTTPError),
+        (OSError, aiohttp.ClientError),
         Fault.CONNECTION,
         "the connection broke",
     ),
@@ -75,34 +75,22 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
 )
 
 
-def cause_of(error: BaseException) -> BaseException:
-    """Return what happened below the translation of exceptions between libraries."""
-    while isinstance(error, httpx.HTTPError) and error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
 def is_dead_connection(error: BaseException) -> bool:
-    """
-    Whether an open connection turned out to be gone before an answer came.
-
-    Args:
-        error: As `cause_of` returns it.
-    """
+    """Return whether an open connection turned out to be gone before an answer came."""
     gone = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
     return isinstance(error, gone) and not isinstance(
         error, aiohttp.ClientConnectorError
     )
 
 
-def explain(error: BaseException, *, timeout: float) -> tuple[Fault, str]:
+def explain(error: BaseException, *, timeout: float | None) -> tuple[Fault, str]:
     """
-    Say what an exception means, for the breaker and for a person. Total.
+    Return what an exception means, for the breaker and for a person. Never raises.
 
     Args:
-        error: As `cause_of` returns it.
+        error: What the transport raised.
 
-        timeout: Seconds that the attempt had.
+        timeout: Seconds that there were for all of it, if they were counted.
     """
     if isinstance(error, ForbiddenAddressError):
         return Fault.FORBIDDEN, str(error)
@@ -116,10 +104,10 @@ def explain(error: BaseException, *, timeout: float) -> tuple[Fault, str]:
         return Fault.CONNECTION, _ERRNO[error.errno]
     for kinds, fault, words in _KINDS:
         if isinstance(error, kinds):
-            return fault, words.format(timeout=f"{timeout:g}")
+            return fault, words.format(timeout=f"{timeout or 0:g}")
     return (
         Fault.CONNECTION,
-        f"failed in a way that nobody foresaw: {type(error).__name__}",
+        f"failed in an unforeseen way: {type(error).__name__}",
     )
 
 

@@ -1,5 +1,5 @@
 """
-The guard: which addresses may be connected to on behalf of somebody else.
+The guard: which addresses may be connected to where somebody else has chosen them.
 
 A callback URL that came in through the API must not become a way into the network that
 the bridge runs in. Names lie (they can be answered differently a moment later), so what
@@ -90,11 +90,9 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 def why_forbidden(address: Address, allow: Iterable[Network] = ()) -> str | None:
     """
-    Say why an address may not be connected to; ``None`` if it may.
+    Return why an address may not be connected to; ``None`` if it may.
 
     Args:
-        address: The address.
-
         allow: Networks that may be reached whatever they are.
     """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
@@ -133,7 +131,7 @@ class Guard:
             host: The address in its text form, as a resolver or a socket address has it.
 
         Raises:
-            ForbiddenAddressError: It may not be connected to, or it is no address.
+            ForbiddenAddressError: It may not be connected to, or it is not an address.
         """
         try:
             reason = why_forbidden(ip_address(host), self._allow)
@@ -145,7 +143,7 @@ class Guard:
 
     def socket(self, info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
         """
-        Make the socket for an address that is about to be connected to.
+        Return a socket for an address that is about to be connected to.
 
         Args:
             info: The address, in the form of `socket.getaddrinfo`.

@@ -1,11 +1,15 @@
 """
 Leniency: answers that are bad HTTP and yet say clearly yes or no.
 
-A receiver that took an event and then formed its answer badly would otherwise be told
-the same event for three days.
+A receiver that took an event and then formed its answer badly would otherwise be sent the
+same event for three days.
 """
 
 from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -13,6 +17,23 @@ from aiohttp.client_proto import ResponseHandler
 #: Bytes of one header that are accepted. aiohttp's own limit of 8 KB is below what some
 #: sites send as their content security policy.
 LARGEST_HEADER = 64 * 1024
+
+
+class LenientConnector(aiohttp.TCPConnector):
+    """
+    A connector whose connections are `HeadFirst`.
+
+    aiohttp has no documented way to name the protocol of a connection; should this one go
+    away, the tests of bad answers say so.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_protocol, loop=self._loop)
+
+
+def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return HeadFirst(loop)
 
 
 class HeadFirst(ResponseHandler):

@@ -1,10 +1,10 @@
 """
-Names: looked up in threads of their own.
+The resolver: names are looked up in threads of their own.
 
 The event loop's shared pool has a handful of threads, and a name server that does not
 answer holds one for half a minute. Three such endpoints would stop the name lookups of
-all others; so each lookup gets a thread. There is at most one a connection pool (the
-connector joins lookups of one name), and an open connection needs none.
+all others; so each lookup gets a thread. Each client has at most one (the connector joins
+lookups of one name), and an open connection needs none.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Resolver(AbstractResolver):
     Looks names up; refuses a name with any forbidden address.
 
     Args:
-        guard: Who decides; ``None`` if every address is allowed.
+        guard: Decides which addresses are allowed; ``None`` for all.
 
-        getaddrinfo: What looks a name up; it may block.
+        getaddrinfo: Looks a name up; it may block.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Resolver(AbstractResolver):
         Return a name's addresses.
 
         Raises:
-            OSError: It has none, or nobody could say.
+            OSError: It has none, or the lookup failed.
 
             ForbiddenAddressError: One of them may not be connected to.
         """
@@ -101,9 +101,9 @@ async def _in_a_thread(
                     host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
                 )
             )
-        except Exception as raised:  # noqa: BLE001 - it is handed to whoever waits
+        except Exception as raised:  # noqa: BLE001 - it is handed to the one that waits
             outcome = raised
-        with suppress(RuntimeError):  # the loop ended meanwhile, nobody waits any more
+        with suppress(RuntimeError):  # the loop ended meanwhile, nothing waits any more
             loop.call_soon_threadsafe(settle, outcome)
 
     Thread(target=look_up, name="mjbridge-resolver", daemon=True).start()

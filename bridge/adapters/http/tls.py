@@ -1,4 +1,4 @@
-"""TLS: whose certificates are trusted."""
+"""TLS: which certificates are trusted."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-The embedded store: a real Redis or Valkey server in a box, for who has none.
+The embedded store: a real Redis or Valkey server in a box, for those who run none.
 
 It is the same engine as everywhere else, started by us on a directory of our own, with
 every write on disk before it is acknowledged. It listens on a Unix socket that only its
@@ -19,11 +19,9 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -37,23 +35,17 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 from redis.retry import Retry
 
-from bridge.adapters.local.lockfile import LockFile
+from bridge.adapters.local.data_dir import DataDir, LockFile
 from bridge.adapters.local.process import kill_group, spawn
 from bridge.adapters.local.servers import configuration, find_server
 from bridge.errors import Misconfigured, StoreUnavailable
 
 __all__ = ["EmbeddedStore", "find_server"]
 
-#: The longest path of a Unix socket, in bytes: ``sun_path`` less its closing NUL.
-MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
-
 #: Seconds until a server that says nothing is given up, and one that says it is loading.
 SILENT_S, LOADING_S = 20.0, 600.0
 
-#: Bytes of the server's log that are kept, at least.
-MAX_LOG = 10_000_000
-
-_PAUSE_S = 0.01  # between two looks at something that the kernel cannot wait for
+_PAUSE_S = 0.01  # between two checks of something that the kernel cannot wait for
 
 
 class EmbeddedStore:
@@ -83,10 +75,9 @@ class EmbeddedStore:
         ):
             msg = f"maxmemory of the embedded store is a size like 512mb, not {maxmemory!r}"
             raise Misconfigured(msg)
-        self._dir = Path(os.path.abspath(data_dir))  # noqa: PTH100 - symlinks stay: they may be the short way
+        self._dir = DataDir(data_dir)
         self._fsync = fsync
         self._maxmemory = maxmemory
-        self._lock: LockFile | None = None
         self._port = 0
         self._password = ""
         #: The server, if it was started.
@@ -103,7 +94,7 @@ class EmbeddedStore:
         """Where a client finds the server, once it was started. It may contain a password."""
         if self._password:
             return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
-        return f"unix://{quote(str(self._socket))}"
+        return f"unix://{quote(str(self._dir.socket))}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -148,17 +139,20 @@ class EmbeddedStore:
         if self.process is not None and self.process.poll() is None:
             return self.process
         server = find_server()
-        self._claim()
+        self._dir.claim()
+        if self._dir.is_too_long_for_a_socket:
+            self._password = self._password or self._dir.password()
+            self._port = self._port or _free_port()
         try:
             self.process = self._spawn([*server, "-"])
         except BaseException:
-            self._release()
+            self._dir.release()
             raise
         return self.process
 
     def is_ready(self) -> bool:
-        """Say whether the server answers, within a fraction of a second."""
-        return self._look() == "ready"
+        """Return whether the server answers, within a fraction of a second."""
+        return self._probe() == "ready"
 
     def stop(self, timeout: float = 5.0) -> None:
         """
@@ -176,77 +170,25 @@ class EmbeddedStore:
                 kill_group(self.process)
                 self.process.wait()
             self.process = None
-        self._release()
-
-    # --- the directory ----------------------------------------------------------------
-
-    @property
-    def _socket(self) -> Path:
-        return self._dir / "store.sock"
-
-    @property
-    def _log(self) -> Path:
-        return self._dir / "store.log"
-
-    def _claim(self) -> None:
-        """Make the directory ours, decide where to listen, and end a left-over server."""
-        if self._lock is not None:
-            return
-        try:
-            self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._dir / "store").mkdir(mode=0o700, exist_ok=True)
-            lock = LockFile(self._dir / "lock")
-        except OSError as error:
-            msg = f"cannot use the data directory {self._dir}: {error.strerror}"
-            raise Misconfigured(msg) from error
-        if not lock.take():
-            owner = lock.owner
-            lock.close()
-            msg = (
-                f"the data directory {self._dir} is in use by another mjbridge (process {owner}): "
-                "stop that one, or give this one another BRIDGE_DATA_DIR"
-            )
-            raise Misconfigured(msg)
-        lock.sign(os.getpid())
-        self._lock = lock
-        if len(os.fsencode(self._socket)) > MAX_SOCKET_PATH:
-            self._password = self._password or self._kept_password()
-            self._port = self._port or _free_port()
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-    def _kept_password(self) -> str:
-        """Return the directory's password, made up the first time and only ours to read."""
-        file = self._dir / "store.password"
-        file.touch(mode=0o600)
-        if not (password := file.read_text().strip()):
-            password = secrets.token_urlsafe(32)
-            file.write_text(password)
-        return password
+        self._dir.release()
 
     # --- the server -------------------------------------------------------------------
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        with closing(LockFile(self._dir / "store.lock")) as lock:
+        with closing(LockFile(self._dir.server_lock)) as lock:
             if not lock.take():
                 self._end_leftover(lock)
             # Until the new id is in it, the file must not name a process that may by now
             # be somebody else's.
             lock.sign(None)
-            if self._log.exists() and self._log.stat().st_size > MAX_LOG:
-                self._log.replace(self._log.with_suffix(".log.1"))
-            with self._log.open("ab") as log:
+            at = (self._port, self._password) if self._password else self._dir.socket
+            with self._dir.open_log() as log:
                 process = spawn(
                     command,
                     # By stdin, because everybody on the machine can read argv.
                     stdin=configuration(
-                        self._dir / "store",
-                        listen=(self._port, self._password)
-                        if self._password
-                        else self._socket,
+                        self._dir.data,
+                        listen=at,
                         fsync=self._fsync,
                         maxmemory=self._maxmemory,
                     ),
@@ -264,9 +206,7 @@ class EmbeddedStore:
             with suppress(ProcessLookupError, PermissionError):
                 if owner and signum == signal.SIGTERM:
                     os.kill(owner, signum)
-                elif (
-                    owner
-                ):  # and the child that rewrites its file, which holds the lock, too
+                elif owner:  # and the child that rewrites its file and holds the lock
                     os.killpg(owner, signum)
             until = time.monotonic() + patience_s
             while time.monotonic() < until:
@@ -278,7 +218,7 @@ class EmbeddedStore:
         )
         raise StoreUnavailable(msg)
 
-    def _look(self) -> Literal["ready", "loading", "silent"]:
+    def _probe(self) -> Literal["ready", "loading", "silent"]:
         client = Redis.from_url(
             self.url,
             socket_timeout=0.2,
@@ -302,31 +242,22 @@ class EmbeddedStore:
         if process is ran_before and not self._comes_up(process):
             process = self.launch()
         if not self._comes_up(process):
-            msg = (
-                f"the embedded store does not start: {self._last_words()} ({self._log})"
-            )
+            msg = f"the embedded store does not start: {self._dir.last_logged()} ({self._dir.log})"
             raise StoreUnavailable(msg)
 
     def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
         """Wait until the server answers with all its data; false if it ends instead."""
         began = heard = time.monotonic()
-        while (found := self._look()) != "ready":
+        while (found := self._probe()) != "ready":
             now = time.monotonic()
             heard = now if found == "loading" else heard
             if now - heard > SILENT_S or now - began > LOADING_S:
-                msg = f"the embedded store does not come up; its log is {self._log}"
+                msg = f"the embedded store does not come up; its log is {self._dir.log}"
                 raise StoreUnavailable(msg)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_PAUSE_S)
                 return False
         return True
-
-    def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else "it said nothing"
-
-
-# --- small things the kernel does ---------------------------------------------------------
 
 
 def _free_port() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.core.button import Button
+from bridge.core.cadence import Loss
 from bridge.core.change import ChangeType, TaskState
 from bridge.core.delivery import Attempt
 from bridge.core.event import Event
@@ -95,7 +96,7 @@ def read_task_state(text: str | None) -> TaskState:
 
 def write_event(event: Event) -> dict[str, object]:
     """Write an event as the scripts take it."""
-    return {
+    row: dict[str, object] = {
         "id": event.id,
         "type": event.type,
         "subject": event.subject,
@@ -104,6 +105,9 @@ def write_event(event: Event) -> dict[str, object]:
         "at": event.at,
         "body": event.body,
     }
+    if event.loss is not None:
+        row["loss"] = dumps([event.loss.kind, event.loss.seconds])
+    return row
 
 
 def read_event(event_id: str, row: Mapping[str, str]) -> Event:
@@ -116,7 +120,13 @@ def read_event(event_id: str, row: Mapping[str, str]) -> Event:
         sequence=int(row["sequence"]),
         at=float(row["at"]),
         body=row["body"],
+        loss=read_loss(row.get("loss")),
     )
+
+
+def read_loss(text: str | None) -> Loss | None:
+    """Read why a task was lost."""
+    return Loss(*json.loads(text)) if text else None
 
 
 def write_attempt(attempt: Attempt, *, endpoint: str, verdict: str) -> str:

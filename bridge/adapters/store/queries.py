@@ -4,76 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from bridge.adapters.store import codec
 from bridge.adapters.store.connection import Client, store_errors
-from bridge.core.event import Event, Json
-from bridge.core.task import TaskKey, TaskSnapshot
-
-State = Literal["pending", "held", "delivered", "superseded", "dead"]
+from bridge.app.ports import (
+    DeliveryRow,
+    DeliveryState,
+    EndpointRow,
+    EventRow,
+    TaskRow,
+)
+from bridge.core.task import TaskKey
 
 #: Rows read from the store in one round trip.
 PAGE = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRow:
-    """A task as a list shows it; times in seconds since the epoch."""
-
-    key: TaskKey
-    active: bool
-    status: (
-        str | None
-    )  #: As in events; ``LOST`` if it was lost, ``None`` if never seen.
-    sequence: int
-    tracked_at: float
-    metadata: Mapping[str, Json]
-    snapshot: TaskSnapshot | None
-    next_look: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
-    """One event for one endpoint."""
-
-    event_id: str
-    type: str
-    subject: str
-    endpoint: str
-    state: State
-    at: float
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
-    """An event, its deliveries and the attempts made for them, oldest first."""
-
-    event: Event
-    deliveries: Sequence[DeliveryRow]
-    attempts: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRow:
-    """An endpoint as the deployment sees it; times in seconds since the epoch."""
-
-    name: str
-    kind: str = ""
-    state: Literal[
-        "ok", "failing", "open", "throttled", "paused", "disabled", "idle"
-    ] = "idle"
-    pending: int = 0
-    dead: int = 0
-    failures: int = 0
-    failing_since: float | None = None
-    reason: str | None = None
-    until: float | None = None  #: When an open or throttled one is tried again.
-    latency: float | None = None
-    succeeded_at: float | None = None
-    seen_at: float | None = field(default=None)
 
 
 class StoreQueries:
@@ -152,7 +97,7 @@ class StoreQueries:
         )
 
     async def deliveries(
-        self, *, endpoint: str | None = None, state: State | None = None
+        self, *, endpoint: str | None = None, state: DeliveryState | None = None
     ) -> AsyncIterator[DeliveryRow]:
         """List deliveries, the newest event first."""
         index = "open" if state in {"pending", "held"} else "events"

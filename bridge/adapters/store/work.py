@@ -29,9 +29,9 @@ from bridge.app.ports import (
     Settlement,
     Tracked,
 )
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Tried
 from bridge.core.event import Event, Json
+from bridge.core.http import ChannelState
 from bridge.core.task import TaskKey, TaskSnapshot
 
 Item = TypeVar("Item")
@@ -285,7 +285,7 @@ def _look(result: PollResult) -> dict[str, object]:
 def _delivery(row: list[Any], now: float) -> Delivery:
     endpoint, lane, token, was_disabled, crashes, event_id = row[:6]
     kind, subject, upstream, sequence, at, body = row[6:12]
-    attempts, first, due, failures, refusals, slow, channel_state = row[12:]
+    attempts, first, due, failures, refusals, slow, channel_state, loss = row[12:]
     return Delivery(
         endpoint=endpoint,
         lane=lane,
@@ -297,6 +297,7 @@ def _delivery(row: list[Any], now: float) -> Delivery:
             sequence=int(sequence),
             at=float(at),
             body=body,
+            loss=codec.read_loss(loss),
         ),
         token=token,
         tried=Tried(

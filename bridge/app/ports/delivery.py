@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.app.ports.publication import Publication
-from bridge.channels.base import ChannelState
 from bridge.core.delivery import Attempt, Tried, Verdict
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import ChannelState, Request, Response
 
 
 class Sender(Protocol):

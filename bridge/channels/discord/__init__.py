@@ -16,7 +16,7 @@ from bridge.channels.discord.address import OFFICIAL, Address
 from bridge.channels.discord.answers import describe
 from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.talk import Talk
-from bridge.channels.info import ChannelInfo, SettingProblem
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response
@@ -45,6 +45,21 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
         yield "thread_name", text
 
 
+def probe(endpoint: Endpoint) -> Request:
+    """
+    Make the request that asks a webhook what it is; `describe` reads the answer.
+
+    Nothing is posted by it.
+
+    Raises:
+        Misconfigured: The endpoint's URL is not a webhook's.
+    """
+    address = Address.of(endpoint.url)
+    if address is None:
+        raise Misconfigured(_NO_WEBHOOK)
+    return wire.request(endpoint, "GET", address.to_ask())
+
+
 INFO = ChannelInfo(
     hosts=tuple(sorted(OFFICIAL)),
     options=DiscordOptions,
@@ -52,6 +67,7 @@ INFO = ChannelInfo(
     edits=True,
     ability="messages with the picture uploaded",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )
 
 #: A picture of one pixel, for previews.
@@ -68,7 +84,7 @@ def deliver(context: DeliveryContext) -> Exchange:
         attempt = Attempt(
             started=context.started,
             took=0.0,
-            said=AttemptResult.GONE,
+            platform_result=AttemptResult.GONE,
             detail=_NO_WEBHOOK,
         )
         return ExchangeResult(attempt=attempt)
@@ -88,18 +104,3 @@ def sample_response(request: Request) -> Response:
     return Response(
         took=0.0, status=200, headers=headers, body=json.dumps(said).encode()
     )
-
-
-def probe(endpoint: Endpoint) -> Request:
-    """
-    Make the request that asks a webhook what it is; `describe` reads the answer.
-
-    Nothing is posted by it.
-
-    Raises:
-        Misconfigured: The endpoint's URL is not a webhook's.
-    """
-    address = Address.of(endpoint.url)
-    if address is None:
-        raise Misconfigured(_NO_WEBHOOK)
-    return wire.request(endpoint, "GET", address.to_ask())

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bridge.channels import answer
 from bridge.channels.discord.wording import (
     GONE,
     code_of,
@@ -29,7 +28,7 @@ from bridge.channels.discord.wording import (
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import AttemptResult, Fault
-from bridge.core.http import Response
+from bridge.core.http import Response, retry_after
 
 
 class Sense(StrEnum):
@@ -90,7 +89,7 @@ class Said:
     fault: Fault | None = None
 
     @property
-    def meaning(self) -> AttemptResult | None:
+    def result(self) -> AttemptResult | None:
         """The same in the words of the core; ``None`` to go by the status."""
         return {
             Sense.TOLD: AttemptResult.DELIVERED,
@@ -133,7 +132,7 @@ def _read(response: Response, body: Mapping[str, Any], detail: str, now: float) 
         sense=_sense(status, body),
         code=code,
         detail=f"{why(status, code)}{detail}",
-        retry_after=answer.retry_after(headers.get("retry-after"), now=now),
+        retry_after=retry_after(headers.get("retry-after"), now=now),
         known=status < 500,
         blamed=_blamed(body),
     )
@@ -203,7 +202,7 @@ def _wait(
 ) -> float | None:
     """Read how long to wait: the header first, as Cloudflare's answers are not JSON."""
     return (
-        answer.retry_after(headers.get("retry-after"), now=now)
+        retry_after(headers.get("retry-after"), now=now)
         or _seconds(said.get("retry_after"))
         or _seconds(headers.get("x-ratelimit-reset-after"))
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
 from bridge.channels.endpoint_options import ChatOptions
-from bridge.channels.urls import presentable
+from bridge.channels.urls import safe_url
 from bridge.core.endpoint import Endpoint
 
 
 def _avatar(text: str) -> str:
-    if not presentable(text, schemes=("http", "https")):
+    if not safe_url(text, schemes=("http", "https")):
         msg = "must begin with http:// or https://, and name a host"
         raise ValueError(msg)
     return text

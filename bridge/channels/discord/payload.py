@@ -20,7 +20,7 @@ from bridge.channels.discord.pictures import NOTHING, Shown
 from bridge.channels.message import Message
 from bridge.channels.picture import File
 from bridge.channels.text import cut, fit, line, utf16
-from bridge.channels.urls import is_public, presentable
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.event import Json
 
 CONTENT_MOST = 2000
@@ -125,7 +125,7 @@ class Draft:
         if self.form < Form.TEXT and self.named:
             if self.options.username:
                 yield "username", cut(line(self.options.username), USERNAME_MOST)
-            if avatar := presentable(self.options.avatar_url):
+            if avatar := safe_url(self.options.avatar_url):
                 yield "avatar_url", avatar
         if self.silent:
             yield "flags", _SILENTLY
@@ -165,7 +165,7 @@ def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
         links = []
     seen: set[str] = set()
     for label, url in links:
-        shown = presentable(url, most=BUTTON_URL_MOST, schemes=("https", "http"))
+        shown = safe_url(url, most=BUTTON_URL_MOST, schemes=("https", "http"))
         if (
             shown
             and is_public(shown)

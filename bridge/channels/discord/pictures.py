@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
 from bridge.channels.picture import File, taken
-from bridge.channels.urls import is_public, presentable
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.http import Response
 
 #: Characters of a URL in an embed.
@@ -61,7 +61,7 @@ def linked(message: Message, *, at: float) -> Shown:
     picture = message.picture
     own = _is_discords(picture)
     bare = picture.partition("?")[0] if picture and own else picture
-    url = presentable(bare, most=URL_MOST)
+    url = safe_url(bare, most=URL_MOST)
     if url is None or not is_public(url) or (_expired(message, at=at) and not own):
         return Shown(note=_note(message, at=at))
     return Shown(url=url)

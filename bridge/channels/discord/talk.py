@@ -238,7 +238,7 @@ class Talk:
             attempt=Attempt(
                 started=self._context.started,
                 took=0.0,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
                 detail=f"skipped: {why}",
             )
         )
@@ -263,7 +263,7 @@ class Talk:
             fault=said.fault,
             detail=detail,
             retry_after=wire.hold if told else said.retry_after,
-            said=said.meaning,
+            platform_result=said.result,
         )
         goes_on = self._event.sequence > 0 and not self._message.final
         follows = told and goes_on and self._options.progress == "edit"

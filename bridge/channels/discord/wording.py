@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.channels import answer
+from bridge.channels import reply
 from bridge.channels.text import cut, line
 from bridge.core.http import Response
 
@@ -67,7 +67,7 @@ def detail_of(response: Response, said: Mapping[str, Any]) -> str:
         return response.detail
     code, text = code_of(said), said.get("message")
     if not isinstance(text, str):
-        words = cut(answer.detail_of(response), _DETAIL_MOST)
+        words = cut(reply.detail_of(response), _DETAIL_MOST)
         return f"HTTP {response.status}{' · ' if words else ''}{words}"
     wrong = "; ".join(_wrong(said.get("errors"), "", 0))
     parts = (f"Discord {code}: {text}", wrong)

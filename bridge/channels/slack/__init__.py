@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from bridge.channels.info import ChannelInfo, SettingProblem, place_of
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
 from bridge.channels.slack.answers import describe
 from bridge.channels.slack.calls import probe, sample_response
 from bridge.channels.slack.flow import deliver
@@ -67,4 +67,5 @@ INFO = ChannelInfo(
     edits_with="token",
     ability="messages with the picture",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from bridge.channels.answer import detail_of, readable, retry_after
+from bridge.channels.reply import detail_of, readable
 from bridge.core.delivery import REFUSALS, Fault
-from bridge.core.http import Response
+from bridge.core.http import Response, retry_after
 
 
 class Sense(Enum):

@@ -49,7 +49,7 @@ def link(url: str, label: str) -> str:
     Write a link in mrkdwn.
 
     Args:
-        url: Percent-encoded, see `bridge.channels.urls.presentable`.
+        url: Percent-encoded, see `bridge.channels.urls.safe_url`.
 
         label: Our own words.
     """

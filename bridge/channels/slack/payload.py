@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from bridge.channels.message import Message
 from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
-from bridge.channels.urls import is_public, presentable
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.event import Json
 
 Block: TypeAlias = dict[str, Json]
@@ -175,14 +175,14 @@ def _links(message: Message, *, now: float, why: str) -> str:
 
 def _openable(message: Message, *, now: float) -> str | None:
     """Return the URL of the result's picture if somebody else could open it."""
-    url = presentable(message.picture, schemes=_ANY)
+    url = safe_url(message.picture, schemes=_ANY)
     usable = url and message.shows and is_public(url) and not message.expired(now)
     return url if usable else None
 
 
 def _watch(message: Message) -> str:
     words = message.words
-    found = (presentable(url, schemes=_ANY) for url in message.videos)
+    found = (safe_url(url, schemes=_ANY) for url in message.videos)
     urls = list(dict.fromkeys(url for url in found if url and is_public(url)))
     labels = [words.watch, *(f"{words.watch} {n}" for n in range(2, len(urls) + 1))]
     if len(urls) > 1:
@@ -199,7 +199,7 @@ def _watch(message: Message) -> str:
 def _footer(message: Message, *, linked: bool) -> str:
     words = message.words
     parts = []
-    url = presentable(message.picture) if linked else None
+    url = safe_url(message.picture) if linked else None
     if url and utf16(escape(url)) <= MOST_LINK:
         parts.append(link(url, words.open))
     if message.task_id:
@@ -220,7 +220,7 @@ def _showable(message: Message, *, now: float) -> str | None:
     Gateways hand pictures on under addresses that end in an id; those are tried, as what
     is behind them is a PNG more often than not, and Slack says so if it is none.
     """
-    url = presentable(message.picture, most=MOST_PICTURE_URL)
+    url = safe_url(message.picture, most=MOST_PICTURE_URL)
     if url is None or not message.shows or not is_public(url) or message.expired(now):
         return None
     name = urlsplit(url).path.rpartition("/")[2].lower()

@@ -135,7 +135,9 @@ class Talk:
             detail=f"{but}{detail}",
             retry_after=answer.retry_after,
             # Without an answer, the fault says it.
-            said=None if response.status is None else _MEANINGS[answer.sense],
+            platform_result=None
+            if response.status is None
+            else _MEANINGS[answer.sense],
         )
         return ExchangeResult(
             attempt=attempt,
@@ -157,7 +159,7 @@ class Talk:
                 took=self.took,
                 status=self.status,
                 detail=detail,
-                said=AttemptResult.DELIVERED,
+                platform_result=AttemptResult.DELIVERED,
             ),
             channel_state=kept(told),
             edit_in=self.min_interval,
@@ -170,6 +172,6 @@ class Talk:
             took=self.took,
             status=self.status,
             detail=f"skipped: {why}",
-            said=AttemptResult.DELIVERED,
+            platform_result=AttemptResult.DELIVERED,
         )
         return ExchangeResult(attempt=attempt, edit_in=edit_in)

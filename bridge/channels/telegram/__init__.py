@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bridge.channels.info import ChannelInfo, SettingProblem
+from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.channels.telegram.answers import describe
 from bridge.channels.telegram.calls import bot_of, probe, sample_response
 from bridge.channels.telegram.options import TelegramOptions
@@ -37,4 +37,5 @@ INFO = ChannelInfo(
     edits=True,
     ability="messages with the picture",
     validate=_objections,
+    probe=Probe(request=probe, describe=describe),
 )

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from bridge.channels import answer
-from bridge.core.http import Response
+from bridge.channels.reply import readable
+from bridge.core.http import Response, retry_after
 
 
 class Sense(Enum):
@@ -109,7 +109,7 @@ def read(response: Response, *, now: float) -> Answer:
             sense=Sense.LATER,
             response=response,
             detail=f"HTTP {status}, and not in Telegram's words",
-            retry_after=answer.retry_after(wait, now=now),
+            retry_after=retry_after(wait, now=now),
             unclear=status < 400 or status >= 500,
         )
     return _refusal(said, response, now=now)
@@ -125,7 +125,7 @@ def describe(response: Response) -> str:
     said = f"{chat.get('type', 'chat')} “{name}”"
     if chat.get("is_forum"):
         said += ", a forum: thread_id chooses the topic"
-    return answer.readable(said.encode(errors="replace"))
+    return readable(said.encode(errors="replace"))
 
 
 def _refusal(said: Mapping[str, Any], response: Response, *, now: float) -> Answer:
@@ -134,7 +134,7 @@ def _refusal(said: Mapping[str, Any], response: Response, *, now: float) -> Answ
     code = said.get("error_code")
     code = code if isinstance(code, int) else response.status or 0
     text = str(said.get("description") or f"error {code}")
-    words = answer.readable(text.encode(errors="replace"))[:200]
+    words = readable(text.encode(errors="replace"))[:200]
     sense, why = _sense(code, words.lower())
     if (moved := parameters.get("migrate_to_chat_id")) is not None:
         sense = Sense.GONE
@@ -145,8 +145,7 @@ def _refusal(said: Mapping[str, Any], response: Response, *, now: float) -> Answ
         sense=sense,
         response=response,
         detail="" if sense is Sense.OK else f"{why} ({words})" if why else words,
-        retry_after=answer.retry_after(str(wait), now=now)
-        or answer.retry_after(header, now=now),
+        retry_after=retry_after(str(wait), now=now) or retry_after(header, now=now),
         unclear=code >= 500,
     )
 

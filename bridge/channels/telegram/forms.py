@@ -21,7 +21,7 @@ from bridge.channels.telegram.markup import (
     fits_caption,
     markup,
 )
-from bridge.channels.urls import is_public, presentable
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.http import Request, Response
 
 #: Buttons below a message.
@@ -78,7 +78,7 @@ class Forms:
 
     @property
     def _named(self) -> str | None:
-        return presentable(self.message.picture, schemes=("https", "http"))
+        return safe_url(self.message.picture, schemes=("https", "http"))
 
     def to_fetch(self) -> Request | None:
         """Make the request that fetches the picture; ``None`` if there is no way."""
@@ -108,7 +108,7 @@ class Forms:
 
     def brief(self) -> Content:
         """Say the little that a message keeps saying whose end is told elsewhere."""
-        message = replace(self.message, result=None, reason=None, steps=())
+        message = replace(self.message, result="", reason="", steps=())
         return Content(text=markup(message, most=CAPTION_MOST))
 
     def _note(self) -> str:
@@ -132,10 +132,10 @@ class Forms:
             return ()
         words = message.words
         if not message.videos:
-            url = presentable(message.picture)
+            url = safe_url(message.picture)
             usable = url and is_public(url) and not self._expired()
             return ((words.open, url),) if url and usable else ()
-        found = [url for video in message.videos if (url := presentable(video))]
+        found = [url for video in message.videos if (url := safe_url(video))]
         several = len(message.videos) > 1
         return tuple(
             (f"{words.watch} {number}" if several else words.watch, url)

@@ -44,8 +44,8 @@ def markup(message: Message, *, most: int, note: str = "") -> str:
     """
     texts = {
         "prompt": message.prompt,
-        "result": message.result or "",
-        "reason": message.reason or "",
+        "result": message.result,
+        "reason": message.reason,
     }
     while True:
         lines = list(_lines(message, texts, note))
@@ -60,7 +60,7 @@ def markup(message: Message, *, most: int, note: str = "") -> str:
 
 def fits_caption(message: Message) -> bool:
     """Whether a result that is a text can be read in full under its picture."""
-    if message.result is None:
+    if not message.result:
         return True
     return markup(message, most=CAPTION_MOST) == markup(message, most=TEXT_MOST)
 

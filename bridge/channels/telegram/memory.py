@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 
-from bridge.channels.base import ChannelState
+from bridge.core.http import ChannelState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

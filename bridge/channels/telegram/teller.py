@@ -169,7 +169,9 @@ class Teller:
             detail=f"{but}{detail}",
             retry_after=answer.retry_after,
             # Without an answer, the fault says it.
-            said=None if answer.response.status is None else _MEANINGS[answer.sense],
+            platform_result=None
+            if answer.response.status is None
+            else _MEANINGS[answer.sense],
         )
         seconds = self.context.endpoint.options.get("min_interval", 5.0)
         interval = float(seconds) if isinstance(seconds, int | float) else 5.0
@@ -202,6 +204,6 @@ class Teller:
         return Attempt(
             started=self.context.started,
             took=self._took,
-            said=AttemptResult.DELIVERED,
+            platform_result=AttemptResult.DELIVERED,
             detail=detail,
         )

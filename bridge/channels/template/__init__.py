@@ -1,12 +1,9 @@
 """
 The template channel: any HTTP request that a pipeline wants, written by its operator.
 
-Body and headers are templates over the event. Nothing of an event can change what a
-request is (see `language` and `writing`): it ends no text, adds no field and no header.
-
-`faults` tries an endpoint's templates before anything has happened, with events that say
-much, next to nothing, and what strangers might say, so that a misspelt field is found when
-the bridge starts and not by the first failed task.
+Body and headers are templates over the event. Nothing in an event can change what a request
+is (see `language` and `escaping`): it ends no text, adds no field and no header. And no
+template can stop the bridge (see `budget`).
 """
 
 from __future__ import annotations
@@ -14,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bridge.channels.info import ChannelInfo, SettingProblem
-from bridge.channels.template.channel import deliver, sample_response
-from bridge.channels.template.checking import faults, problems
-from bridge.channels.template.faults import TemplateFault
+from bridge.channels.template.channel import deliver, faults, sample_response
 from bridge.channels.template.options import TemplateOptions
 
-__all__ = ["INFO", "TemplateFault", "deliver", "faults", "problems", "sample_response"]
+__all__ = ["INFO", "deliver", "faults", "sample_response"]
 
 
 def _validate(settings: Mapping[str, object]) -> Iterator[SettingProblem]:

@@ -1,4 +1,4 @@
-"""Telling: the conversation with a receiver that was written by its operator."""
+"""The exchange with a receiver whose request was written by its operator."""
 
 from __future__ import annotations
 
@@ -7,38 +7,43 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from bridge.channels import answer
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
-from bridge.channels.template.faults import TemplateFault
+from bridge.channels.reply import read_status
+from bridge.channels.template.options import TemplateOptions
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
-from bridge.core.http import Request, Response
+from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request, Response, retry_after
 from bridge.version import __version__
 
+if TYPE_CHECKING:
+    from bridge.channels.template.language import TemplateFault
+
 _USER_AGENT = f"mjbridge/{__version__}"
-#: Names of headers whose values let somebody in; shorter words in them are "Bearer".
+#: Names of headers that carry credentials; shorter words in their values are "Bearer".
 _CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass", re.IGNORECASE)
 _SHORTEST_SECRET = 7
 _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event, see `bridge.channels.base.Channel`."""
+    """Deliver an event, see `bridge.channels.base.Channel`."""
     # Jinja2 takes longer to import than all the rest of a short command.
-    from bridge.channels.template.filling import fill, recipe_of  # noqa: PLC0415
+    from bridge.channels.template.language import TemplateFault  # noqa: PLC0415
+    from bridge.channels.template.rendering import recipe_of, render  # noqa: PLC0415
 
     endpoint, event = context.endpoint, context.event
     try:
         recipe = recipe_of(endpoint)
-        filled = fill(recipe, endpoint, event)
+        body, own = render(recipe, endpoint, event)
     except TemplateFault as fault:
         # The same template and the same event will fail again.
         detail = f"{fault.setting}: {fault}"
-        return ExchangeResult(attempt=_unsent(context, AttemptResult.HOPELESS, detail))
-    own = dict(filled.headers)
+        return ExchangeResult(attempt=_unsent(context, detail))
     took = 0.0
     if sign_in := _sign_in(context, own):
         response = yield sign_in
@@ -48,37 +53,44 @@ def deliver(context: DeliveryContext) -> Exchange:
             return ExchangeResult(attempt=_not_signed_in(response, context))
         own["authorization"] = f"Bearer {token}"
     ours = {"user-agent": _USER_AGENT, "webhook-id": event.id}
-    if filled.body:
+    if body:
         ours["content-type"] = recipe.content_type
     if context.redelivery:
         ours["webhook-redelivery"] = "true"
     response = yield Request(
         url=endpoint.url,
         method=recipe.method,
-        body=filled.body,
+        body=body,
         headers=with_own(ours, own),
     )
     attempt = _read(response, context, recipe.success)
-    detail = _blotted(attempt.detail, context, own)
+    detail = _redacted(attempt.detail, context, own)
     return ExchangeResult(
         attempt=replace(attempt, took=took + attempt.took, detail=detail)
     )
 
 
+def faults(endpoint: Endpoint) -> list[TemplateFault]:
+    """Return what is wrong with an endpoint's templates: the first fault of each."""
+    from bridge.channels.template import rendering  # noqa: PLC0415 - as above
+
+    return rendering.faults(endpoint)
+
+
 def sample_response(request: Request) -> Response:
-    """Answer as all is well, see `bridge.channels.base.Channel`."""
+    """Return the answer of a receiver that takes everything, see `bridge.channels.base.Channel`."""
     if urlsplit(request.url).path.endswith("/auth/token"):
         return Response(took=0.0, status=201, body=b'{"access_token": "..."}')
     return Response(took=0.0, status=200, body=b"{}")
 
 
-def _unsent(context: DeliveryContext, said: AttemptResult, detail: str) -> Attempt:
+def _unsent(context: DeliveryContext, detail: str) -> Attempt:
     return Attempt(
         started=context.started,
         took=0.0,
         fault=Fault.RENDERING,
         detail=detail,
-        said=said,
+        platform_result=AttemptResult.HOPELESS,
     )
 
 
@@ -89,7 +101,9 @@ def _read(
     response: Response, context: DeliveryContext, success: tuple[str, ...]
 ) -> Attempt:
     now = response.at or context.at
-    attempt = answer.read(response, started=context.started, now=now)
+    attempt = read_status(response, now=now).attempt(
+        started=context.started, took=response.took
+    )
     status = response.status
     if status is None:
         return attempt
@@ -98,18 +112,20 @@ def _read(
         # is given another one.
         if status == 409 and b"DAGRun logical date" in response.body:
             return attempt
-        return replace(attempt, said=AttemptResult.DELIVERED, retry_after=None)
-    wait = answer.retry_after(response.headers.get("retry-after"), now=now)
-    wait = wait or _budget_back(response, now=now)
+        return replace(
+            attempt, platform_result=AttemptResult.DELIVERED, retry_after=None
+        )
+    wait = retry_after(response.headers.get("retry-after"), now=now)
+    wait = wait or _rate_limited(response, now=now)
     if attempt.succeeded:
         detail = f"HTTP {status} is not among what counts as success"
-        attempt = replace(attempt, said=AttemptResult.FAILED, detail=detail)
+        attempt = replace(attempt, platform_result=AttemptResult.FAILED, detail=detail)
     return replace(attempt, retry_after=wait)
 
 
-def _budget_back(response: Response, *, now: float) -> float | None:
+def _rate_limited(response: Response, *, now: float) -> float | None:
     """
-    Read when a used-up budget of requests is renewed, as GitHub and others say it.
+    Return how long a used-up rate limit lasts, in the headers of GitHub and others.
 
     Source: GitHub, REST API, "Exceeding the rate limit".
     """
@@ -122,10 +138,9 @@ def _budget_back(response: Response, *, now: float) -> float | None:
     return min(int(reset) - now, MAX_RETRY_AFTER)
 
 
-def _blotted(detail: str, context: DeliveryContext, headers: Mapping[str, str]) -> str:
-    """Blot out what a receiver repeats of our credentials, in any form they were sent in."""
-    token = context.endpoint.options.get("token")
-    secrets = {token} if isinstance(token, str) else set()
+def _redacted(detail: str, context: DeliveryContext, headers: Mapping[str, str]) -> str:
+    """Redact what a receiver repeats of our credentials, in any form they were sent in."""
+    secrets = set(context.endpoint.options.secrets_within())
     for name, value in headers.items():
         if _CREDENTIAL.search(name):
             secrets |= {word for word in value.split() if len(word) >= _SHORTEST_SECRET}
@@ -139,20 +154,20 @@ def _blotted(detail: str, context: DeliveryContext, headers: Mapping[str, str]) 
 
 def _sign_in(context: DeliveryContext, headers: dict[str, str]) -> Request | None:
     """
-    Make the request for an access token, if Airflow 3 wants one and a password is there.
+    Make the request for an access token, if Airflow 3 needs one and a password is given.
 
     It takes no password with a run, and its tokens expire after a day.
 
     Source: Airflow, "Public API", JWT token authentication: ``POST /auth/token``.
     """
     endpoint = context.endpoint
-    token = endpoint.options.get("token")
+    options = TemplateOptions.of(endpoint)
+    token = options.token or ""
     parts = urlsplit(endpoint.url)
     place = _DAG_RUNS.match(parts.path)
     if (
         place is None
-        or not str(endpoint.options.get("preset")).startswith("airflow")
-        or not isinstance(token, str)
+        or not (options.preset or "").startswith("airflow")
         or ":" not in token
         or "authorization" in {name.lower() for name in endpoint.headers}
     ):
@@ -179,11 +194,13 @@ def _access_token(response: Response) -> str | None:
 
 
 def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
-    attempt = answer.read(
-        response, started=context.started, now=response.at or context.at
+    attempt = read_status(response, now=response.at or context.at).attempt(
+        started=context.started, took=response.took
     )
     said = f"HTTP {response.status}" if response.status else str(response.fault)
-    # What it answered may hold a token in a form that we do not know.
+    # The answer may hold a token in a form that we do not know.
     return replace(
-        attempt, said=AttemptResult.FAILED, detail=f"Airflow's sign-in: {said}"
+        attempt,
+        platform_result=AttemptResult.FAILED,
+        detail=f"Airflow's sign-in: {said}",
     )

@@ -15,21 +15,22 @@ from collections.abc import (
     ValuesView,
 )
 from itertools import islice
+from math import isfinite
 from typing import Any
 
+from jinja2 import pass_context
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Undefined
+from jinja2.filters import FILTERS
+from jinja2.runtime import Context, Undefined
 
+from bridge.channels.template.budget import budget_of
 from bridge.channels.text import clean, cut
-
-#: Steps of all loops of one rendering together, and elements of one list.
-MOST_STEPS = 10_000
-#: Text that one rendering may come to, in characters.
-MOST_TEXT = 1024 * 1024
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Characters that texts are cut to, in this order, until they fit.
 _LENGTHS = (16_000, 8000, 4000, 2000, 1000, 500, 200, 100)
+#: Digits of a float; Jinja2 computes ten to the power of what a template asks for.
+_MAX_PRECISION = 17
 
 
 class JsonText(str):
@@ -38,69 +39,25 @@ class JsonText(str):
     __slots__ = ()
 
 
-def bounded(value: Any) -> Any:
-    """
-    Return a value, unless it holds more than a rendering may come to.
-
-    Raises:
-        SecurityError: It does: whoever doubles a text twenty times fills the memory.
-    """
-    left, todo = MOST_TEXT, [value]
-    while todo:
-        each = todo.pop()
-        left -= 1
-        if isinstance(each, str | Mapping | list | tuple):
-            left -= len(each)
-        if left < 0:
-            msg = f"it makes more than {MOST_TEXT:,} characters"
-            raise SecurityError(msg)
-        if isinstance(each, Mapping):
-            todo += [*each.keys(), *each.values()]
-        elif isinstance(each, list | tuple):
-            todo += each
-    return value
-
-
-def measured(values: Iterable[Any], *, apart: int = 0) -> Iterator[Any]:
-    """
-    Go through values that become one text.
-
-    Args:
-        apart: Characters between two of them.
-
-    Raises:
-        SecurityError: The text would be too long.
-    """
-    length = 0
-    for each in values:
-        length += apart + (len(each) if isinstance(each, str) else 1)
-        if length > MOST_TEXT:
-            msg = f"it makes more than {MOST_TEXT:,} characters"
-            raise SecurityError(msg)
-        yield each
-
-
-def concatenated(values: Iterable[Any]) -> str:
-    """Make one text of values, as ``~`` does."""
-    return "".join(str(each) for each in measured(values))
-
-
 def plain(value: Any) -> Any:
     """
     Return a value as JSON could hold it.
 
     Raises:
-        SecurityError: It is none, but a method, say.
+        SecurityError: JSON cannot hold it: it is a method, say.
     """
     if isinstance(value, Undefined):
         value._fail_with_undefined_error()  # noqa: SLF001 - its own way to complain
+    if isinstance(value, float) and not isfinite(value):
+        msg = f"{value} is not a number in JSON"
+        raise SecurityError(msg)
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, Iterator | Sequence | KeysView | ItemsView | ValuesView):
-        return [plain(each) for each in islice(iter(value), MOST_STEPS)]
-    msg = "this is no value; a method wants parentheses"
+        return [plain(each) for each in value]
+    msg = "this is not a value; a method needs parentheses"
     raise SecurityError(msg)
 
 
@@ -113,10 +70,7 @@ def to_json(value: Any) -> JsonText:
     """Write a value as JSON."""
     if isinstance(value, JsonText):
         return value
-    try:
-        return JsonText(json.dumps(plain(value), ensure_ascii=False, allow_nan=False))
-    except ValueError as error:
-        raise SecurityError(str(error)) from None
+    return JsonText(json.dumps(plain(value), ensure_ascii=False))
 
 
 def cut_texts(value: Any, most: int = 1000) -> Any:
@@ -137,7 +91,7 @@ def fit(value: Any, most: int) -> Any:
     """
     Shorten the texts of a value as little as it takes to fit into so many bytes of JSON.
 
-    Counted is the longest way to write it, everything escaped that can be: nobody knows
+    The longest way to write it is counted, with everything escaped that can be: nobody knows
     which one a receiver counts. Lists are shortened last.
     """
     shorter = plain(value)
@@ -162,15 +116,6 @@ def _few(value: Any, most: int) -> Any:
     )
 
 
-def replace_text(value: Any, old: str, new: str) -> str:
-    """Replace a part of a text."""
-    text, old, new = str(value), str(old), str(new)
-    if text.count(old) * len(new) > MOST_TEXT:
-        msg = "replace() makes too long a text"
-        raise SecurityError(msg)
-    return text.replace(old, new)
-
-
 def base64(value: Any) -> str:
     """Encode a text's UTF-8 bytes."""
     return b64encode(writable(str(value)).encode()).decode()
@@ -191,3 +136,34 @@ def percent(value: Any) -> str:
 def encoded(text: str) -> str:
     """Percent-encode every character of a text."""
     return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+# --- Jinja2's own that make much out of little ----------------------------------------
+
+
+def concat(values: Iterable[Any]) -> str:
+    """Make one text of values, as ``~`` does."""
+    return "".join(map(str, values))
+
+
+@pass_context
+def join(
+    context: Context, values: Any, d: Any = "", attribute: str | int | None = None
+) -> Any:
+    """Join texts, and pay for what stands between them."""
+    listed = list(values)
+    budget_of(context).spend(len(listed) * len(str(d)))
+    return FILTERS["join"](context.eval_ctx, listed, d, attribute)
+
+
+@pass_context
+def replace(context: Context, value: Any, old: Any, new: Any, count: int = -1) -> str:
+    """Replace a part of a text, and pay for what takes its place."""
+    text, old, new = str(value), str(old), str(new)
+    budget_of(context).spend(text.count(old) * len(new))
+    return text.replace(old, new, count)
+
+
+def rounded(value: float, precision: int = 0, method: str = "common") -> Any:
+    """Round a number, to digits that a float can have."""
+    return FILTERS["round"](value, min(precision, _MAX_PRECISION), method)

@@ -1,30 +1,29 @@
 """
-The language of templates: Jinja2 in a sandbox, without what melts text and values into one.
+The language of templates: Jinja2, without what melts text and values into one.
 
-A template is the operator's own, what is filled into it is not: anybody who may submit a
-task writes prompts. So a template's own text and a value never become one text. `pieces`
-returns the former as `str` and each value as an `Inserted`, and whoever puts them together
-(see `writing`) knows which is which and escapes values for the place where they stand.
-Macros, blocks and filters over blocks would make one text of both, and are left out.
+A template is the operator's own; what is filled into it is not: anyone who may submit a task
+writes prompts. So a template's own text and a value never become one text. `pieces` returns
+the former as `str` and each value as an `Inserted`, and whoever puts them together (see
+`escaping`) knows which is which and escapes values for the place where they stand. Macros,
+blocks and filters over blocks would make one text of both, and are left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.visitor import NodeTransformer
 
-from bridge.channels.template.faults import TemplateFault
-from bridge.channels.template.filters import MOST_STEPS, MOST_TEXT
-from bridge.channels.template.sandbox import ENVIRONMENT, STEPS, nearest
+from bridge.channels.template import budget
+from bridge.channels.template.environment import ENVIRONMENT, nearest
 
 #: Characters that a template may have.
-LONGEST_TEMPLATE = 64 * 1024
+MAX_TEMPLATE = 64 * 1024
 
 _NAME = "<template>"
 #: They put text of the template and values into one text, or lead to other templates.
@@ -40,8 +39,40 @@ _REFUSED: Mapping[type[nodes.Node], str] = {
     nodes.FromImport: "from",
     nodes.ScopedEvalContextModifier: "autoescape",
 }
-#: What the sandbox says of calls, which names what is called by its place in memory.
-_CALLED = re.compile(r"^.* is not safely callable$", re.DOTALL)
+#: They work on values as a whole, and pay for each. Calls and sums pay in `environment`.
+_OPERATIONS = (
+    *(nodes.Filter, nodes.Test, nodes.Keyword, nodes.Compare, nodes.Operand),
+    *(nodes.Concat, nodes.List, nodes.Tuple, nodes.Pair),
+)
+
+
+class TemplateFault(ValueError):  # noqa: N818 - a fault is what it is, ours or its author's
+    """
+    A template is wrong, or cannot be filled with an event.
+
+    Attributes:
+        text: What is wrong, for its author; no value is repeated.
+
+        line: Where in the template, from 1; ``None`` if nowhere in particular.
+
+        setting: Which setting the template is: ``body``, ``headers.X-Team``.
+    """
+
+    def __init__(
+        self, text: str, *, line: int | None = None, setting: str = "body"
+    ) -> None:
+        super().__init__(text)
+        self.text = text
+        self.line = line
+        self.setting = setting
+
+    def __str__(self) -> str:
+        """Return what is wrong and where, without the setting's name."""
+        return f"line {self.line}: {self.text}" if self.line else self.text
+
+    def of(self, setting: str, remark: str = "") -> TemplateFault:
+        """Return the fault as that of a setting, with a remark at its end."""
+        return TemplateFault(self.text + remark, line=self.line, setting=setting)
 
 
 # --- reading a template ---------------------------------------------------------------
@@ -56,20 +87,19 @@ def compiled(source: str, known: frozenset[str]) -> Template:
         known: The variables that it will find.
 
     Raises:
-        TemplateFault: It is no template, or uses what is not available in one.
+        TemplateFault: It is not a template, or uses what is not available in one.
     """
-    if len(source) > LONGEST_TEMPLATE:
-        raise TemplateFault(f"is longer than {LONGEST_TEMPLATE:,} characters")  # noqa: EM102, TRY003
+    if len(source) > MAX_TEMPLATE:
+        raise TemplateFault(f"is longer than {MAX_TEMPLATE:,} characters")  # noqa: EM102, TRY003
     try:
         tree = ENVIRONMENT.parse(source)
         _check(tree, known)
-        _separate(tree)
-        _count(tree)
-        _bound(tree)
+        _Preparation().visit(tree)
         code = ENVIRONMENT.compile(tree, _NAME, _NAME)
     except TemplateSyntaxError as error:
         raise TemplateFault(_readable(error.message or ""), line=error.lineno) from None
-    except RecursionError:
+    except (RecursionError, MemoryError, SyntaxError):
+        # The last two are how Python refuses the code that Jinja2 makes of it.
         raise TemplateFault("is nested too deep") from None  # noqa: EM101, TRY003
     return Template.from_code(ENVIRONMENT, code, ENVIRONMENT.globals)
 
@@ -97,29 +127,49 @@ def _check(tree: nodes.Template, known: frozenset[str]) -> None:
             raise TemplateFault(msg, line=node.lineno)
 
 
-def _separate(tree: nodes.Node) -> None:
+class _Preparation(NodeTransformer):
     """
-    Take texts that stand in the template for what they are: text of the template.
+    Takes texts that stand in the template for what they are, and lets operations pay.
 
     ``{{ "," if not loop.last }}`` is how everybody writes a comma, and a comma is meant,
     not the JSON of one.
     """
-    for node in [tree, *tree.find_all(nodes.Node)]:
-        for name, value in list(node.iter_fields()):
-            if isinstance(value, list) and any(
-                isinstance(each, nodes.Output) for each in value
-            ):
-                setattr(
-                    node, name, [new for each in value for new in _statements(each)]
-                )
 
+    def visit_Output(self, node: nodes.Output) -> list[nodes.Node]:  # noqa: N802 - Jinja2's name
+        return [
+            self.generic_visit(
+                _own_text(child) or nodes.Output([child], lineno=child.lineno)
+            )
+            for child in node.nodes
+        ]
 
-def _statements(node: nodes.Node) -> Iterator[nodes.Node]:
-    if not isinstance(node, nodes.Output):
-        yield node
-        return
-    for child in node.nodes:
-        yield _own_text(child) or nodes.Output([child], lineno=child.lineno)
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja2's name
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concat")
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja2's name
+        size = nodes.Const(sum(1 for _ in node.find_all(nodes.Node)))
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, "looped", size)
+        return node
+
+    def generic_visit(self, node: nodes.Node, *args: Any, **named: Any) -> nodes.Node:
+        """Visit a node, and let what it works on be paid for."""
+        super().generic_visit(node, *args, **named)
+        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+            node.node = _filtered(node.node, "paid")
+        elif isinstance(node, _OPERATIONS) and getattr(node, "ctx", "load") == "load":
+            for name, value in list(node.iter_fields()):
+                if isinstance(value, nodes.Expr):
+                    setattr(node, name, _filtered(value, "paid"))
+                elif isinstance(value, list):
+                    value[:] = [
+                        _filtered(each, "paid")
+                        if isinstance(each, nodes.Expr)
+                        else each
+                        for each in value
+                    ]
+        return node
 
 
 def _own_text(child: nodes.Expr | None) -> nodes.Stmt | None:
@@ -137,32 +187,8 @@ def _own_text(child: nodes.Expr | None) -> nodes.Stmt | None:
     return None
 
 
-def _count(tree: nodes.Template) -> None:
-    for loop in tree.find_all(nodes.For):
-        loop.iter = _filtered(loop.iter, "each")
-
-
-def _bound(tree: nodes.Template) -> None:
-    """Measure what is kept under a name, and what ``~`` makes: both can be doubled at will."""
-    for node in list(tree.find_all(nodes.Node)):
-        for name, value in list(node.iter_fields()):
-            if isinstance(value, nodes.Concat):
-                setattr(node, name, _concatenated(value))
-            elif isinstance(value, list):
-                value[:] = [
-                    _concatenated(each) if isinstance(each, nodes.Concat) else each
-                    for each in value
-                ]
-        if isinstance(node, nodes.Assign):
-            node.node = _filtered(node.node, "bounded")
-
-
-def _concatenated(node: nodes.Concat) -> nodes.Filter:
-    return _filtered(nodes.List(node.nodes, lineno=node.lineno), "concatenated")
-
-
-def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, [*args], [], None, None, lineno=node.lineno)
 
 
 # --- filling it in --------------------------------------------------------------------
@@ -178,34 +204,18 @@ def pieces(template: Template, variables: Mapping[str, Any]) -> list[str]:
     Raises:
         TemplateFault: It cannot be filled with this.
     """
+    account = budget.Budget()
     found: list[str] = []
-    length = 0
     try:
-        for piece in template.generate({**variables, STEPS: [MOST_STEPS]}):
-            length = _longer(length, piece)
+        for piece in template.generate({**variables, budget.NAME: account}):
+            account.spend(len(piece))
             found.append(piece)
     except (UndefinedError, SecurityError) as error:
-        text = _CALLED.sub(_not_callable, str(error))
-        raise TemplateFault(text, line=_line(error.__traceback__)) from None
+        raise TemplateFault(str(error), line=_line(error.__traceback__)) from None
     except Exception as error:  # noqa: BLE001 - whatever a template can do wrong is its fault
         msg = f"{type(error).__name__}: {error}"
         raise TemplateFault(msg, line=_line(error.__traceback__)) from None
     return found
-
-
-def _not_callable(said: re.Match[str]) -> str:
-    if said[0].startswith("None "):
-        return "something that is null is called"
-    return "this cannot be called in templates"
-
-
-def _longer(length: int, piece: str) -> int:
-    value = getattr(piece, "value", piece)
-    length += len(value) if isinstance(value, str) else 1
-    if length > MOST_TEXT:
-        msg = f"it makes more than {MOST_TEXT:,} characters"
-        raise SecurityError(msg)
-    return length
 
 
 def _line(trace: TracebackType | None) -> int | None:

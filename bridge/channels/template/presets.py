@@ -17,7 +17,7 @@ CloudEvents 1.0.2, JSON format and HTTP protocol binding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
@@ -33,15 +33,12 @@ class Preset:
     A request in templates.
 
     Attributes:
-        about: What it does, in a few words.
-
         headers: Names in lower case. The endpoint's own go before them, and what comes out
             empty is not sent.
 
         success: Status codes that also mean "done", beside the endpoint's own.
     """
 
-    about: str
     body: str
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -103,17 +100,7 @@ _AIRFLOW = """\
 """
 
 #: In 2.x a date is made up where none is given, and null is refused; notes came with 2.5.
-_AIRFLOW_2 = """\
-{
-  "dag_run_id": "{{ id }}",
-  "conf": {
-    "id": "{{ id }}",
-    "type": "{{ type }}",
-    "timestamp": "{{ timestamp }}",
-    "data": {{ data }}
-  }
-}
-"""
+_AIRFLOW_2 = _AIRFLOW.replace('  "logical_date": null,\n  "note": "{{ title }}",\n', "")
 
 _JENKINS = (
     "MJ_EVENT={{ id }}&MJ_TYPE={{ type }}&MJ_TIMESTAMP={{ timestamp }}"
@@ -173,51 +160,42 @@ _CLOUDEVENT = """\
 
 PRESETS: Mapping[str, Preset] = {
     "github_repository_dispatch": Preset(
-        about="starts GitHub workflows that listen to repository_dispatch",
         body=_REPOSITORY_DISPATCH,
         headers=_GITHUB,
     ),
     "github_workflow_dispatch": Preset(
-        about="starts one GitHub workflow, with inputs",
         body=_WORKFLOW_DISPATCH,
         headers=_GITHUB,
     ),
     "airflow": Preset(
-        about="starts a run of an Airflow 3 DAG; 2.x where the path has /api/v1/",
         body=_AIRFLOW,
         headers={"accept": JSON, "authorization": _BASIC_OR_BEARER},
         success=("409",),  # the run is there already: an earlier attempt arrived
     ),
     "jenkins": Preset(
-        about="starts a Jenkins build with parameters",
         body=_JENKINS,
         content_type=FORM,
         headers={"authorization": _BASIC_OR_BEARER},
     ),
     "jenkins_webhook": Preset(
-        about="invokes Jenkins' Generic Webhook Trigger",
         body=_EVENT,
         headers={"authorization": _BEARER},
     ),
     "n8n": Preset(
-        about="a flat body for n8n",
         body=_THIN,
         headers={"authorization": _BEARER},
     ),
-    "zapier": Preset(about="a flat body for Zapier", body=_THIN),
+    "zapier": Preset(body=_THIN),
     "make": Preset(
-        about="a flat body for Make",
         body=_THIN,
         headers={"x-make-apikey": "{{ token }}"},
     ),
     "cloudevents": Preset(
-        about="CloudEvents 1.0, structured",
         body=_CLOUDEVENT,
         content_type="application/cloudevents+json; charset=utf-8",
         headers={"authorization": _BEARER},
     ),
     "cloudevents_binary": Preset(
-        about="CloudEvents 1.0, binary",
         body="{{ data }}",
         headers={
             "authorization": _BEARER,
@@ -257,10 +235,5 @@ def preset_of(name: str, url: str) -> Preset:
         raise Misconfigured(msg)
     preset = PRESETS[plain]
     if plain == "airflow" and "/api/v1/" in urlsplit(url).path:
-        return Preset(
-            about=preset.about,
-            body=_AIRFLOW_2,
-            headers=preset.headers,
-            success=preset.success,
-        )
+        return replace(preset, body=_AIRFLOW_2)
     return preset

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.adapters.gateway.coerce import LONGEST_LABEL, LONGEST_TEXT
 from bridge.adapters.gateway.parse import read_answer
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.change import NOTHING, ChangeType, observe
@@ -203,7 +204,7 @@ def test_nothing_at_all_is_no_answer(body: bytes) -> None:
             {"code": 23, "data": []}, "code 23", id="an empty list, and a code"
         ),
         pytest.param(
-            {"success": False, "data": None}, "no list", id="unsuccessful null"
+            {"success": False, "data": None}, "not a list", id="unsuccessful null"
         ),
         pytest.param({"code": 5, "data": {"x": 1}}, "code 5", id="a code, and no task"),
         pytest.param(
@@ -272,17 +273,17 @@ def test_nothing_at_all_is_no_answer(body: bytes) -> None:
         ),
         pytest.param([{"error": {"message": "bad"}}], "bad", id="an error in a list"),
         pytest.param([{"id": "r", "error": "bad"}], "bad", id="with an id, in a list"),
-        pytest.param([None], "no list", id="a list of null"),
-        pytest.param(["1"], "no list", id="a list of ids"),
-        pytest.param({"data": [None]}, "no list", id="a list of null in data"),
+        pytest.param([None], "not a list", id="a list of null"),
+        pytest.param(["1"], "not a list", id="a list of ids"),
+        pytest.param({"data": [None]}, "not a list", id="a list of null in data"),
         pytest.param(
             {"code": {"a": []}, "message": "odd", "data": []},
             "odd",
             id="a code that is no word",
         ),
-        pytest.param({}, "no list", id="an empty object"),
-        pytest.param("Invalid token.", "no list", id="a text"),
-        pytest.param(42, "no list", id="a number"),
+        pytest.param({}, "not a list", id="an empty object"),
+        pytest.param("Invalid token.", "not a list", id="a text"),
+        pytest.param(42, "not a list", id="a number"),
         pytest.param(b"Authorization header missing.", "Authorization", id="not JSON"),
         pytest.param(EXAMPLE[:-40], "unreadable", id="cut off"),
         pytest.param(b"[" * 100_000, "unreadable", id="nested without end"),
@@ -621,6 +622,44 @@ def test_a_description_is_text() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "read"),
+    [
+        ({"code": 4, "description": "banned"}, "banned"),
+        ({"error": {"message": "banned"}}, "banned"),
+        (["banned", "x"], "banned"),
+        ([{"message": "banned"}], "banned"),
+        ({}, None),
+        ([], None),
+        (7, "7"),
+    ],
+    ids=brief,
+)
+def test_a_reason_may_be_an_object(reason: object, read: str | None) -> None:
+    assert row(status="FAILURE", failReason=reason).fail_reason == read
+
+
+@pytest.mark.parametrize(
+    "spelled", ["TIMEOUT", "timed out", "TASK_TIMEOUT", "Time-Out"]
+)
+def test_a_timeout_with_a_reason_is_an_end(spelled: str) -> None:
+    assert row(status=spelled, failReason="too slow").status is TaskStatus.FAILURE
+    assert row(status=spelled).status is None
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{"finalPrompt": "cat"}, '{"finalPrompt":"cat"}', ' {"finalPrompt":"cat"}'],
+)
+def test_properties_may_be_json_in_a_text(properties: object) -> None:
+    assert row(properties=properties).final_prompt == "cat"
+
+
+@pytest.mark.parametrize("properties", ["x", "{", "[1]", [{"finalPrompt": "cat"}], 3])
+def test_other_properties_are_none(properties: object) -> None:
+    assert row(properties=properties).final_prompt is None
+
+
+@pytest.mark.parametrize(
     ("fields", "urls"),
     [
         ({"videoUrls": [{"url": "a", "thumbnail": None}, {"url": "b"}]}, ("a", "b")),
@@ -632,6 +671,10 @@ def test_a_description_is_text() -> None:
         ({"videoUrls": ["b"], "videoUrl": "a"}, ("b",)),
         ({"videoUrls": [None, 3.5, {}, {"url": ""}, []], "videoUrl": ""}, ("3.5",)),
         ({"videoUrls": '["a"'}, ()),
+        (
+            {"videoUrl": "https://h/1?a,b https://h/2,https://h/3"},
+            ("https://h/1?a,b", "https://h/2", "https://h/3"),
+        ),
     ],
     ids=brief,
 )
@@ -707,10 +750,50 @@ def test_raw_control_characters_are_tolerated() -> None:
     assert only(b'[{"id":"1","prompt":"one\n\ttwo"}]').prompt == "one\n\ttwo"
 
 
+def test_a_modal_row_yields_to_the_one_that_was_submitted_after_it() -> None:
+    """As new-api lists them after ``/submit/modal``."""
+    stale = {
+        "id": "1",
+        "action": "INPAINT",
+        "status": "MODAL",
+        "submitTime": 1730000000001,
+    }
+    fresh = {"id": "1", "action": "MODAL", "status": "SUBMITTED", "progress": "0%"}
+
+    assert only([stale, fresh]).status is TaskStatus.SUBMITTED
+    later = only([fresh | {"submitTime": 1730000000002}, stale])
+    assert later.status is TaskStatus.SUBMITTED
+
+
 def test_a_long_text_is_kept() -> None:
     prompt = "pig " * 50_000
 
     assert row(prompt=prompt).prompt == prompt
+
+
+def test_what_goes_on_and_on_is_bounded() -> None:
+    endless = "猪x" * 5_000_000
+    many = [{"customId": f"MJ::JOB::upsample::{number}"} for number in range(400_000)]
+    began = time.process_time()
+
+    task = row(
+        prompt=endless,
+        failReason=endless,
+        imageUrl=f"https://h/{endless}",
+        videoUrl=f"https://h/1.mp4,https://h/{endless}",
+        buttons=[{"customId": endless}, {"customId": "a", "label": endless}, *many],
+        properties=json.dumps({"finalPrompt": endless}),
+    )
+    from_text = row(buttons=json.dumps(many))
+
+    assert time.process_time() - began < 20
+    assert (task.prompt or "").startswith("猪x")
+    assert len(task.prompt or "") == len(task.fail_reason or "") == LONGEST_TEXT
+    assert (task.image_url, task.video_urls) == (None, ("https://h/1.mp4",))
+    assert task.final_prompt is None
+    assert len(task.buttons[0].label or "") == LONGEST_LABEL
+    assert len(task.buttons) < 100
+    assert from_text.buttons == ()
 
 
 def test_numbers_without_end_and_nan_are_harmless() -> None:

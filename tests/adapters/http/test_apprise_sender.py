@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.adapters.http import apprise as apprise_sender
-from bridge.adapters.http.apprise import notify, problem_with
+from bridge.adapters.http.apprise import Notifier, problem_with
 from bridge.channels.apprise import NOTIFY
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
@@ -40,7 +40,7 @@ def report(response: Response) -> dict[str, Any]:
 
 async def test_a_notification_arrives_as_it_was_ordered() -> None:
     async with receiver(answers()) as there:
-        response = await notify(ordered(url_of(there)), within=10)
+        response = await Notifier().notify(ordered(url_of(there)), within=10)
 
     assert report(response)["outcome"] == "delivered"
     assert response.fault is None
@@ -58,7 +58,9 @@ async def test_a_picture_goes_along() -> None:
         "content": b64encode(b"\x89PNG").decode(),
     }
     async with receiver(answers()) as there:
-        response = await notify(ordered(url_of(there), attach=attach), within=10)
+        response = await Notifier().notify(
+            ordered(url_of(there), attach=attach), within=10
+        )
 
     assert report(response)["outcome"] == "delivered"
     (sent,) = json.loads(there.requests[0].body)["attachments"]
@@ -69,7 +71,9 @@ async def test_a_picture_goes_along() -> None:
 @pytest.mark.parametrize("query", ["", "?optional=yes"])
 async def test_a_service_that_refuses_is_a_failure_with_its_reason(query: str) -> None:
     async with receiver(answers("500 Oops", body=b"s3cretpath")) as there:
-        response = await notify(ordered(url_of(there, query=query)), within=10)
+        response = await Notifier().notify(
+            ordered(url_of(there, query=query)), within=10
+        )
 
     assert report(response)["outcome"] == "failed"
     (service,) = report(response)["services"]
@@ -79,7 +83,7 @@ async def test_a_service_that_refuses_is_a_failure_with_its_reason(query: str) -
 
 async def test_nothing_of_the_url_is_in_what_is_said() -> None:
     async with receiver(says(b"")) as there:
-        response = await notify(ordered(url_of(there)), within=10)
+        response = await Notifier().notify(ordered(url_of(there)), within=10)
 
     said = response.body.decode() + response.detail
     for secret in ("pa55word", "s3cretpath", "127.0.0.1", str(there.port)):
@@ -90,7 +94,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with receiver(answers()) as elsewhere:
         to = f"location: http://127.0.0.1:{elsewhere.port}/"
         async with receiver(answers("307 Elsewhere", to)) as there:
-            response = await notify(ordered(url_of(there)), within=10)
+            response = await Notifier().notify(ordered(url_of(there)), within=10)
 
     assert report(response)["outcome"] == "failed"
     assert elsewhere.requests == []
@@ -100,7 +104,7 @@ async def test_a_redirect_is_not_followed() -> None:
     "url", ["nosuch://s3cret", "mailto://", "https://x.example/s3cret"]
 )
 async def test_a_url_that_apprise_does_not_know_is_invalid(url: str) -> None:
-    response = await notify(ordered(url), within=10)
+    response = await Notifier().notify(ordered(url), within=10)
 
     assert report(response)["outcome"] == "invalid"
     assert "does not understand this URL" in report(response)["services"][0]["said"]
@@ -118,7 +122,9 @@ async def test_nobody_waits_longer_than_asked_and_the_loop_goes_on() -> None:
 
     async with receiver(is_silent) as there:
         ticking = asyncio.create_task(tick())
-        response = await notify(ordered(url_of(there, query="?rto=2")), within=0.5)
+        response = await Notifier().notify(
+            ordered(url_of(there, query="?rto=2")), within=0.5
+        )
         ticking.cancel()
 
     assert response.fault is Fault.TIMEOUT
@@ -128,10 +134,11 @@ async def test_nobody_waits_longer_than_asked_and_the_loop_goes_on() -> None:
 
 
 async def test_services_that_hang_do_not_fill_the_process_with_threads() -> None:
+    notifier = Notifier()
     async with receiver(is_silent) as there:
         url = url_of(there, query="?rto=1&cto=1")
         under_way = [
-            asyncio.create_task(notify(ordered(url), within=0.1))
+            asyncio.create_task(notifier.notify(ordered(url), within=0.1))
             for _ in range(apprise_sender.MOST_THREADS + 5)
         ]
         responses = await asyncio.gather(*under_way)

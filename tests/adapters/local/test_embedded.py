@@ -17,11 +17,8 @@ from redis.exceptions import AuthenticationError, OutOfMemoryError
 from redis.retry import Retry
 
 from bridge.adapters.broker.transport import broker_url_for
-from bridge.adapters.local.embedded import (
-    MAX_SOCKET_PATH,
-    EmbeddedStore,
-    find_server,
-)
+from bridge.adapters.local.data_dir import MAX_SOCKET_PATH
+from bridge.adapters.local.embedded import EmbeddedStore, find_server
 from bridge.errors import Misconfigured, StoreUnavailable
 from tests.waiting import runs, until
 

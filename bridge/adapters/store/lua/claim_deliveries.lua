@@ -9,7 +9,7 @@
 -- Returns           {now, suspects waiting?, seconds until more or '', {delivery, ...}}
 --                   where a delivery is {endpoint, lane, token, was disabled?, crashes, event id,
 --                   type, subject, upstream, sequence, at, body, attempts, first, due,
---                   failures, refusals, slow?, memory}
+--                   failures, refusals, slow?, memory, loss or ''}
 --
 -- Leases that ran out are taken back here, first: their heads are suspects from then on.
 -- allow-oom: when memory is full, delivering what is known is the way out.
@@ -29,7 +29,7 @@ local function take(endpoint, lane, health, fresh)
   local list, key = P .. 'lane:' .. endpoint .. ':' .. lane, P .. 'head:' .. endpoint .. ':' .. lane
   local id = redis.call('LINDEX', list, 0)
   if not id then return false end
-  local event = fields(P .. 'event:' .. id, 'type', 'subject', 'upstream', 'sequence', 'at', 'body')
+  local event = fields(P .. 'event:' .. id, 'type', 'subject', 'upstream', 'sequence', 'at', 'body', 'loss')
   if not event.body then
     -- It is gone and cannot be told. Let it hold up nothing.
     pop(endpoint, lane, 'dead', retention, now)
@@ -45,7 +45,7 @@ local function take(endpoint, lane, health, fresh)
     event.type, event.subject, event.upstream, event.sequence, event.at, event.body,
     head.attempts or '0', head.first or '', head.due or '0', head.failures or '0', head.refusals or '0',
     is_slow(health) and 1 or 0, health.kind ~= 'webhook'
-      and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data') or ''}
+      and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data') or '', event.loss or ''}
   return mine
 end
 

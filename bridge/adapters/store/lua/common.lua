@@ -20,8 +20,8 @@
 --                                    a claim took beyond its own), tokens_at, longest (wait
 --                                    between two looks, where it is more than an hour), step
 --                                    (the clock's longest, where it is more than LONGEST_STEP)
--- event:<id>                 hash    type, subject, upstream, sequence, at, body,
---                                    open (count of its open deliveries), to:<endpoint> =
+-- event:<id>                 hash    type, subject, upstream, sequence, at, body, loss (of a task
+--                                    that was lost, JSON: kind and seconds), open (count of its open deliveries), to:<endpoint> =
 --                                    pending | delivered | superseded | dead,
 --                                    why:<endpoint> if it is dead, again:<endpoint> (when it
 --                                    was last asked to be sent again)
@@ -419,6 +419,7 @@ local function tell(event, endpoints, retention, now)
   end
   redis.call('HSET', key, 'type', event.type, 'subject', event.subject, 'upstream', event.upstream,
     'sequence', event.sequence, 'at', event.at, 'body', event.body, 'open', #endpoints, unpack(states))
+  if event.loss then redis.call('HSET', key, 'loss', event.loss) end
   redis.call('ZADD', P .. 'events', now, event.id)
   local told = P .. 'told:' .. event.subject
   if redis.call('RPUSH', told, event.id) > TOLD_KEPT then redis.call('LPOP', told) end

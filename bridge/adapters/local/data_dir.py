@@ -1,0 +1,138 @@
+"""
+The directory of the embedded store, and the locks that keep two of them off it.
+
+A lock is flock(2)'s: the kernel lets it go when the last process that has the file open from
+us is gone, however it ended. The process id in the file is for messages and signals, and only
+means something while the lock is held.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO
+
+from bridge.errors import Misconfigured
+
+#: The longest path of a Unix socket, in bytes: ``sun_path`` less its closing NUL.
+MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
+
+#: Bytes of the server's log that are kept, at least.
+MAX_LOG = 10_000_000
+
+
+class LockFile:
+    """
+    A lock at *path*, not taken yet.
+
+    A child that inherits `fileno` holds the lock as well: it is free when both are gone.
+    """
+
+    def __init__(self, path: Path):
+        self._file = path.open("a+")
+
+    def take(self) -> bool:
+        """Take the lock if it is free; return whether it is ours now."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def sign(self, pid: int | None) -> None:
+        """Name the process that holds it; ``None`` removes the name that an earlier one left."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(f"{pid}\n" if pid else "")
+        self._file.flush()
+
+    @property
+    def owner(self) -> int | None:
+        """The process that the holder named."""
+        self._file.seek(0)
+        text = self._file.read().strip()
+        return int(text) if text.isdecimal() else None
+
+    def fileno(self) -> int:
+        """Return the file descriptor that carries the lock."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Let go of it (see the class for who else may hold it)."""
+        self._file.close()
+
+
+class DataDir:
+    """A directory that belongs to one mjbridge at a time, and what stands where in it."""
+
+    def __init__(self, path: Path):
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - symlinks stay: they may be the short way
+        self.data = self.path / "store"
+        self.socket = self.path / "store.sock"
+        self.log = self.path / "store.log"
+        self.server_lock = self.path / "store.lock"
+        self._lock: LockFile | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def claim(self) -> None:
+        """
+        Make the directory ours until `release`. Does nothing if it is.
+
+        Raises:
+            Misconfigured: It cannot be used, or another mjbridge uses it.
+        """
+        if self._lock is not None:
+            return
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, exist_ok=True)
+            lock = LockFile(self.path / "lock")
+        except OSError as error:
+            msg = f"cannot use the data directory {self}: {error.strerror}"
+            raise Misconfigured(msg) from error
+        if not lock.take():
+            owner = lock.owner
+            lock.close()
+            msg = (
+                f"the data directory {self} is in use by another mjbridge (process {owner}): "
+                "stop that one, or give this one another BRIDGE_DATA_DIR"
+            )
+            raise Misconfigured(msg)
+        lock.sign(os.getpid())
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let others have the directory."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def is_too_long_for_a_socket(self) -> bool:
+        """Whether no Unix socket can be in it."""
+        return len(os.fsencode(self.socket)) > MAX_SOCKET_PATH
+
+    def password(self) -> str:
+        """Return the directory's password, made up the first time and only ours to read."""
+        file = self.path / "store.password"
+        file.touch(mode=0o600)
+        if not (password := file.read_text().strip()):
+            password = secrets.token_urlsafe(32)
+            file.write_text(password)
+        return password
+
+    def open_log(self) -> IO[bytes]:
+        """Open the server's log to be written to; one that has become too long begins anew."""
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        return self.log.open("ab")
+
+    def last_logged(self) -> str:
+        """Return the last line of the server's log."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it logged nothing"

@@ -1,0 +1,63 @@
+"""Sample events: what an endpoint would be sent, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bridge.app.delivery.attempt import run_exchange
+from bridge.app.ports import Sender
+from bridge.channels import channel_for
+from bridge.channels.base import (
+    DeliveryContext,
+    ExchangeResult,
+    rehearse,
+)
+from bridge.channels.sample import sample_event
+from bridge.core.delivery import Attempt
+from bridge.core.endpoint import Endpoint
+from bridge.core.http import ChannelState, Request
+
+
+def sample_context(
+    event_type: str, endpoint: Endpoint, *, at: float
+) -> DeliveryContext:
+    """Make the context of delivering a sample event to an endpoint."""
+    event = sample_event(event_type, at)
+    return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
+
+
+def preview(context: DeliveryContext) -> tuple[Sequence[Request], ExchangeResult]:
+    """
+    Return what would be sent, and the result, if the platform accepted everything.
+
+    Raises:
+        Misconfigured: There is no channel for the endpoint's kind.
+
+        Exception: Whatever the channel raises.
+    """
+    return rehearse(channel_for(context.endpoint.kind), context)
+
+
+async def send_sample(
+    endpoint: Endpoint,
+    event_type: str,
+    *,
+    sender: Sender,
+    now: Callable[[], float],
+    elapsed: Callable[[], float],
+) -> Attempt:
+    """Send a sample event to an endpoint now; nothing of it is kept."""
+
+    async def forget(_state: ChannelState) -> bool:
+        return True  # the next test is another task's
+
+    context = sample_context(event_type, endpoint, at=now())
+    result = await run_exchange(
+        channel_for(endpoint.kind).deliver(context),
+        endpoint,
+        sender=sender,
+        save_state=forget,
+        now=now,
+        elapsed=elapsed,
+    )
+    return result.attempt

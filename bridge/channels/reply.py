@@ -1,0 +1,138 @@
+"""
+Replies: what a receiver's HTTP response means, in one form for every channel.
+
+`read_status` reads a response by its status line, for receivers that have no words of their
+own. The rest of such a response is for people, so a 200 whose body never ends is a success:
+the receiver has said yes, and to insist would only send it twice. Platforms that have words of
+their own make their `Reply` from these.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bridge.core.delivery import Attempt, AttemptResult, Fault, result_of
+from bridge.core.http import Response, retry_after
+
+#: How much of a response is kept for people, in bytes.
+MAX_DETAIL = 1024
+
+_CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """
+    What a response means.
+
+    Attributes:
+        result: What the attempt comes to if nothing else is tried; ``None`` to go by the
+            status.
+
+        detail: For a person; without URLs and secrets.
+
+        retry_after: Seconds that the receiver asked to be left alone.
+
+        fallback: Whether it is the message that is refused, so that a plainer variant of it
+            may be taken.
+
+        repost: Whether the message to be changed is not there, or cannot be changed any
+            more, so that it has to be posted again.
+
+        unclear: Whether the request may have had its effect although the reply does not
+            confirm it.
+
+        message: Id of the message that was posted; empty if the reply has none.
+
+        channel: Id of the channel or thread that the message is in; empty if not said.
+
+        status: Of the response; ``None`` if there was none.
+
+        fault: Why there was none.
+    """
+
+    result: AttemptResult | None = None
+    detail: str = ""
+    retry_after: float | None = None
+    fallback: bool = False
+    repost: bool = False
+    unclear: bool = False
+    message: str = ""
+    channel: str = ""
+    status: int | None = None
+    fault: Fault | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether what was asked for was done."""
+        return (self.result or result_of(self.status)) is AttemptResult.DELIVERED
+
+    def attempt(self, *, started: float, took: float) -> Attempt:
+        """
+        Return the attempt that ends with this reply.
+
+        Args:
+            started: When the attempt began, in seconds since the epoch.
+
+            took: Seconds that all its requests took together.
+        """
+        return Attempt(
+            started=started,
+            took=took,
+            status=self.status,
+            fault=self.fault,
+            detail=self.detail,
+            retry_after=self.retry_after,
+            platform_result=self.result,
+        )
+
+
+def read_status(response: Response, *, now: float) -> Reply:
+    """
+    Read a response by its status line.
+
+    Args:
+        now: In seconds since the epoch; what a ``Retry-After`` with a date is measured
+            against.
+    """
+    failed = result_of(response.status) is not AttemptResult.DELIVERED
+    wait = response.headers.get("retry-after") if failed else None
+    return Reply(
+        detail=detail_of(response),
+        retry_after=retry_after(wait, now=now),
+        status=response.status,
+        fault=response.fault,
+    )
+
+
+def detail_of(response: Response) -> str:
+    """Return what is kept of a response for people: one line, at most `MAX_DETAIL` bytes."""
+    packed = response.headers.get("content-encoding", "identity").lower()
+    if response.body and packed not in {"", "identity"}:
+        text = f"({len(response.body)} bytes, encoded, not unpacked)"
+    else:
+        charset = _CHARSET.search(response.headers.get("content-type", ""))
+        text = readable(response.body, charset=charset[1] if charset else "utf-8")
+    return _cut(" · ".join(part for part in (response.detail, text) if part))
+
+
+def readable(body: bytes, *, charset: str = "utf-8") -> str:
+    """
+    Turn the beginning of a body into one line that is safe to print.
+
+    White space becomes single spaces; what is invisible, steers a terminal or turns
+    the direction of writing is removed.
+    """
+    beginning = body[:MAX_DETAIL]
+    try:
+        text = beginning.decode(charset, errors="replace")
+    except (LookupError, ValueError):
+        text = beginning.decode(errors="replace")
+    line = " ".join(text.split())
+    kept = "".join(char for char in line if char.isprintable())
+    return _cut(re.sub("\ufffd{2,}", "\ufffd", kept))
+
+
+def _cut(text: str) -> str:
+    return text.encode(errors="replace")[:MAX_DETAIL].decode(errors="ignore")

@@ -1,0 +1,54 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeAlias
+
+import typer
+
+from bridge.core.event import EVENT_TYPES
+from bridge.errors import Misconfigured
+
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line.")
+]
+Upstream: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--upstream", "-u", help="Which upstream; needed if several know the id."
+    ),
+]
+EndpointOption: TypeAlias = Annotated[
+    str | None, typer.Option("--endpoint", "-e", help="Only this endpoint's.")
+]
+Limit: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        "-n",
+        min=0,
+        help="The newest so many; 0: all. By default 100 on a terminal, else all.",
+        show_default=False,
+    ),
+]
+
+
+def one_of(
+    what: str, known: tuple[str, ...], *, upper: bool = False
+) -> Callable[[str | None], str | None]:
+    """Make a callback that accepts one of some words, in any case."""
+
+    def check(value: str | None) -> str | None:
+        if value is None:
+            return None
+        word = value.upper() if upper else value.lower()
+        if word not in known:
+            msg = f"there is no {what} {value!r}; there are {', '.join(known)}"
+            raise Misconfigured(msg)
+        return word
+
+    return check
+
+
+event_type = one_of("event type", EVENT_TYPES)

@@ -1,0 +1,252 @@
+"""
+How an event looks on a terminal, and on a line of JSON.
+
+One line for what happens while a task runs, a small block for how it ends: the picture's
+address to click on, and the buttons. What comes from users (prompts, reasons) is stripped of
+every control character.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from textwrap import wrap
+from typing import Any, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from bridge.cli.output import plain
+from bridge.sandbox.receiver import Received
+
+#: Colour of each type of event.
+COLOURS = {
+    "task.submitted": "blue",
+    "task.started": "cyan",
+    "task.progress": "cyan",
+    "task.action_required": "bold yellow",
+    "task.succeeded": "bold green",
+    "task.failed": "bold red",
+    "task.cancelled": "bold magenta",
+    "task.lost": "bold red",
+    "task.corrected": "bold yellow",
+}
+
+#: The longest of the task events, so that what follows stands in one column.
+TYPE_WIDTH = max(map(len, COLOURS))
+
+#: Columns below which a line leaves out what one can do without.
+NARROW = 100
+
+#: Columns that a line uses at most: the eye does not cross a wide screen to its other end.
+WIDEST = 130
+
+#: The width of what is read by a program, line by line.
+UNLIMITED = 10_000
+
+#: Cells of a progress bar.
+BAR = 20
+
+INDENT = 9  # under the type: "14:02:11 "
+
+#: Signs that are not in ASCII, and what stands for them where nothing else is shown.
+ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "·": ".", "│": "|", "━": "=", "─": "-", "…": "~", "↻": "@"}
+)
+
+
+class EventPrinter:
+    """Prints each request that a receiver got. `Receiver(on_event=…)` takes it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __call__(self, received: Received) -> None:
+        """Print it; a repeat of what was accepted before is only mentioned."""
+        # A pipe has no width: what reads it wants whole lines.
+        width = (
+            min(self._console.width, WIDEST) if self._console.is_terminal else UNLIMITED
+        )
+        for line in render(received, width=width):
+            if self._console.options.ascii_only:
+                line.plain = (
+                    line.plain.translate(ASCII).encode("ascii", "replace").decode()
+                )
+            self._console.print(line, soft_wrap=True, highlight=False)
+
+
+class JsonPrinter:
+    """Prints each request as one line of JSON."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, received: Received) -> None:
+        """Print it at once."""
+        self._stream.write(json.dumps(received.json(), ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+
+def render(received: Received, *, width: int) -> list[Text]:
+    """Return the lines for a request, none wider than *width* but for what must stay whole."""
+    head = Text().append(f"{_clock(received.at)} ", style="dim")
+    if not received.believed:
+        return _refusal(head, received)
+    head.append_text(_mark(received))
+    if received.repeat and not received.redelivery:
+        known = f" {received.type}  {received.task}  repeat of {received.id}, dropped"
+        return [head.append(plain(known), style="dim")]
+    narrow = width < NARROW
+    kind, room = plain(received.type), TYPE_WIDTH
+    if narrow:
+        kind, room = kind.removeprefix("task."), TYPE_WIDTH - len("task.")
+    head.append(f" {kind:<{room}}", style=COLOURS.get(received.type, "yellow"))
+    data = received.data
+    if received.task:
+        head.append(f"  {plain(received.task)}", style="bold")
+        if not narrow:
+            head.append(f"  {plain(data.get('action') or '-'):<11}", style="dim")
+        middle, below = _task(received, width)
+    else:
+        middle, below = _notice(data), []
+    return [_fitted(head, middle, _tail(received), width), *below]
+
+
+def _task(received: Received, width: int) -> tuple[Text, list[Text]]:
+    """Return what stands on the line of a task's event, and below it."""
+    data = received.data
+    if received.type in {"task.started", "task.progress"}:
+        return _bar(data.get("progress")), []
+    middle = Text(plain(data.get("prompt") or ""))
+    below: list[Text] = []
+    if reason := data.get("failReason"):
+        # In lines of its own: a terminal would go on at its left edge.
+        lines = wrap(plain(reason), width - INDENT - 2)
+        below.extend(Text(line, style="red") for line in lines)
+    if received.type == "task.action_required":
+        below.append(
+            Text("waits for POST /mj/submit/modal with this taskId", style="yellow")
+        )
+    if url := data.get("imageUrl"):
+        below.append(_link(plain(url)))
+    below.extend(_link(plain(url)) for url in _items(data.get("videoUrls")))
+    below.extend(_chips(_items(data.get("buttons")), width - INDENT - 2))
+    gutter = Text().append(" " * INDENT + "│ ", style="dim")
+    return middle, [gutter + line for line in below]
+
+
+def _notice(data: dict[str, Any]) -> Text:
+    """Return what stands on the line of an event for operators."""
+    text = Text()
+    about = data.get("endpoint") or data.get("upstream")
+    if about:
+        text.append(plain(about), style="bold").append("  ")
+    return text.append(plain(data.get("reason") or ""))
+
+
+def _tail(received: Received) -> Text:
+    """Return what stands at the end of the line: how long it all took, and what was odd."""
+    tail = Text()
+    if received.redelivery:
+        tail.append("  ↻ again", style="yellow")
+    if received.attempt > 1 and not received.repeat:
+        tail.append(f"  attempt {received.attempt}", style="yellow")
+    if not received.taken:
+        tail.append(f"  answered {received.status}", style="red")
+    if received.data.get("finishTime") and (took := _took(received.data)) is not None:
+        tail.append(
+            f"  in {took:.1f} s",
+            style="green" if received.type == "task.succeeded" else "",
+        )
+    if received.latency is not None:
+        tail.append(f" {_span(received.latency):>7}", style="dim")
+    return tail
+
+
+def _refusal(head: Text, received: Received) -> list[Text]:
+    refusal = received.verification.refusal if received.verification is not None else ""
+    head.append("✗ ", style="bold red").append("refused", style="bold red")
+    head.append(f"  {refusal}").append(f"  {plain(received.id)}", style="dim")
+    return [head]
+
+
+def _mark(received: Received) -> Text:
+    """Return a tick for a signature that was verified, a dot where nothing was to verify."""
+    if received.verification is None:
+        return Text("·", style="dim")
+    return Text("✓", style="green")
+
+
+def _fitted(head: Text, middle: Text, tail: Text, width: int) -> Text:
+    """Fit one line: *middle* gives way, *head* and *tail* do not, and *tail* stands at the edge."""
+    room = width - head.cell_len - tail.cell_len - 2
+    if width >= UNLIMITED:
+        return head + Text("  ") + middle + tail
+    if room < 1:  # on a terminal so narrow, the end of the line goes as well
+        line = head + Text("  ") + tail
+        line.truncate(width, overflow="ellipsis")
+        return line
+    middle.truncate(room, overflow="ellipsis", pad=True)
+    return head + Text("  ") + middle + tail
+
+
+def _bar(progress: Any) -> Text:
+    if not isinstance(progress, int | float):
+        return Text("")
+    filled = round(BAR * min(max(progress, 0), 100) / 100)
+    bar = Text("━" * filled, style="cyan").append(
+        "─" * (BAR - filled), style="bright_black"
+    )
+    return bar.append(f" {progress:3.0f}%", style="cyan")
+
+
+def _chips(buttons: list[Any], width: int) -> list[Text]:
+    """Return the buttons by their labels, on as many lines as they need."""
+    lines: list[Text] = []
+    for button in buttons:
+        if not isinstance(button, dict):
+            continue
+        label = plain(
+            button.get("label") or button.get("emoji") or button.get("kind") or "?"
+        )
+        style = "bold" if button.get("kind") == "upsample" else ""
+        chip = Text().append(f"[{label}]", style=style)
+        if lines and lines[-1].cell_len + 1 + cell_len(chip.plain) <= width:
+            lines[-1].append(" ").append_text(chip)
+        else:
+            lines.append(chip)
+    return lines
+
+
+def _link(url: str) -> Text:
+    return Text(url, style=Style(color="blue", underline=True, link=url))
+
+
+def _took(data: dict[str, Any]) -> float | None:
+    try:
+        begun, ended = (
+            datetime.fromisoformat(str(data[name]))
+            for name in ("submitTime", "finishTime")
+        )
+        return (ended - begun).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _span(seconds: float) -> str:
+    """Return a duration in as few characters as possible."""
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")  # local
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,116 @@
+"""``redeliver``: send events again."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from bridge.app.humanize import counted
+from bridge.app.views import RedeliveryView
+from bridge.cli.arguments import EndpointOption, Json
+from bridge.cli.output import emit, write
+from bridge.cli.session import in_deployment
+from bridge.errors import Misconfigured
+from bridge.runtime.deployment import Deployment
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.ASCII)
+
+_RESULTS = {
+    "queued": "queued again",
+    "open": "still on the way",
+    "recent": "sent again a moment ago",
+    "skipped": "not dead, left alone",
+    "unknown": "no longer kept",
+}
+
+
+def redeliver(
+    event_id: Annotated[
+        str | None, typer.Argument(metavar="EVENT_ID", show_default=False)
+    ] = None,
+    *,
+    endpoint: EndpointOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="T", help="ISO 8601, or 45s, 90m, 2h, 3d ago."),
+    ] = None,
+    dead: Annotated[
+        bool, typer.Option("--dead", help="Only what was given up.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """
+    Send an event again, or all since a time.
+
+    Out of order, and marked webhook-redelivery: true. Asking twice sends once.
+    """
+    if (event_id is None) == (since is None):
+        msg = "redeliver what? Give an EVENT_ID, or --endpoint E with --since T"
+        raise Misconfigured(msg)
+    if event_id is None and endpoint is None:
+        msg = "redeliver to whom? --since goes with --endpoint E"
+        raise Misconfigured(msg)
+    if since is not None:
+        time_since(
+            since, time.time()
+        )  # a wrong one is refused before anything is tried
+
+    async def work(deployment: Deployment) -> None:
+        operations = deployment.operations
+        if event_id is not None:
+            done = operations.redeliver_event(event_id, endpoint, dead_only=dead)
+        else:
+            at = time_since(str(since), await deployment.admin.clock())
+            done = operations.redeliver_since(str(endpoint), at, dead_only=dead)
+        results: Counter[str] = Counter()
+        async for one in done:
+            results[one.result] += 1
+            if as_json:
+                emit(
+                    RedeliveryView(
+                        event=one.event_id, endpoint=one.endpoint, result=one.result
+                    )
+                )
+        if not as_json:
+            write(_summary(results))
+
+    in_deployment(work)
+
+
+def _summary(results: Counter[str]) -> str:
+    if not results.total():
+        return "nothing to redeliver"
+    return ", ".join(
+        f"{counted(results[name], 'delivery', 'deliveries')} {words}"
+        for name, words in _RESULTS.items()
+        if results[name]
+    )
+
+
+def time_since(given: str, now: float) -> float:
+    """
+    Read a time in the past: ISO 8601, or how long ago it was (``45s``, ``2h``, ``3d``).
+
+    A time without a zone is local.
+
+    Raises:
+        Misconfigured: It is neither, or not in the past.
+    """
+    text = given.strip()
+    if match := _SPAN.fullmatch(text.lower()):
+        return now - float(match[1]) * _UNITS[match[2]]
+    try:
+        at = datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        msg = f"not a time: {given!r}; write 45s, 90m, 2h, 3d, or 2024-11-03T08:00:00Z"
+        raise Misconfigured(msg) from None
+    if at > now:
+        msg = f"{given} is not in the past"
+        raise Misconfigured(msg)
+    return at

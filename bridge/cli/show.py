@@ -1,0 +1,164 @@
+"""``show``: everything that is known of one task, or of one event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from bridge.app.humanize import ago, span
+from bridge.app.ports import DeliveryRow, EventRow, TaskRow
+from bridge.app.views import EventView, TaskDetailView
+from bridge.cli.arguments import Json, Upstream
+from bridge.cli.output import STATE_STYLES, clock, emit, line, text
+from bridge.cli.session import in_deployment
+from bridge.cli.tables import Column, table
+from bridge.cli.tasks import status_cell
+from bridge.runtime.deployment import Deployment
+
+
+def show(
+    task_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A task's id, or an event's (evt_...).")
+    ],
+    *,
+    upstream: Upstream = None,
+    as_json: Json = False,
+) -> None:
+    """Show a task: its state, events, deliveries and attempts."""
+
+    async def work(deployment: Deployment) -> None:
+        now = await deployment.admin.clock()
+        if task_id.startswith("evt_"):
+            event = await deployment.lookup.find_event(task_id)
+            if as_json:
+                emit(EventView.of(event))
+            else:
+                _show_event(event, now)
+            return
+        row = await deployment.lookup.find_task(task_id, upstream)
+        events = await deployment.queries.story(str(row.key))
+        if as_json:
+            emit(TaskDetailView.whole(row, events))
+        else:
+            _show_task(row, events, now)
+
+    in_deployment(work)
+
+
+def _show_task(row: TaskRow, events: Sequence[EventRow], now: float) -> None:
+    snapshot = row.snapshot
+    head = text(row.key.id, "bold") + text("  ") + status_cell(row)
+    if snapshot and snapshot.progress is not None:
+        head += text(f"  {snapshot.progress}%")
+    if snapshot and snapshot.action:
+        head += text(f"  {snapshot.action}", "dim")
+    line(head + text(f"  upstream {row.key.upstream}", "dim"))
+    for name, value in _facts(row, now):
+        if value:
+            line(text(f"  {name:<9} ", "dim") + text(value))
+    if events:
+        line(text(""))
+        _print_events(events, now)
+
+
+def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
+    snapshot = row.snapshot
+    if snapshot is not None:
+        yield "prompt", snapshot.prompt
+        yield "fails", snapshot.fail_reason
+        yield "image", snapshot.image_url
+        for url in snapshot.video_urls:
+            yield "video", url
+        yield (
+            "buttons",
+            " ".join(
+                f"[{button.label or button.emoji or button.kind}]"
+                for button in snapshot.buttons
+            ),
+        )
+        yield "state", snapshot.state
+        times = [
+            (name, moment / 1000)
+            for name, moment in (
+                ("submitted", snapshot.submit_time),
+                ("started", snapshot.start_time),
+                ("finished", snapshot.finish_time),
+            )
+            if moment
+        ]
+        yield "times", ", ".join(f"{name} {clock(at, now)}" for name, at in times)
+    yield (
+        "metadata",
+        json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None,
+    )
+    looks = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
+    if not row.active:
+        looks = ", no longer polled"
+    yield "tracked", f"{ago(row.tracked_at, now)}{looks}"
+
+
+def _print_events(events: Sequence[EventRow], now: float) -> None:
+    columns = ["#", "EVENT", "SEEN", "ENDPOINT", "STATE", "TRIES", "LAST ATTEMPT"]
+    rows = [cells for event in events for cells in _event_cells(event, now)]
+    table(
+        [Column(title=title, gives_way=title == "LAST ATTEMPT") for title in columns],
+        rows,
+    )
+
+
+def _event_cells(row: EventRow, now: float) -> Iterator[list[Text]]:
+    event = row.event
+    first = [
+        text(event.sequence, "dim"),
+        text(event.type),
+        text(clock(event.at, now), "dim"),
+    ]
+    if not row.deliveries:
+        yield [*first, text("nobody", "dim"), text(""), text(""), text("")]
+    for number, delivery in enumerate(row.deliveries):
+        lead = first if number == 0 else [text(""), text(""), text("")]
+        yield [*lead, *_delivery_cells(delivery, row)]
+
+
+def _delivery_cells(delivery: DeliveryRow, row: EventRow) -> list[Text]:
+    tries = [one for one in row.attempts if one["endpoint"] == delivery.endpoint]
+    last = _outcome(tries[-1]) if tries else delivery.reason or ""
+    return [
+        text(delivery.endpoint),
+        text(delivery.state, STATE_STYLES.get(delivery.state, "")),
+        text(len(tries) or ""),
+        text(last, "dim" if delivery.state == "delivered" else ""),
+    ]
+
+
+def _outcome(attempt: Mapping[str, Any]) -> str:
+    status = attempt.get("status")
+    what = f"HTTP {status}" if status is not None else str(attempt.get("fault"))
+    detail = "" if status is not None and 200 <= status < 300 else attempt.get("detail")
+    return f"{what} in {span(attempt['took'])}{f': {detail}' if detail else ''}"
+
+
+def _show_event(row: EventRow, now: float) -> None:
+    event = row.event
+    line(
+        text(event.id, "bold")
+        + text(f"  {event.type}")
+        + text(f"  {event.subject}", "dim")
+    )
+    for delivery in row.deliveries:
+        state = text(delivery.state, STATE_STYLES.get(delivery.state, ""))
+        line(
+            text(f"  {delivery.endpoint}  ")
+            + state
+            + text(f"  {delivery.reason or ''}", "dim")
+        )
+    for attempt in row.attempts:
+        when = clock(attempt["started"], now)
+        line(
+            text(f"  {when}  {attempt['endpoint']}  ", "dim") + text(_outcome(attempt))
+        )
+    line(text(event.body))

@@ -1,0 +1,134 @@
+"""``track``: begin to follow tasks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.app.humanize import counted
+from bridge.app.lookup import check_ids, choose_upstream
+from bridge.app.ports import Tracked
+from bridge.app.views import TrackingView
+from bridge.cli.arguments import Json, Upstream
+from bridge.cli.output import emit, line, say, text, write
+from bridge.cli.session import in_deployment
+from bridge.cli.watch import follow
+from bridge.core.task import TaskKey
+from bridge.errors import Misconfigured
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import find_settings
+
+#: Ids up to which each is named on a line of its own.
+FEW = 20
+
+
+def track(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID... [-]", help="Task ids; - reads them from stdin."),
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="A file of ids, one a line.")
+    ] = None,
+    upstream: Upstream = None,
+    meta: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--meta", metavar="K=V", help="Every event of the tasks carries it."
+        ),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", "-w", help="Wait until all have ended; exit 0 if all succeeded."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """
+    Follow tasks: every change is sent to your endpoints.
+
+    All ids are checked before any is tracked. Tracking a task twice changes nothing.
+    """
+    metadata = dict(_pair(given) for given in meta or ())
+    wanted = check_ids(_gather(ids or (), file))
+    name = choose_upstream(list(find_settings().upstreams), upstream)
+
+    async def work(deployment: Deployment) -> bool:
+        keys = [TaskKey(name, one) for one in wanted]
+        feed = deployment.feed(dict.fromkeys(keys, 0))
+        if wait:
+            await feed.begin_at_the_end(keys)
+        tracked = await deployment.operations.track(
+            wanted, upstream=name, metadata=metadata
+        )
+        _print(tracked, name, as_json=as_json)
+        if not wait:
+            return True
+        try:
+            return await follow(feed, keys, as_json=as_json)
+        finally:
+            if sys.exc_info()[0] is not None:
+                say("no longer waiting; the tasks stay tracked")
+
+    if not in_deployment(work):
+        raise typer.Exit(1)
+
+
+def _gather(given: Sequence[str], file: Path | None) -> list[str]:
+    wanted: list[str] = []
+    for one in given:
+        if one == "-":
+            wanted += _words(sys.stdin.buffer.read(), "stdin")
+        else:
+            wanted.append(one)
+    if file is not None:
+        try:
+            wanted += _words(file.read_bytes(), str(file))
+        except OSError as error:
+            msg = f"cannot read {file}: {(error.strerror or 'unknown error').lower()}"
+            raise Misconfigured(msg) from error
+    if not wanted:
+        msg = "no task id was given (mjbridge track --help)"
+        raise Misconfigured(msg)
+    return wanted
+
+
+def _words(content: bytes, where: str) -> list[str]:
+    try:
+        return content.decode("utf-8-sig").split()
+    except UnicodeDecodeError:
+        msg = f"{where} is not UTF-8 text"
+        raise Misconfigured(msg) from None
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals or not name.strip():
+        msg = f"not a K=V: {given!r}; write --meta order=77"
+        raise Misconfigured(msg)
+    return name.strip(), value
+
+
+def _print(tracked: Tracked, upstream: str, *, as_json: bool) -> None:
+    few = len(tracked.tracked) + len(tracked.known) <= FEW
+    for task_id in tracked.tracked:
+        if as_json:
+            emit(TrackingView(id=task_id, upstream=upstream, result="tracked"))
+        elif few:
+            line(text("tracked ", "green") + text(task_id))
+    for task_id in tracked.known:
+        if as_json:
+            emit(TrackingView(id=task_id, upstream=upstream, result="known"))
+        elif few:
+            line(text("known ", "dim") + text(task_id))
+    if not as_json and not few:
+        write(
+            f"{counted(len(tracked.tracked), 'task')} tracked, "
+            f"{len(tracked.known):,} known already"
+        )

@@ -1,0 +1,41 @@
+"""``untrack``: stop following tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bridge.app.lookup import check_ids
+from bridge.app.views import TrackingResult, TrackingView
+from bridge.cli.arguments import Json, Upstream
+from bridge.cli.output import emit, line, say, text
+from bridge.cli.session import in_deployment
+from bridge.runtime.deployment import Deployment
+
+
+def untrack(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Task ids.")],
+    *,
+    upstream: Upstream = None,
+    as_json: Json = False,
+) -> None:
+    """Stop polling tasks; what is queued is still delivered."""
+    wanted = check_ids(ids)
+
+    async def work(deployment: Deployment) -> bool:
+        done = await deployment.operations.untrack(wanted, upstream=upstream)
+        for key, stopped in done.stopped.items():
+            if as_json:
+                result: TrackingResult = "untracked" if stopped else "not tracked"
+                emit(TrackingView(id=key.id, upstream=key.upstream, result=result))
+            elif stopped:
+                line(text("untracked ", "magenta") + text(key.id))
+            else:
+                line(text("not tracked ", "dim") + text(key.id))
+        for problem in done.unknown:
+            say(problem)
+        return not done.unknown
+
+    if not in_deployment(work):
+        raise typer.Exit(1)

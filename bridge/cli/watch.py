@@ -1,0 +1,207 @@
+"""``watch``, and ``track --wait``: tasks as they change."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from bridge.app.feed import Feed
+from bridge.app.humanize import counted, span
+from bridge.app.lookup import check_ids
+from bridge.app.ports import EventRow, TaskRow
+from bridge.app.views import NewsView, TaskEndView
+from bridge.cli.arguments import Json, Upstream
+from bridge.cli.output import STATUS_STYLES, clock, emit, line, stdout, text
+from bridge.cli.session import in_deployment
+from bridge.core.task import TaskKey
+from bridge.runtime.deployment import Deployment
+
+#: Cells of a bar, on wide and on narrow terminals; columns that divide them.
+WIDE, SLIM, NARROW = 30, 14, 100
+#: Ended tasks that stay in sight if no ids were given.
+ENDED_IN_SIGHT = 5
+
+
+def watch(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID...]", help="By default all that are polled."),
+    ] = None,
+    *,
+    upstream: Upstream = None,
+    as_json: Json = False,
+) -> None:
+    """
+    Watch tasks change, until those given have ended, or Ctrl-C.
+
+    Live bars on a terminal; a line for each change elsewhere.
+    """
+    wanted = check_ids(ids or ())
+
+    async def work(deployment: Deployment) -> None:
+        lookup = deployment.lookup
+        await lookup.check_upstream(upstream)
+        keys = [(await lookup.find_task(one, upstream)).key for one in wanted]
+        upstreams = [upstream] if upstream else list(deployment.settings.upstreams)
+        if stdout().is_terminal and not as_json:
+            await _bars(deployment, keys, upstreams)
+        elif keys:
+            await follow(deployment.feed(), keys, as_json=as_json)
+        else:
+            await _follow_all(deployment.feed(), upstreams, as_json=as_json)
+
+    try:
+        in_deployment(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+# --- a line for each change -----------------------------------------------------------
+
+
+async def follow(feed: Feed, keys: Sequence[TaskKey], *, as_json: bool) -> bool:
+    """Print each event of tasks until all have ended; return whether all succeeded."""
+    open_keys, succeeded = dict.fromkeys(keys), True
+    printed: set[TaskKey] = set()
+    async for rows in feed.rows(open_keys):
+        for row in rows:
+            for event in await feed.news(row):
+                _print_event(event, as_json=as_json)
+                printed.add(row.key)
+            if row.active:
+                continue
+            del open_keys[row.key]
+            succeeded = succeeded and row.status == "SUCCESS"
+            if row.key not in printed:
+                _print_end(row, as_json=as_json)
+        for key in open_keys.keys() - {row.key for row in rows}:
+            del open_keys[key]  # no longer kept
+            succeeded = False
+        if not open_keys:
+            break
+    return succeeded
+
+
+async def _follow_all(feed: Feed, upstreams: Sequence[str], *, as_json: bool) -> None:
+    keys = dict.fromkeys(await feed.active(upstreams))
+    await feed.begin_at_the_end(list(keys))
+    async for rows in feed.rows(keys):
+        for row in rows:
+            for event in await feed.news(row):
+                _print_event(event, as_json=as_json)
+            if not row.active:
+                del keys[row.key]
+        keys.update(dict.fromkeys(await feed.active(upstreams)))
+
+
+def _print_event(row: EventRow, *, as_json: bool) -> None:
+    body: dict[str, Any] = json.loads(row.event.body)
+    if as_json:
+        emit(NewsView(event=row.event.id, **body))
+        return
+    data = body["data"]
+    status = "LOST" if row.event.type == "task.lost" else data.get("status") or "-"
+    last = data.get("failReason") or data.get("imageUrl") or ""
+    line(_line(row.event.at, data["id"], status, data.get("progress"), last))
+
+
+def _print_end(row: TaskRow, *, as_json: bool) -> None:
+    """Print how a task stands that nothing more will happen to."""
+    if as_json:
+        emit(TaskEndView.of(row))
+        return
+    snapshot = row.snapshot
+    progress = snapshot.progress if snapshot else None
+    last = (snapshot.fail_reason or snapshot.image_url or "") if snapshot else ""
+    status = row.status or "untracked"
+    line(_line(time.time(), row.key.id, status, progress, last))
+
+
+def _line(
+    at: float, task_id: str, status: str, progress: int | None, last: str
+) -> Text:
+    percent = "" if progress is None else f"{progress:3d}%"
+    return (
+        text(f"{clock(at, time.time())}  ", "dim")
+        + text(f"{task_id}  ", "bold")
+        + text(f"{status:<11}  ", STATUS_STYLES.get(status, ""))
+        + text(f"{percent:4}  ")
+        + text(last, "dim")
+    )
+
+
+# --- live bars ------------------------------------------------------------------------
+
+
+async def _bars(
+    deployment: Deployment, given: Sequence[TaskKey], upstreams: Sequence[str]
+) -> None:
+    """Show tasks until those given have ended; if none are, for ever."""
+    feed = deployment.feed()
+    keys = dict.fromkeys(given or await feed.active(upstreams))
+    ended: dict[TaskKey, None] = {}
+    with Live(console=stdout(), auto_refresh=False) as live:
+        async for rows in feed.rows(keys):
+            now = await deployment.admin.clock()
+            live.update(
+                _screen(rows, now, stdout().width, stdout().height), refresh=True
+            )
+            if given and not any(row.active for row in rows):
+                return
+            if not given:
+                ended.update({row.key: None for row in rows if not row.active})
+                for key in list(ended)[:-ENDED_IN_SIGHT]:
+                    keys.pop(key, None)
+                keys.update(dict.fromkeys(await feed.active(upstreams)))
+
+
+def _screen(rows: Sequence[TaskRow], now: float, width: int, height: int) -> Group:
+    if not rows:
+        return Group(Text("no task is polled right now; waiting for one", style="dim"))
+    room = max(height - 2, 1)
+    # Running tasks are of more interest than ended ones; within that, the oldest first.
+    ordered = sorted(rows, key=lambda row: (not row.active, row.tracked_at))
+    lines = [_bar(row, now, width) for row in ordered[:room]]
+    if (more := len(rows) - room) > 0:
+        lines.append(Text(f"and {counted(more, 'more task')}", style="dim"))
+    return Group(*lines)
+
+
+def _bar(row: TaskRow, now: float, width: int) -> Text:
+    snapshot = row.snapshot
+    status = row.status or ("waiting" if row.active else "untracked")
+    style = STATUS_STYLES.get(status, "dim")
+    progress = (snapshot.progress if snapshot else None) or 0
+    if status == "SUCCESS":
+        progress = 100
+    cells = SLIM if width < NARROW else WIDE
+    filled = round(cells * min(progress, 100) / 100)
+    ended = snapshot.finish_time if snapshot and not row.active else None
+    until = ended / 1000 if ended else now
+    begun = (
+        snapshot.submit_time / 1000
+        if snapshot and snapshot.submit_time
+        else row.tracked_at
+    )
+    shown = Text(f"{row.key.id}  ", style="bold")
+    shown.append(f"{status:<11}  ", style=style)
+    shown.append("━" * filled, style=style)
+    shown.append("─" * (cells - filled), style="bright_black")
+    shown.append(f" {progress:3d}%", style=style)
+    shown.append(f" {span(max(round(until - begun), 0)):>7}  ", style="dim")
+    if snapshot is not None:
+        shown.append_text(
+            text(
+                snapshot.fail_reason or snapshot.prompt,
+                "red" if snapshot.fail_reason else "",
+            )
+        )
+    shown.truncate(width, overflow="ellipsis")
+    return shown

@@ -1,0 +1,88 @@
+"""
+Celery's configuration: the names at module level are Celery's settings.
+
+Nothing here is a promise about delivery: messages are wake-ups, and the truth is in the
+store. `bridge.celery` reads it, so `celery -A bridge worker` and `celery -A bridge beat`
+work from any directory, also from one with a ``celeryconfig.py`` of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kombu import Exchange, Queue
+
+from bridge.adapters.broker.transport import Broker
+from bridge.errors import BridgeError
+from bridge.runtime.factories import broker
+from bridge.settings import load_settings
+
+
+def _configured() -> tuple[Broker, float]:
+    """
+    Read the settings; for the ``celery`` command, an error is one line and an exit.
+
+    Returns:
+        The broker, and the shortest time between two polls of a task, in seconds.
+    """
+    try:
+        settings = load_settings()
+        intervals = (one.poll_interval for one in settings.upstreams.values())
+        return broker(settings), min(intervals, default=1.0)
+    except BridgeError as error:
+        if Path(sys.argv[0]).name != "celery":
+            raise
+        sys.stderr.write(f"mjbridge: {error}\n")
+        sys.exit(error.exit_code)
+
+
+_broker, _shortest_interval = _configured()
+
+broker_url = _broker.url
+broker_transport_options = _broker.options
+broker_connection_retry_on_startup = True  # the processes may be started in any order
+broker_connection_max_retries = None  # by default a worker gives up after 100
+broker_pool_limit = 10
+
+imports = ("bridge.tasks",)
+task_ignore_result = True
+result_backend = None
+task_acks_late = False  # what a message stands for is in the store, not in the message
+task_publish_retry = False  # a wake-up that cannot be sent is replaced by the next tick
+task_serializer = "json"
+accept_content = ["json"]
+
+# Two queues, so that a slow upstream never holds up a delivery. A producer that names no
+# queue sends to "celery"; where every key is ours, so is that one, and it is listened to.
+task_default_queue = "poll"
+task_routes = {
+    "mjbridge.deliver": {"queue": "deliver"},
+    "mjbridge.*": {"queue": "poll"},
+}
+_queues = ("poll", "deliver", *(("celery",) if _broker.prefixed else ()))
+# Exchange and key are said outright: without them all queues share the default queue's,
+# and each message arrives in every one of them.
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in _queues]
+
+worker_prefetch_multiplier = 1
+worker_concurrency = 2  # an engine each; it is the engines that work side by side
+worker_max_tasks_per_child = None
+worker_max_memory_per_child = 400_000  # KiB: a safety net, no leak is known
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False
+worker_send_task_events = False  # costs a third of the throughput; flower asks for it
+worker_cancel_long_running_tasks_on_connection_loss = False
+
+timezone = "UTC"
+beat_scheduler = "bridge.celery:TickScheduler"
+beat_max_loop_interval = 1
+# Ticks carry no expiry: it would be a time by beat's clock, and a worker whose clock is a few
+# seconds ahead would discard every one. `TickScheduler` keeps them from piling up.
+# An upstream that is polled more often than once a second gets ticks for it.
+_poll_every = min(1.0, max(0.1, _shortest_interval))
+beat_schedule = {
+    "poll": {"task": "mjbridge.poll", "schedule": _poll_every},
+    "deliver": {"task": "mjbridge.deliver", "schedule": 1.0},
+    "sweep": {"task": "mjbridge.sweep", "schedule": 5.0},
+}

@@ -1,0 +1,172 @@
+"""The checkup: what `mjbridge check` looks at, and `mjbridge endpoints test` sends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from bridge.adapters.gateway.batches import NOBODYS_ID
+from bridge.adapters.http.guard import Guard
+from bridge.adapters.http.sender import Sender
+from bridge.adapters.local.embedded import find_server
+from bridge.app import findings
+from bridge.app.findings import Finding
+from bridge.app.humanize import host_of
+from bridge.app.samples import send_sample
+from bridge.channels import channel_for
+from bridge.core.delivery import Attempt
+from bridge.core.endpoint import Endpoint
+from bridge.errors import BridgeError, StoreUnavailable
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
+from bridge.runtime.factories import upstream_of
+from bridge.settings import Settings, UpstreamSettings
+
+
+async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
+    """
+    Look at configuration, store, workers, upstreams and endpoints.
+
+    Args:
+        settings: The deployment's; they are valid, or they could not be read.
+
+        online: Also ask upstreams and platforms whether they accept us. Nothing is posted.
+    """
+    valid = "every setting is valid"
+    if is_sandbox(settings):
+        valid += "; without an API key, this is the sandbox that is running here"
+    endpoints = await _endpoints(settings, online=online)
+    return [
+        Finding(about="configuration", detail=valid),
+        *await _store(settings),
+        *await _upstreams(settings, online=online),
+        *await _with_health(endpoints, settings),
+    ]
+
+
+async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> Attempt:
+    """Send a sample event of a type to an endpoint now."""
+    sender = Sender(guard=Guard(settings.allow_networks))
+    try:
+        return await send_sample(
+            endpoint, event, sender=sender, now=time.time, elapsed=time.monotonic
+        )
+    finally:
+        await sender.aclose()
+
+
+# --- the store ------------------------------------------------------------------------
+
+
+async def _store(settings: Settings) -> Sequence[Finding]:
+    if not has_store(settings):
+        return [_embedded(settings)]
+    try:
+        async with Deployment(settings) as deployment:
+            warnings = await deployment.ready()
+            now = await deployment.admin.clock()
+            heartbeat = await deployment.queries.heartbeat()
+    except StoreUnavailable:
+        mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
+        detail = "it does not answer"
+        return [Finding(about="store", level="error", detail=detail, mend=mend, code=1)]
+    except BridgeError as error:
+        return [findings.of_error("store", error)]
+    where = "configured" if settings.redis_url else "built in"
+    return [
+        Finding(about="store", detail=f"{where}; it answers, and evicts nothing"),
+        *(Finding(about="store", level="warning", detail=one) for one in warnings),
+        findings.of_heartbeat(heartbeat, now),
+    ]
+
+
+def _embedded(settings: Settings) -> Finding:
+    try:
+        find_server()
+    except BridgeError as error:
+        return findings.of_error("store", error)
+    detail = f"built in, in {settings.data_dir}; it is not running"
+    mend = "mjbridge up starts it"
+    return Finding(about="store", level="note", detail=detail, mend=mend)
+
+
+# --- upstreams ------------------------------------------------------------------------
+
+
+async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
+    if not settings.upstreams:
+        detail, _, mend = NO_KEY.partition(": ")
+        return [
+            Finding(about="upstream", level="error", detail=detail, mend=mend, code=2)
+        ]
+    if online:
+        asked = (_ask(name, one) for name, one in settings.upstreams.items())
+        return await asyncio.gather(*asked)
+    return [
+        Finding(about="upstream", name=name, detail=_described(one))
+        for name, one in settings.upstreams.items()
+    ]
+
+
+def _described(upstream: UpstreamSettings) -> str:
+    key = f"a key, sent as {upstream.auth}" if upstream.api_key else "no key"
+    return f"{host_of(upstream.base_url)}, {key}"
+
+
+async def _ask(name: str, settings: UpstreamSettings) -> Finding:
+    """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
+    client = upstream_of(name, settings)
+    try:
+        answer = await client.fetch([NOBODYS_ID])
+    finally:
+        await client.aclose()
+    return findings.of_answer(
+        name,
+        answer,
+        where=_described(settings),
+        auth=settings.auth,
+        has_key=settings.api_key is not None,
+    )
+
+
+# --- endpoints ------------------------------------------------------------------------
+
+
+async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
+    if not settings.endpoints:
+        mend = "BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
+        detail = "none is configured, so events are sent to nobody"
+        return [Finding(about="endpoint", level="warning", detail=detail, mend=mend)]
+    found = []
+    for endpoint in endpoints_of(settings):
+        finding = findings.of_endpoint(endpoint, now=time.time())
+        if online and finding.level == "ok":
+            finding = await _probe(endpoint, finding)
+        found.append(finding)
+    return found
+
+
+async def _probe(endpoint: Endpoint, finding: Finding) -> Finding:
+    probe = channel_for(endpoint.kind).INFO.probe
+    request = probe.request(endpoint) if probe else None
+    if probe is None or request is None:
+        return finding
+    sender = Sender()
+    try:
+        answer = await sender.send(endpoint, request)
+    finally:
+        await sender.aclose()
+    return findings.of_probe(endpoint, finding, answer, now=time.time())
+
+
+async def _with_health(
+    found: Sequence[Finding], settings: Settings
+) -> Sequence[Finding]:
+    try:
+        async with Deployment(settings) as deployment:
+            now = await deployment.admin.clock()
+            rows = await deployment.queries.endpoints(now)
+    except BridgeError:
+        return found  # what is wrong with the store has been found already
+    return findings.with_health(found, rows, now)

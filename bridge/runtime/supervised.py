@@ -1,0 +1,39 @@
+"""What `mjbridge up` keeps running on one machine: child processes, and a store of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.adapters.local.runfile import remove_run_file, write_run_file
+from bridge.adapters.local.supervisor import Child, Notice, Supervisor
+
+__all__ = ["Child", "Notice", "Supervisor", "embedded_store"]
+
+
+@contextmanager
+def embedded_store(data_dir: Path, *, stop_order: int) -> Iterator[tuple[Child, str]]:
+    """
+    Run the embedded store, and leave a run file by which other commands find it.
+
+    Yields:
+        What keeps it running, and its URL, which may hold a password.
+
+    Raises:
+        Misconfigured, StoreUnavailable: See `EmbeddedStore.start`.
+    """
+    with EmbeddedStore(data_dir) as store:
+        write_run_file(data_dir, redis_url=store.url, started_at=time.time())
+        try:
+            child = Child(
+                name="the store",
+                launch=store.launch,
+                ready=store.is_ready,
+                stop_order=stop_order,
+            )
+            yield child, store.url
+        finally:
+            remove_run_file(data_dir)
