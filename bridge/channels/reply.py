@@ -18,6 +18,9 @@ from bridge.core.http import Response, retry_after
 #: How much of a response is kept for people, in bytes.
 MAX_DETAIL = 1024
 
+#: The request was on its way: it may have arrived.
+CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
+
 _CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
 
 
@@ -37,11 +40,19 @@ class Reply:
         fallback: Whether it is the message that is refused, so that a plainer variant of it
             may be taken.
 
-        repost: Whether the message to be changed is not there, or cannot be changed any
-            more, so that it has to be posted again.
+        repost: Whether the message to be changed, or to be answered, cannot be (any more):
+            another one has to be posted.
+
+        missing: Whether that is because it is not there.
+
+        limited: Whether it is a limit on how much may be sent that was reached.
 
         unclear: Whether the request may have had its effect although the reply does not
             confirm it.
+
+        code: The platform's own code or word; empty if there is none.
+
+        blamed: Names of the fields that are refused, where the platform says so.
 
         message: Id of the message that was posted; empty if the reply has none.
 
@@ -57,7 +68,11 @@ class Reply:
     retry_after: float | None = None
     fallback: bool = False
     repost: bool = False
+    missing: bool = False
+    limited: bool = False
     unclear: bool = False
+    code: str = ""
+    blamed: frozenset[str] = frozenset()
     message: str = ""
     channel: str = ""
     status: int | None = None
@@ -67,6 +82,12 @@ class Reply:
     def ok(self) -> bool:
         """Whether what was asked for was done."""
         return (self.result or result_of(self.status)) is AttemptResult.DELIVERED
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may be taken another time."""
+        result = self.result or result_of(self.status)
+        return result is AttemptResult.FAILED and not self.repost
 
     def attempt(self, *, started: float, took: float) -> Attempt:
         """
@@ -86,6 +107,15 @@ class Reply:
             retry_after=self.retry_after,
             platform_result=self.result,
         )
+
+
+def no_answer(response: Response) -> Reply:
+    """Read a response without a status: what went wrong says whether it may have arrived."""
+    return Reply(
+        detail=response.detail,
+        fault=response.fault,
+        unclear=response.fault in CUT_OFF,
+    )
 
 
 def read_status(response: Response, *, now: float) -> Reply:

@@ -62,17 +62,6 @@ class EndpointOptions:
             raise TypeError(msg)
         return cls()
 
-    def get(self, name: str, default: object = None) -> object:
-        """Return an option by its name."""
-        return getattr(self, name, default)
-
-    def __getitem__(self, name: str) -> object:
-        return getattr(self, name)
-
-    def items(self) -> list[tuple[str, object]]:
-        """Return all options by their names."""
-        return [(each.name, getattr(self, each.name)) for each in fields(self)]
-
     def secrets_within(self) -> Iterator[str]:
         """Return every secret among these settings that is set."""
         for each in fields(self):

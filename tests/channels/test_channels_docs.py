@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from bridge.channels import CHANNELS, dingtalk, feishu, teams, wecom
-from bridge.channels.discord import answers as discord
-from bridge.channels.discord.wording import GONE as DISCORD_GONE
-from bridge.channels.slack import answers as slack
-from bridge.channels.telegram import answers as telegram
+from bridge.channels.discord import replies as discord
+from bridge.channels.slack import replies as slack
+from bridge.channels.telegram import replies as telegram
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
 from bridge.settings import endpoint_settings
@@ -185,27 +184,24 @@ def test_an_error_leads_to_what_the_page_says(
 
 
 ABOUT_AN_OLDER_ONE = {
-    *slack._ANEW,
-    *map(str, discord._ANEW),
-    *(
-        words
-        for words, sense, _ in telegram._DESCRIPTIONS
-        if sense is telegram.Sense.ANEW
-    ),
+    *slack.MISSING,
+    *slack.FROZEN,
+    *map(str, discord.REPOST),
+    *(words for words, reply, _ in telegram.DESCRIPTIONS if reply.repost),
     "MESSAGE_ID_INVALID",
 }
-ABOUT_A_FILE = {str(code) for code in discord._SMALLER}
+ABOUT_A_FILE = {str(code) for code in discord.TOO_LARGE}
 
 
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        ("slack", {*slack.DEAD, *slack._UNSHOWABLE, *slack._ANEW, *slack._LIMITED, *slack._UNCLEAR}),
+        ("slack", {*slack.DEAD, *slack.UNSHOWABLE, *slack.MISSING, *slack.FROZEN, *slack.LIMITED, *slack.UNCLEAR}),
         (
             "discord",
             {
                 str(code)
-                for codes in (DISCORD_GONE, discord._ANEW, discord._PLAINER, discord._SMALLER)
+                for codes in (discord.GONE, discord.REPOST, discord.REFUSED, discord.TOO_LARGE)
                 for code in codes
             },
         ),
@@ -216,8 +212,8 @@ ABOUT_A_FILE = {str(code) for code in discord._SMALLER}
         (
             "telegram",
             {
-                words for words, sense, _ in telegram._DESCRIPTIONS
-                if sense not in {telegram.Sense.OK, telegram.Sense.UNLINKED}
+                words for words, reply, _ in telegram.DESCRIPTIONS
+                if not reply.ok and not reply.code
             },
         ),
     ],

@@ -1,492 +1,323 @@
-"""`bridge.channels.discord`: what a person sees, whatever a stranger wrote."""
+"""`bridge.channels.discord`: what is peculiar to Discord in a task's life."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import re
-import warnings
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.streams import StreamReader
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.discord.markup import escape
-from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import EVENT_TYPES, Event
-from bridge.core.http import Request, Response
+from bridge.core.event import Event
+from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
+    BEGAN,
     CASES,
-    GRID_URL,
-    HOSTILE,
-    LANGUAGES,
-    NASTY_TEXTS,
+    DONE,
     NOW,
     OPERATORS,
+    RUNNING,
+    TASK_ID,
+    WAITING,
     Talk,
     converse,
     endpoint,
-    events,
-    texts,
+    told,
 )
-from tests.channels.golden import check_golden, json_of, parts_of
-from tests.platforms.discord import PNG, TOKEN, Discord, invalid_form
-from tests.platforms.discord_rules import FILE_MOST, markup, units
+from tests.platforms import discord as platform
+from tests.platforms.discord import PNG, TOKEN, Discord, Message, Thread
 
-with warnings.catch_warnings():
-    # Its half for voices still imports what Python has deprecated.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import discord as discord_py
+URL = f"https://canary.discord.com/api/webhooks/1200000000000000777/{TOKEN}"
 
-URL = f"https://discord.com/api/webhooks/1200000000000000777/{TOKEN}"
-
-GIF = b"GIF89a" + bytes(20)
-JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
-WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 " + bytes(20)
+SUBMITTED = CASES["submitted"]
+STARTED = told("task.started", RUNNING, at=BEGAN + 4)
+HALFWAY = CASES["progress_42"]
+ASKED = told("task.action_required", replace(WAITING), sequence=4)
+DONE_AT_LAST = told("task.succeeded", DONE, sequence=5)
+FAILED = CASES["failed"]
 
 
-def channel(**settings: Any) -> Endpoint:
-    return endpoint("discord", URL, **settings)
+class Chat:
+    """A Discord, an endpoint, and the state that is kept between deliveries."""
+
+    def __init__(self, server: Discord | None = None, **settings: Any) -> None:
+        self.server = server or Discord(limited=False)
+        self.server.clock = lambda: self.now
+        self.to: Endpoint = endpoint("discord", URL, **{"progress": "edit", **settings})
+        self.channel_state: ChannelState = {}
+        self.now = NOW
+
+    def tell(self, event: Event) -> Talk:
+        talk = converse(
+            discord,
+            event,
+            self.to,
+            answers=self.answers,
+            channel_state=self.channel_state,
+            at=self.now,
+        )
+        self.channel_state = talk.channel_state
+        return talk
+
+    def answers(self, request: Request) -> Response:
+        if request.guarded:
+            return Response(took=0.0, status=200, body=PNG)
+        return self.server.answers(request)
+
+    @property
+    def shown(self) -> list[Message]:
+        return self.server.shown
+
+    @property
+    def titles(self) -> list[str]:
+        return [message.title for message in self.shown]
 
 
-def tell(
-    event: Event,
-    *,
-    to: Endpoint | None = None,
-    server: Discord | None = None,
-    picture: Response | None = None,
-) -> tuple[Talk, Discord]:
-    """Tell an event to a Discord of its own; where it comes to a picture, this is it."""
-    server = server or Discord(limited=False)
-    photo = picture or Response(took=0.0, status=200, body=PNG)
-    talk = converse(
-        discord,
-        event,
-        to or channel(),
-        answers=lambda request: photo if request.guarded else server.answers(request),
-    )
-    return talk, server
+# --- a task's whole life --------------------------------------------------------------
 
 
-def posted(talk: Talk) -> dict[str, Any]:
-    """The payload of the last message that was sent."""
-    sent = [one for one in talk.requests if one.method in {"POST", "PATCH"}]
-    payload: dict[str, Any] = json_of(sent[-1])
-    return payload
+def test_a_task_is_one_message_edited_in_place_and_one_that_says_how_it_ended() -> None:
+    chat = Chat()
+
+    for event in (SUBMITTED, STARTED, HALFWAY, DONE_AT_LAST):
+        assert chat.tell(event).result == "delivered"
+
+    followed, ended = chat.server.messages
+    assert followed.titles == [
+        "🕓 Imagine queued",
+        "🎨 Imagine in progress",
+        "🎨 Imagine in progress",
+    ]
+    assert followed.percents == [0, 42]
+    assert (followed.silent, followed.deleted) == (True, True)
+    assert chat.shown == [ended]
+    assert (ended.title, ended.silent) == ("✅ Imagine finished · 47 s", False)
+    assert ended.picture == PNG
+    assert chat.server.methods() == ["POST", "PATCH", "PATCH", "POST", "DELETE"]
 
 
-# --- golden payloads ------------------------------------------------------------------
+def test_a_message_that_is_too_old_to_be_edited_makes_way_for_another() -> None:
+    chat = Chat(final="edit")
+    chat.tell(SUBMITTED)
+
+    chat.now += 56 * 60
+    chat.tell(DONE_AT_LAST)
+
+    assert chat.titles == ["✅ Imagine finished · 47 s"]
+    assert "PATCH" not in chat.server.methods()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("case", CASES)
-def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
-    """A task is followed by one message; each file shows all that one event takes."""
-    to = channel(language=language, progress="edit")
-    begun = converse(discord, CASES["submitted"], to)
-    channel_state = {} if case == "submitted" else begun.channel_state
+def test_the_end_may_be_told_as_a_reply_that_leads_to_where_it_began() -> None:
+    chat = Chat(final="reply")
 
-    talk = converse(discord, CASES[case], to, channel_state=channel_state)
+    chat.tell(SUBMITTED)
+    chat.tell(DONE_AT_LAST)
 
-    assert talk.result == "delivered"
-    check_golden("discord", case, language, talk.requests)
-
-
-# --- anything a stranger can write ----------------------------------------------------
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-@pytest.mark.parametrize("images", ["upload", "url", "none"])
-def test_a_hostile_event_makes_a_valid_and_inert_message(
-    case: str, images: str
-) -> None:
-    talk, server = tell(HOSTILE[case], to=channel(images=images))
-
-    assert talk.result == "delivered"
-    assert "more plainly" not in talk.outcome.attempt.detail
-    assert_inert(posted(talk))
-    assert server.pinged == []
-    assert server.shown[0].text.strip()
-
-
-@given(
-    event=events(),
-    language=st.sampled_from(LANGUAGES),
-    images=st.sampled_from(["upload", "url", "none"]),
-    refused=st.integers(0, 4),
-    picture=st.sampled_from([PNG, JPEG, WEBP, GIF, b"<html>", b""]),
-)
-def test_whatever_is_told_is_valid_and_inert_in_every_form(
-    event: Event, language: str, images: str, refused: int, picture: bytes
-) -> None:
-    server = Discord(limited=False)
-    server.faults.extend([invalid_form({"embeds.0.title": "no"})] * refused)
-
-    talk, _ = tell(
-        event,
-        to=channel(language=language, images=images, prompt_max=100_000),
-        server=server,
-        picture=Response(took=0.0, status=200 if picture else 404, body=picture),
+    parent, reply = chat.shown
+    assert parent.title == reply.title == "✅ Imagine finished · 47 s"
+    assert (parent.picture, reply.picture) == (PNG, PNG)
+    assert reply.embed["url"] == (
+        f"https://discord.com/channels/{platform.GUILD}/{platform.CHANNEL}/{parent.id}"
     )
 
-    refusals = [one for one in server.calls if one.said.status >= 400]  # type: ignore[union-attr]
-    assert len(refusals) <= refused, "Discord refused what was not told to be refused"
-    for request in talk.requests:
-        assert TOKEN.encode() not in request.body
-        assert TOKEN not in repr(request)
-    assert TOKEN not in talk.outcome.attempt.detail
-    for request in talk.requests:
-        if not request.guarded:
-            assert_inert(json_of(request))
-            assert_discord_py_reads(json_of(request))
-    assert server.pinged == []
+
+def test_a_reply_leads_nowhere_if_the_webhook_does_not_say_where_it_is() -> None:
+    chat = Chat(final="reply")
+    chat.tell(SUBMITTED)
+    chat.server.faults.append(platform.page(502))
+
+    assert chat.tell(DONE_AT_LAST).result == "delivered"
+
+    assert "url" not in chat.shown[1].embed
 
 
-@given(texts)
-def test_an_escaped_text_says_the_same_and_means_nothing(text: str) -> None:
-    plain = escape(text)
+def test_silence_can_be_asked_for() -> None:
+    chat = Chat(silent=True)
 
-    assert markup(plain) == []
-    shown = discord_shows(plain)
-    assert shown == text
+    chat.tell(FAILED)
 
-
-def discord_shows(text: str) -> str:
-    """Take out the backslashes as Discord does; a letter keeps its own."""
-    shown, after_backslash = [], False
-    for char in text:
-        if char == "\\" and not after_backslash:
-            after_backslash = True
-            continue
-        if after_backslash and (char.isalnum() or char.isspace()):
-            shown.append("\\")
-        shown.append(char)
-        after_backslash = False
-    return "".join(shown)
+    assert chat.shown[0].silent
 
 
-def assert_inert(payload: dict[str, Any]) -> None:
-    """Nothing is read as more than text but what is ours."""
-    assert payload["allowed_mentions"] == {"parse": []}
-    for text in markup_texts(payload):
-        for found in markup(text):
-            # Links in plain text are the gateway's; none of a stranger's words is one.
-            assert re.match(r"https?://(cdn|xn--|127|192)", found), (found, text)
+# --- what moderators do ---------------------------------------------------------------
 
 
-def markup_texts(payload: dict[str, Any]) -> Iterator[str]:
-    """The texts in which Discord reads markup; links of ours in content are checked."""
-    if content := payload.get("content"):
-        yield content.replace("**", "")
-    for embed in payload.get("embeds", []):
-        yield embed["title"]
-        yield embed.get("description", "").removeprefix("> ")
-        for one in embed.get("fields", []):
-            if not one["value"].startswith("<t:"):
-                yield one["value"]
+def test_a_message_that_takes_no_more_edits_is_replaced() -> None:
+    chat = Chat()
+    chat.tell(SUBMITTED)
+    chat.now += 3601
+
+    chat.tell(HALFWAY)
+
+    assert chat.titles == ["🎨 Imagine in progress"]
+    assert chat.server.methods() == ["POST", "PATCH", "POST", "DELETE"]
 
 
-def assert_discord_py_reads(payload: dict[str, Any]) -> None:
-    """Another program of the trade reads it as it was meant."""
-    for data in payload.get("embeds", []):
-        embed = discord_py.Embed.from_dict(data)
+@pytest.mark.parametrize("event", [SUBMITTED, DONE_AT_LAST, OPERATORS["delivery.dead"]])
+def test_a_webhook_that_was_deleted_is_not_called_again(event: Event) -> None:
+    chat = Chat()
+    chat.server.trouble = platform.UNKNOWN_WEBHOOK
 
-        assert len(embed) <= 6000
-        assert embed.title == data["title"]
-        assert embed.timestamp is not None
-        assert embed.color is not None
-        read = {**embed.to_dict(), "type": 0, "flags": 0}
-        assert read == {**data, **as_discord_py(data)}
+    talk = chat.tell(event)
 
-
-def as_discord_py(data: dict[str, Any]) -> dict[str, Any]:
-    """What discord.py writes in its own way."""
-    moment = discord_py.utils.parse_time(data["timestamp"])
-    assert moment is not None
-    return {"type": 0, "flags": 0, "timestamp": moment.isoformat()}
+    assert talk.result == "gone"
+    assert talk.outcome.attempt.detail == (
+        "the webhook was deleted: Discord 10015: Unknown Webhook"
+    )
+    assert chat.server.methods() == ["POST"]
 
 
-def test_the_longest_texts_stay_below_the_limit_for_the_whole_card() -> None:
-    for language in LANGUAGES:
-        for name in ("long", "chinese", "only_emoji", "markdown", "fences"):
-            event = HOSTILE[f"reason_{name}"]
-            talk, _ = tell(event, to=channel(language=language, prompt_max=100_000))
-            embed = posted(talk)["embeds"][0]
-
-            assert len(discord_py.Embed.from_dict(embed)) <= 6000
-            assert units(embed["description"]) <= 3500
-            assert units(embed["fields"][0]["value"]) <= 1024
+# --- threads --------------------------------------------------------------------------
 
 
-def test_a_prompt_is_cut_where_the_settings_say() -> None:
-    talk, _ = tell(HOSTILE["prompt_long"], to=channel(prompt_max=20))
+@pytest.mark.parametrize("asked_in", ["settings", "url"])
+def test_everything_happens_in_the_thread_that_was_named(asked_in: str) -> None:
+    server = Discord(limited=False, threads={"42": Thread(id="42")})
+    chat = Chat(server, **({"thread_id": "42"} if asked_in == "settings" else {}))
+    if asked_in == "url":
+        chat.to = replace(chat.to, url=f"{URL}?thread_id=42")
 
-    assert posted(talk)["embeds"][0]["description"] == "long prompt long pr…"
+    chat.tell(SUBMITTED)
+    chat.tell(HALFWAY)
+    chat.tell(DONE_AT_LAST)
 
-
-def test_nothing_of_a_prompt_is_lost_on_the_way() -> None:
-    talk, _ = tell(HOSTILE["prompt_mentions"])
-
-    shown = discord_shows(posted(talk)["embeds"][0]["description"])
-    assert shown == NASTY_TEXTS["mentions"]
-
-
-# --- what is there to see -------------------------------------------------------------
-
-
-def test_a_result_shows_its_picture_large_and_what_can_be_done_next() -> None:
-    _, server = tell(CASES["succeeded_grid"])
-
-    [message] = server.shown
-    assert message.title == "✅ Imagine finished · 47 s"
-    assert message.picture == PNG
-    assert "U1 U2 U3 U4 · V1 V2 V3 V4 · 🔄" in message.text
-    assert not message.silent
+    assert {call.query["thread_id"] for call in server.calls} == {"42"}
+    assert chat.titles == ["✅ Imagine finished · 47 s"]
 
 
-def test_a_failure_says_why() -> None:
-    _, server = tell(CASES["failed"])
+@pytest.mark.parametrize("progress", ["edit", "off"])
+def test_in_a_forum_a_task_has_a_thread_of_its_own(progress: str) -> None:
+    chat = Chat(
+        Discord(limited=False, forum=True), thread_name="pig", progress=progress
+    )
 
-    [message] = server.shown
-    assert message.title == "❌ Imagine failed · 11 s"
-    assert "Banned prompt detected" in message.text
-    assert message.picture is None
+    chat.tell(SUBMITTED if progress == "edit" else ASKED)
+    chat.tell(HALFWAY) if progress == "edit" else None
+    chat.tell(DONE_AT_LAST)
+
+    [thread] = chat.server.threads.values()
+    first, last = chat.shown
+    assert thread.name == "pig"
+    assert {first.channel, last.channel} == {thread.id}
+    assert first.title == last.title == "✅ Imagine finished · 47 s"
+    assert (first.picture, last.picture) == (PNG, PNG)
 
 
-def test_a_video_can_be_watched() -> None:
-    _, server = tell(CASES["video"])
+@pytest.mark.parametrize("what", ["deleted", "archived", "locked"])
+def test_a_tasks_thread_that_somebody_closed_makes_way_for_another(what: str) -> None:
+    chat = Chat(Discord(limited=False, forum=True), thread_name="pig")
+    chat.tell(SUBMITTED)
+    setattr(next(iter(chat.server.threads.values())), what, True)
 
-    assert [url[-7:] for url in server.shown[0].links] == [
-        *("0_0.mp4", "0_1.mp4", "0_2.mp4", "0_3.mp4"),
+    assert chat.tell(HALFWAY).result == "delivered"
+    assert chat.tell(DONE_AT_LAST).result == "delivered"
+
+    assert chat.titles[-1] == "✅ Imagine finished · 47 s"
+
+
+def test_a_forum_without_a_thread_says_what_is_missing() -> None:
+    chat = Chat(Discord(limited=False, forum=True))
+
+    talk = chat.tell(DONE_AT_LAST)
+
+    assert talk.result == "gone"
+    assert talk.outcome.attempt.detail.startswith(
+        "a forum channel needs thread_id or thread_name"
+    )
+
+
+# --- forms ----------------------------------------------------------------------------
+
+
+def test_a_message_that_is_refused_gets_plainer_until_it_is_taken() -> None:
+    chat = Chat()
+    bad = platform.invalid_form({"embeds.0.title": "I do not like it."})
+    chat.server.faults.extend([bad, bad, bad])
+
+    talk = chat.tell(CASES["succeeded_upscaled"])
+
+    sent = [call.payload for call in chat.server.calls]
+    assert ["components" in payload for payload in sent] == [True, False, False, False]
+    assert ["attachments" in payload for payload in sent] == [True, True, False, False]
+    assert ["embeds" in payload for payload in sent] == [True, True, True, False]
+    assert talk.outcome.attempt.detail.endswith(
+        "in a plainer form, because of Discord 50035: Invalid Form Body"
+        " · embeds.0.title: I do not like it."
+    )
+    assert chat.shown[0].text.startswith("**✅ Upscale finished · 47 s**\na lighthouse")
+
+
+def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
+    chat = Chat()
+    chat.to = endpoint("discord", chat.to.url, username="Midjourney", events=["*"])
+    chat.server.faults.append(platform.invalid_form({"username": "cannot be that"}))
+
+    talk = chat.tell(CASES["succeeded_upscaled"])
+
+    sent = [call.payload for call in chat.server.calls]
+    assert ["username" in payload for payload in sent] == [True, False]
+    assert all(payload["embeds"] and payload["attachments"] for payload in sent)
+    assert talk.result == "delivered"
+    assert "in a plainer form, because of Discord 50035" in talk.outcome.attempt.detail
+
+
+def test_what_a_moderator_forbids_is_told_without_a_strangers_word() -> None:
+    server = Discord(limited=False, moderated=("lighthouse", "blood"))
+    chat = Chat(server)
+
+    talk = chat.tell(FAILED)
+
+    assert talk.order == ["POST", "POST"]
+    assert chat.shown[0].text == f"**❌ Imagine failed · 11 s**\ntask {TASK_ID}"
+
+
+def test_a_name_that_discord_forbids_costs_the_name_and_not_the_message() -> None:
+    chat = Chat(username="Discord bot")
+
+    assert chat.tell(FAILED).result == "delivered"
+    assert chat.shown[0].author == "art"
+
+
+# --- limits ---------------------------------------------------------------------------
+
+
+def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
+    chat = Chat(Discord(limited=True))
+    events = [
+        told("task.failed", replace(RUNNING, id=str(n)), sequence=1) for n in range(6)
     ]
 
+    for event in events[:4]:
+        chat.channel_state = {}
+        assert chat.tell(event).outcome.attempt.retry_after is None
+    chat.channel_state = {}
+    fifth = chat.tell(events[4])
+    chat.channel_state = {}
+    sixth = chat.tell(events[5])
 
-def test_a_described_picture_shows_what_came_of_it() -> None:
-    _, server = tell(CASES["describe"])
-
-    assert "a lone tower" in server.shown[0].text
-    assert "(no prompt)" not in server.shown[0].text
-
-
-def test_a_link_that_expires_is_not_offered_where_the_picture_is_there() -> None:
-    _, signed = tell(CASES["succeeded_grid"])
-    _, lasting = tell(CASES["succeeded_upscaled"])
-
-    assert signed.shown[0].links == []
-    assert lasting.shown[0].links == [
-        "https://cdn.example/attachments/13/38/lighthouse_1.png"
-    ]
+    assert (fifth.result, fifth.outcome.attempt.retry_after) == ("delivered", 2.0)
+    assert (sixth.result, sixth.outcome.attempt.retry_after) == ("failed", 2.0)
 
 
-def test_without_pictures_a_link_is_offered_as_long_as_it_lives() -> None:
-    """By the time when it is told: a delivery may have waited for days."""
-    event, to = CASES["succeeded_grid"], channel(images="none")
+def test_a_budget_for_deleting_is_no_budget_for_telling() -> None:
+    chat = Chat(Discord())
+    chat.server.buckets["DELETE"].most = 1
+    chat.tell(SUBMITTED)
 
-    def links(at: float) -> list[str]:
-        talk = converse(discord, event, to, at=at)
-        rows = posted(talk).get("components", [])
-        return [button["url"] for row in rows for button in row["components"]]
+    talk = chat.tell(DONE_AT_LAST)
 
-    assert links(event.at + 3600) == [GRID_URL]
-    assert links(event.at + 86400) == []
+    assert talk.order[-1] == "DELETE"
+    assert (talk.result, talk.outcome.attempt.retry_after) == ("delivered", None)
 
 
-@pytest.mark.parametrize("kind", OPERATORS)
-def test_operators_are_told_what_happened_and_since_when(kind: str) -> None:
-    talk, server = tell(OPERATORS[kind], to=channel(progress="edit"))
+def test_a_url_that_is_no_webhooks_says_so() -> None:
+    chat = Chat()
+    chat.to = replace(chat.to, url="https://discord.com/channels/1/2")
 
-    assert talk.channel_state == {}
-    assert "<t:1795329060:R>" in server.shown[0].text
-    assert "connection refused" in server.shown[0].text
+    talk = chat.tell(DONE_AT_LAST)
 
-
-@pytest.mark.parametrize("kind", EVENT_TYPES)
-def test_a_sample_says_that_it_is_one(kind: str) -> None:
-    # A sample of progress is posted where progress is told at all.
-    _, server = tell(sample_event(kind, NOW), to=channel(progress="edit"))
-
-    assert "sample" in server.shown[0].text
-
-
-def test_a_name_and_a_face_can_be_chosen() -> None:
-    to = channel(username="Midjourney", avatar_url="https://cdn.example/face.png")
-
-    talk, server = tell(CASES["failed"], to=to)
-
-    assert server.shown[0].author == "Midjourney"
-    assert posted(talk)["avatar_url"] == "https://cdn.example/face.png"
-
-
-# --- pictures -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "name", "kind"),
-    [
-        (PNG, "mj_1732257600123456.png", "image/png"),
-        (JPEG, "mj_1732257600123456.jpg", "image/jpeg"),
-        (WEBP, "mj_1732257600123456.webp", "image/webp"),
-        (GIF, "mj_1732257600123456.gif", "image/gif"),
-    ],
-)
-def test_a_picture_is_uploaded_as_what_its_bytes_are(
-    data: bytes, name: str, kind: str
-) -> None:
-    photo = Response(took=0.0, status=200, body=data)
-
-    talk, server = tell(CASES["succeeded_grid"], picture=photo)
-
-    assert server.shown[0].files == {name: data}
-    assert f"content-type: {kind}\r\n".encode() in talk.requests[-1].body
-    about = posted(talk)["attachments"][0]
-    assert about["description"].startswith("Midjourney picture for: a lighthouse")
-
-
-def test_a_picture_is_fetched_with_care() -> None:
-    talk, _ = tell(CASES["succeeded_grid"])
-
-    fetch = talk.requests[0]
-    assert (fetch.method, fetch.guarded, fetch.within) == ("GET", True, 6.0)
-    assert fetch.most == FILE_MOST + 1
-    assert "authorization" not in fetch.headers
-
-
-@pytest.mark.parametrize(
-    "photo",
-    [
-        pytest.param(Response(took=6.0, detail="timed out"), id="slow"),
-        pytest.param(Response(took=0.1, status=500, body=b"oops"), id="broken"),
-        pytest.param(
-            Response(took=0.1, status=200, body=b"<html>not a picture"), id="page"
-        ),
-        pytest.param(
-            Response(took=0.1, status=200, body=PNG, detail="the body broke off"),
-            id="half",
-        ),
-        pytest.param(
-            Response(took=0.1, status=200, body=PNG, headers={"content-length": "999"}),
-            id="short",
-        ),
-        pytest.param(
-            Response(took=0.1, status=200, body=PNG + bytes(FILE_MOST)), id="huge"
-        ),
-    ],
-)
-def test_a_picture_that_cannot_be_had_is_linked_instead(photo: Response) -> None:
-    _, server = tell(CASES["succeeded_upscaled"], picture=photo)
-
-    [message] = server.shown
-    assert message.picture == "https://cdn.example/attachments/13/38/lighthouse_1.png"
-
-
-def test_a_picture_that_is_not_there_is_neither_shown_nor_linked() -> None:
-    gone = Response(took=0.1, status=404)
-
-    _, server = tell(CASES["succeeded_upscaled"], picture=gone)
-
-    [message] = server.shown
-    assert (message.picture, message.links) == (None, [])
-    assert "The picture cannot be shown here" in message.text
-
-
-def test_a_picture_on_discords_own_cdn_is_linked_without_its_signature() -> None:
-    gone = Response(took=0.1, status=404)
-
-    _, server = tell(HOSTILE["picture_expired"], picture=gone)
-
-    assert server.shown[0].picture == "https://cdn.discordapp.com/attachments/1/2/a.png"
-
-
-@pytest.mark.parametrize(
-    "case",
-    ["relative", "no_host", "javascript", "data", "broken", "with_password"],
-)
-def test_what_is_no_picture_is_not_asked_for(case: str) -> None:
-    talk, server = tell(HOSTILE[f"picture_{case}"])
-
-    assert talk.order == ["POST"]
-    assert server.shown[0].picture is None
-
-
-@pytest.mark.parametrize("case", ["local", "private", "http", "3001_characters"])
-def test_an_address_that_discord_cannot_show_is_not_shown(case: str) -> None:
-    refused = Response(took=0.0, detail="this address is not for us")
-
-    _, server = tell(HOSTILE[f"picture_{case}"], picture=refused)
-
-    [message] = server.shown
-    assert message.picture is None
-    assert "The picture cannot be shown here" in message.text
-
-
-def test_pictures_can_be_left_out() -> None:
-    talk, server = tell(CASES["succeeded_grid"], to=channel(images="none"))
-
-    assert talk.order == ["POST"]
-    assert server.shown[0].picture is None
-    assert "cannot be shown" not in server.shown[0].text
-
-
-def test_a_file_that_is_too_large_for_the_server_is_linked() -> None:
-    server = Discord(limited=False)
-    server.faults.append(too_large())
-
-    talk, _ = tell(CASES["succeeded_upscaled"], server=server)
-
-    assert talk.order == ["GET", "POST", "POST"]
-    assert server.shown[0].picture == (
-        "https://cdn.example/attachments/13/38/lighthouse_1.png"
+    assert (talk.result, talk.requests) == ("gone", [])
+    assert "https://discord.com/api/webhooks/<id>/<token>" in (
+        talk.outcome.attempt.detail
     )
-    assert server.shown[0].files == {}
-
-
-def too_large() -> Any:
-    from tests.platforms.discord import error
-
-    return error(413, 40005, "Request entity too large")
-
-
-async def test_an_independent_reader_finds_the_parts_of_an_upload() -> None:
-    talk, _ = tell(CASES["succeeded_grid"])
-    request = talk.requests[-1]
-
-    parts = await read_by_aiohttp(request)
-
-    assert set(parts) == {"payload_json", "files[0]"}
-    assert parts["files[0]"] == PNG == parts_of(request)["files[0]"]
-    assert json.loads(parts["payload_json"]) == json_of(request)
-
-
-async def read_by_aiohttp(request: Request) -> dict[str, bytes]:
-    stream = StreamReader(BaseProtocol(asyncio.get_running_loop()), 2**20)
-    stream.feed_data(request.body)
-    stream.feed_eof()
-    headers = {"Content-Type": request.headers["content-type"]}
-    reader = aiohttp.MultipartReader(headers, stream)
-    found = {}
-    while isinstance(part := await reader.next(), aiohttp.BodyPartReader):
-        found[str(part.name)] = bytes(await part.read())
-    return found
-
-
-def test_a_picture_that_holds_the_boundary_is_told_apart_all_the_same() -> None:
-    event = CASES["succeeded_grid"]
-    data = PNG + f"\r\n--{event.id}\r\n--{event.id}x--".encode()
-
-    _, server = tell(event, picture=Response(took=0.0, status=200, body=data))
-
-    assert server.shown[0].picture == data
-
-
-def test_the_same_event_is_the_same_bytes_on_every_attempt() -> None:
-    first, _ = tell(CASES["succeeded_grid"])
-    second, _ = tell(CASES["succeeded_grid"])
-
-    assert [one.body for one in first.requests] == [one.body for one in second.requests]

@@ -39,7 +39,10 @@ from tests.platforms.slack_rules import complaint, pings, texts, units
 
 WEBHOOK = f"https://hooks.slack.com{HOOK}"
 SECRETS = (TOKEN, "s3cr3th00k")
-PROGRESS: ChannelState = {"ts": "1795329601.000200", "channel": CHANNEL, "sequence": 1}
+PROGRESS: ChannelState = {
+    "message": {"id": "1795329601.000200", "channel": CHANNEL},
+    "sequence": 1,
+}
 
 
 def webhook(**settings: Any) -> Endpoint:
@@ -208,7 +211,7 @@ def test_midjourneys_weights_are_no_emoji_in_a_notification() -> None:
         "https://cdn.example/a.gif",
         pytest.param("https://gateway.example/mj/image/17306", id="forwarded"),
         pytest.param(
-            "https://cdn.example/" + "a" * 2976 + ".png", id="3000 characters"
+            "https://cdn.example/" + "a" * 2024 + ".png", id="2048 characters"
         ),
     ],
 )

@@ -158,6 +158,4 @@ def _fingerprint(endpoint: Endpoint) -> tuple[object, ...]:
         endpoint.concurrency,
         endpoint.headers,
         endpoint.options,
-        endpoint.options.get("token"),
-        endpoint.options.get("secret"),
     )

@@ -1,8 +1,9 @@
 """
 The Discord channel: an embed worth reading, from a webhook alone.
 
-`talk` leads the conversation, `wire` sends one message of it, `payload` writes it,
-`pictures` finds the picture, `answers` reads what Discord says, `address` knows where.
+`payload` and `embed` write messages, `markup` makes text harmless, `pictures` decides how the
+picture is shown, `api` makes requests, `replies` reads what Discord answers, and `live` has a
+message follow a task.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.discord import wire
-from bridge.channels.discord.address import OFFICIAL, Address
-from bridge.channels.discord.answers import describe
+from bridge.channels.discord import api
+from bridge.channels.discord.api import OFFICIAL, Address
+from bridge.channels.discord.live import DiscordPort
 from bridge.channels.discord.options import DiscordOptions
-from bridge.channels.discord.talk import Talk
+from bridge.channels.discord.replies import describe
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
@@ -57,7 +59,7 @@ def probe(endpoint: Endpoint) -> Request:
     address = Address.of(endpoint.url)
     if address is None:
         raise Misconfigured(_NO_WEBHOOK)
-    return wire.request(endpoint, "GET", address.to_ask())
+    return api.request(endpoint, "GET", address.to_ask())
 
 
 INFO = ChannelInfo(
@@ -78,7 +80,7 @@ _PIXEL = bytes.fromhex(
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event, see `bridge.channels.base.Channel`."""
+    """Deliver an event, see `bridge.channels.base.Channel`."""
     address = Address.of(context.endpoint.url)
     if address is None:
         attempt = Attempt(
@@ -88,7 +90,7 @@ def deliver(context: DeliveryContext) -> Exchange:
             detail=_NO_WEBHOOK,
         )
         return ExchangeResult(attempt=attempt)
-    return (yield from Talk(context, address).whole())
+    return (yield from live_message.deliver(context, DiscordPort(context, address)))
 
 
 def sample_response(request: Request) -> Response:

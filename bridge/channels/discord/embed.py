@@ -74,8 +74,8 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
 def _text(message: Message, room: int) -> str:
     """Say what it is about: the prompt, or the text that came of it, or an operator's reason."""
     if message.result:
-        asked = "" if message.prompt == message.words.no_prompt else message.prompt
-        quoted = f"> {fit(line(asked), _REQUEST_MOST, escape)}\n" if asked else ""
+        asked = fit(line(message.prompt), _REQUEST_MOST, escape)
+        quoted = f"> {asked}\n" if asked else ""
         return quoted + fit(message.result, room - utf16(quoted), escape)
     return fit(message.prompt, room, escape) if message.prompt else ""
 

@@ -1,13 +1,12 @@
-"""Options: what an endpoint's settings say about how it likes its messages."""
+"""Options: the settings of a Discord endpoint."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.urls import safe_url
-from bridge.core.endpoint import Endpoint
 
 
 def _avatar(text: str) -> str:
@@ -39,31 +38,3 @@ class DiscordOptions(ChatOptions):
         default=None, metadata={"min_length": 1, "max_length": 80}
     )
     avatar_url: Annotated[str, _avatar] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The settings of a Discord endpoint; what is unset has its default."""
-
-    thread_id: str = ""
-    thread_name: str = ""
-    username: str = ""
-    avatar_url: str = ""
-    progress: str = "off"
-    min_interval: float = 5.0
-    final: str = "replace"
-    silent: bool = False
-    images: str = "upload"
-    prompt_max: int = 1000
-    language: str = "en"
-
-    @classmethod
-    def of(cls, endpoint: Endpoint) -> Self:
-        """Read an endpoint's options; those that are unset or ``None`` keep the default."""
-        known = cls.__dataclass_fields__
-        given = {
-            name: value
-            for name, value in endpoint.options.items()
-            if name in known and value is not None
-        }
-        return cls(**given)  # type: ignore[arg-type]

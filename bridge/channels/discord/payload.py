@@ -1,8 +1,8 @@
 """
 Payloads: a message as Discord takes it, in forms that get plainer and plainer.
 
-`allowed_mentions` goes with every message and every edit: an
-edit without it is read anew, with everybody allowed to be pinged.
+`allowed_mentions` goes with every message and every edit: an edit without it is read anew, with
+everybody allowed to be pinged.
 
 Sources: Discord, "Component Reference" and "Webhook Resource".
 """
@@ -10,17 +10,18 @@ Sources: Discord, "Component Reference" and "Webhook Resource".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from bridge.channels.discord.embed import embed_of, progress_of, title_of
 from bridge.channels.discord.markup import escape
-from bridge.channels.discord.options import Options
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.pictures import NOTHING, Shown
 from bridge.channels.message import Message
 from bridge.channels.picture import File
 from bridge.channels.text import cut, fit, line, utf16
-from bridge.channels.urls import is_public, safe_url
+from bridge.channels.urls import safe_url
+from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 
 CONTENT_MOST = 2000
@@ -39,7 +40,7 @@ NAMES = frozenset({"username", "avatar_url"})
 
 
 class Form(IntEnum):
-    """How a message is told: what Discord refuses in one form, it may take in the next."""
+    """How a message is written: what Discord refuses in one form, it may take in the next."""
 
     FULL = 0
     WITHOUT_BUTTONS = 1
@@ -51,10 +52,10 @@ class Form(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """
-    A message about to be told.
+    A message about to be sent.
 
     Attributes:
-        at: When it is told, in seconds since the epoch.
+        at: When it is sent, in seconds since the epoch.
 
         silent: Whether nobody is to be notified.
 
@@ -68,7 +69,7 @@ class Draft:
     """
 
     message: Message
-    options: Options
+    endpoint: Endpoint
     at: float
     shown: Shown = NOTHING
     form: Form = Form.FULL
@@ -78,36 +79,29 @@ class Draft:
     begin: str = ""
     named: bool = True
 
-    def plainer(self) -> Iterator[Draft]:
-        """The next forms that differ from this one, in their order."""
-        for form in list(Form)[self.form + 1 :]:
-            draft = replace(self, form=form)
-            if draft.payload() != self.payload():
-                yield draft
-
     def payload(self) -> dict[str, Json]:
         """Write it as JSON. An edit says of everything that it is not there any more."""
-        told: dict[str, Json] = {}
+        payload: dict[str, Json] = {}
         if self.form >= Form.TEXT:
-            told["content"] = _content(self)
+            payload["content"] = _content(self)
         elif self.edit:
-            told["content"] = None
+            payload["content"] = None
         if self.form < Form.TEXT:
-            told["embeds"] = [
+            payload["embeds"] = [
                 embed_of(self.message, self._how_shown(), parent=self.parent)
             ]
         elif self.edit:
-            told["embeds"] = []
-        told["allowed_mentions"] = {"parse": []}
+            payload["embeds"] = []
+        payload["allowed_mentions"] = {"parse": []}
         if not self.edit:
-            told.update(self._of_a_new_one())
+            payload.update(self._create_only_fields())
         files = list(self._attachments())
         if files or self.edit:
-            told["attachments"] = [*files]
+            payload["attachments"] = [*files]
         rows = list(self._rows())
         if rows or self.edit:
-            told["components"] = [*rows]
-        return told
+            payload["components"] = [*rows]
+        return payload
 
     @property
     def file(self) -> File | None:
@@ -120,12 +114,13 @@ class Draft:
         had_one = self.shown.file or self.shown.url
         return Shown(note=self.message.words.not_shown if had_one else self.shown.note)
 
-    def _of_a_new_one(self) -> Iterator[tuple[str, Json]]:
+    def _create_only_fields(self) -> Iterator[tuple[str, Json]]:
         """What cannot be changed later."""
         if self.form < Form.TEXT and self.named:
-            if self.options.username:
-                yield "username", cut(line(self.options.username), USERNAME_MOST)
-            if avatar := safe_url(self.options.avatar_url):
+            options = DiscordOptions.of(self.endpoint)
+            if options.username:
+                yield "username", cut(line(options.username), USERNAME_MOST)
+            if avatar := safe_url(options.avatar_url):
                 yield "avatar_url", avatar
         if self.silent:
             yield "flags", _SILENTLY
@@ -150,42 +145,21 @@ def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
     better than none.
     """
     message = draft.message
-    if not message.shows:
-        return
-    words = message.words
-    if message.videos:
-        several = len(message.videos) > 1
-        links = [
-            (f"{words.watch} {n}" if several else words.watch, url)
-            for n, url in enumerate(message.videos, start=1)
-        ]
-    elif _is_worth_opening(draft):
-        links = [(words.open, message.picture or "")]
-    else:
-        links = []
-    seen: set[str] = set()
-    for label, url in links:
-        shown = safe_url(url, most=BUTTON_URL_MOST, schemes=("https", "http"))
-        if (
-            shown
-            and is_public(shown)
-            and shown not in seen
-            and len(seen) < BUTTONS_MOST
-        ):
-            seen.add(shown)
-            yield {"type": _BUTTON, "style": _LINK, "label": label, "url": shown}
+    links = message.links if message.videos or _is_worth_opening(draft) else ()
+    fitting = [link for link in links if len(link[1]) <= BUTTON_URL_MOST]
+    for label, url in fitting[:BUTTONS_MOST]:
+        yield {"type": _BUTTON, "style": _LINK, "label": label, "url": url}
 
 
 def _is_worth_opening(draft: Draft) -> bool:
     """Whether to link the picture: not if it is dead, or shown here and dead tomorrow."""
-    expires = draft.message.expires
-    if expires is None or draft.shown.dead:
-        return not draft.shown.dead
-    return draft.options.images == "none" and expires > draft.at
+    unshown = DiscordOptions.of(draft.endpoint).images == "none"
+    lasts = draft.message.expires is None or unshown
+    return lasts and not draft.shown.dead
 
 
 def _content(draft: Draft) -> str:
-    """Say it in plain text."""
+    """Write it in plain text."""
     message = draft.message
     words = message.words
     task = f"{words.task_id} {message.task_id}" if message.task_id else ""
@@ -194,7 +168,7 @@ def _content(draft: Draft) -> str:
         head += f"{drawn}\n"
     if draft.form is Form.OUR_WORDS:
         return head.rstrip() + foot
-    reason = f"\n{words.reason}{words.colon}{message.reason}" if message.reason else ""
+    reason = f"\n{message.labelled_reason}" if message.reason else ""
     body = (message.result or message.prompt) + reason
     link = "".join(f"\n{url}" for url in _links(draft))
     room = CONTENT_MOST - utf16(head) - utf16(foot) - utf16(link)

@@ -48,7 +48,7 @@ NOTHING = Shown()
 
 
 def fetched(response: Response, message: Message, *, at: float) -> Shown:
-    """Say how a picture is shown, now that it was asked for."""
+    """Decide how a picture is shown, now that it was asked for."""
     if file := taken(response, message.task_id):
         return Shown(file=file)
     if response.status in _NOT_THERE and not _is_discords(message.picture):
@@ -57,19 +57,19 @@ def fetched(response: Response, message: Message, *, at: float) -> Shown:
 
 
 def linked(message: Message, *, at: float) -> Shown:
-    """Say how a picture is shown that is not fetched."""
+    """Decide how a picture is shown that is not fetched."""
     picture = message.picture
     own = _is_discords(picture)
     bare = picture.partition("?")[0] if picture and own else picture
     url = safe_url(bare, most=URL_MOST)
-    if url is None or not is_public(url) or (_expired(message, at=at) and not own):
+    if url is None or not is_public(url) or (message.expired(at) and not own):
         return Shown(note=_note(message, at=at))
     return Shown(url=url)
 
 
 def left_out(message: Message, *, at: float) -> Shown:
-    """Say how a picture is shown where nobody wants any: only its link may be missed."""
-    gone = _expired(message, at=at) and not message.videos
+    """Decide what is said where nobody wants pictures: only the link may be missed."""
+    gone = message.expired(at) and not message.videos
     return Shown(note=message.words.expired if gone else "")
 
 
@@ -82,12 +82,8 @@ def _is_discords(url: str | None) -> bool:
     return parts.hostname in _CDN and "attachments/" in parts.path
 
 
-def _expired(message: Message, *, at: float) -> bool:
-    return message.expires is not None and message.expires <= at
-
-
 def _note(message: Message, *, at: float) -> str:
     if message.picture is None:
         return ""
     words = message.words
-    return words.expired if _expired(message, at=at) else words.not_shown
+    return words.expired if message.expired(at) else words.not_shown

@@ -2,16 +2,15 @@
 The Slack channel: a message for people, through an incoming webhook or as a bot.
 
 An incoming webhook can do one thing: post. It does not say which message it made, so
-nothing can be edited, and progress is not told. With ``token`` and ``channel`` the same
+nothing can be edited, and progress is not sent. With ``token`` and ``channel`` the same
 messages go through the Web API, and ``progress = "edit"`` keeps one message up to date.
 
 Slack has no silent messages, so ``silent`` means nothing here: an edit notifies nobody, a
 new message notifies as the channel's members have chosen. It fetches pictures itself, so
 ``images = "upload"`` is the same as ``"url"``.
 
-`escape` makes text harmless, `payload` says what a message looks like, `calls` makes
-requests, `answers` reads what Slack says to them; a `talk` is all of that for one event,
-and `flow` puts it in order.
+`escape` makes text harmless, `payload` writes messages, `api` makes requests, `replies` reads
+what Slack answers, and `live` has a message follow a task.
 """
 
 from __future__ import annotations
@@ -19,11 +18,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from bridge.channels import live_message
+from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
-from bridge.channels.slack.answers import describe
-from bridge.channels.slack.calls import probe, sample_response
-from bridge.channels.slack.flow import deliver
+from bridge.channels.slack.api import probe, sample_response
+from bridge.channels.slack.live import SlackPort
 from bridge.channels.slack.options import SlackOptions
+from bridge.channels.slack.replies import describe
 from bridge.core.endpoint import Rate
 
 __all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
@@ -69,3 +70,8 @@ INFO = ChannelInfo(
     validate=_objections,
     probe=Probe(request=probe, describe=describe),
 )
+
+
+def deliver(context: DeliveryContext) -> Exchange:
+    """Deliver an event, see `bridge.channels.base.Channel`."""
+    return live_message.deliver(context, SlackPort(context))

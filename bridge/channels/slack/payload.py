@@ -15,14 +15,12 @@ too long, or for one that is empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
 from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
-from bridge.channels.urls import is_public, safe_url
 from bridge.core.event import Json
 
 Block: TypeAlias = dict[str, Json]
@@ -36,28 +34,35 @@ MOST_LINKS = 2900
 MOST_FOOTER = 1900
 MOST_LINK = 1500
 MOST_ALT = 300
-MOST_PICTURE_URL = 3000
 #: A notification on a telephone shows less than that.
 MOST_FALLBACK = 300
 MOST_ID = 128
 #: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000.
 MOST_PROMPT, MOST_REASON, MOST_RESULT, MOST_URL = 1000, 500, 1200, 700
 
+#: The fullest first.
+VARIANTS = ("picture", "link", "text")
+
 #: What Slack draws. It answers anything else, WebP above all, with a refusal.
 _DRAWN = (".png", ".jpg", ".jpeg", ".gif")
-_ANY = ("https", "http")
 
 
-def forms(
-    message: Message, *, now: float, images: object = "url", revision: str = ""
-) -> Iterator[Content]:
+def content(
+    message: Message,
+    variant: str,
+    *,
+    now: float,
+    images: str = "url",
+    revision: str = "",
+) -> Content | None:
     """
-    List the forms of a message, the best first; each is for when the one before is refused.
-
-    With its picture; without it, with a link in its place; as nothing but text.
+    Write a message.
 
     Args:
         message: What to say.
+
+        variant: One of `VARIANTS`: with its picture; without it, with a link in its place;
+            as nothing but text.
 
         now: In seconds since the epoch; a link that has expired is said to have.
 
@@ -65,26 +70,33 @@ def forms(
 
         revision: What the ids of blocks begin with; empty for no ids. An edited message
             needs others than it had.
+
+    Returns:
+        ``None`` if there is no picture that Slack could show.
     """
     text = _fallback(message)
-    why = "" if images == "none" else message.words.not_shown
-    if images != "none" and (url := _showable(message, now=now)):
-        blocks = _blocks(message, picture=url, links=_watch(message))
-        yield {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
-    blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
-    yield {"text": text, "blocks": _named(blocks, revision)}
-    yield {"text": _text_only(message, now=now)}
+    if variant == "text":
+        return {"text": _text_only(message, now=now)}
+    if variant == "link":
+        why = "" if images == "none" else message.words.not_shown
+        blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
+        return {"text": text, "blocks": _named(blocks, revision)}
+    url = _showable(message)
+    if url is None:
+        return None
+    blocks = _blocks(message, picture=url, links=_watch(message))
+    return {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
 
 
-def brief(message: Message) -> Iterator[Content]:
-    """Say the same in a line, to answer in the thread of a message that says it all."""
+def brief(message: Message) -> Content:
+    """Write the same in a line, to answer in the thread of a message that says it all."""
     words = message.words
-    said = [_title(message)]
+    lines = [_title(message)]
     if message.reason:
-        said.append(
+        lines.append(
             f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
         )
-    yield {"text": "\n".join(said)}
+    return {"text": "\n".join(lines)}
 
 
 # --- with blocks ----------------------------------------------------------------------
@@ -95,11 +107,10 @@ def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]
     blocks = [_section(_title(message))]
     if message.sample:
         blocks.append(_context(_plain(f"🧪 {words.sample}")))
-    if prompt := _prompt(message):
-        blocks.append(_section(_plain(prompt)))
+    if message.prompt:
+        blocks.append(_section(_plain(message.prompt)))
     if message.reason:
-        reason = f"{words.reason}{words.colon}{message.reason}"
-        blocks.append(_section(_plain(reason)))
+        blocks.append(_section(_plain(message.labelled_reason)))
     if message.result:
         blocks.append(_section(_plain(message.result)))
     if picture:
@@ -107,8 +118,7 @@ def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]
     if links:
         blocks.append(_section(links))
     if message.steps:
-        steps = f"{words.next}{words.colon}{' · '.join(message.steps)}"
-        blocks.append(_context(_plain(steps, MOST_FOOTER)))
+        blocks.append(_context(_plain(message.labelled_steps, MOST_FOOTER)))
     blocks.append(_context(_footer(message, linked=picture is not None)))
     return blocks
 
@@ -120,12 +130,6 @@ def _named(blocks: list[Block], revision: str) -> list[Json]:
         {**block, "block_id": f"{revision}.{place}"}
         for place, block in enumerate(blocks)
     ]
-
-
-def _prompt(message: Message) -> str:
-    """Leave out that there is no prompt where there is something better to read."""
-    silent = message.result and message.prompt == message.words.no_prompt
-    return "" if silent else message.prompt
 
 
 def _section(text: str | Block) -> Block:
@@ -169,26 +173,18 @@ def _links(message: Message, *, now: float, why: str) -> str:
     if message.expired(now):
         why = message.words.expired
     said = [f"🖼️  {why}"] if why else []
-    url = _openable(message, now=now)
+    url = _openable(message)
     return "  ·  ".join([*said, link(url, message.words.open)] if url else said)
 
 
-def _openable(message: Message, *, now: float) -> str | None:
-    """Return the URL of the result's picture if somebody else could open it."""
-    url = safe_url(message.picture, schemes=_ANY)
-    usable = url and message.shows and is_public(url) and not message.expired(now)
-    return url if usable else None
+def _openable(message: Message) -> str | None:
+    """Return the URL of the picture if anybody in the channel can open it."""
+    return message.links[0][1] if message.links and not message.videos else None
 
 
 def _watch(message: Message) -> str:
-    words = message.words
-    found = (safe_url(url, schemes=_ANY) for url in message.videos)
-    urls = list(dict.fromkeys(url for url in found if url and is_public(url)))
-    labels = [words.watch, *(f"{words.watch} {n}" for n in range(2, len(urls) + 1))]
-    if len(urls) > 1:
-        labels[0] = f"{words.watch} 1"
     shown = ""
-    for url, label in zip(urls, labels, strict=False):
+    for label, url in message.links if message.videos else ():
         more = f"{shown}  ·  {link(url, label)}" if shown else f"🎬  {link(url, label)}"
         if utf16(more) > MOST_LINKS:
             break
@@ -199,7 +195,7 @@ def _watch(message: Message) -> str:
 def _footer(message: Message, *, linked: bool) -> str:
     words = message.words
     parts = []
-    url = safe_url(message.picture) if linked else None
+    url = message.public_picture if linked else None
     if url and utf16(escape(url)) <= MOST_LINK:
         parts.append(link(url, words.open))
     if message.task_id:
@@ -213,17 +209,15 @@ def _footer(message: Message, *, linked: bool) -> str:
     return "  ·  ".join(parts)
 
 
-def _showable(message: Message, *, now: float) -> str | None:
+def _showable(message: Message) -> str | None:
     """
     Return the URL of the picture if Slack can show it.
 
     Gateways hand pictures on under addresses that end in an id; those are tried, as what
-    is behind them is a PNG more often than not, and Slack says so if it is none.
+    is behind them is a PNG more often than not, and Slack says so if it is not.
     """
-    url = safe_url(message.picture, most=MOST_PICTURE_URL)
-    if url is None or not message.shows or not is_public(url) or message.expired(now):
-        return None
-    name = urlsplit(url).path.rpartition("/")[2].lower()
+    url = message.public_picture
+    name = urlsplit(url or "").path.rpartition("/")[2].lower()
     return url if name.endswith(_DRAWN) or (name and "." not in name) else None
 
 
@@ -236,9 +230,9 @@ def _fallback(message: Message) -> str:
     said = escape(message.title)
     if message.progress is not None:
         said += f" {message.progress}%"
-    told = line(message.reason or _prompt(message) or message.result)
-    if told:
-        said += words.colon + fit(told, MOST_FALLBACK, inert)
+    text = line(message.reason or message.prompt or message.result)
+    if text:
+        said += words.colon + fit(text, MOST_FALLBACK, inert)
     return f"{said} ({words.sample})" if message.sample else said
 
 
@@ -247,8 +241,8 @@ def _text_only(message: Message, *, now: float) -> str:
     said = [_title(message)]
     if message.sample:
         said.append(f"🧪 {words.sample}")
-    if prompt := _prompt(message):
-        said.append(fit(prompt, MOST_PROMPT, fence))
+    if message.prompt:
+        said.append(fit(message.prompt, MOST_PROMPT, fence))
     if message.reason:
         said.append(
             f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
@@ -256,7 +250,7 @@ def _text_only(message: Message, *, now: float) -> str:
     if message.result:
         said.append(fit(message.result, MOST_RESULT, fence))
     footer = []
-    url = _openable(message, now=now)
+    url = _openable(message)
     if url and utf16(escape(url)) <= MOST_URL:
         footer.append(link(url, words.open))
     elif message.shows and message.expired(now):

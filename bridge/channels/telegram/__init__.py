@@ -4,19 +4,21 @@ The Telegram channel: messages of a bot, in a chat or in a topic of a forum.
 The bot must be a member of the chat (of a channel: one of its administrators). Pictures are
 fetched by Telegram itself or, where it cannot, by us.
 
-`markup` makes text harmless, `forms` says in which ways a message can be put, `calls` makes
-requests, `answers` reads what Telegram says to them, and `talk` puts these in order.
+`markup` makes text harmless, `payload` writes messages, `api` makes requests, `replies` reads
+what Telegram answers, and `live` has a message follow a task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bridge.channels import live_message
+from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
-from bridge.channels.telegram.answers import describe
-from bridge.channels.telegram.calls import bot_of, probe, sample_response
+from bridge.channels.telegram.api import bot_of, probe, sample_response
+from bridge.channels.telegram.live import TelegramPort
 from bridge.channels.telegram.options import TelegramOptions
-from bridge.channels.telegram.talk import deliver
+from bridge.channels.telegram.replies import describe
 from bridge.core.endpoint import Rate
 
 __all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
@@ -39,3 +41,8 @@ INFO = ChannelInfo(
     validate=_objections,
     probe=Probe(request=probe, describe=describe),
 )
+
+
+def deliver(context: DeliveryContext) -> Exchange:
+    """Deliver an event, see `bridge.channels.base.Channel`."""
+    return live_message.deliver(context, TelegramPort(context))

@@ -1,8 +1,8 @@
 """
-Answers: what Slack means.
+Replies: what Slack's answers mean.
 
 Rule 1: only ``ok`` is a success: the whole body of a webhook's answer, or ``"ok": true``
-in the Web API's, which answers 200 to everything. A page of a proxy's, with 200, is none.
+in the Web API's, which answers 200 to everything. A proxy's page with 200 is a failure.
 Rule 2: Slack's own word for what is wrong decides; the status only where there is none.
 The statuses beside the words are not documented, and have changed.
 
@@ -12,28 +12,13 @@ https://docs.slack.dev/reference/methods/chat.postMessage#errors
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any
+from dataclasses import replace
 
-from bridge.channels.reply import detail_of, readable
-from bridge.core.delivery import REFUSALS, Fault
-from bridge.core.http import Response, retry_after
-
-
-class Sense(Enum):
-    """What an answer asks for."""
-
-    OK = auto()
-    UNSHOWABLE = auto()  #: Refused for what is in it: say it in a simpler form.
-    REFUSED = auto()  #: Refused by something that does not say why.
-    GONE = auto()  #: Nobody is there, or we are not let in.
-    ANEW = auto()  #: The message to change is not there or not changeable any more.
-    LATER = auto()  #: Nothing was wrong with it; later it may work.
-
+from bridge.channels.reply import Reply, detail_of, no_answer, readable
+from bridge.core.delivery import REFUSALS, AttemptResult
+from bridge.core.http import Response, json_object, retry_after
 
 #: Nothing more can be sent until a person has done something.
 DEAD: Mapping[str, str] = {
@@ -70,7 +55,7 @@ DEAD: Mapping[str, str] = {
     "messages_tab_disabled": "the person does not take messages of apps",
     "two_factor_setup_required": "the account needs two-factor authentication",
 }
-_UNSHOWABLE = frozenset(
+UNSHOWABLE = frozenset(
     {
         "invalid_payload",
         "invalid_blocks",
@@ -88,11 +73,13 @@ _UNSHOWABLE = frozenset(
         "json_not_object",
     }
 )
-_ANEW = frozenset(
+#: The message is not there any more.
+MISSING = frozenset(
+    {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
+)
+#: The message cannot be changed any more.
+FROZEN = frozenset(
     {
-        "message_not_found",
-        "thread_not_found",
-        "cannot_reply_to_message",
         "edit_window_closed",
         "cant_update_message",
         "cant_delete_message",
@@ -101,111 +88,84 @@ _ANEW = frozenset(
         "block_mismatch",
     }
 )
-_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 #: It may have been done all the same, says Slack's documentation.
-_UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
-_CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
+UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
 #: Slack's words look like this; what a proxy says does not.
 _WORD = re.compile(r"[a-z]+(?:_[a-z]+)+|ratelimited")
 _NO_PICTURE = "downloading image failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+def read(response: Response, *, now: float, api: bool) -> Reply:
     """
-    What came of one request.
-
-    Attributes:
-        detail: For a person; says nothing of a URL or a token.
-
-        data: What the Web API sent along.
-
-        retry_after: Seconds that it wants to be left alone.
-
-        unclear: Whether it may have been done, although it is not said to be.
-    """
-
-    sense: Sense
-    response: Response
-    detail: str = ""
-    data: Mapping[str, Any]
-    retry_after: float | None = None
-    limited: bool = False
-    unclear: bool = False
-
-    def text(self, name: str) -> str | None:
-        """Return one of the texts that were sent along."""
-        value = self.data.get(name)
-        return value if isinstance(value, str) and value else None
-
-
-def read(response: Response, *, now: float, api: bool) -> Answer:
-    """
-    Say what an answer means. Total: no answer is too strange.
+    Read what Slack answers. Never raises.
 
     Args:
-        response: What came.
-
         now: In seconds since the epoch.
 
-        api: Whether the Web API was asked, and not an incoming webhook.
+        api: Whether the Web API was called, and not an incoming webhook.
     """
-    said = response.body.decode(errors="replace").strip()
-    data = _json(said)
-    agreed = data.get("ok") is True if api else said == "ok"
-    if response.status == 200 and agreed:
-        return Answer(sense=Sense.OK, response=response, data=data)
-    word = _word(said, data)
-    sense = _sense(word, said, response.status)
-    limited = word in _LIMITED or response.status == 429
-    broken = response.status is not None and response.status >= 500 and not limited
-    return Answer(
-        sense=sense,
-        response=response,
+    if response.status is None:
+        return no_answer(response)
+    text = response.body.decode(errors="replace").strip()
+    data = json_object(text)
+    status = response.status
+    if status == 200 and (data.get("ok") is True if api else text == "ok"):
+        message, channel = data.get("ts"), data.get("channel")
+        placed = isinstance(message, str) and isinstance(channel, str)
+        return Reply(
+            result=AttemptResult.DELIVERED,
+            status=status,
+            message=str(message) if placed else "",
+            channel=str(channel) if placed else "",
+        )
+    word = _word(text, data)
+    limited = word in LIMITED or status == 429
+    reply = _meaning(word, text, status)
+    waits = not (reply.fallback or reply.repost or reply.result is AttemptResult.GONE)
+    wait = response.headers.get("retry-after") if waits else None
+    return replace(
+        reply,
         detail=_detail(word, data, response),
-        data=data,
-        retry_after=retry_after(response.headers.get("retry-after"), now=now)
-        if sense in {Sense.LATER, Sense.REFUSED}
-        else None,
+        retry_after=retry_after(wait, now=now),
         limited=limited,
-        unclear=word in _UNCLEAR or broken or response.fault in _CUT_OFF,
+        # A page instead of an answer, or an error of theirs: the message may be there.
+        unclear=word in UNCLEAR
+        or (status >= 500 and not limited)
+        or (status < 400 and "ok" not in data),
+        code=word,
+        status=status,
     )
 
 
-def _json(said: str) -> Mapping[str, Any]:
-    try:
-        data = json.loads(said) if said.startswith("{") else {}
-    except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _word(said: str, data: Mapping[str, Any]) -> str:
-    given = data.get("error") if data else said[:200]
+def _word(text: str, data: Mapping[str, object]) -> str:
+    given = data.get("error") if data else text[:200]
     found = _WORD.match(given) if isinstance(given, str) else None
     return found[0] if found else ""
 
 
-def _sense(word: str, said: str, status: int | None) -> Sense:
+def _meaning(word: str, text: str, status: int) -> Reply:
     if word in DEAD:
-        return Sense.GONE
-    if word in _UNSHOWABLE or _NO_PICTURE in said[:16384].lower():
-        return Sense.UNSHOWABLE
-    if word in _ANEW:
-        return Sense.ANEW
-    if word in _LIMITED | _UNCLEAR or status is None:
-        return Sense.LATER
+        return Reply(result=AttemptResult.GONE)
+    if word in UNSHOWABLE or _NO_PICTURE in text[:16384].lower():
+        return Reply(result=AttemptResult.HOPELESS, fallback=True)
+    if word in MISSING | FROZEN:
+        failed = AttemptResult.FAILED
+        return Reply(result=failed, repost=True, missing=word in MISSING)
+    if word in LIMITED | UNCLEAR:
+        return Reply(result=AttemptResult.FAILED)
     if status == 410:
-        return Sense.GONE
+        return Reply(result=AttemptResult.GONE)
     if status in REFUSALS:
-        return Sense.UNSHOWABLE if word else Sense.REFUSED
-    return Sense.LATER
+        # Without a word it is not Slack's own refusal, and there is no arguing with it.
+        result = AttemptResult.HOPELESS if word else AttemptResult.REFUSED
+        return Reply(result=result, fallback=bool(word))
+    return Reply(result=AttemptResult.FAILED)
 
 
-def _detail(word: str, data: Mapping[str, Any], response: Response) -> str:
+def _detail(word: str, data: Mapping[str, object], response: Response) -> str:
     if not word:
-        status = "" if response.status is None else f"HTTP {response.status}"
-        read_as = detail_of(response) or status
+        read_as = detail_of(response) or f"HTTP {response.status}"
         ok = response.status == 200
         return f"200, but not Slack's ok: {read_as}" if ok else read_as
     parts = [DEAD.get(word, "")]
@@ -220,13 +180,14 @@ def _detail(word: str, data: Mapping[str, Any], response: Response) -> str:
 
 
 def describe(response: Response) -> str:
-    """Say to a person what came of a `bridge.channels.slack.probe`."""
-    answer = read(response, now=response.at, api=True)
-    if answer.sense is not Sense.OK:
-        return f"Slack refuses it: {answer.detail}" if answer.detail else "no answer"
-    who, where = answer.text("user") or "?", answer.text("team") or "?"
-    said = f"a bot, signed in as {who} in the workspace {where}"
+    """Return what came of a `bridge.channels.slack.probe`, in words for a person."""
+    reply = read(response, now=response.at, api=True)
+    if not reply.ok:
+        return f"Slack refuses it: {reply.detail}" if reply.detail else "no answer"
+    data = json_object(response.body)
+    user, team = data.get("user") or "?", data.get("team") or "?"
+    text = f"a bot, signed in as {user} in the workspace {team}"
     scopes = response.headers.get("x-oauth-scopes", "")
     if scopes and "chat:write" not in re.split(r"[\s,]+", scopes):
-        said += "; it lacks the scope chat:write"
-    return readable(said.encode())
+        text += "; it lacks the scope chat:write"
+    return readable(text.encode())

@@ -1,4 +1,4 @@
-"""`bridge.channels.telegram`: a task's whole life in a chat, and what goes wrong on the way."""
+"""`bridge.channels.telegram`: what is peculiar to Telegram in a task's life."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from bridge.channels import telegram
-from bridge.core.delivery import Fault
 from bridge.core.event import Event
 from bridge.core.http import ChannelState, Request, Response
 from tests.channels.cases import (
     CASES,
-    DONE,
     GRID_URL,
     RUNNING,
     Talk,
@@ -21,6 +19,7 @@ from tests.channels.cases import (
     endpoint,
     told,
 )
+from tests.channels.rooms import CUT_OFF, is_upload
 from tests.platforms.loopback import HTML, Said, answering
 from tests.platforms.telegram import CHAT, TOKEN, Message, Telegram
 
@@ -29,25 +28,19 @@ STARTED = told("task.started", RUNNING)
 LATE = told(
     "task.progress",
     replace(RUNNING, progress=80, image_url="https://cdn.example/80.webp"),
-    sequence=3,
+    sequence=4,
 )
 FINAL = CASES["succeeded_grid"]
 FAILED = CASES["failed"]
 
 
-def is_upload(request: Request) -> bool:
-    """Whether a request carries a file."""
-    return request.headers.get("content-type", "").startswith("multipart/")
-
-
 @dataclass
 class Chat:
-    """An endpoint with its memory, and Telegram behind it."""
+    """An endpoint with its channel state, and Telegram behind it."""
 
     server: Telegram = field(default_factory=Telegram)
     settings: dict[str, Any] = field(default_factory=dict)
     channel_state: ChannelState = field(default_factory=dict)
-    talks: list[Talk] = field(default_factory=list)
 
     def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
         settings = {"chat_id": str(CHAT), "progress": "edit", **self.settings}
@@ -61,7 +54,6 @@ class Chat:
             redelivery=redelivery,
         )
         self.channel_state = talk.channel_state
-        self.talks.append(talk)
         return talk
 
     def live(self, *events: Event) -> None:
@@ -100,24 +92,6 @@ def test_a_tasks_life_is_one_quiet_message_and_one_that_is_heard() -> None:
     assert final.look.photo == GRID_URL
 
 
-def test_progress_waits_for_the_next_edit_as_long_as_it_was_asked_to() -> None:
-    chat = Chat(settings={"min_interval": 7})
-
-    assert chat.tell(CASES["submitted"]).outcome.edit_in == 7
-    assert chat.tell(CASES["progress_42"]).outcome.edit_in == 7
-    assert chat.tell(FINAL).outcome.edit_in == 0
-
-
-def test_the_end_may_be_told_by_an_edit() -> None:
-    chat = Chat(settings={"final": "edit"})
-
-    chat.live(*WAY, FINAL)
-
-    (only,) = chat.shown
-    assert only.look.photo == GRID_URL
-    assert only.text.startswith("✅ Imagine finished")
-
-
 def test_the_end_may_be_a_reply_and_then_the_first_message_says_so_too() -> None:
     chat = Chat(settings={"final": "reply"})
 
@@ -128,28 +102,6 @@ def test_the_end_may_be_a_reply_and_then_the_first_message_says_so_too() -> None
     assert "Banned prompt detected" in answer.text
     assert first.text.startswith("❌ Imagine failed")
     assert "▰" not in first.text
-
-
-def test_a_task_that_waits_for_somebody_is_heard() -> None:
-    chat = Chat()
-
-    chat.live(CASES["submitted"], CASES["modal"])
-
-    (message,) = chat.shown
-    assert not message.silent
-    assert message.text.startswith("✋ Vary region waits for you")
-    chat.live(replace(STARTED, sequence=5))
-    assert message.text.startswith("🎨")
-
-
-def test_a_correction_answers_what_it_corrects() -> None:
-    chat = Chat()
-    chat.live(*WAY, FAILED)
-
-    chat.live(told("task.corrected", DONE))
-
-    failed, corrected = chat.shown
-    assert corrected.reply_to == failed.id
 
 
 def test_a_silent_endpoint_makes_no_sound() -> None:
@@ -176,154 +128,7 @@ def test_the_general_topic_is_not_named() -> None:
     assert chat.shown[0].thread is None
 
 
-def test_without_edits_progress_is_not_told() -> None:
-    chat = Chat(settings={"progress": "off"})
-
-    talk = chat.tell(CASES["progress_42"])
-
-    assert talk.outcome.attempt.detail == "skipped: progress is off"
-    assert chat.server.calls == []
-
-
-# --- order ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("final", ["replace", "edit", "reply"])
-def test_what_comes_late_never_overwrites_the_end(final: str) -> None:
-    chat = Chat(settings={"final": final})
-    chat.live(*WAY, FINAL)
-    before = len(chat.server.calls)
-
-    talk = chat.tell(LATE)
-
-    assert talk.outcome.attempt.detail.startswith("skipped")
-    assert len(chat.server.calls) == before
-
-
-def test_what_comes_twice_is_told_once() -> None:
-    chat = Chat()
-    chat.live(*WAY, CASES["progress_42"], FINAL, FINAL)
-
-    (message,) = chat.shown
-    assert len(message.history) == 1
-
-
-def test_a_redelivery_is_a_new_message_and_changes_nothing() -> None:
-    chat = Chat()
-    chat.live(*WAY, FINAL)
-    channel_state = chat.channel_state
-
-    chat.tell(FINAL, redelivery=True)
-
-    assert len(chat.shown) == 2
-    assert chat.channel_state == channel_state
-
-
-def test_a_message_that_may_have_been_posted_is_not_posted_again() -> None:
-    chat = Chat(server=Telegram(losing=1))
-
-    assert chat.tell(CASES["submitted"]).result == "failed"
-    assert chat.channel_state["posting"] is True
-    chat.live(CASES["submitted"], STARTED)
-    assert len(chat.shown) == 1
-
-    chat.live(FINAL)
-    assert chat.shown[-1].text.startswith("✅")
-
-
-def test_a_message_that_was_surely_not_posted_is_posted_later() -> None:
-    chat = Chat()
-    chat.server.refuse_once(429, "Too Many Requests: retry after 3", retry_after=3)
-
-    assert chat.tell(CASES["submitted"]).result == "failed"
-    chat.live(CASES["submitted"])
-
-    assert len(chat.shown) == 1
-
-
-def test_an_end_that_is_out_is_not_posted_again_for_the_old_messages_sake() -> None:
-    chat = Chat()
-    chat.live(*WAY)
-    answers = answering(chat.server)
-    lost = [True]
-
-    def fails_to_delete(request: Any) -> Response:
-        if request.url.endswith("/deleteMessage") and lost.pop():
-            lost.append(False)
-            return Response(took=1.0, fault=Fault.TIMEOUT, detail="timed out")
-        return answers(request)
-
-    to = endpoint("telegram", chat.server.url, chat_id=str(CHAT), progress="edit")
-    talk = converse(
-        telegram, FINAL, to, answers=fails_to_delete, channel_state=chat.channel_state
-    )
-    assert talk.result == "failed"
-    chat.channel_state = talk.channel_state
-    chat.live(FINAL)
-
-    (final,) = chat.shown
-    assert final.text.startswith("✅")
-
-
-def test_an_old_message_that_cannot_be_deleted_stays() -> None:
-    chat = Chat()
-    chat.live(*WAY)
-    chat.shown[0].deleted = True
-
-    assert chat.tell(FINAL).outcome.attempt.detail.startswith("told; its old message:")
-    assert len(chat.shown) == 1
-
-
-def test_the_memory_of_another_chat_is_no_memory() -> None:
-    chat = Chat(server=Telegram(chats={CHAT, 7}))
-    chat.live(*WAY)
-    chat.settings["chat_id"] = "7"
-
-    chat.live(FINAL)
-
-    assert [message.chat for message in chat.shown] == [CHAT, 7]
-
-
-@pytest.mark.parametrize(
-    "channel_state", [{}, {"id": "x"}, {"chat": str(CHAT), "id": True, "sequence": "9"}]
-)
-def test_a_memory_that_is_lost_or_strange_costs_a_message_at_most(
-    channel_state: ChannelState,
-) -> None:
-    chat = Chat()
-    chat.live(*WAY)
-    chat.channel_state = channel_state
-
-    chat.live(FINAL)
-
-    assert chat.shown[-1].text.startswith("✅")
-
-
 # --- edits that fail ------------------------------------------------------------------
-
-
-def test_a_message_that_somebody_deleted_is_posted_anew() -> None:
-    chat = Chat()
-    chat.live(*WAY)
-    chat.shown[0].deleted = True
-
-    chat.live(LATE if LATE.sequence > 3 else replace(LATE, sequence=4))
-
-    (message,) = chat.shown
-    assert "80%" in message.text
-    assert message.silent
-
-
-@pytest.mark.parametrize("final", ["replace", "edit", "reply"])
-def test_the_end_comes_even_if_the_old_message_is_gone(final: str) -> None:
-    chat = Chat(settings={"final": final})
-    chat.live(*WAY)
-    chat.shown[0].deleted = True
-
-    chat.live(FINAL)
-
-    (message,) = chat.shown
-    assert message.look.photo == GRID_URL
 
 
 def test_an_edit_that_changes_nothing_is_a_success() -> None:
@@ -350,12 +155,31 @@ def test_progress_pictures_that_are_refused_are_not_tried_again() -> None:
     chat.live(*WAY)
     tried = server.methods().count("editMessageMedia")
 
-    chat.live(replace(LATE, sequence=4))
+    chat.live(LATE)
 
     assert tried == server.methods().count("editMessageMedia") == 1
     assert "80%" in chat.shown[0].text
     chat.live(replace(FINAL, sequence=5))
     assert chat.shown[0].look.photo == GRID_URL
+
+
+def test_an_upload_that_does_not_get_through_is_words_where_no_url_can_be_fetched() -> (
+    None
+):
+    server = Telegram(fetchable=lambda _: "failed to get HTTP URL content")
+    to = endpoint("telegram", server.url, chat_id=str(CHAT))
+    reach = answering(server, {GRID_URL: Response(took=0.1, status=200, body=PNG)})
+
+    def answers(request: Request) -> Response:
+        return CUT_OFF if is_upload(request) else reach(request)
+
+    first = converse(telegram, FINAL, to, answers=answers)
+    second = converse(
+        telegram, FINAL, to, answers=answers, channel_state=first.channel_state
+    )
+
+    assert [first.result, second.result] == ["failed", "delivered"]
+    assert server.shown[0].look.photo is None
 
 
 # --- what Telegram says ---------------------------------------------------------------
@@ -487,19 +311,6 @@ def test_a_probe_tells_whether_the_bot_is_let_in(server: Telegram, said: str) ->
     assert server.messages == []
 
 
-@pytest.mark.parametrize("images", ["url", "upload", "none"])
-def test_a_preview_shows_the_whole_conversation(images: str) -> None:
-    url = f"https://api.telegram.org/bot{TOKEN}"
-    to = endpoint("telegram", url, chat_id="1", progress="edit", images=images)
-
-    begun = converse(telegram, CASES["submitted"], to)
-    ended = converse(telegram, FINAL, to, channel_state=begun.channel_state)
-
-    methods = [request.url.rpartition("/")[2] for request in ended.requests]
-    assert ended.result == "delivered"
-    assert methods[-1] == "deleteMessage"
-
-
 @pytest.mark.parametrize(
     ("url", "called"),
     [
@@ -526,81 +337,4 @@ def test_a_method_with_its_query_is_taken_for_the_bot_that_it_is_of(
     assert [request.url for request in talk.requests] == [f"{called}sendMessage"]
 
 
-def test_an_older_announcement_is_told_and_changes_nothing() -> None:
-    chat = Chat()
-    chat.live(*WAY, FINAL)
-    channel_state = chat.channel_state
-
-    chat.live(CASES["modal"])
-
-    assert len(chat.shown) == 2
-    assert chat.channel_state == channel_state
-
-
 # --- uploads that do not get through --------------------------------------------------
-
-
-@pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.CONNECTION])
-@pytest.mark.parametrize("images", ["upload", "url"])
-@pytest.mark.parametrize("progress", ["edit", "off"])
-def test_an_upload_that_does_not_get_through_is_not_tried_the_next_time(
-    progress: str, images: str, fault: Fault
-) -> None:
-    """By its URL if Telegram can fetch that; where it cannot, in words."""
-    server = Telegram(fetchable=lambda _: "failed to get HTTP URL content")
-    if images == "upload":
-        server.fetchable = None
-    chat = Chat(server=server, settings={"images": images, "progress": progress})
-    if progress == "edit":
-        chat.tell(CASES["submitted"])
-    reach = answering(server, {GRID_URL: Response(took=0.1, status=200, body=PNG)})
-
-    def answers(request: Request) -> Response:
-        if is_upload(request):
-            return Response(took=9.0, fault=fault, detail="cut off")
-        return reach(request)
-
-    talks = []
-    for _ in range(2):
-        talk = converse(
-            telegram,
-            FINAL,
-            endpoint(
-                "telegram",
-                server.url,
-                chat_id=str(CHAT),
-                progress=progress,
-                images=images,
-            ),
-            answers=answers,
-            channel_state=chat.channel_state,
-        )
-        chat.channel_state = talk.channel_state
-        talks.append(talk)
-
-    assert [talk.result for talk in talks] == ["failed", "delivered"]
-    assert [any(map(is_upload, talk.requests)) for talk in talks] == [True, False]
-    assert server.shown[-1].look.photo == (GRID_URL if images == "upload" else None)
-    assert "linked_of" not in chat.channel_state
-
-
-def test_where_a_url_gets_no_answer_either_the_upload_has_another_try() -> None:
-    to = endpoint(
-        "telegram", Telegram().url, chat_id=str(CHAT), progress="off", images="upload"
-    )
-
-    def answers(request: Request) -> Response:
-        if request.guarded:
-            return Response(took=0.1, status=200, body=PNG)
-        return Response(took=9.0, fault=Fault.TIMEOUT, detail="timed out")
-
-    uploads: list[bool] = []
-    channel_state: ChannelState = {}
-    for _ in range(3):
-        talk = converse(
-            telegram, FINAL, to, answers=answers, channel_state=channel_state
-        )
-        channel_state = talk.channel_state
-        uploads.append(any(map(is_upload, talk.requests)))
-
-    assert uploads == [True, False, True]

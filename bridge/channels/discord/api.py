@@ -1,5 +1,5 @@
 """
-Addresses: where a webhook's messages are posted, edited and deleted.
+The API: where a webhook's messages are posted, edited and deleted, and the requests that do it.
 
 The URL that Discord's interface hands out names no version of the API, and such a URL leads
 to version 6: deprecated, and with waits in milliseconds. So every spelling of it becomes
@@ -10,12 +10,24 @@ Sources: Discord, "API Reference" (versions) and "Webhook Resource".
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bridge.channels.discord.wording import snowflake
+from bridge.channels.discord.payload import Draft
+from bridge.channels.discord.replies import snowflake
+from bridge.channels.headers import with_own
+from bridge.channels.picture import form as multipart
+from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request
+from bridge.version import __version__
+
+#: ``DiscordBot (where it is from, version)`` is the form that Discord asks of programs.
+_USER_AGENT = f"DiscordBot (mjbridge, {__version__})"
+#: A message comes back whole, and Chinese takes three bytes a character.
+_ANSWER_MOST = 256 * 1024
 
 #: Discord's own hosts; version 10 is served on the first only.
 OFFICIAL = frozenset(
@@ -36,6 +48,8 @@ class Address:
     A webhook's place.
 
     Attributes:
+        id: The webhook's.
+
         webhook: Its URL in version 10 of the API, without a query.
 
         token: The secret in it.
@@ -45,6 +59,7 @@ class Address:
         query: What else it asked for.
     """
 
+    id: str
     webhook: str = field(repr=False)
     token: str = field(repr=False)
     thread: str = ""
@@ -52,7 +67,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Self | None:
-        """Read a webhook's URL in any spelling; ``None`` if it is none. Total."""
+        """Read a webhook's URL in any spelling; ``None`` if it is not one. Never raises."""
         try:
             parts = urlsplit(url.strip())
             host = (parts.hostname or "").rstrip(".")
@@ -70,6 +85,7 @@ class Address:
         )
         asked = parse_qsl(parts.query)
         return cls(
+            id=found["id"],
             webhook=f"{base}/api/v10/webhooks/{found['id']}/{found['token']}",
             token=found["token"],
             thread=dict(asked).get("thread_id", ""),
@@ -89,7 +105,7 @@ class Address:
         return self._url(f"/messages/{message}", thread)
 
     def to_ask(self) -> str:
-        """Where the webhook tells of itself."""
+        """Where the webhook answers what it is."""
         return self._url("", "")
 
     def _url(self, place: str, thread: str, **asked: str) -> str:
@@ -97,3 +113,36 @@ class Address:
             asked["thread_id"] = thread
         query = urlencode([*self.query, *asked.items()])
         return f"{self.webhook}{place}{'?' if query else ''}{query}"
+
+
+def request(
+    endpoint: Endpoint, method: str, url: str, content_type: str = "", body: bytes = b""
+) -> Request:
+    """Make a request to Discord."""
+    ours = {"user-agent": _USER_AGENT}
+    if content_type:
+        ours["content-type"] = content_type
+    return Request(
+        url=url,
+        method=method,
+        body=body,
+        headers=with_own(ours, endpoint.headers),
+        most=_ANSWER_MOST,
+    )
+
+
+def send(
+    endpoint: Endpoint, method: str, url: str, draft: Draft, *, boundary: str
+) -> Request:
+    """
+    Make the request that posts or edits a message.
+
+    Args:
+        boundary: Tells the parts of an upload apart.
+    """
+    text = json.dumps(draft.payload(), ensure_ascii=False, separators=(",", ":"))
+    kind, body = "application/json", text.encode(errors="replace")
+    if draft.file is not None:
+        fields = {"payload_json": body}
+        kind, body = multipart(fields, "files[0]", draft.file, boundary=boundary)
+    return request(endpoint, method, url, kind, body)

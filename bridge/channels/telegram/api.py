@@ -1,5 +1,5 @@
 """
-Calls: the methods of Telegram's Bot API that are used, as requests.
+The Bot API: those of its methods that are used, as requests.
 
 A message is either a text or a picture with a caption, and which of the two it is decides
 by which method it is changed.
@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from urllib.parse import urlsplit
 
 from bridge.channels.headers import with_own
 from bridge.channels.picture import File, form
+from bridge.channels.telegram.options import TelegramOptions
+from bridge.channels.telegram.payload import Content
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -37,35 +38,9 @@ _BOT = re.compile(rf"(?P<bot>/bot\d+(?::|%3[Aa])[^/]+(?:/test)?){_METHOD}")
 _BOT_ANYWHERE = re.compile(rf"(?P<bot>.*/bot[^/]+(?:/test)?){_METHOD}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """
-    What a message says and shows.
-
-    Attributes:
-        text: With markup; a caption where there is a picture.
-
-        photo: The picture: a URL for Telegram to fetch, or the file; ``None`` for a text.
-
-        preview: A picture that a text is shown with if Telegram can fetch it.
-
-        links: Labels and URLs of the buttons below.
-    """
-
-    text: str
-    photo: str | File | None = field(default=None, repr=False)
-    preview: str | None = field(default=None, repr=False)
-    links: tuple[tuple[str, str], ...] = ()
-
-
-def unlinked(content: Content) -> Content:
-    """Leave the buttons out."""
-    return replace(content, links=())
-
-
 def chat_of(endpoint: Endpoint) -> str:
     """Return the chat that an endpoint's messages go to."""
-    return str(endpoint.options["chat_id"])
+    return TelegramOptions.of(endpoint).chat_id
 
 
 def post(
@@ -73,7 +48,7 @@ def post(
 ) -> Request:
     """Post a message; as a reply to another one, if its id is given."""
     body: dict[str, Json] = {"chat_id": _chat(endpoint)}
-    thread = str(endpoint.options.get("thread_id") or "")
+    thread = TelegramOptions.of(endpoint).thread_id or ""
     if thread and thread != _GENERAL:
         body["message_thread_id"] = int(thread) if thread.isdecimal() else thread
     if silent:

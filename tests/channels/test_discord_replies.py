@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.discord.address import Address
-from bridge.channels.discord.answers import Said, Sense, budget, describe, read
+from bridge.channels.discord.api import Address
+from bridge.channels.discord.replies import budget, describe, read
+from bridge.channels.reply import Reply
 from bridge.core.delivery import Fault
 from bridge.core.http import Response
 from bridge.errors import Misconfigured
@@ -24,7 +25,7 @@ PATH = f"/api/v10/webhooks/{WEBHOOK}/{TOKEN}"
 OFFICIAL = f"https://discord.com{PATH}"
 
 
-def heard(said: platform.Said) -> Said:
+def heard(said: platform.Said) -> Reply:
     response = Response(
         took=0.1, status=said.status, headers=said.headers, body=said.body, at=NOW
     )
@@ -195,7 +196,7 @@ def test_what_an_answer_comes_to(said: platform.Said, expected: str) -> None:
 def test_no_answer_is_a_failure() -> None:
     said = read(Response(took=1.0, fault=Fault.TIMEOUT, detail="not in 15 s"), now=NOW)
 
-    assert (said.sense, said.fault, said.known) == (Sense.LATER, Fault.TIMEOUT, False)
+    assert (said.ok, said.fault, said.unclear) == (False, Fault.TIMEOUT, True)
 
 
 def test_a_wrong_form_is_explained_with_the_way_to_the_mistake() -> None:
@@ -237,13 +238,13 @@ def test_how_long_to_wait_is_read_wherever_it_stands(
     said = platform.Said(status=429, headers=headers, body=json.dumps(body).encode())
 
     assert heard(said).retry_after == expected
-    assert heard(said).sense is Sense.LATER
+    assert heard(said).may_pass
 
 
 def test_a_limit_may_come_as_a_page() -> None:
     said = heard(platform.page(429, retry_after="3600"))
 
-    assert (said.sense, said.retry_after) == (Sense.LATER, 3600.0)
+    assert (said.may_pass, said.retry_after) == (True, 3600.0)
     assert said.detail.startswith("too many messages (HTTP 429")
 
 

@@ -1,5 +1,5 @@
 """
-Calls: the requests that Slack understands.
+The API: the requests that Slack takes.
 
 An incoming webhook is posted to, and that is all. The Web API has a method for everything;
 the token goes into a header and nowhere else.
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from bridge.channels.headers import with_own
+from bridge.channels.slack.options import SlackOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -28,8 +29,10 @@ _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
 
 def is_bot(endpoint: Endpoint) -> bool:
     """Whether an endpoint is spoken to through the Web API."""
-    given = endpoint.options.get("token") and endpoint.options.get("channel")
-    return bool(given) and not urlsplit(endpoint.url).path.startswith("/services/")
+    options = SlackOptions.of(endpoint)
+    return bool(options.token and options.channel) and not urlsplit(
+        endpoint.url
+    ).path.startswith("/services/")
 
 
 def webhook(endpoint: Endpoint, content: Mapping[str, Json]) -> Request:
@@ -41,7 +44,7 @@ def post(
     endpoint: Endpoint, content: Mapping[str, Json], *, thread: str | None = None
 ) -> Request:
     """Post a message as the bot; in the thread of another one, if its ``ts`` is given."""
-    body = {"channel": str(endpoint.options["channel"]), **content, **_LITERAL}
+    body = {"channel": SlackOptions.of(endpoint).channel, **content, **_LITERAL}
     if thread is not None:
         body["thread_ts"] = thread
     return _call(endpoint, "chat.postMessage", {**body, **_QUIET})
@@ -87,12 +90,11 @@ def sample_response(request: Request) -> Response:
 
 
 def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
-    token = endpoint.options["token"]
     return _request(
         endpoint,
         f"{_api(endpoint.url)}/{method}",
         body,
-        {"authorization": f"Bearer {token}"},
+        {"authorization": f"Bearer {SlackOptions.of(endpoint).token}"},
     )
 
 

@@ -1,0 +1,324 @@
+"""
+Live messages: one message that follows a task to its end, on every platform that can edit.
+
+Without ``progress = "edit"``, each event is a message. With it, a task has one message, posted
+without a sound and kept up to date; and what people wait for (an end, a question) is
+*announced*, because an edit notifies nobody:
+
+- ``replace``: by a new message, after which the older one is deleted;
+- ``edit``: by the older one, quietly;
+- ``reply``: by an answer to the older one, which then says it in full as well.
+
+Rule 1: what is newer is never overwritten by what is older. What ended stays ended.
+Rule 2: a message is posted again only if it is known not to have been posted, or if it is one
+that must arrive. So a mark is saved before progress is posted, and the message's id after.
+Rule 3: an announcement that is out is never repeated for the sake of cleaning up, and cleaning
+up holds no endpoint: what is new has been delivered, and the news of others is not to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar
+
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
+from bridge.channels.endpoint_options import ChatOptions
+from bridge.channels.live_port import (
+    Cleanup,
+    LivePort,
+    LiveState,
+    Making,
+    Posted,
+    Retry,
+)
+from bridge.channels.reply import CUT_OFF, Reply
+from bridge.core.delivery import AttemptResult
+from bridge.core.http import Request, Response
+
+#: What a task's message is edited to say; everything else is announced.
+EDITED = frozenset({"task.submitted", "task.started", "task.progress"})
+#: Announced, but not the end.
+_QUESTION = "task.action_required"
+#: Deliveries of an announcement in which the older message is cleaned up; then it stays.
+MAX_CLEANUPS = 3
+#: Seconds without edits where a platform wants fewer and does not say for how long.
+REST = 30.0
+
+T = TypeVar("T")
+#: A part of an exchange that comes to a result of its own.
+Steps: TypeAlias = Generator[Request | SaveState, Response, T]
+
+_OK = Reply(result=AttemptResult.DELIVERED)
+
+
+def deliver(context: DeliveryContext, port: LivePort) -> Exchange:
+    """Deliver an event, see `bridge.channels.base.Channel`."""
+    live = _LiveMessage(context, port)
+    steps = live.deliver()
+    response: Response | None = None
+    while True:
+        try:
+            step = next(steps) if response is None else steps.send(response)
+        except StopIteration as end:
+            result: ExchangeResult = end.value
+            return result
+        response = yield step
+        live.took += response.took
+
+
+class _LiveMessage:
+    """One event on its way into a task's message, or into one of its own."""
+
+    def __init__(self, context: DeliveryContext, port: LivePort) -> None:
+        options = ChatOptions.of(context.endpoint)
+        self.took = 0.0
+        self._context = context
+        self._event = context.event
+        self._port = port
+        self._edits = options.progress == "edit"
+        self._final_mode = options.final
+        self._silent = options.silent
+        self._min_interval = options.min_interval
+        self._state = self._saved = LiveState.of(
+            context.channel_state, place=port.place
+        )
+        retry = self._state.retry
+        known = retry is not None and retry.event == self._event.id
+        self._retry = retry if retry is not None and known else Retry()
+        port.own = dict(self._state.own)
+        port.linked = self._retry.linked
+        first = self._retry.variant
+        self._variant = first if first in port.variants else port.variants[0]
+        self._taken = self._variant  #: The one that was taken last.
+        self._refused = ""  #: Why it is not the fullest.
+        self._hold: float | None = None  #: Seconds until the platform takes more.
+        self._uploaded = False  #: Whether the last request carried a file.
+        self._notes: list[str] = []  #: What else is to be said of a success.
+
+    def deliver(self) -> Exchange:
+        """Deliver the event in the way that suits it."""
+        event, port = self._event, self._port
+        follows = self._edits and event.type in EDITED
+        if port.no_edits and (event.is_progress or follows):
+            return self._skipped(port.no_edits)
+        if event.is_progress and not self._edits:
+            return self._skipped("progress is off")
+        if event.type.startswith("task.") and not port.no_edits:
+            if follows:
+                return (yield from self._follow())
+            if (self._edits or port.keeps_track) and event.type not in EDITED:
+                return (yield from self._announce())
+        reply, _ = yield from self._post(silent=self._silent)
+        return self._result(reply)
+
+    # --- one message, kept up to date -------------------------------------------------
+
+    def _follow(self) -> Exchange:
+        """Bring the task's message up to date, or begin it."""
+        state, sequence = self._state, self._event.sequence
+        if state.final or sequence <= state.sequence:
+            return self._skipped("something newer has been delivered")
+        if state.posting and state.message is None:
+            return self._skipped("nobody knows whether the task's message was posted")
+        if state.message is not None:
+            reply = yield from self._edit(state.message)
+            if reply.limited:
+                why = f"{self._port.name}'s limit for edits is reached"
+                rest = max(self._min_interval, reply.retry_after or REST)
+                return self._skipped(why, edit_in=rest)
+            if reply.ok:
+                self._update(sequence=sequence)
+            if not reply.repost:
+                return self._result(reply)
+            older = None if reply.missing else Cleanup(message=state.message)
+            self._update(message=None, cleanup=older)
+        self._update(posting=True)
+        yield self._save()
+        reply, message = yield from self._post(silent=True)
+        if not reply.ok:
+            self._update(posting=reply.unclear)
+            return self._result(reply)
+        self._update(message=message, sequence=sequence, posting=message is None)
+        # If the older one stays for now, a later delivery deals with it.
+        yield from self._clean_up(reply)
+        return self._result(reply)
+
+    # --- announcements ----------------------------------------------------------------
+
+    def _announce(self) -> Exchange:
+        """Deliver an end, or a question, so that it is noticed."""
+        state, event, mode = self._state, self._event, self._final_mode
+        if state.event == event.id and not self._context.redelivery:
+            if state.cleanup is None:
+                return self._skipped("it has been delivered")
+            return self._result((yield from self._clean_up(_OK)))
+        if event.sequence <= state.sequence:
+            # Old news, or news that was asked for again: it changes nothing.
+            reply, _ = yield from self._post(silent=self._silent)
+            return self._result(reply)
+        # What corrects an end is a message of its own, and the end stays as it is.
+        live = None if state.final else state.message
+        if live is not None and mode == "edit" and self._is_editable(live):
+            reply = yield from self._edit(live)
+            if not reply.repost:
+                if reply.ok:
+                    self._announced(self._state.message)
+                return self._result(reply)
+            live = None if reply.missing else live
+        answers = live if mode == "reply" else None
+        reply, message = yield from self._post(silent=self._silent, reply_to=answers)
+        if reply.repost and answers is not None:
+            live, answers = None if reply.missing else live, None
+            reply, message = yield from self._post(silent=self._silent)
+        if not reply.ok:
+            return self._result(reply)
+        if live is None:
+            self._announced(message)
+        else:
+            stays = answers is not None or self._port.older_stays
+            self._announced(live if stays else message)
+            self._update(cleanup=Cleanup(message=live, update=stays))
+            yield self._save()
+        return self._result((yield from self._clean_up(reply)))
+
+    def _announced(self, message: Posted | None) -> None:
+        final = self._event.type != _QUESTION
+        self._update(
+            message=None if final else message,
+            event=self._event.id,
+            sequence=self._event.sequence,
+            final=final,
+            posting=message is None and not final,
+            cleanup=None,
+        )
+
+    def _is_editable(self, message: Posted) -> bool:
+        return self._context.at - message.at < self._port.edit_window
+
+    def _clean_up(self, reply: Reply) -> Steps[Reply]:
+        """
+        Deal with the older message: a few times, then it stays.
+
+        Args:
+            reply: To what has just been delivered.
+
+        Returns:
+            The reply that the attempt ends with: that one, unless the older message has
+            to be dealt with once more.
+        """
+        cleanup = self._state.cleanup
+        if cleanup is None:
+            return reply
+        if cleanup.update:
+            answer = yield from self._edit(cleanup.message)
+            if answer.repost and self._port.brief_replies:
+                # The reply was brief, and what it answers is gone: nobody has read it all.
+                answer, _ = yield from self._post(silent=self._silent)
+                if not answer.ok:
+                    return answer
+        else:
+            response = yield self._port.delete(cleanup.message)
+            answer = self._read(response)
+        if answer.ok or not answer.may_pass or cleanup.tries + 1 >= MAX_CLEANUPS:
+            if not answer.ok and not answer.missing:
+                self._notes.append(
+                    f"its older message stays as it was: {answer.detail}"
+                )
+            self._update(cleanup=None)
+            return reply
+        self._update(cleanup=replace(cleanup, tries=cleanup.tries + 1))
+        detail = f"delivered; its older message: {answer.detail}"
+        return replace(
+            answer, result=AttemptResult.FAILED, detail=detail, retry_after=None
+        )
+
+    # --- one message ------------------------------------------------------------------
+
+    def _post(
+        self, *, silent: bool, reply_to: Posted | None = None
+    ) -> Steps[tuple[Reply, Posted | None]]:
+        def make(variant: str) -> Making:
+            return self._port.post(variant, silent=silent, reply_to=reply_to)
+
+        reply = yield from self._send(make)
+        if reply.repost and reply_to is None:
+            # The thread that was begun for the task is gone: another one is begun.
+            reply = yield from self._send(make)
+        return reply, self._port.posted(reply, self._taken) if reply.ok else None
+
+    def _edit(self, message: Posted) -> Steps[Reply]:
+        reply = yield from self._send(lambda variant: self._port.edit(variant, message))
+        if reply.ok and self._state.message == message:
+            self._update(message=self._port.edited(message, self._taken))
+        return reply
+
+    def _send(self, make: Callable[[str], Making]) -> Steps[Reply]:
+        """Send the message in the first variant that is taken."""
+        reply, refused = Reply(), None
+        variant: str | None = self._variant
+        while variant is not None:
+            request = yield from make(variant)
+            if request is None or request == refused:
+                variant = self._port.fallback(variant, None)
+                if refused is not None and variant is not None:
+                    self._variant = variant
+                continue
+            kind = request.headers.get("content-type", "")
+            self._uploaded = kind.startswith("multipart/")
+            reply = self._read((yield request))
+            if not reply.fallback:
+                self._taken = variant
+                break
+            # What was refused once is not sent again, in this attempt or in the next one.
+            refused, self._refused = request, self._refused or reply.detail
+            if (variant := self._port.fallback(variant, reply)) is not None:
+                self._variant = variant
+        if reply.ok and reply.retry_after:
+            self._hold = max(self._hold or 0.0, reply.retry_after)
+        return reply
+
+    def _read(self, response: Response) -> Reply:
+        return self._port.read(response, now=response.at or self._context.at)
+
+    # --- the end ----------------------------------------------------------------------
+
+    def _update(self, **known: Any) -> None:
+        self._state = replace(self._state, **known)
+
+    def _save(self) -> SaveState:
+        self._update(own=self._port.own)
+        self._saved = self._state
+        return SaveState(channel_state=self._state.to_json())
+
+    def _skipped(self, why: str, *, edit_in: float = 0.0) -> ExchangeResult:
+        reply = replace(_OK, detail=f"skipped: {why}")
+        attempt = reply.attempt(started=self._context.started, took=self.took)
+        return ExchangeResult(attempt=attempt, edit_in=edit_in)
+
+    def _result(self, reply: Reply) -> ExchangeResult:
+        self._update(own=self._port.own, retry=self._next_retry(reply))
+        follows = self._edits and self._event.type in {*EDITED, _QUESTION}
+        edit_in = self._min_interval if follows and reply.ok else 0.0
+        if reply.ok:
+            refused = "in a plainer form, because of " if self._refused else ""
+            parts = (reply.detail or "ok", refused + self._refused, *self._notes)
+            detail = " · ".join(part for part in parts if part)
+            reply = replace(reply, detail=detail, retry_after=self._hold)
+        unchanged = self._state == self._saved
+        return ExchangeResult(
+            attempt=reply.attempt(started=self._context.started, took=self.took),
+            channel_state=None if unchanged else self._state.to_json(),
+            edit_in=edit_in,
+        )
+
+    def _next_retry(self, reply: Reply) -> Retry | None:
+        """Return what the next attempt should know; ``None`` if it can start afresh."""
+        port, variant = self._port, self._variant
+        if reply.ok or reply.result is AttemptResult.HOPELESS:
+            return None
+        # In turns: if there was no answer to a link either, it was not the file.
+        linked = self._uploaded if reply.fault in CUT_OFF else port.linked
+        if not linked and variant == port.variants[0]:
+            return None
+        return Retry(event=self._event.id, variant=variant, linked=linked)

@@ -1,0 +1,135 @@
+"""
+Replies: what Telegram's answers mean.
+
+``ok`` decides. Otherwise the description does: the codes are few, and 400 stands for a chat
+that is not there as well as for a picture that Telegram does not like.
+
+Sources: Telegram Bot API, "Making requests" and "ResponseParameters"; the descriptions are
+telegram-bot-api's own, which no document lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bridge.channels.reply import Reply, no_answer, readable
+from bridge.core.delivery import AttemptResult
+from bridge.core.http import Response, json_object, retry_after
+
+#: The code of a reply that refuses a message for its buttons.
+BUTTONS = "button"
+
+_GONE = Reply(result=AttemptResult.GONE)
+_FAILED = Reply(result=AttemptResult.FAILED)
+#: Refused as it is; something plainer may be taken.
+_UNFIT = Reply(result=AttemptResult.HOPELESS, fallback=True)
+_FROZEN = replace(_FAILED, repost=True)
+_MISSING = replace(_FROZEN, missing=True)
+
+#: By what the description contains, in lower case; the first that fits.
+DESCRIPTIONS: tuple[tuple[str, Reply, str], ...] = (
+    ("message is not modified", Reply(result=AttemptResult.DELIVERED), ""),
+    ("message to edit not found", _MISSING, ""),
+    ("message can't be edited", _FROZEN, ""),
+    ("message to delete not found", _MISSING, ""),
+    ("message can't be deleted", _FROZEN, ""),
+    ("message_id_invalid", _MISSING, ""),
+    ("in the message to edit", _FROZEN, ""),
+    ("chat not found", _GONE, "there is no such chat, or the bot is not in it"),
+    ("peer_id_invalid", _GONE, "there is no such chat, or the bot is not in it"),
+    ("message thread not found", _GONE, "there is no such topic: see thread_id"),
+    ("topic_deleted", _GONE, "the topic of thread_id was deleted"),
+    ("topic_closed", _GONE, "the topic of thread_id is closed"),
+    ("not enough rights to send photo", _UNFIT, ""),
+    ("chat_send_photos_forbidden", _UNFIT, ""),
+    ("chat_send_media_forbidden", _UNFIT, ""),
+    ("have no rights to send", _GONE, "the bot may not write in this chat"),
+    ("not enough rights", _GONE, "the bot may not write in this chat"),
+    ("need administrator rights", _GONE, "the bot may not write in this chat"),
+    ("chat_write_forbidden", _GONE, "the bot may not write in this chat"),
+    ("chat_restricted", _GONE, "the bot may not write in this chat"),
+    ("channel_private", _GONE, "the bot is not in this channel"),
+    ("group chat was deactivated", _GONE, "the group was deleted"),
+    (BUTTONS, replace(_UNFIT, code=BUTTONS), ""),
+)
+_CODES = {
+    401: "the bot's token is not valid",
+    403: "the bot is not let in",
+    404: "there is no bot of this token",
+}
+
+
+def read(response: Response, *, now: float) -> Reply:
+    """Read what Telegram answers. Never raises."""
+    status = response.status
+    if status is None:
+        return no_answer(response)
+    data = json_object(response.body)
+    if data.get("ok") is True:
+        result = data.get("result")
+        found = result.get("message_id") if isinstance(result, dict) else None
+        is_id = isinstance(found, int) and not isinstance(found, bool)
+        return Reply(
+            result=AttemptResult.DELIVERED,
+            message=str(found) if is_id else "",
+            status=status,
+        )
+    if data.get("ok") is False:
+        return replace(_refusal(data, response, now=now), status=status)
+    return Reply(
+        result=AttemptResult.FAILED,
+        detail=f"HTTP {status}, and not in Telegram's words",
+        retry_after=retry_after(response.headers.get("retry-after"), now=now),
+        limited=status == 429,
+        unclear=status < 400 or status >= 500,
+        status=status,
+    )
+
+
+def describe(response: Response) -> str:
+    """Return what came of a `bridge.channels.telegram.probe`, in words for a person."""
+    reply = read(response, now=response.at)
+    if not reply.ok:
+        return f"Telegram refuses it: {reply.detail}"
+    result = json_object(response.body).get("result")
+    chat = result if isinstance(result, dict) else {}
+    name = chat.get("title") or chat.get("username") or chat.get("first_name") or "?"
+    text = f"{chat.get('type', 'chat')} “{name}”"
+    if chat.get("is_forum"):
+        text += ", a forum: thread_id chooses the topic"
+    return readable(text.encode(errors="replace"))
+
+
+def _refusal(data: Mapping[str, object], response: Response, *, now: float) -> Reply:
+    given = data.get("parameters")
+    parameters = given if isinstance(given, dict) else {}
+    code = data.get("error_code")
+    code = code if isinstance(code, int) else response.status or 0
+    text = str(data.get("description") or f"error {code}")
+    words = readable(text.encode(errors="replace"))[:200]
+    reply, why = _meaning(code, words.lower())
+    if (moved := parameters.get("migrate_to_chat_id")) is not None:
+        reply = _GONE
+        why = f"the group has become a supergroup: its chat_id is {moved} now"
+    if reply.ok:
+        return reply
+    wait = retry_after(str(parameters.get("retry_after")), now=now)
+    return replace(
+        reply,
+        detail=f"{why} ({words})" if why else words,
+        retry_after=wait or retry_after(response.headers.get("retry-after"), now=now),
+        limited=code == 429,
+        unclear=code >= 500,
+    )
+
+
+def _meaning(code: int, words: str) -> tuple[Reply, str]:
+    if code == 429 or code >= 500:
+        return _FAILED, ""
+    if code in _CODES:
+        return _GONE, _CODES[code]
+    for part, reply, why in DESCRIPTIONS:
+        if part in words:
+            return reply, why
+    return _UNFIT, ""
