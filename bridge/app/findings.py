@@ -82,9 +82,24 @@ def of_heartbeat(heartbeat: float | None, now: float) -> Finding:
 
 
 def of_answer(
-    name: str, answer: FetchResult, *, where: str, auth: str, has_key: bool
+    name: str,
+    answer: FetchResult,
+    *,
+    where: str,
+    auth: str,
+    other_auth: str | None,
+    has_key: bool,
 ) -> Finding:
-    """Report how an upstream answered when it was asked for a task that nobody has."""
+    """
+    Report how an upstream answered when it was asked for a task that nobody has.
+
+    Args:
+        auth: How the key is shown, by the settings.
+
+        other_auth: Another way with which it answers, if it refuses this one.
+
+        has_key: Whether there is a key, and it mattered.
+    """
     if answer.error is None:
         detail = f"{where}: it answers{' and accepts the key' if has_key else ''}"
         return Finding(about="upstream", name=name, detail=detail)
@@ -98,12 +113,14 @@ def of_answer(
         PollError.THROTTLED: (f"it is busy; a lower {prefix}.rate_limit may help", 0),
         PollError.BROKEN: (f"it may be down: try later, or check {prefix}.base_url", 1),
     }[answer.error]
+    if other_auth is not None:
+        mend = f'with {prefix}.auth = "{other_auth}" it answers'
     return Finding(
         about="upstream",
         name=name,
         level="error" if code else "warning",
         detail=f"{where}: {answer.detail or answer.error}",
-        mend=mend,
+        mend=answer.mend or mend,
         code=code,
     )
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from bridge.adapters.gateway.batches import NOBODYS_ID
+from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
 from bridge.adapters.local.embedded import find_server
@@ -20,7 +20,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
-from bridge.runtime.factories import upstream_of
+from bridge.runtime.factories import upstream_options
 from bridge.settings import Settings, UpstreamSettings
 
 
@@ -115,18 +115,14 @@ def _described(upstream: UpstreamSettings) -> str:
 
 
 async def _ask(name: str, settings: UpstreamSettings) -> Finding:
-    """Ask an upstream for a task that nobody has: that needs a key, and costs nothing."""
-    client = upstream_of(name, settings)
-    try:
-        answer = await client.fetch([NOBODYS_ID])
-    finally:
-        await client.aclose()
+    probed = await probe(upstream_options(name, settings))
     return findings.of_answer(
         name,
-        answer,
+        probed.result,
         where=_described(settings),
         auth=settings.auth,
-        has_key=settings.api_key is not None,
+        other_auth=probed.other_auth,
+        has_key=probed.checks_key,
     )
 
 

@@ -44,20 +44,23 @@ def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Recipient]:
 
 def upstream_of(name: str, settings: UpstreamSettings) -> HttpUpstream:
     """Make the client of an upstream."""
+    return HttpUpstream(upstream_options(name, settings))
+
+
+def upstream_options(name: str, settings: UpstreamSettings) -> UpstreamOptions:
+    """Return how an upstream is reached."""
     key = settings.api_key
     proxy = settings.proxy
-    return HttpUpstream(
-        UpstreamOptions(
-            name=name,
-            base_url=settings.base_url,
-            api_key=key.get_secret_value() if key is not None else "",
-            auth=settings.auth,
-            timeout=settings.timeout,
-            concurrency=settings.concurrency,
-            rate=settings.rate_limit.per_second,
-            proxy=proxy.get_secret_value() if proxy is not None else None,
-            tls_ca=str(settings.tls_ca) if settings.tls_ca else None,
-        )
+    return UpstreamOptions(
+        name=name,
+        base_url=settings.base_url,
+        api_key=key.get_secret_value() if key is not None else "",
+        auth=settings.auth,
+        timeout=settings.timeout,
+        concurrency=settings.concurrency,
+        rate=settings.rate_limit.per_second,
+        proxy=proxy.get_secret_value() if proxy is not None else None,
+        tls_ca=str(settings.tls_ca) if settings.tls_ca else None,
     )
 
 

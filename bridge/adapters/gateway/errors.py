@@ -28,24 +28,58 @@ POLL_ERRORS = {
     429: PollError.THROTTLED,
 }
 
-#: (words in a refusal, what they mean). The first that matches decides.
+#: (words in a refusal, what they mean, what to do about it; ``""`` if that is about our
+#: settings). The first that matches decides.
 #: Sources: new-api ``middleware/auth.go`` and ``middleware/distributor.go``, trueai's
 #: ``SimpleAuthMiddleware``.
 HINTS = tuple(
-    (re.compile(pattern, re.IGNORECASE), hint)
-    for pattern, hint in (
+    (re.compile(pattern, re.IGNORECASE), hint, mend)
+    for pattern, hint, mend in (
         (
-            r"no access to model",
+            r"no access to (any )?model|无权访问(任何)?模型",
             "this key is limited to certain models, so new-api refuses to list tasks",
+            "lift the key's list of models at the gateway",
         ),
-        (r"额度|quota|余额|balance|insufficient", "the key's quota is used up"),
-        (r"\bIPs?\b", "the gateway accepts this key from certain addresses only"),
-        (r"过期|expired", "the key has expired"),
+        (
+            r"额度|quota|余额|balance|insufficient",
+            "the key's quota is used up",
+            "top up the key's quota at the gateway",
+        ),
+        (
+            r"\bIPs?\b",
+            "the gateway accepts this key from certain addresses only",
+            "add this machine's address to the key's list at the gateway",
+        ),
+        (
+            r"过期|expired",
+            "the key has expired",
+            "extend the key at the gateway, or make a new one",
+        ),
+        (
+            r"令牌状态不可用|token (status )?(is )?(unavailable|disabled|not available)",
+            "the key is disabled",
+            "enable the key at the gateway",
+        ),
+        (
+            r"不支持指定渠道|specify(ing)? (a )?channel",
+            "the key ends with a channel's number, which is for administrators only",
+            "remove the last hyphen of the key and what is behind it",
+        ),
+        (
+            r"用户已被封禁|user (is |has been )?banned",
+            "the key's user is banned at the gateway",
+            "ask whoever runs the gateway",
+        ),
         (
             r"authorization header missing|未提供令牌",
             "the gateway looks for the key in another header; see `auth`",
+            "",
         ),
-        (r"just a moment|cloudflare|captcha|attention required", "a firewall answered"),
+        (
+            r"just a moment|cloudflare|captcha|attention required",
+            "a firewall answered",
+            "have the firewall in front of the gateway let this machine through",
+        ),
     )
 )
 
@@ -78,12 +112,17 @@ def error_of(response: Response, *, asked_host: str) -> FetchResult:
     words = sentence(decoded(response.body[:65536]))
     detail = f"HTTP {status}: {words}" if words else f"HTTP {status}"
     error = POLL_ERRORS.get(status, PollError.BROKEN)
-    if error is PollError.REFUSED and (hint := _hint(words)):
-        detail = f"HTTP {status}: {hint} ({words})"
+    mend = ""
+    if error is PollError.REFUSED:
+        hint, mend = _hint(words)
+        detail = f"HTTP {status}: {hint} ({words})" if hint else detail
     elif error is PollError.MISPLACED:
         detail = f"{detail}; there is no task list at this address: check base_url"
     return FetchResult(
-        error=error, detail=detail, retry_after=wait_in(response.headers)
+        error=error,
+        detail=detail,
+        retry_after=wait_in(response.headers),
+        mend=mend,
     )
 
 
@@ -161,8 +200,10 @@ def safe_line(words: str, secrets: Iterable[str]) -> str:
     return words
 
 
-def _hint(words: str) -> str:
-    return next((hint for pattern, hint in HINTS if pattern.search(words)), "")
+def _hint(words: str) -> tuple[str, str]:
+    found = (hint for pattern, *hint in HINTS if pattern.search(words))
+    hint, mend = next(found, ("", ""))
+    return hint, mend
 
 
 def _host(location: str, asked_host: str) -> str:

@@ -32,17 +32,19 @@ class FetchResult:
     What an upstream said about some tasks.
 
     Attributes:
-        tasks: By id, only ids that were asked for. Who is not in it is unknown to the
-            upstream, or hidden by a hiccup of its own.
+        tasks: By id, only ids that were asked for. One that is not in it is unknown to
+            the upstream, or hidden by a hiccup of its own.
 
-        complaint: ``None`` if the answer is valid. Then, and only then, does a missing
+        error: ``None`` if the answer is valid. Then, and only then, does a missing
             task count as missing.
 
         detail: What is wrong, for a person, without secrets.
 
         retry_after: Seconds that the upstream asked us to wait.
 
-        suspects: Ids that the upstream refused to be asked about even alone. They
+        mend: What to do about it, for a person, where the answer tells.
+
+        poison_ids: Ids that the upstream refused to be asked about even alone. They
             count as missing; the rest of `tasks` is valid.
 
         unasked: Ids that there was no time to ask about. Nothing is known of them.
@@ -54,6 +56,7 @@ class FetchResult:
     error: PollError | None = None
     detail: str = ""
     retry_after: float | None = None
+    mend: str = ""
     poison_ids: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
     requests: int = field(default=1, compare=False)

@@ -137,6 +137,42 @@ async def test_an_answer_that_is_not_valid_is_a_complaint(
     assert "sk-" not in answer.detail
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "hint", "mend"),
+    [
+        (
+            403,
+            "该令牌无权访问模型  (request id: 1)",
+            "certain models",
+            "list of models",
+        ),
+        (403, "该令牌无权访问任何模型", "certain models", "list of models"),
+        (401, "该令牌状态不可用", "disabled", "enable the key"),
+        (401, "该令牌已过期", "expired", "extend the key"),
+        (401, "[sk-5zx***qdi] 该令牌额度已用尽 RemainQuota = 0", "quota", "top up"),
+        (403, "普通用户不支持指定渠道", "channel's number", "last hyphen"),
+        (403, "用户已被封禁", "banned", "whoever runs"),
+        (
+            403,
+            "您的 IP 不在令牌允许访问的列表中",
+            "addresses",
+            "this machine's address",
+        ),
+        (401, "无效的令牌", "", ""),
+        (401, "未提供令牌", "another header", ""),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_a_refusal_says_what_to_do_about_it(
+    status: int, words: str, hint: str, mend: str
+) -> None:
+    answer = await answer_to(lambda _: says({"error": {"message": words}}, status))
+
+    assert answer.error is PollError.REFUSED
+    assert hint in answer.detail
+    assert (mend in answer.mend) if mend else (answer.mend == "")
+
+
 @pytest.mark.parametrize("kind", ["text/html", "text/plain", "image/png"])
 async def test_the_content_decides_not_the_content_type(kind: str) -> None:
     answer = await answer_to(lambda _: says(b'[{"id":"1"}]', content_type=kind))

@@ -63,6 +63,14 @@ async def test_a_percent_encoded_key_is_a_key(key: str, echo: str) -> None:
     assert answer.detail == "HTTP 401: no … here"
 
 
+async def test_a_masked_key_is_replaced_once() -> None:
+    words = f"该令牌额度已用尽 TokenStatusExhausted[{KEY[:6]}***{KEY[-3:]}]"
+
+    answer = await answer_to(lambda _: says({"error": {"message": words}}, 401))
+
+    assert answer.detail.endswith("TokenStatusExhausted[…])")
+
+
 async def test_what_a_proxy_in_front_is_shown_is_not_shown_on() -> None:
     def script(asked: Asked) -> web.Response:
         return says(f"not you: {asked.headers['authorization']}", 403)
