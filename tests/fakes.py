@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bridge.app.ports import FetchResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Notification, Request, Response
 from bridge.core.task import TaskSnapshot
 from tests.fake_store import FakeStore
 
@@ -80,7 +80,10 @@ class FakeSender:
         """List the ids of the events sent to an endpoint, in order."""
         return [sent.headers["webhook-id"] for to, sent in self.sent if to == name]
 
-    async def send(self, endpoint: Endpoint, request: Request) -> Response:
+    async def send(
+        self, endpoint: Endpoint, request: Request | Notification
+    ) -> Response:
+        assert isinstance(request, Request), "nothing here is a notification"
         self.sent.append((endpoint.name, request))
         self._under_way += 1
         self.most = max(self.most, self._under_way)

@@ -19,7 +19,7 @@ from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, task_event
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.sandbox.pages import picture
 from bridge.settings import endpoint_settings
@@ -169,6 +169,9 @@ def _tell(
                 channel_state = step.channel_state
                 step = talk.send(Response(took=0.0, at=at))
                 continue
+            if isinstance(step, Notification):
+                msg = "there is no scene of a notification"
+                raise TypeError(msg)
             if image := image_at(step.url):
                 answer = Response(took=0.1, status=200, body=image)
             else:

@@ -15,7 +15,7 @@ from bridge.channels.base import (
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import ChannelState, Request
+from bridge.core.http import ChannelState, Notification, Request
 
 
 def sample_context(
@@ -26,7 +26,9 @@ def sample_context(
     return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
 
 
-def preview(context: DeliveryContext) -> tuple[Sequence[Request], ExchangeResult]:
+def preview(
+    context: DeliveryContext,
+) -> tuple[Sequence[Request | Notification], ExchangeResult]:
     """
     Return what would be sent, and the result, if the platform accepted everything.
 

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from bridge.channels.info import ChannelInfo
-from bridge.core.delivery import Attempt
+from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,9 @@ class ExchangeResult:
     extra: int = 0
 
 
-Exchange: TypeAlias = Generator[Request | SaveState, Response, ExchangeResult]
+Exchange: TypeAlias = Generator[
+    Request | Notification | SaveState, Response, ExchangeResult
+]
 
 
 class Channel(Protocol):
@@ -126,7 +128,7 @@ class ChannelModule(Channel, Protocol):
 
 def rehearse(
     channel: Channel, context: DeliveryContext
-) -> tuple[list[Request], ExchangeResult]:
+) -> tuple[list[Request | Notification], ExchangeResult]:
     """
     List the requests of a conversation in which the platform agrees to everything.
 
@@ -134,7 +136,7 @@ def rehearse(
         Exception: Whatever the channel raises.
     """
     talk = channel.deliver(context)
-    requests: list[Request] = []
+    requests: list[Request | Notification] = []
     try:
         step = next(talk)
         while True:
@@ -142,6 +144,10 @@ def rehearse(
                 step = talk.send(Response(took=0.0, at=context.at))
                 continue
             requests.append(step)
-            step = talk.send(replace(channel.sample_response(step), at=context.at))
+            if isinstance(step, Notification):
+                response = Response(took=0.0, result=AttemptResult.DELIVERED)
+            else:
+                response = channel.sample_response(step)
+            step = talk.send(replace(response, at=context.at))
     except StopIteration as end:
         return requests, end.value

@@ -1,8 +1,8 @@
 """
 DingTalk: markdown with the picture in it, by a group's custom robot.
 
-What a stranger wrote is told in `lookalikes`, because DingTalk's markdown knows no escapes.
-Nobody is mentioned: that takes the ``at`` object, which is ours.
+Untrusted text is defanged, because DingTalk's markdown knows no escapes. Nobody is mentioned:
+that takes the ``at`` object, which is ours.
 
 Source: open.dingtalk.com, "Custom robot access" (自定义机器人接入) and its table of errors.
 """
@@ -14,16 +14,20 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from urllib.parse import quote
 
-from bridge.channels import robot
+from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import RobotOptions
-from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
-from bridge.channels.lookalikes import inert, inert_line
-from bridge.channels.message import Message, message_for
-from bridge.channels.robot import (
+from bridge.channels.escape import defang, defang_line
+from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.message import Message
+from bridge.channels.one_shot import post
+from bridge.channels.reply import Reply
+from bridge.channels.robot_codes import (
     BUSY,
+    NO_KEYWORD,
     NO_ROBOT,
     SWITCHED_OFF,
     TOO_FAST,
@@ -31,8 +35,6 @@ from bridge.channels.robot import (
     UNKNOWN,
     UNLISTED,
     UNSIGNED,
-    UNWORDED,
-    Sense,
 )
 from bridge.channels.text import cut, fit, json_size, utf16
 from bridge.channels.urls import in_parentheses
@@ -48,10 +50,6 @@ _FORM = re.compile(r"/robot/send\?(?:.*&)?access_token=[^&]+.*")
 _LOOKS = "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_token=<token>"
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
-    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
-
-
 INFO = ChannelInfo(
     hosts=_HOSTS,
     options=RobotOptions,
@@ -59,7 +57,7 @@ INFO = ChannelInfo(
     # refused before that counts, and is known of only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
-    validate=_objections,
+    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
 )
 
 #: Bytes of a whole body. "message too long, exceed 20000 bytes".
@@ -74,13 +72,13 @@ _MOST_TITLE = 80
 #: Whoever sends more than 20 in a minute is shut out for ten.
 _SHUT_OUT = replace(TOO_FAST, retry_after=600.0)
 
-_SENSES = {
+_MEANINGS = {
     -1: BUSY,
     130101: _SHUT_OUT,
     410100: _SHUT_OUT,
     90030: TOO_FAST,
     300005: NO_ROBOT,
-    400013: Sense(said=AttemptResult.GONE, why="the group was dissolved"),
+    400013: Reply(result=AttemptResult.GONE, detail="the group was dissolved"),
     400101: NO_ROBOT,
     400102: SWITCHED_OFF,
     400106: NO_ROBOT,
@@ -94,15 +92,17 @@ _SENSES = {
 }
 #: 310000 is said of each of the three ways to guard a robot; the words tell which it was.
 _GUARDS = (
-    (("keyword", "关键词"), UNWORDED),
+    (("keyword", "关键词"), NO_KEYWORD),
     (("timestamp", "时间戳", "sign", "签名"), UNSIGNED),
     (("whitelist", "白名单", "ip "), UNLISTED),
 )
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event; see `bridge.channels.base.Channel.deliver`."""
-    return robot.deliver(context, _drafts(context), _PLATFORM)
+    """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
+    return robot_codes.deliver(
+        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+    )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -116,23 +116,22 @@ def sign(secret: str, *, at_ms: int) -> str:
     return b64encode(signed).decode()
 
 
-def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - it has no headers of its own
+def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
     if code != 310000:
-        return _SENSES.get(code, UNKNOWN)
+        return _MEANINGS.get(code, UNKNOWN)
     for marks, sense in _GUARDS:
         if any(mark in text.lower() for mark in marks):
             return sense
     why = "the robot's security settings refuse us: mend them, then resume"
-    return Sense(said=AttemptResult.GONE, why=why)
+    return Reply(result=AttemptResult.GONE, detail=why)
 
 
-_PLATFORM = robot.Platform(
-    name="DingTalk", codes=("errcode",), texts=("errmsg",), sense=_sense
+_PLATFORM = robot_codes.Platform(
+    name="DingTalk", codes=("errcode",), texts=("errmsg",), meaning=_meaning
 )
 
 
-def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    message = message_for(context, links_most=_MOST_LINKS)
+def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
     yield _request(context, _markdown(message, rich=True))
     # What it holds against a message is most often a picture or a link in it.
     yield _request(context, _markdown(message, rich=False))
@@ -143,7 +142,7 @@ def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
     nobody: dict[str, Json] = {
         "at": {"atMobiles": [], "atUserIds": [], "isAtAll": False}
     }
-    return robot.post(context.endpoint, {**payload, **nobody}, url=_signed(context))
+    return post(context.endpoint, {**payload, **nobody}, url=_signed(context))
 
 
 def _signed(context: DeliveryContext) -> str:
@@ -172,17 +171,17 @@ def _markdown(message: Message, *, rich: bool) -> dict[str, Json]:
     parts = [
         f"#### {_head(message)}",
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, inert_line, json_size),
+        fit(message.labelled_reason, _MOST_REASON, defang_line, json_size),
         fit(message.prompt, _MOST_PROMPT, _quote, json_size),
         fit(message.result, _MOST_RESULT, _quote, json_size),
     ]
     if rich and message.public_picture:
         parts.append(f"![Midjourney]({in_parentheses(message.public_picture)})")
-    parts.append(inert(message.labelled_steps))
+    parts.append(defang(message.labelled_steps))
     if rich:
         links = (f"[{label}]({in_parentheses(url)})" for label, url in message.links)
         parts.append(" · ".join(links))
-    parts.append(inert(message.foot))
+    parts.append(defang(message.foot))
     text = "\n\n".join(part for part in parts if part)
     return {"msgtype": "markdown", "markdown": {"title": _title(message), "text": text}}
 
@@ -190,20 +189,20 @@ def _markdown(message: Message, *, rich: bool) -> dict[str, Json]:
 def _head(message: Message) -> str:
     """The headline; the keyword in it stays as it is, or DingTalk would not find it."""
     title = message.title
-    return message.head.removesuffix(title) + inert(title)
+    return message.head.removesuffix(title) + defang(title)
 
 
 def _title(message: Message) -> str:
     """What a locked screen shows: plain text, with as much of the prompt as fits."""
     left = _MOST_TITLE - utf16(message.head)
-    about = inert_line(message.reason or message.prompt)
+    about = defang_line(message.reason or message.prompt)
     if left < 12 or not about:
         return message.head
     return f"{message.head}{message.words.colon}{cut(about, left)}"
 
 
 def _quote(text: str) -> str:
-    lines = [one.strip() for one in inert(text).split("\n")]
+    lines = [one.strip() for one in defang(text).split("\n")]
     # Two spaces at its end keep a line a line.
     return "  \n".join(f"> {one}" for one in lines) if text else ""
 
@@ -212,9 +211,9 @@ def _text(message: Message) -> str:
     parts = (
         _head(message),
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, inert_line, json_size),
-        fit(message.prompt, _MOST_PROMPT, inert, json_size),
-        fit(message.result, _MOST_RESULT, inert, json_size),
-        inert(message.foot),
+        fit(message.labelled_reason, _MOST_REASON, defang_line, json_size),
+        fit(message.prompt, _MOST_PROMPT, defang, json_size),
+        fit(message.result, _MOST_RESULT, defang, json_size),
+        defang(message.foot),
     )
     return "\n".join(part for part in parts if part)

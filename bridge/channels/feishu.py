@@ -16,22 +16,24 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
-from bridge.channels import robot
+from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import RobotOptions
-from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
-from bridge.channels.message import Message, message_for
-from bridge.channels.robot import (
+from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.message import Message
+from bridge.channels.one_shot import post
+from bridge.channels.reply import Reply
+from bridge.channels.robot_codes import (
     BUSY,
+    NO_KEYWORD,
     NO_ROBOT,
     TOO_FAST,
     UNFIT,
     UNKNOWN,
     UNLISTED,
     UNSIGNED,
-    UNWORDED,
-    Sense,
 )
 from bridge.channels.text import fit, json_size
 from bridge.core.endpoint import Rate
@@ -45,17 +47,13 @@ _FORM = re.compile(r"/open-apis/bot/(?:v2/)?hook/[^/?]+.*")
 _LOOKS = "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook/<key>"
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
-    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
-
-
 INFO = ChannelInfo(
     hosts=_HOSTS,
     aliases=("lark",),
     options=RobotOptions,
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
-    validate=_objections,
+    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
 )
 
 #: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.
@@ -83,11 +81,11 @@ _COLOURS = {
     "delivery.dead": "red",
 }
 
-_SENSES = {
+_MEANINGS = {
     19001: NO_ROBOT,
     19021: UNSIGNED,
     19022: UNLISTED,
-    19024: UNWORDED,
+    19024: NO_KEYWORD,
     9499: UNFIT,
     10002: UNFIT,
     19002: UNFIT,
@@ -103,8 +101,10 @@ _SENSES = {
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event; see `bridge.channels.base.Channel.deliver`."""
-    return robot.deliver(context, _drafts(context), _PLATFORM)
+    """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
+    return robot_codes.deliver(
+        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+    )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -125,8 +125,8 @@ def sign(secret: str, *, at: int) -> str:
     return b64encode(hmac.digest(key, b"", "sha256")).decode()
 
 
-def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - Feishu's codes say it all
-    sense = _SENSES.get(code, UNKNOWN)
+def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - Feishu's codes say it all
+    sense = _MEANINGS.get(code, UNKNOWN)
     reset = headers.get("x-ogw-ratelimit-reset", "")
     if sense.retry_after is not None and reset.isascii() and reset.isdigit():
         return replace(sense, retry_after=max(1.0, float(reset[:6])))
@@ -134,16 +134,15 @@ def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: 
 
 
 #: Older robots answer with a ``StatusCode`` only.
-_PLATFORM = robot.Platform(
+_PLATFORM = robot_codes.Platform(
     name="Feishu",
     codes=("code", "StatusCode"),
     texts=("msg", "StatusMessage"),
-    sense=_sense,
+    meaning=_meaning,
 )
 
 
-def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    message = message_for(context, links_most=_MOST_LINKS)
+def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
     yield _request(context, {"msg_type": "interactive", "card": _card(message)})
     yield _request(
         context,
@@ -155,7 +154,7 @@ def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
     secret, at = RobotOptions.of(context.endpoint).secret, int(context.at)
     if secret:
         payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
-    return robot.post(context.endpoint, payload)
+    return post(context.endpoint, payload)
 
 
 def _parts(message: Message) -> tuple[str, ...]:

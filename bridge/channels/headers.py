@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bridge.version import __version__
+
+#: What the bridge calls itself.
+USER_AGENT = f"mjbridge/{__version__}"
+
 #: Headers that belong to the bridge or to the connection. Two ``content-length``, or a
 #: ``host`` of the caller's choice, make two servers read two different requests.
 RESERVED = frozenset(

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from bridge.channels.base import DeliveryContext
 from bridge.channels.endpoint_options import ChatOptions, RobotOptions
 from bridge.channels.phrases import duration_of, headline_of, reason_of, steps_of
-from bridge.channels.strings import WORDS, Words
+from bridge.channels.strings import STRINGS, Strings
 from bridge.channels.text import clean, cut, line, utf8
 from bridge.channels.urls import is_public, safe_url
 from bridge.core.event import Event
@@ -143,7 +143,7 @@ class Message:
     shows: bool
     sample: bool
     keyword: str = ""
-    words: Words
+    words: Strings
 
     def expired(self, at: float) -> bool:
         """Whether the picture's URL has stopped working by a moment."""
@@ -224,11 +224,11 @@ def message_of(
     Args:
         event: Any event; its body is ours, so it has every field.
 
-        language: One of `WORDS`.
+        language: One of `STRINGS`.
 
         prompt_max: UTF-16 units of the prompt that are shown.
     """
-    words = WORDS[language]
+    words = STRINGS[language]
     data: Mapping[str, Any] = json.loads(event.body)["data"]
     emoji, color = _LOOKS[event.type]
     task = data.get("event", {}).get("data", {}) if "event" in data else data
@@ -329,7 +329,7 @@ def _url(url: Any) -> str | None:
     return url if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def _took(task: Mapping[str, Any], words: Words) -> str | None:
+def _took(task: Mapping[str, Any], words: Strings) -> str | None:
     began = _seconds(task.get("startTime")) or _seconds(task.get("submitTime"))
     ended = _seconds(task.get("finishTime"))
     if began is None or ended is None or not 0 <= ended - began < 86400:

@@ -14,20 +14,21 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from bridge.channels import one_shot
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.message import Message
-from bridge.channels.oneway import Reading, encoded, is_page, post
-from bridge.channels.oneway import deliver as tell_one_way
-from bridge.channels.reply import readable
+from bridge.channels.one_shot import encoded, post
+from bridge.channels.reply import Reply, is_page, readable
 from bridge.channels.text import cut, utf8
-from bridge.core.delivery import AttemptResult
+from bridge.core.delivery import REFUSALS, AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, json_object
 
 __all__ = ["INFO", "deliver", "sample_response"]
 
@@ -112,12 +113,12 @@ _PRIORITIES = {
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event, see `bridge.channels.base.Channel`."""
-    return tell_one_way(
+    """Post an event's message, see `bridge.channels.base.Channel`."""
+    return one_shot.deliver(
         context,
-        lambda message: _drafts(message, context.endpoint),
+        partial(_variants, context.endpoint),
         _read,
-        name="ntfy",
+        platform="ntfy",
         links_most=LINKS_MOST,
     )
 
@@ -137,22 +138,21 @@ def sample_response(request: Request) -> Response:
 # --- what is published ----------------------------------------------------------------
 
 
-def _drafts(message: Message, endpoint: Endpoint) -> Iterator[Request]:
+def _variants(endpoint: Endpoint, message: Message) -> Iterator[Request]:
     """Yield the publication, and what is left of it where ntfy does not take it."""
     server, topic = _place(endpoint.url)
     headers = {}
     if token := NtfyOptions.of(endpoint).token:
         headers["authorization"] = f"Bearer {token}"
 
-    def draft(publication: dict[str, Any]) -> Request:
-        body = encoded({"topic": topic, **publication})
-        return post(endpoint, body, url=server, headers=headers)
+    def publishing(publication: dict[str, Any]) -> Request:
+        payload = {"topic": topic, **publication}
+        return post(endpoint, payload, url=server, headers=headers)
 
     whole = _publication(message, silent=NtfyOptions.of(endpoint).silent)
-    if links := _links(message):
-        yield draft(_fitting({**whole, **links}, topic))
-    yield draft(_fitting(whole, topic))
-    yield draft({**whole, "message": cut(whole["message"], SHORT, utf8)})
+    yield publishing(_fitting({**whole, **_links(message)}, topic))
+    yield publishing(_fitting(whole, topic))
+    yield publishing({**whole, "message": cut(whole["message"], SHORT, utf8)})
 
 
 def _publication(message: Message, *, silent: bool) -> dict[str, Any]:
@@ -214,39 +214,35 @@ def _place(url: str) -> tuple[str, str]:
     return server, unquote(topic)
 
 
-# --- what is answered -----------------------------------------------------------------
+# --- replies --------------------------------------------------------------------------
 
 
-def _read(response: Response) -> Reading:
+def _read(response: Response) -> Reply:
     status = response.status
     if status is None:
-        return Reading(said=AttemptResult.FAILED, detail=response.detail)
+        return Reply(result=AttemptResult.FAILED, detail=response.detail)
     error = _error(response.body)
     detail = f"ntfy answered HTTP {status}" + (f": {error}" if error else "")
     if 200 <= status < 300:
         if is_page(response):
             detail = f"HTTP {status} with a web page: this is not ntfy"
-            return Reading(said=AttemptResult.FAILED, detail=detail)
-        return Reading(said=AttemptResult.DELIVERED)
+            return Reply(result=AttemptResult.FAILED, detail=detail)
+        return Reply(result=AttemptResult.DELIVERED)
     if status == 401:
-        return Reading(
-            said=AttemptResult.GONE, detail=f"the token is not valid ({detail})"
+        return Reply(
+            result=AttemptResult.GONE, detail=f"the token is not valid ({detail})"
         )
     if status == 403:
         why = f"this topic may not be published to ({detail})"
-        return Reading(said=AttemptResult.GONE, detail=why)
+        return Reply(result=AttemptResult.GONE, detail=why)
     if status == 410:
-        return Reading(said=AttemptResult.GONE, detail=detail)
-    if status in {400, 413, 415, 422}:
-        return Reading(said=AttemptResult.HOPELESS, detail=detail, plainer=True)
-    return Reading(said=AttemptResult.FAILED, detail=detail)
+        return Reply(result=AttemptResult.GONE, detail=detail)
+    if status in REFUSALS:
+        return Reply(result=AttemptResult.HOPELESS, detail=detail, fallback=True)
+    return Reply(result=AttemptResult.FAILED, detail=detail)
 
 
 def _error(body: bytes) -> str:
-    """Read ntfy's own words; its ``link`` is left out."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    error = said.get("error") if isinstance(said, dict) else None
+    """Return ntfy's own words; its ``link`` is left out."""
+    error = json_object(body).get("error")
     return readable(str(error or "").encode(errors="replace"))[:200]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from bridge.channels.strings import Words
+from bridge.channels.strings import Strings
 from bridge.channels.text import clean, cut, line, utf16
 from bridge.core.button import is_drawn
 from bridge.core.cadence import Loss
@@ -19,7 +19,7 @@ _LABEL = 30
 _SHORT = 4
 
 
-def headline_of(kind: str, action: str, data: Mapping[str, Any], words: Words) -> str:
+def headline_of(kind: str, action: str, data: Mapping[str, Any], words: Strings) -> str:
     """
     Return what happened, in a few words.
 
@@ -40,7 +40,7 @@ def headline_of(kind: str, action: str, data: Mapping[str, Any], words: Words) -
     return text.format(what=known or words.task, name=name)
 
 
-def duration_of(seconds: float, words: Words) -> str:
+def duration_of(seconds: float, words: Strings) -> str:
     """Write a duration in the two units that matter."""
     hours, rest = divmod(round(seconds), 3600)
     parts = ((hours, words.hours), (rest // 60, words.minutes))
@@ -50,7 +50,7 @@ def duration_of(seconds: float, words: Words) -> str:
     return " ".join(shown) or words.seconds.format(0)
 
 
-def reason_of(loss: Loss | None, reason: Any, words: Words) -> str:
+def reason_of(loss: Loss | None, reason: Any, words: Strings) -> str:
     """Return a reason: our own in the language of the rest, anybody else's as it came."""
     if loss is not None and loss.kind in words.lost:
         return words.lost[loss.kind].format(duration_of(loss.seconds, words))

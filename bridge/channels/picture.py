@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from bridge.channels.headers import USER_AGENT
 from bridge.channels.message import Message
 from bridge.channels.urls import safe_url
-from bridge.core.http import Request, Response
-from bridge.version import __version__
+from bridge.core.http import File, Request, Response
 
 #: Bytes of a picture that is uploaded.
 MOST = 10 * 1024 * 1024
@@ -24,15 +23,6 @@ WITHIN = 6.0
 SHARE = 0.4
 #: The signed URL in a URL's query makes it long, and nobody but us has to read it.
 _URL_MOST = 8192
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """A picture to upload."""
-
-    name: str
-    type: str
-    data: bytes = field(repr=False)
 
 
 def to_fetch(message: Message, timeout: float) -> Request | None:
@@ -48,7 +38,7 @@ def to_fetch(message: Message, timeout: float) -> Request | None:
     return Request(
         url=url,
         method="GET",
-        headers={"accept": "image/*", "user-agent": f"mjbridge/{__version__}"},
+        headers={"accept": "image/*", "user-agent": USER_AGENT},
         most=MOST + 1,
         within=min(WITHIN, timeout * SHARE),
         guarded=True,

@@ -164,5 +164,11 @@ def readable(body: bytes, *, charset: str = "utf-8") -> str:
     return _cut(re.sub("\ufffd{2,}", "\ufffd", kept))
 
 
+def is_page(response: Response) -> bool:
+    """Whether a web page came: from a proxy in between, or from another server."""
+    kind = response.headers.get("content-type", "").lower()
+    return "html" in kind or response.body.lstrip()[:1] == b"<"
+
+
 def _cut(text: str) -> str:
     return text.encode(errors="replace")[:MAX_DETAIL].decode(errors="ignore")

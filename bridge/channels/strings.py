@@ -1,4 +1,4 @@
-"""The words of messages, in each language. Tables only, so that a reader sees all of them."""
+"""The strings of messages, in each language; tables only, so that a reader sees all of them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What messages are made of; ``{what}`` is the action, ``{name}`` an endpoint's."""
+class Strings:
+    """What messages say; ``{what}`` is the action, ``{name}`` an endpoint or upstream."""
 
     actions: dict[str, str]
     task: str
     headlines: dict[str, str]  #: By event type.
-    corrected: dict[str, str]  #: Of ``task.corrected``, by the status that it has now.
-    took: str
+    corrected: dict[str, str]  #: Of ``task.corrected``, by the new status.
     progress: str
     started: str
     reason: str
-    result: str
     next: str
     task_id: str
-    upstream: str
-    order: str
     open: str
     watch: str
     picture_of: str
@@ -32,13 +28,13 @@ class Words:
     hours: str
     minutes: str
     seconds: str
-    modal: str  #: What has to be done where a task waits for somebody.
+    modal: str  #: What a task waits for.
     lost: dict[str, str]  #: Why, by the kind of `bridge.core.cadence.Loss`.
     since: str
     colon: str  #: Between a label and what it labels.
 
 
-_EN = Words(
+_EN = Strings(
     actions={
         "IMAGINE": "Imagine",
         "UPSCALE": "Upscale",
@@ -86,15 +82,11 @@ _EN = Words(
         "FAILURE": "{what}: failed after all",
         "CANCEL": "{what}: was cancelled after all",
     },
-    took="Took",
     progress="Progress",
     started="Started",
     reason="Reason",
-    result="Result",
     next="Next",
     task_id="task",
-    upstream="upstream",
-    order="Metadata",
     open="Open full size",
     watch="Watch",
     picture_of="Midjourney picture for: {prompt}",
@@ -111,7 +103,7 @@ _EN = Words(
     colon=": ",
 )
 
-_ZH = Words(
+_ZH = Strings(
     actions={
         "IMAGINE": "绘图",
         "UPSCALE": "放大",
@@ -159,15 +151,11 @@ _ZH = Words(
         "FAILURE": "{what}：最终失败",
         "CANCEL": "{what}：最终取消",
     },
-    took="耗时",
     progress="进度",
     started="开始于",
     reason="原因",
-    result="结果",
     next="下一步",
     task_id="任务",
-    upstream="上游",
-    order="元数据",
     open="查看原图",
     watch="观看视频",
     picture_of="Midjourney 图片：{prompt}",
@@ -187,4 +175,4 @@ _ZH = Words(
     colon="：",
 )
 
-WORDS: dict[str, Words] = {"en": _EN, "zh": _ZH}
+STRINGS: dict[str, Strings] = {"en": _EN, "zh": _ZH}

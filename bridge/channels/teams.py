@@ -10,22 +10,22 @@ Sources: the Adaptive Cards schema 1.4 ("TextRun: markdown is not supported"); M
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.channels import one_shot
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
+from bridge.channels.info import ChannelInfo, check_url_shape
 from bridge.channels.message import Message
-from bridge.channels.oneway import Reading, encoded, is_page, post
-from bridge.channels.oneway import deliver as tell_one_way
-from bridge.channels.reply import readable
+from bridge.channels.one_shot import encoded, post
+from bridge.channels.reply import Reply, is_page, readable
 from bridge.channels.text import cut, utf8
-from bridge.core.delivery import AttemptResult
+from bridge.core.delivery import REFUSALS, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
-from bridge.core.http import Request, Response
+from bridge.core.http import Request, Response, json_object
 
 __all__ = ["INFO", "deliver", "sample_response"]
 
@@ -34,15 +34,11 @@ _FORM = re.compile(r".*/workflows/[^/?]+.*|/webhookb2/.+")
 _LOOKS = "a workflow's: they look like https://<place>.logic.azure.com/workflows/<id>/triggers/..."
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
-    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
-
-
 INFO = ChannelInfo(
     hosts=_HOSTS,
     rate=Rate(per_second=2.0, burst=2.0),  # 4/s
     ability="cards with the picture",
-    validate=_objections,
+    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
 )
 
 #: Bytes of a message.
@@ -94,12 +90,12 @@ _INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event, see `bridge.channels.base.Channel`."""
-    return tell_one_way(
+    """Post an event's message, see `bridge.channels.base.Channel`."""
+    return one_shot.deliver(
         context,
-        lambda message: _drafts(message, context.endpoint),
+        partial(_variants, context.endpoint),
         _read,
-        name="Teams",
+        platform="Teams",
         links_most=LINKS_MOST,
     )
 
@@ -112,26 +108,23 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - a workflow 
 # --- the card -------------------------------------------------------------------------
 
 
-def _drafts(message: Message, endpoint: Endpoint) -> Iterator[Request]:
+def _variants(endpoint: Endpoint, message: Message) -> Iterator[Request]:
     """Yield the card, and what is left of it where the workflow does not take it."""
-    whole = _fitting(message, links=True, most=TEXT_MOST)
-    yield post(endpoint, whole)
-    bare = _fitting(message, links=False, most=TEXT_MOST)
-    if bare != whole:
-        yield post(endpoint, bare)
+    yield post(endpoint, _fitting(message, links=True, most=TEXT_MOST))
+    yield post(endpoint, _fitting(message, links=False, most=TEXT_MOST))
     yield post(endpoint, _fitting(message, links=False, most=SHORT))
 
 
-def _fitting(message: Message, *, links: bool, most: int) -> bytes:
-    """Make the message, its texts cut until it is as small as it must be."""
+def _fitting(message: Message, *, links: bool, most: int) -> dict[str, Any]:
+    """Return the payload, its texts cut until it is as small as it must be."""
     while True:
-        body = encoded(_message(message, links=links, most=most))
-        if len(body) <= BODY_MOST:
-            return body
+        payload = _payload(message, links=links, most=most)
+        if len(encoded(payload)) <= BODY_MOST:
+            return payload
         most = most * 3 // 4
 
 
-def _message(message: Message, *, links: bool, most: int) -> dict[str, Any]:
+def _payload(message: Message, *, links: bool, most: int) -> dict[str, Any]:
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -211,42 +204,40 @@ def _is_webp(url: str) -> bool:
     return urlsplit(url).path.lower().endswith(".webp")
 
 
-# --- what is answered -----------------------------------------------------------------
+# --- replies --------------------------------------------------------------------------
 
 
-def _read(response: Response) -> Reading:
+def _read(response: Response) -> Reply:
     status = response.status
     if status is None:
-        return Reading(said=AttemptResult.FAILED, detail=response.detail)
+        return Reply(result=AttemptResult.FAILED, detail=response.detail)
     if 200 <= status < 300:
         return _accepted(response)
-    code = _code(response.body)
+    code = _code(response)
     detail = f"HTTP {status}" + (f" {code}" if code else "")
     if gone := _GONE.get(code) or _GONE_STATUS.get(status):
-        return Reading(said=AttemptResult.GONE, detail=f"{gone} ({detail})")
-    if status in {400, 413, 415, 422}:
+        return Reply(result=AttemptResult.GONE, detail=f"{gone} ({detail})")
+    if status in REFUSALS:
         why = f"the workflow refuses the card ({detail})"
-        return Reading(said=AttemptResult.HOPELESS, detail=why, plainer=True)
-    return Reading(said=AttemptResult.FAILED, detail=f"the workflow answered {detail}")
+        return Reply(result=AttemptResult.HOPELESS, detail=why, fallback=True)
+    return Reply(result=AttemptResult.FAILED, detail=f"the workflow answered {detail}")
 
 
-def _accepted(response: Response) -> Reading:
-    """Tell a workflow's yes from what stands in front of it, or came before it."""
+def _accepted(response: Response) -> Reply:
+    """Distinguish a workflow's reply from that of a proxy, or of an old connector."""
     if inner := _INNER.search(response.body):
         detail = f"Teams answered the connector with HTTP {inner[1].decode()}"
         too_large = inner[1] == b"413"
-        said = AttemptResult.HOPELESS if too_large else AttemptResult.FAILED
-        return Reading(said=said, detail=detail, plainer=too_large)
+        result = AttemptResult.HOPELESS if too_large else AttemptResult.FAILED
+        return Reply(result=result, detail=detail, fallback=too_large)
     if is_page(response):
         detail = f"HTTP {response.status} with a web page: this is not a workflow"
-        return Reading(said=AttemptResult.FAILED, detail=detail)
-    return Reading(said=AttemptResult.DELIVERED)
+        return Reply(result=AttemptResult.FAILED, detail=detail)
+    return Reply(result=AttemptResult.DELIVERED)
 
 
-def _code(body: bytes) -> str:
-    """Read the error's code; its message repeats the workflow's id, a part of the URL."""
-    try:
-        code = str(json.loads(body)["error"]["code"])
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return ""
+def _code(response: Response) -> str:
+    """Return the error's code; its message repeats the workflow's id, a part of the URL."""
+    error = json_object(response.body).get("error")
+    code = str(error.get("code") or "") if isinstance(error, dict) else ""
     return readable(code.encode(errors="replace"))[:60]

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import with_own
+from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.info import ChannelInfo
 from bridge.channels.reply import read_status
 from bridge.channels.signing import check_secret, signatures
 from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
-from bridge.version import __version__
 
 __all__ = [
     "INFO",
@@ -50,9 +49,6 @@ INFO = ChannelInfo(options=WebhookOptions)
 def signing_secrets(options: EndpointOptions) -> tuple[str, ...]:
     """Return what events are signed with; nothing for an endpoint of another kind."""
     return options.secrets if isinstance(options, WebhookOptions) else ()
-
-
-USER_AGENT = f"mjbridge/{__version__}"
 
 
 def deliver(context: DeliveryContext) -> Exchange:

@@ -2,7 +2,7 @@
 WeCom: a news card with the picture on top, or markdown where there is none, by a group robot.
 
 A news card is plain text. Markdown knows no escapes, and ``<@userid>`` in it mentions
-somebody; so what a stranger wrote is told in `lookalikes` there.
+somebody; so untrusted text is defanged there.
 
 Source: developer.work.weixin.qq.com, "Group robot configuration" (群机器人配置说明) and the
 table of global error codes.
@@ -13,14 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
-from bridge.channels import robot
+from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import ChannelInfo, SettingProblem, check_url_shape
-from bridge.channels.lookalikes import inert, inert_line
-from bridge.channels.message import Message, message_for
-from bridge.channels.robot import (
+from bridge.channels.escape import defang, defang_line
+from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.message import Message
+from bridge.channels.one_shot import post
+from bridge.channels.reply import Reply
+from bridge.channels.robot_codes import (
     BUSY,
     NO_ROBOT,
     SWITCHED_OFF,
@@ -28,7 +31,6 @@ from bridge.channels.robot import (
     UNFIT,
     UNKNOWN,
     UNLISTED,
-    Sense,
 )
 from bridge.channels.text import fit, line, utf8
 from bridge.channels.urls import in_parentheses
@@ -44,17 +46,13 @@ _FORM = re.compile(r"/cgi-bin/webhook/send\?(?:.*&)?key=[^&]+.*")
 _LOOKS = "a robot's: they look like https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=<key>"
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
-    return check_url_shape(settings, _FORM, hosts=_HOSTS, looks=_LOOKS)
-
-
 INFO = ChannelInfo(
     hosts=_HOSTS,
     # 20/min. A larger burst would leave no room for who is told in a third form: what was
     # refused before that counts, and is known of only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
-    validate=_objections,
+    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
 )
 
 #: Bytes, as documented; markdown and text are kept a little below.
@@ -70,20 +68,24 @@ _MOST_LINKS = 1_200
 #: News show JPG and PNG; of anything else there would be a grey box.
 _UNSHOWN = (".webp", ".gif")
 
-_SENSES = {
+_MEANINGS = {
     -1: BUSY,
     45009: TOO_FAST,
     45033: replace(TOO_FAST, retry_after=5.0),  # too many at once
     60020: UNLISTED,
     93004: SWITCHED_OFF,
-    93008: Sense(said=AttemptResult.GONE, why="the robot is no longer in the group"),
+    93008: Reply(
+        result=AttemptResult.GONE, detail="the robot is no longer in the group"
+    ),
     301025: UNLISTED,
 }
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Tell an event; see `bridge.channels.base.Channel.deliver`."""
-    return robot.deliver(context, _drafts(context), _PLATFORM)
+    """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
+    return robot_codes.deliver(
+        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+    )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
@@ -91,22 +93,21 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - every messa
     return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
 
 
-def _sense(code: int, text: str, headers: Mapping[str, str]) -> Sense:  # noqa: ARG001 - it has no headers of its own
+def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
     if code == 93000:
         # Said of an unknown key, and by older servers of a message that is too long.
         return UNFIT if "invalid input" in text.lower() else NO_ROBOT
     if 40000 <= code < 45000 or code == 45002:
         return UNFIT
-    return _SENSES.get(code, UNKNOWN)
+    return _MEANINGS.get(code, UNKNOWN)
 
 
-_PLATFORM = robot.Platform(
-    name="WeCom", codes=("errcode",), texts=("errmsg",), sense=_sense
+_PLATFORM = robot_codes.Platform(
+    name="WeCom", codes=("errcode",), texts=("errmsg",), meaning=_meaning
 )
 
 
-def _drafts(context: DeliveryContext) -> Iterator[Request]:
-    message = message_for(context, links_most=_MOST_LINKS)
+def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
     payloads = [_markdown(message), _text(message)]
     # A description of a picture is longer than a card can hold, and what it is about; and
     # what went wrong would not be told on one.
@@ -114,7 +115,7 @@ def _drafts(context: DeliveryContext) -> Iterator[Request]:
     if message.links and not told and _shows(message.public_picture):
         payloads.insert(0, _news(message))
     for payload in payloads:
-        yield robot.post(context.endpoint, payload)
+        yield post(context.endpoint, payload)
 
 
 def _shows(picture: str | None) -> bool:
@@ -149,15 +150,15 @@ def _news(message: Message) -> dict[str, Json]:
 
 def _markdown(message: Message) -> dict[str, Json]:
     before = [
-        f"**{inert(message.head)}**",
+        f"**{defang(message.head)}**",
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, inert_line, utf8),
+        fit(message.labelled_reason, _MOST_REASON, defang_line, utf8),
     ]
     after = [
         fit(message.result, _MOST_RESULT, _quote, utf8),
-        fit(message.labelled_steps, _MOST_STEPS, inert, utf8),
+        fit(message.labelled_steps, _MOST_STEPS, defang, utf8),
         " · ".join(f"[{label}]({in_parentheses(url)})" for label, url in message.links),
-        f'<font color="comment">{inert(message.foot)}</font>' if message.foot else "",
+        f'<font color="comment">{defang(message.foot)}</font>' if message.foot else "",
     ]
     taken = utf8(_joined(before, after)) + 1
     prompt = fit(message.prompt, MOST_MARKDOWN - taken, _quote, utf8)
@@ -169,13 +170,13 @@ def _markdown(message: Message) -> dict[str, Json]:
 
 def _text(message: Message) -> dict[str, Json]:
     parts = [
-        inert(message.head),
+        defang(message.head),
         *message.notes,
-        fit(message.labelled_reason, 500, inert_line, utf8),
-        fit(message.result, 600, inert, utf8),
+        fit(message.labelled_reason, 500, defang_line, utf8),
+        fit(message.result, 600, defang, utf8),
     ]
     left = MOST_TEXT - utf8(_joined(parts)) - 1
-    prompt = fit(message.prompt, left, inert, utf8)
+    prompt = fit(message.prompt, left, defang, utf8)
     return {
         "msgtype": "text",
         "text": {"content": _joined(parts[:1], [prompt], parts[1:])},
@@ -187,6 +188,6 @@ def _joined(*parts: list[str]) -> str:
 
 
 def _quote(text: str) -> str:
-    lines = [one.strip() for one in inert(text).split("\n") if one.strip()]
+    lines = [one.strip() for one in defang(text).split("\n") if one.strip()]
     # The empty line ends the quote, or what follows would be taken for a part of it.
     return "\n".join(f"> {one}" for one in lines) + "\n" if lines else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from bridge.cli.arguments import Json
 from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request
+from bridge.core.http import Notification, Request
 from bridge.runtime.discovery import endpoint_of, find_settings
 
 #: Names of headers whose values let somebody in.
@@ -62,8 +63,14 @@ def preview(
 
 
 def _print(
-    request: Request, hidden: Sequence[str], own: AbstractSet[str], *, as_json: bool
+    request: Request | Notification,
+    hidden: Sequence[str],
+    own: AbstractSet[str],
+    *,
+    as_json: bool,
 ) -> None:
+    if isinstance(request, Notification):
+        request = _spelled_out(request)
     headers = {
         name: "…"
         if _CREDENTIAL.search(name) or name in own
@@ -85,6 +92,20 @@ def _print(
     if shown.body:
         write("")
         write(shown.body)
+
+
+def _spelled_out(notification: Notification) -> Request:
+    """Put what Apprise is asked to send into the form in which a request is shown."""
+    asked = {
+        "title": notification.title,
+        "body": notification.body,
+        "type": notification.type,
+        "attach": None,
+    }
+    body = json.dumps(asked, ensure_ascii=False)
+    return Request(
+        method="NOTIFY", url=notification.url, body=body.encode(errors="replace")
+    )
 
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from bridge.core.backoff import MAX_RETRY_AFTER
-from bridge.core.delivery import Fault
+from bridge.core.delivery import AttemptResult, Fault
 from bridge.core.event import Json
 
 #: What a channel knows of a subject at an endpoint: ids of messages, above all. Losing it
@@ -53,9 +53,50 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """
+    A file that goes with a message.
+
+    Attributes:
+        type: The media type, such as ``image/png``.
+    """
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """
+    What is handed to the Apprise library to be sent. Its URL is a secret.
+
+    Attributes:
+        url: The service, as Apprise writes it.
+
+        title: One line of plain text.
+
+        body: Plain text.
+
+        type: ``info``, ``success``, ``warning`` or ``failure``.
+
+        file: Attached to it.
+
+        within: As in `Request`.
+    """
+
+    url: str = field(repr=False)
+    title: str
+    body: str = field(repr=False)
+    type: str
+    file: File | None = None
+    within: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """
-    What came of a request.
+    What came of a request or a notification.
 
     Attributes:
         took: Seconds it took.
@@ -73,6 +114,8 @@ class Response:
         detail: What went wrong, for a person, without the URL.
 
         at: When it came, in seconds since the epoch.
+
+        result: What came of a notification, which has no status; ``None`` for a request.
     """
 
     took: float
@@ -82,6 +125,7 @@ class Response:
     body: bytes = b""
     detail: str = ""
     at: float = 0.0
+    result: AttemptResult | None = None
 
 
 def retry_after(value: str | None, *, now: float | None) -> float | None:

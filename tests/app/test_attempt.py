@@ -17,7 +17,7 @@ from bridge.channels.base import (
 )
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 from tests.app.test_deliver import Site, endpoint
 from tests.fakes import FakeSender, answered
 
@@ -38,9 +38,11 @@ class Clock:
         self.now = 100.0
         self._step = step
 
-    async def send(self, endpoint: Endpoint, asked: Request) -> Response:
+    async def send(
+        self, endpoint: Endpoint, request: Request | Notification
+    ) -> Response:
         del endpoint
-        self.asked = [*getattr(self, "asked", []), asked]
+        self.asked = [*getattr(self, "asked", []), request]
         self.now += self._step
         return Response(took=self._step, status=200)
 

@@ -22,9 +22,10 @@ from bridge.channels.base import (
 from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.settings import endpoint_settings
 
@@ -417,13 +418,15 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
 class Talk:
     """A conversation that was had: what was sent, what was remembered, how it ended."""
 
-    requests: list[Request]
+    sent: list[Request | Notification]
     remembered: list[ChannelState]  #: In between, by `SaveState`.
     outcome: ExchangeResult
     channel_state: ChannelState  #: What is remembered when all is over.
-    order: list[str] = field(
-        default_factory=list
-    )  #: Methods and "remember", as they came.
+    order: list[str] = field(default_factory=list)  #: Methods, "NOTIFY" and "remember".
+
+    @property
+    def requests(self) -> list[Request]:
+        return [one for one in self.sent if isinstance(one, Request)]
 
     @property
     def result(self) -> str:
@@ -442,9 +445,13 @@ def converse(
     channel_state: ChannelState | None = None,
     at: float = NOW,
     redelivery: bool = False,
+    report: Response | None = None,
 ) -> Talk:
     """
     Have the whole conversation about an event; without `answers`, the platform agrees.
+
+    Args:
+        report: What comes of a notification; without it, it is delivered.
 
     Raises:
         AssertionError: It does not come to an end.
@@ -460,7 +467,7 @@ def converse(
             redelivery=redelivery,
         )
     )
-    requests: list[Request] = []
+    sent: list[Request | Notification] = []
     remembered: list[ChannelState] = []
     order: list[str] = []
     response: Response | None = None
@@ -471,7 +478,7 @@ def converse(
             outcome: ExchangeResult = ended.value
             after = outcome.channel_state if outcome.channel_state is not None else kept
             return Talk(
-                requests=requests,
+                sent=sent,
                 remembered=remembered,
                 outcome=outcome,
                 channel_state=after,
@@ -482,8 +489,12 @@ def converse(
             remembered.append(kept)
             order.append("remember")
             response = Response(took=0.0)
+        elif isinstance(step, Notification):
+            sent.append(step)
+            order.append("NOTIFY")
+            response = report or Response(took=0.0, result=AttemptResult.DELIVERED)
         else:
-            requests.append(step)
+            sent.append(step)
             order.append(step.method)
             response = (answers or channel.sample_response)(step)
     msg = f"no end after {order}"

@@ -16,7 +16,7 @@ from bridge.app.ports import Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import Notification, Request, Response
 from tests.fakes import FakeStore
 
 
@@ -26,7 +26,12 @@ class Answering:
 
     answers: Callable[[Request], Response]
 
-    async def send(self, endpoint: Endpoint, request: Request) -> Response:  # noqa: ARG002 - there is one
+    async def send(
+        self,
+        endpoint: Endpoint,  # noqa: ARG002 - there is one
+        request: Request | Notification,
+    ) -> Response:
+        assert isinstance(request, Request), "nothing here is a notification"
         return self.answers(request)
 
     async def aclose(self) -> None:

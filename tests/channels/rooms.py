@@ -106,11 +106,12 @@ class Room(ABC):
             )
         )
         step = next(exchange)
-        while isinstance(step, SaveState) or self.named(step) != before:
+        while not isinstance(step, Request) or self.named(step) != before:
             if isinstance(step, SaveState):
                 self.state = step.channel_state
                 step = exchange.send(Response(took=0.0))
             else:
+                assert isinstance(step, Request)
                 step = exchange.send(self.answers(step))
 
     def names(self, talk: Talk) -> list[str]:

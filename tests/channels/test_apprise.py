@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +10,12 @@ from hypothesis import given
 
 from bridge.channels import apprise
 from bridge.channels.text import utf8
-from bridge.core.delivery import Fault
+from bridge.core.delivery import AttemptResult, Fault
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import File, Notification, Request, Response
 from tests.channels.cases import (
     CASES,
     HOSTILE,
-    LANGUAGES,
     OPERATORS,
     PICTURE_URL,
     TASK_ID,
@@ -25,8 +23,10 @@ from tests.channels.cases import (
     converse,
     endpoint,
     events,
+    told,
 )
-from tests.channels.golden import check_golden
+from tests.channels.cases import DONE as FINISHED
+from tests.channels.golden import check_golden, languages
 
 URL = "pover://u5er@t0ken-of-the-service"
 DONE = CASES["succeeded_upscaled"]
@@ -34,65 +34,56 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 TOLD = ("succeeded", "failed", "cancelled", "lost", "corrected", "action_required")
 
 
-def had(event: Event, *responses: Response, **settings: Any) -> Talk:
-    """The conversation about an event, with these answers in turn."""
+def had(
+    event: Event,
+    *responses: Response,
+    report: Response | None = None,
+    **settings: Any,
+) -> Talk:
+    """The exchange about an event, with these answers to the request for the picture."""
     queue = list(responses)
     return converse(
         apprise,
         event,
         endpoint("apprise", URL, **settings),
         answers=(lambda _: queue.pop(0)) if responses else None,
+        report=report,
     )
 
 
-def order(event: Event, **settings: Any) -> dict[str, Any]:
+def asked(event: Event, **settings: Any) -> Notification:
     """What the adapter is asked to send."""
-    *_, request = had(event, **settings).requests
-    assert (request.method, request.url) == (apprise.NOTIFY, URL)
-    asked: dict[str, Any] = json.loads(request.body)
-    return asked
+    *_, notification = had(event, **settings).sent
+    assert isinstance(notification, Notification)
+    assert notification.url == URL
+    return notification
 
 
-def reported(outcome: str, said: str = "") -> Response:
-    services = [{"name": "Pushover", "said": said}]
-    body = json.dumps({"outcome": outcome, "services": services})
-    return Response(took=0.2, body=body.encode())
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages("apprise"))
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_said_is_what_was_agreed_upon(case: str, language: str) -> None:
     talk = had(CASES[case], language=language)
 
-    check_golden("apprise", case, language, talk.requests)
+    check_golden("apprise", case, language, talk.sent)
 
 
 def test_a_message_is_a_title_and_plain_text_with_the_pictures_link() -> None:
-    asked = order(DONE)
+    notification = asked(DONE)
 
-    assert asked["title"] == "✅ Upscale finished · 47 s"
-    assert asked["type"] == "success"
-    assert f"Open full size: {PICTURE_URL}" in asked["body"]
-    assert asked["attach"] is None
-
-
-@pytest.mark.parametrize("case", ["submitted", "progress_42"])
-def test_what_is_only_a_step_on_the_way_is_not_told(case: str) -> None:
-    talk = had(CASES[case], events=["*"])
-
-    assert talk.requests == []
-    assert talk.result == "delivered"
-    assert talk.outcome.attempt.detail.startswith("skipped: ")
+    assert notification.title == "✅ Upscale finished · 47 s"
+    assert notification.type == "success"
+    assert f"Open full size: {PICTURE_URL}" in notification.body
+    assert notification.file is None
 
 
 @given(events(tuple(f"task.{kind}" for kind in TOLD)))
 def test_whatever_strangers_write_is_short_and_means_nothing(event: Event) -> None:
-    asked = order(event)
+    notification = asked(event)
 
-    assert utf8(asked["body"]) < apprise.TEXTS_MOST + apprise.LINKS_MOST + 1500
-    assert 0 < len(asked["title"]) <= apprise.TITLE_MOST
+    assert utf8(notification.body) < apprise.TEXTS_MOST + apprise.LINKS_MOST + 1500
+    assert 0 < len(notification.title) <= apprise.TITLE_MOST
     said = "\n".join(
-        line for line in asked["body"].splitlines() if "https://" not in line
+        line for line in notification.body.splitlines() if "https://" not in line
     )
     for mark in ("@", "<", "](", "**", "`", "||"):
         assert mark not in said
@@ -100,27 +91,27 @@ def test_whatever_strangers_write_is_short_and_means_nothing(event: Event) -> No
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_hostile_events_make_readable_messages(name: str) -> None:
-    asked = order(HOSTILE[name])
+    notification = asked(HOSTILE[name])
 
-    assert asked["body"].strip()
-    assert "\x00" not in asked["body"]
-    asked["body"].encode()
+    assert notification.body.strip()
+    assert "\x00" not in notification.body
+    notification.body.encode()
 
 
 @pytest.mark.parametrize("event", OPERATORS.values(), ids=list(OPERATORS))
 def test_operators_hear_what_happened_and_why(event: Event) -> None:
-    asked = order(event, events=["*"])
+    notification = asked(event, events=["*"])
 
-    assert "connection refused, 10 times in a row" in asked["body"]
-    assert asked["type"] in {"success", "failure"}
+    assert "connection refused, 10 times in a row" in notification.body
+    assert notification.type in {"success", "failure"}
 
 
 def test_long_texts_are_cut_and_links_are_not() -> None:
-    asked = order(HOSTILE["prompt_chinese"], prompt_max=100_000)
+    notification = asked(HOSTILE["prompt_chinese"], prompt_max=100_000)
 
-    assert "…" in asked["body"]
-    assert "Open full size: https://" in asked["body"]
-    assert f"task {TASK_ID}" in asked["body"]
+    assert "…" in notification.body
+    assert "Open full size: https://" in notification.body
+    assert f"task {TASK_ID}" in notification.body
 
 
 # --- the picture ----------------------------------------------------------------------
@@ -133,15 +124,31 @@ def fetched(data: bytes = PNG, status: int = 200) -> Response:
 
 
 def test_a_picture_is_fetched_by_us_and_handed_over() -> None:
-    talk = had(DONE, fetched(), reported("delivered"), images="upload")
+    talk = had(
+        DONE,
+        fetched(),
+        report=Response(took=0.2, result=AttemptResult.DELIVERED),
+        images="upload",
+    )
 
-    fetch, notify = talk.requests
-    attached = json.loads(notify.body)["attach"]
+    fetch, notify = talk.sent
+    assert isinstance(fetch, Request)
+    assert isinstance(notify, Notification)
     assert (fetch.method, fetch.url, fetch.guarded) == ("GET", PICTURE_URL, True)
-    assert attached["name"] == f"mj_{TASK_ID}.png"
-    assert attached["type"] == "image/png"
-    assert b64decode(attached["content"]) == PNG
+    assert notify.file == File(name=f"mj_{TASK_ID}.png", type="image/png", data=PNG)
     assert talk.outcome.attempt.took == pytest.approx(0.3)
+    assert talk.outcome.extra == 0, "fetching the picture costs the service nothing"
+
+
+def test_a_picture_that_only_we_can_reach_is_attached_without_an_excuse() -> None:
+    event = told("task.succeeded", replace(FINISHED, image_url="http://10.0.0.9/1.png"))
+
+    notification = had(event, fetched(), images="upload").sent[-1]
+
+    assert isinstance(notification, Notification)
+    assert notification.file is not None
+    assert "10.0.0.9" not in notification.body
+    assert "cannot be shown" not in notification.body
 
 
 @pytest.mark.parametrize(
@@ -156,11 +163,12 @@ def test_a_picture_is_fetched_by_us_and_handed_over() -> None:
     ],
 )
 def test_a_picture_that_cannot_be_had_is_a_link(answer: Response) -> None:
-    talk = had(DONE, answer, reported("delivered"), images="upload")
+    talk = had(DONE, answer, images="upload")
 
-    asked = json.loads(talk.requests[-1].body)
-    assert asked["attach"] is None
-    assert PICTURE_URL in asked["body"]
+    notification = talk.sent[-1]
+    assert isinstance(notification, Notification)
+    assert notification.file is None
+    assert PICTURE_URL in notification.body
     assert talk.result == "delivered"
 
 
@@ -168,26 +176,19 @@ def test_a_picture_that_cannot_be_had_is_a_link(answer: Response) -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "meaning", "detail"),
+    ("report", "result", "detail"),
     [
-        pytest.param(reported("delivered"), "delivered", "Pushover", id="delivered"),
         pytest.param(
-            reported("failed", "error=500"),
-            "failed",
-            "Pushover: error=500",
-            id="failed",
+            Response(took=0.2, result=AttemptResult.DELIVERED, detail="Pushover"),
+            "delivered",
+            "Pushover",
+            id="delivered",
         ),
         pytest.param(
-            reported("invalid", "no such service"),
+            Response(took=0.2, result=AttemptResult.GONE, detail="apprise:\nno\x1b!"),
             "gone",
-            "Pushover: no such service",
+            "apprise: no!",
             id="an invalid URL",
-        ),
-        pytest.param(
-            reported("missing", "pip install 'mjbridge[apprise]'"),
-            "failed",
-            "Pushover: pip install 'mjbridge[apprise]'",
-            id="not installed",
         ),
         pytest.param(
             Response(took=15.0, fault=Fault.TIMEOUT, detail="not within 15 s"),
@@ -195,20 +196,21 @@ def test_a_picture_that_cannot_be_had_is_a_link(answer: Response) -> None:
             "not within 15 s",
             id="too slow",
         ),
-        pytest.param(Response(took=0.0, body=b"[1]"), "failed", "", id="nonsense"),
     ],
 )
 def test_the_report_is_taken_at_its_word(
-    response: Response, meaning: str, detail: str
+    report: Response, result: str, detail: str
 ) -> None:
-    talk = had(DONE, response)
+    talk = had(DONE, report=report)
 
-    assert talk.result == meaning
+    assert talk.result == result
     assert talk.outcome.attempt.detail == detail
-    assert talk.outcome.attempt.succeeded or talk.outcome.attempt.outcome != "None"
+    assert talk.outcome.attempt.took == report.took
 
 
-def test_a_preview_shows_the_order() -> None:
-    asked: list[Request] = had(DONE, images="upload").requests
+def test_a_preview_shows_the_notification_without_the_picture() -> None:
+    fetch, notification = had(DONE, images="upload").sent
 
-    assert [request.method for request in asked] == ["GET", "NOTIFY"]
+    assert isinstance(fetch, Request)
+    assert isinstance(notification, Notification)
+    assert notification.file is None

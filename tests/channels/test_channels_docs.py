@@ -205,9 +205,9 @@ ABOUT_A_FILE = {str(code) for code in discord.TOO_LARGE}
                 for code in codes
             },
         ),
-        ("feishu", {str(code) for code in feishu._SENSES}),
-        ("dingtalk", {str(code) for code in dingtalk._SENSES} | {"310000"}),
-        ("wecom", {str(code) for code in wecom._SENSES} | {"93000"}),
+        ("feishu", {str(code) for code in feishu._MEANINGS}),
+        ("dingtalk", {str(code) for code in dingtalk._MEANINGS} | {"310000"}),
+        ("wecom", {str(code) for code in wecom._MEANINGS} | {"93000"}),
         ("teams", set(teams._GONE)),
         (
             "telegram",

@@ -11,12 +11,13 @@ from urllib.parse import unquote
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
-from bridge.channels.apprise import NOTIFY
+from bridge.channels.message import message_of
+from bridge.channels.strings import STRINGS
 from bridge.core.button import Button
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
-from bridge.core.http import Request, Response
+from bridge.core.http import Notification, Request, Response
 from bridge.core.task import TaskStatus
 from tests.channels.cases import (
     CASES,
@@ -70,7 +71,7 @@ def test_progress_is_no_message_of_its_own(chat: str) -> None:
 
     talk = converse(channel_for(to.kind), CASES["progress_42"], to)
 
-    assert (talk.requests, talk.result) == ([], "delivered")
+    assert (talk.sent, talk.result) == ([], "delivered")
     assert talk.outcome.attempt.detail.startswith("skipped: ")
 
 
@@ -98,7 +99,7 @@ def test_a_picture_that_has_expired_is_not_offered_and_said_to_have(
     event = CASES["succeeded_grid"]
     talk = converse(channel, event, to, answers=answers, at=event.at + 2 * 86400)
 
-    said = "\n".join(everything(talk.requests[-1]))
+    said = "\n".join(everything(talk.sent[-1]))
     assert talk.result == "delivered"
     assert GRID_URL.partition("?")[0] not in said
     assert {"en": "has expired", "zh": "已过期"}[language] in said
@@ -132,10 +133,40 @@ def test_what_lies_in_a_network_of_its_own_is_neither_shown_nor_linked(
     for task in (picture, videos):
         event = told("task.succeeded", task)
         talk = converse(channel, event, to, answers=answers)
-        sent = "\n".join(everything(talk.requests[-1]))
+        sent = "\n".join(everything(talk.sent[-1]))
         assert talk.result == "delivered"
         assert "mine." not in sent
         assert "The picture cannot be shown here" in sent or task is videos
+
+
+# --- languages ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("chat", CHATS)
+def test_a_message_in_chinese_has_no_english_of_ours_in_it(
+    chat: str, case: str
+) -> None:
+    to = to_chat(chat, language="zh", events=["*"], progress="edit")
+    event = CASES[case]
+    message = message_of(event, language="zh")
+    english = message_of(event, language="en")
+
+    said = "\n".join(
+        text
+        for one in converse(channel_for(to.kind), event, to).sent
+        for text in everything(one)
+    )
+
+    assert not said or message.headline in said
+    assert english.headline not in said
+    for ours in (
+        *(f"{label}: " for label in (STRINGS["en"].reason, STRINGS["en"].next)),
+        *(STRINGS["en"].open, STRINGS["en"].watch, STRINGS["en"].no_prompt),
+        *(STRINGS["en"].modal, f"{STRINGS['en'].task_id} {message.task_id}"),
+        english.took or "Took",
+    ):
+        assert ours not in said
 
 
 # --- what nobody sees -----------------------------------------------------------------
@@ -167,13 +198,17 @@ def test_no_control_and_no_mark_that_turns_a_text_around_is_ever_sent(
 ) -> None:
     for progress in ("off", "edit"):
         to = to_chat(chat, events=["*"], progress=progress)
-        for request in converse(channel_for(to.kind), smuggling(kind), to).requests:
+        for request in converse(channel_for(to.kind), smuggling(kind), to).sent:
             for text in everything(request):
                 assert not REFUSED & set(text)
 
 
-def everything(request: Request) -> Iterator[str]:
+def everything(request: Request | Notification) -> Iterator[str]:
     """All that a request says: the texts in its payload, its headers, its query."""
+    if isinstance(request, Notification):
+        assert request.body
+        yield from (request.url, request.title, request.body)
+        return
     yield unquote(request.url)
     yield from request.headers.values()
     if "multipart/" in request.headers.get("content-type", ""):
@@ -184,8 +219,6 @@ def everything(request: Request) -> Iterator[str]:
                 yield part.decode()
     elif request.body:
         yield from _texts(json.loads(request.body))
-    if request.method == NOTIFY:
-        assert json.loads(request.body)["body"]
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -25,7 +25,7 @@ from tests.channels.cases import (
 )
 from tests.channels.robots import SECRET, URLS, always, first, payload, robot, said
 from tests.channels.talking import deliver
-from tests.channels.test_lookalikes import MARKDOWN
+from tests.channels.test_escape import MARKDOWN
 from tests.platforms.dingtalk import MOST_BYTES, DingTalk
 from tests.platforms.robots import running
 

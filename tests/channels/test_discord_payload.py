@@ -36,7 +36,7 @@ from tests.channels.cases import (
     events,
     texts,
 )
-from tests.channels.golden import check_golden, json_of, parts_of
+from tests.channels.golden import check_golden, json_of, languages, parts_of
 from tests.platforms.discord import PNG, TOKEN, Discord, invalid_form
 from tests.platforms.discord_rules import FILE_MOST, markup, units
 
@@ -85,7 +85,7 @@ def posted(talk: Talk) -> dict[str, Any]:
 # --- golden payloads ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages("discord"))
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     """A task is followed by one message; each file shows all that one event takes."""

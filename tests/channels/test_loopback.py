@@ -8,7 +8,7 @@ from bridge.adapters.http.sender import Sender
 from bridge.channels import ntfy, teams, telegram
 from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Response
+from bridge.core.http import Request, Response
 from tests.channels.cases import CASES, NOW, endpoint
 from tests.platforms.loopback import serving
 from tests.platforms.ntfy import Ntfy
@@ -30,7 +30,7 @@ async def converse(channel: Channel, to: Endpoint) -> ExchangeResult:
         while True:
             if isinstance(step, SaveState):
                 response = Response(took=0.0)
-            elif step.method == "GET":
+            elif isinstance(step, Request) and step.method == "GET":
                 response = Response(took=0.0, status=200, body=PNG)
             else:
                 response = await sender.send(to, step)

@@ -26,6 +26,7 @@ from tests.channels.cases import (
     lost,
     told,
 )
+from tests.channels.test_chats import everything
 from tests.channels.test_registry import configured
 
 
@@ -53,9 +54,9 @@ def test_a_correction_says_how_the_task_ended_after_all(
 def test_no_chat_takes_a_leftover_picture_for_the_result(kind: str, case: str) -> None:
     event = CASES[case]
 
-    requests = converse(CHANNELS[kind], event, configured(kind)).requests
+    talk = converse(CHANNELS[kind], event, configured(kind))
 
-    sent = " ".join(request.body.decode() for request in requests)
+    sent = "\n".join(text for one in talk.sent for text in everything(one))
     assert GRID_URL.partition("?")[0] not in sent
     assert "U1" not in sent
     reason = json.loads(event.body)["data"]["failReason"]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels.message import message_of
-from bridge.channels.picture import File, form, taken, to_fetch
+from bridge.channels.picture import form, taken, to_fetch
 from bridge.channels.urls import MOST, safe_url
-from bridge.core.http import Response
+from bridge.core.http import File, Response
 from tests.channels.cases import DONE, GRID_URL, NASTY_URLS, told
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)

@@ -33,7 +33,7 @@ from tests.channels.cases import (
     events,
     told,
 )
-from tests.channels.golden import check_golden
+from tests.channels.golden import check_golden, languages
 from tests.platforms.slack import CHANNEL, HOOK, TOKEN, Slack
 from tests.platforms.slack_rules import complaint, pings, texts, units
 
@@ -80,7 +80,7 @@ def said(message: Any) -> str:
 # --- golden payloads ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages("slack"))
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     """As a bot that keeps a message up to date; through a webhook it looks the same."""
@@ -93,7 +93,7 @@ def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     check_golden("slack", case, language, talk.requests)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages("slack"))
 def test_what_a_webhook_is_sent_is_what_was_agreed_upon(language: str) -> None:
     talk = converse(slack, CASES["succeeded_grid"], webhook(language=language))
 

@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import logging
 import re
 import threading
-from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bridge.core.delivery import Fault
-from bridge.core.http import Request, Response
+from bridge.core.delivery import AttemptResult, Fault
+from bridge.core.http import Notification, Response
 from bridge.core.redact import redact, secrets_of_url
 from bridge.errors import Misconfigured
 
@@ -72,63 +71,63 @@ class Notifier:
     def __init__(self) -> None:
         self._slots = threading.BoundedSemaphore(MOST_THREADS)
 
-    async def notify(self, request: Request, *, within: float) -> Response:
+    async def notify(self, notification: Notification, *, within: float) -> Response:
         """
         Send a notification. Never raises: whatever goes wrong is in the response.
 
         Args:
-            request: An order of `bridge.channels.apprise`.
-
             within: Seconds after which nobody waits for it any more.
 
         Returns:
-            A response without a status; its body is a report: ``outcome`` (``delivered``,
-            ``failed``, ``invalid`` or ``missing``) and ``services``, each with its
-            ``name`` and what it ``said``.
+            A response with a result in place of a status; its detail is the service and,
+            where that did not take the notification, what it said.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
         if not self._slots.acquire(blocking=False):
             detail = f"{MOST_THREADS} notifications are still under way in this process"
             return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
-        done: asyncio.Future[dict[str, Any]] = loop.create_future()
+        done: asyncio.Future[Response] = loop.create_future()
         threading.Thread(
-            target=self._work, args=(loop, done, request), name="apprise", daemon=True
+            target=self._work,
+            args=(loop, done, notification),
+            name="apprise",
+            daemon=True,
         ).start()
         try:
             async with asyncio.timeout(within):
-                report = await done
+                response = await done
         except TimeoutError:
             return Response(
                 took=loop.time() - began,
                 fault=Fault.TIMEOUT,
                 detail=f"the service did not finish within {within:g} s",
             )
-        return Response(took=loop.time() - began, body=json.dumps(report).encode())
+        return replace(response, took=loop.time() - began)
 
     def _work(
         self,
         loop: asyncio.AbstractEventLoop,
-        done: asyncio.Future[dict[str, Any]],
-        request: Request,
+        done: asyncio.Future[Response],
+        notification: Notification,
     ) -> None:
         try:
-            report = _send(request)
+            response = _send(notification)
         except Exception as error:  # noqa: BLE001 - a plugin may do anything
-            report = _failed(type(error).__name__)
+            response = _response("apprise", type(error).__name__)
         finally:
             self._slots.release()
-        _hand_over(loop, done, report)
+        _hand_over(loop, done, response)
 
 
 def _hand_over(
     loop: asyncio.AbstractEventLoop,
-    done: asyncio.Future[dict[str, Any]],
-    report: dict[str, Any],
+    done: asyncio.Future[Response],
+    response: Response,
 ) -> None:
     def hand_over() -> None:
         if not done.done():
-            done.set_result(report)
+            done.set_result(response)
 
     try:
         loop.call_soon_threadsafe(hand_over)
@@ -140,33 +139,28 @@ def _hand_over(
 # --- in the thread --------------------------------------------------------------------
 
 
-def _send(request: Request) -> dict[str, Any]:
+def _send(notification: Notification) -> Response:
+    url = notification.url
     if not installed():
-        return {"outcome": "missing", "services": [_line("apprise", HOW_TO_INSTALL)]}
-    service = _service(request.url)
+        return _response("apprise", HOW_TO_INSTALL)
+    service = _service(url)
     if service is None:
-        return {
-            "outcome": "invalid",
-            "services": [_line("apprise", str(problem_with(request.url)))],
-        }
+        return _response("apprise", str(problem_with(url)), AttemptResult.GONE)
     import apprise  # noqa: PLC0415 - it may not be there, and takes long
     from apprise.attachment.memory import AttachMemory  # noqa: PLC0415
 
-    order = json.loads(request.body)
-    attached = order.get("attach")
-    attach = attached and AttachMemory(  # type: ignore[no-untyped-call]
-        content=b64decode(attached["content"]),
-        name=attached["name"],
-        mimetype=attached["type"],
+    file = notification.file
+    attach = file and AttachMemory(  # type: ignore[no-untyped-call]
+        content=file.data, name=file.name, mimetype=file.type
     )
     crowd = apprise.Apprise(asset=service.asset)
     crowd.add(service)
     result = crowd.notify(
-        title=order["title"],
-        body=order["body"],
-        notify_type=order["type"],
+        title=notification.title,
+        body=notification.body,
+        notify_type=notification.type,
         body_format=apprise.NotifyFormat.TEXT,
-        attach=attach or None,
+        attach=attach,
     )
     said = [entry.message for entry in result.logs()]
     delivered = bool(result) and all(
@@ -174,9 +168,9 @@ def _send(request: Request) -> dict[str, Any]:
     )
     name = str(service.service_name)
     if delivered:
-        return {"outcome": "delivered", "services": [_line(name, "")]}
+        return _response(name, "", AttemptResult.DELIVERED)
     reason = " ".join(said[-2:]) or "it did not take the notification"
-    return _failed(redact(reason, secrets_of_url(request.url)), name=name)
+    return _response(name, redact(reason, secrets_of_url(url)))
 
 
 def _service(url: str) -> apprise.NotifyBase | None:
@@ -209,9 +203,10 @@ def _silence() -> None:
         logger.addHandler(logging.NullHandler())
 
 
-def _failed(said: str, *, name: str = "apprise") -> dict[str, Any]:
-    return {"outcome": "failed", "services": [_line(name, said)]}
-
-
-def _line(name: str, said: str) -> dict[str, str]:
-    return {"name": name, "said": said}
+def _response(
+    name: str, said: str, result: AttemptResult = AttemptResult.FAILED
+) -> Response:
+    """Report what came of a notification; Apprise does not say why one failed."""
+    fault = None if result is AttemptResult.DELIVERED else Fault.CONNECTION
+    detail = f"{name}: {said}" if said else name
+    return Response(took=0.0, fault=fault, detail=detail, result=result)

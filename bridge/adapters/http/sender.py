@@ -15,9 +15,9 @@ from bridge.adapters.http.client import Client
 from bridge.adapters.http.errors import explain
 from bridge.adapters.http.guard import ForbiddenAddressError, Guard
 from bridge.adapters.http.tls import tls_context
-from bridge.channels.apprise import KIND, NOTIFY
+from bridge.channels.apprise import KIND
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
+from bridge.core.http import Notification, Request, Response
 from bridge.core.redact import redact_bytes, secrets_of_endpoint
 
 #: See `Sender`.
@@ -81,10 +81,12 @@ class Sender:
                     "not warmed: %s", type(error).__name__
                 )
 
-    async def send(self, endpoint: Endpoint, request: Request) -> Response:
+    async def send(
+        self, endpoint: Endpoint, request: Request | Notification
+    ) -> Response:
         """Send one request, see `bridge.app.ports.Sender`."""
         within = min(endpoint.timeout, request.within or endpoint.timeout)
-        if request.method == NOTIFY:
+        if isinstance(request, Notification):
             return await self._notifier.notify(request, within=within)
         try:
             line = self._line(endpoint, guarded=request.guarded)

@@ -40,7 +40,7 @@ from bridge.core.delivery import (
 )
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, NoticeType, notice
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 from bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
@@ -242,7 +242,9 @@ async def run_exchange(
         return result
 
 
-def _within(request: Request, left: float) -> Request | None:
+def _within(
+    request: Request | Notification, left: float
+) -> Request | Notification | None:
     if left < _TOO_LITTLE:
         return None
     return replace(request, within=min(request.within or left, left))

@@ -10,15 +10,17 @@ from bridge.app.ports.publication import Publication
 from bridge.core.delivery import Attempt, Tried, Verdict
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, Notification, Request, Response
 
 
 class Sender(Protocol):
     """Sends requests, each endpoint's over connections of its own."""
 
-    async def send(self, endpoint: Endpoint, request: Request) -> Response:
+    async def send(
+        self, endpoint: Endpoint, request: Request | Notification
+    ) -> Response:
         """
-        Send one request and read its answer, all within ``endpoint.timeout``.
+        Send one request and read its answer, or have one notification sent, all within ``endpoint.timeout``.
 
         Never raises for what a receiver or the network does. Redirects are not
         followed, cookies are not kept.

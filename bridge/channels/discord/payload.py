@@ -18,11 +18,11 @@ from bridge.channels.discord.markup import escape
 from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.pictures import NOTHING, Shown
 from bridge.channels.message import Message
-from bridge.channels.picture import File
 from bridge.channels.text import cut, fit, line, utf16
 from bridge.channels.urls import safe_url
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
+from bridge.core.http import File
 
 CONTENT_MOST = 2000
 ALT_MOST = 1024

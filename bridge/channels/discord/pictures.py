@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
-from bridge.channels.picture import File, taken
+from bridge.channels.picture import taken
 from bridge.channels.urls import is_public, safe_url
-from bridge.core.http import Response
+from bridge.core.http import File, Response
 
 #: Characters of a URL in an embed.
 URL_MOST = 2048

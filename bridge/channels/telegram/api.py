@@ -16,12 +16,12 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from bridge.channels.headers import with_own
-from bridge.channels.picture import File, form
+from bridge.channels.picture import form
 from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.telegram.payload import Content
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
-from bridge.core.http import Request, Response
+from bridge.core.http import File, Request, Response
 from bridge.version import __version__
 
 #: Telegram repeats a whole message in its answer, with six bytes for a Chinese character.

@@ -8,12 +8,11 @@ from dataclasses import replace
 from bridge.channels.base import DeliveryContext
 from bridge.channels.live_message import EDITED
 from bridge.channels.live_port import LivePort, Making, Posted
-from bridge.channels.picture import File
 from bridge.channels.reply import Reply
 from bridge.channels.telegram import api
 from bridge.channels.telegram.payload import Content, Payload
 from bridge.channels.telegram.replies import BUTTONS, read
-from bridge.core.http import Request, Response
+from bridge.core.http import File, Request, Response
 
 #: What a variant is called that leaves the buttons of another one out.
 _BARE = " without buttons"

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from bridge.channels.base import DeliveryContext
 from bridge.channels.message import Message
-from bridge.channels.picture import File, taken, to_fetch
+from bridge.channels.picture import taken, to_fetch
 from bridge.channels.telegram.markup import (
     CAPTION_MOST,
     TEXT_MOST,
@@ -22,7 +22,7 @@ from bridge.channels.telegram.markup import (
 )
 from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.urls import is_public, safe_url
-from bridge.core.http import Request, Response
+from bridge.core.http import File, Request, Response
 
 #: Buttons below a message.
 _MOST_LINKS = 4

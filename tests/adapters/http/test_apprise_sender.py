@@ -5,64 +5,52 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from base64 import b64decode, b64encode
-from typing import Any
+from base64 import b64decode
 
 import pytest
 
 from bridge.adapters.http import apprise as apprise_sender
 from bridge.adapters.http.apprise import Notifier, problem_with
-from bridge.channels.apprise import NOTIFY
-from bridge.core.delivery import Fault
-from bridge.core.http import Request, Response
+from bridge.core.delivery import AttemptResult, Fault
+from bridge.core.http import File, Notification
 from tests.receivers import Receiver, answers, is_silent, receiver, says
 from tests.waiting import until
 
 # Loading its plugins, the library imports a module of Python's that is on its way out.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 
-ORDER = {"title": "✅ Imagine finished", "body": "a <b> & {{ c }}", "type": "success"}
+TITLE, BODY = "✅ Imagine finished", "a <b> & {{ c }}"
 
 
-def ordered(url: str, **more: Any) -> Request:
-    body = json.dumps({"attach": None, **ORDER, **more}).encode()
-    return Request(url=url, method=NOTIFY, body=body)
+def notification(url: str, file: File | None = None) -> Notification:
+    return Notification(url=url, title=TITLE, body=BODY, type="success", file=file)
 
 
 def url_of(there: Receiver, path: str = "/s3cretpath", query: str = "") -> str:
     return f"json://user:pa55word@127.0.0.1:{there.port}{path}{query}"
 
 
-def report(response: Response) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(response.body)
-    return said
-
-
 async def test_a_notification_arrives_as_it_was_ordered() -> None:
     async with receiver(answers()) as there:
-        response = await Notifier().notify(ordered(url_of(there)), within=10)
+        response = await Notifier().notify(notification(url_of(there)), within=10)
 
-    assert report(response)["outcome"] == "delivered"
+    assert response.result is AttemptResult.DELIVERED
     assert response.fault is None
     (received,) = there.requests
     posted = json.loads(received.body)
-    assert posted["title"] == ORDER["title"]
-    assert posted["message"] == ORDER["body"]
+    assert posted["title"] == TITLE
+    assert posted["message"] == BODY
     assert posted["type"] == "success"
 
 
 async def test_a_picture_goes_along() -> None:
-    attach = {
-        "name": "mj_1.png",
-        "type": "image/png",
-        "content": b64encode(b"\x89PNG").decode(),
-    }
+    file = File(name="mj_1.png", type="image/png", data=b"\x89PNG")
     async with receiver(answers()) as there:
         response = await Notifier().notify(
-            ordered(url_of(there), attach=attach), within=10
+            notification(url_of(there), file=file), within=10
         )
 
-    assert report(response)["outcome"] == "delivered"
+    assert response.result is AttemptResult.DELIVERED
     (sent,) = json.loads(there.requests[0].body)["attachments"]
     assert (sent["filename"], sent["mimetype"]) == ("mj_1.png", "image/png")
     assert b64decode(sent["base64"]) == b"\x89PNG"
@@ -72,20 +60,19 @@ async def test_a_picture_goes_along() -> None:
 async def test_a_service_that_refuses_is_a_failure_with_its_reason(query: str) -> None:
     async with receiver(answers("500 Oops", body=b"s3cretpath")) as there:
         response = await Notifier().notify(
-            ordered(url_of(there, query=query)), within=10
+            notification(url_of(there, query=query)), within=10
         )
 
-    assert report(response)["outcome"] == "failed"
-    (service,) = report(response)["services"]
-    assert service["name"] == "JSON"
-    assert "500" in service["said"]
+    assert response.result is AttemptResult.FAILED
+    assert response.detail.startswith("JSON: ")
+    assert "500" in response.detail
 
 
 async def test_nothing_of_the_url_is_in_what_is_said() -> None:
     async with receiver(says(b"")) as there:
-        response = await Notifier().notify(ordered(url_of(there)), within=10)
+        response = await Notifier().notify(notification(url_of(there)), within=10)
 
-    said = response.body.decode() + response.detail
+    said = response.detail
     for secret in ("pa55word", "s3cretpath", "127.0.0.1", str(there.port)):
         assert secret not in said
 
@@ -94,9 +81,9 @@ async def test_a_redirect_is_not_followed() -> None:
     async with receiver(answers()) as elsewhere:
         to = f"location: http://127.0.0.1:{elsewhere.port}/"
         async with receiver(answers("307 Elsewhere", to)) as there:
-            response = await Notifier().notify(ordered(url_of(there)), within=10)
+            response = await Notifier().notify(notification(url_of(there)), within=10)
 
-    assert report(response)["outcome"] == "failed"
+    assert response.result is AttemptResult.FAILED
     assert elsewhere.requests == []
 
 
@@ -104,11 +91,11 @@ async def test_a_redirect_is_not_followed() -> None:
     "url", ["nosuch://s3cret", "mailto://", "https://x.example/s3cret"]
 )
 async def test_a_url_that_apprise_does_not_know_is_invalid(url: str) -> None:
-    response = await Notifier().notify(ordered(url), within=10)
+    response = await Notifier().notify(notification(url), within=10)
 
-    assert report(response)["outcome"] == "invalid"
-    assert "does not understand this URL" in report(response)["services"][0]["said"]
-    assert "s3cret" not in response.body.decode()
+    assert response.result is AttemptResult.GONE
+    assert "does not understand this URL" in response.detail
+    assert "s3cret" not in response.detail
 
 
 async def test_nobody_waits_longer_than_asked_and_the_loop_goes_on() -> None:
@@ -123,7 +110,7 @@ async def test_nobody_waits_longer_than_asked_and_the_loop_goes_on() -> None:
     async with receiver(is_silent) as there:
         ticking = asyncio.create_task(tick())
         response = await Notifier().notify(
-            ordered(url_of(there, query="?rto=2")), within=0.5
+            notification(url_of(there, query="?rto=2")), within=0.5
         )
         ticking.cancel()
 
@@ -138,7 +125,7 @@ async def test_services_that_hang_do_not_fill_the_process_with_threads() -> None
     async with receiver(is_silent) as there:
         url = url_of(there, query="?rto=1&cto=1")
         under_way = [
-            asyncio.create_task(notifier.notify(ordered(url), within=0.1))
+            asyncio.create_task(notifier.notify(notification(url), within=0.1))
             for _ in range(apprise_sender.MOST_THREADS + 5)
         ]
         responses = await asyncio.gather(*under_way)

@@ -1,4 +1,4 @@
-"""`bridge.channels.lookalikes`: a text stays readable, and means nothing to markdown."""
+"""`bridge.channels.escape`: a text stays readable, and means nothing to markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from bridge.channels.lookalikes import inert, inert_line
+from bridge.channels.escape import defang, defang_line
 from tests.channels.cases import NASTY_TEXTS, PROMPT, texts
 
 #: With tables and strikethrough, which some clients draw.
@@ -30,12 +30,12 @@ def stripped(text: str) -> str:
 
 @given(texts)
 def test_any_text_is_a_plain_paragraph(text: str) -> None:
-    assert meant(stripped(inert(text))) <= PLAIN
+    assert meant(stripped(defang(text))) <= PLAIN
 
 
 @pytest.mark.parametrize("name", NASTY_TEXTS)
 def test_nasty_texts_are_plain_paragraphs(name: str) -> None:
-    shown = inert(NASTY_TEXTS[name])
+    shown = defang(NASTY_TEXTS[name])
 
     assert meant(stripped(shown)) <= PLAIN
     assert not re.search(r"[<>@\[\]`*_|\\]|[a-z]://|www\.", shown, re.IGNORECASE)
@@ -43,7 +43,7 @@ def test_nasty_texts_are_plain_paragraphs(name: str) -> None:
 
 @given(texts)
 def test_what_a_person_reads_stays_the_same(text: str) -> None:
-    shown = inert(text)
+    shown = defang(text)
 
     assert unicodedata.normalize("NFKC", shown) == unicodedata.normalize("NFKC", text)
     assert len(shown) == len(text)
@@ -60,8 +60,8 @@ def test_what_a_person_reads_stays_the_same(text: str) -> None:
     ],
 )
 def test_everyday_prompts_can_be_copied_as_they_are(text: str) -> None:
-    assert inert(text) == text
+    assert defang(text) == text
 
 
 def test_a_line_is_one() -> None:
-    assert inert_line(" a\n# b ") == "a # b"
+    assert defang_line(" a\n# b ") == "a # b"

@@ -1,5 +1,5 @@
 """
-Lookalikes: text that no chat's markdown takes for anything but text.
+Escaping where there is no escape: text that no chat's markdown takes for anything but text.
 
 DingTalk and WeCom read markdown and document no way to escape it: what one client shows
 as typed, another shows with the backslash, and a third obeys. So the characters that could
@@ -25,8 +25,8 @@ _NUMBER = re.compile(r"(?m)^(\s*\d{1,9})([.)])(?=\s|$)")
 _LINE_TWINS = str.maketrans("#-+=.)", "＃－＋＝．）")
 
 
-def inert(text: str) -> str:
-    """Make a text harmless; never shorter, and of as many lines as it was."""
+def defang(text: str) -> str:
+    """Return a text that is read as text only; never shorter, and of as many lines."""
     text = _ADDRESS.sub(_full_width, text.translate(_TWINS))
     text = _ENTITY.sub("＆", text)
     for pattern in (_HEADING, _LIST, _NUMBER):
@@ -34,9 +34,9 @@ def inert(text: str) -> str:
     return text
 
 
-def inert_line(text: str) -> str:
-    """Make a text harmless, on one line."""
-    return inert(line(text))
+def defang_line(text: str) -> str:
+    """Put a text on one line, and defang it."""
+    return defang(line(text))
 
 
 def _full_width(found: re.Match[str]) -> str:
