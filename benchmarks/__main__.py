@@ -15,12 +15,12 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import delivering, polling
+from benchmarks import delivering, polling, starting
 from bridge import logs
 
 MARKS = (
     "marks: ours at least 3x the baseline; healthy endpoints beside slow ones at least "
-    "0.8 of ours without; p50 under 10 ms"
+    "0.8 of ours without; p50 under 10 ms; commands under 0.4 s"
 )
 
 
@@ -88,6 +88,11 @@ def main() -> None:
                 f"{ids:,.0f}/s",
                 "",
             )
+
+    for command in ("--help", "tasks"):
+        console.print(f"[dim]mjbridge {command} ...")
+        used = starting.processor_seconds(command)
+        table.add_row(f"processor time of mjbridge {command}", f"{used:.2f} s", "")
 
     console.print("[dim]memory ...")
     pending = int(100_000 * scale)

@@ -41,8 +41,8 @@ def producer_for(settings: Settings, store: str) -> Celery:
 
 async def _claimed(deployment: Deployment, numbers: range) -> list[DueTask]:
     """Track tasks and claim them, as a poller would before it asks about them."""
-    await deployment.store.track("default", [str(number) for number in numbers], {})
-    return await claim_all(deployment.store)
+    await deployment.tasks.track("default", [str(number) for number in numbers], {})
+    return await claim_all(deployment.tasks)
 
 
 async def _record(
@@ -55,7 +55,7 @@ async def _record(
             ended(due, arena.event(int(due.key.id)), [next(turns)])
             for due in claimed[start : start + 100]
         ]
-        recorded = await deployment.store.record(results)
+        recorded = await deployment.tasks.record(results)
         if recorded.wake:
             app.send_task("mjbridge.deliver", queue="deliver", expires=5)
 

@@ -65,10 +65,10 @@ async def _cycle(tracked: int, share_changed: float) -> float:
         settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
         async with Deployment(settings) as deployment:
             ids = [str(1730621826053455 + number) for number in range(tracked)]
-            await deployment.store.track("default", ids, {})
+            await deployment.tasks.track("default", ids, {})
             gateway = Gateway(share_changed)
             poller = Poller(
-                store=deployment.store,
+                store=deployment.tasks,
                 upstreams={
                     "default": PolledUpstream(
                         upstream=gateway,
@@ -119,12 +119,12 @@ async def _fill(pending: int) -> float:
             before = (await deployment.client.info("memory"))["used_memory"]
             for first in range(0, pending, 10_000):
                 ids = [str(number) for number in range(first, first + 10_000)]
-                await deployment.store.track("default", ids, {})
-                claimed = await claim_all(deployment.store)
+                await deployment.tasks.track("default", ids, {})
+                claimed = await claim_all(deployment.tasks)
                 results = [
                     ended(due, arena.event(int(due.key.id)), ["one"]) for due in claimed
                 ]
-                await deployment.store.record(results)
+                await deployment.tasks.record(results)
             after = (await deployment.client.info("memory"))["used_memory"]
             return float(after - before)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.adapters.store.work import RedisStore
+from bridge.adapters.store.tasks import StoredTasks
 from bridge.app.ports import DueTask, PollLimits, PollResult, Publication
 from bridge.core.cadence import PollPolicy
 from bridge.core.change import ChangeType, TaskState
@@ -17,11 +17,11 @@ LIMITS = PollLimits(
 )
 PATIENCE = PollPolicy()
 ENDED = TaskState(
-    status=TaskStatus.SUCCESS, progress=100, told=100, ended=ChangeType.SUCCEEDED
+    status=TaskStatus.SUCCESS, progress=100, reported=100, ended=ChangeType.SUCCEEDED
 )
 
 
-async def claim_all(store: RedisStore, upstream: str = "default") -> list[DueTask]:
+async def claim_all(store: StoredTasks, upstream: str = "default") -> list[DueTask]:
     """Claim every due task."""
     found: list[DueTask] = []
     while claim := (await store.claim_tasks(upstream, LIMITS)).tasks:

@@ -27,7 +27,7 @@ def track(
     metadata: Mapping[str, Any] | None = None,
 ) -> Tracked:
     """
-    Begin to follow tasks: every change of them is told to the configured endpoints.
+    Begin to follow tasks: every change is sent to the configured endpoints.
 
     The settings are those of the command line: environment, ``.env``, ``bridge.toml``.
     May be called from anywhere, also while an event loop runs; it blocks for some

@@ -10,9 +10,6 @@ from bridge.app.ports import FetchResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Notification, Request, Response
 from bridge.core.task import TaskSnapshot
-from tests.fake_store import FakeStore
-
-__all__ = ["FakeSender", "FakeStore", "FakeUpstream", "answered"]
 
 
 def answered(status: int, **headers: str) -> Response:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from bridge.app.ports import EventRow, Queries, TaskRow
+from bridge.app.ports import EventRow, TaskQueries, TaskRow
 from bridge.core.task import TaskKey
 
 #: Seconds between two reads of the store, and the share of time that reading may take.
@@ -24,7 +24,7 @@ class Feed:
     """Reads tasks again and again, and yields the events that happened in between."""
 
     def __init__(
-        self, queries: Queries, positions: Mapping[TaskKey, int] | None = None
+        self, queries: TaskQueries, positions: Mapping[TaskKey, int] | None = None
     ) -> None:
         """
         Begin to read.

@@ -1,5 +1,5 @@
 """
-The sweep: what nobody else would notice. It runs every few seconds and does a bounded
+The sweep: what nothing else would notice. It runs every few seconds and does a bounded
 piece of work each time.
 
 Deliveries die here by age: what a paused or disabled endpoint holds for longer than
@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 200
 #: Steps in which one sweep gives up deliveries of one kind: an endpoint that is held may
 #: collect hundreds a second, and must not outgrow the store.
-BURIALS = 20
+GIVE_UP_STEPS = 20
 #: Steps in which one sweep forgets: as many as a busy deployment can need.
-STEPS = 100
+FORGET_STEPS = 100
 #: Seconds without a worker that has an endpoint configured, after which it is gone.
 GONE_AFTER = 3600.0
 
@@ -41,10 +41,10 @@ class HousekeepingStore(Protocol):
         """Return the store's clock."""
 
     async def beat(self, now: float) -> None:
-        """Leave a heartbeat."""
+        """Write the heartbeat."""
 
     async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
-        """Say that these endpoints are configured; name those with another URL."""
+        """Note that these endpoints are configured; name those whose URL has changed."""
 
     async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
         """List open deliveries of events older than a time."""
@@ -75,7 +75,7 @@ class HousekeepingStore(Protocol):
         """Forget what was kept for `retention`."""
 
     async def watch_memory(self) -> float | None:
-        """Say which share of the store's memory is used, and pause polling if need be."""
+        """Return the used share of the store's memory, and pause polling if need be."""
 
 
 async def sweep(
@@ -89,14 +89,14 @@ async def sweep(
     Do one sweep's worth of housekeeping; running it twice at once does no harm.
 
     Args:
-        desk: The deployment's.
+        store: The deployment's.
 
         endpoints: Those that are configured here.
 
         retention: Seconds that what is over, or held, is kept.
 
-        on_a_tick: Whether a tick of beat's has led to it. Then it leaves the heartbeat,
-            which proves beat, broker and worker at once.
+        on_a_tick: Whether a tick of beat has led to it. Then it writes the heartbeat,
+            which proves that beat, broker and worker work.
     """
     now = await store.clock()
     if on_a_tick:
@@ -106,14 +106,14 @@ async def sweep(
     share = await store.watch_memory()
     if share is not None and share >= NEARLY_FULL:
         log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
-    await _give_up_what_is_old(store, endpoints, retention, now)
-    await _forget_who_is_gone(store, endpoints, now)
-    for _ in range(STEPS):
+    await _give_up_old_deliveries(store, endpoints, retention, now)
+    await _forget_gone_endpoints(store, endpoints, now)
+    for _ in range(FORGET_STEPS):
         if await store.tidy(AT_ONCE) < AT_ONCE:
             break
 
 
-async def _give_up_what_is_old(
+async def _give_up_old_deliveries(
     store: HousekeepingStore,
     endpoints: Sequence[Endpoint],
     retention: float,
@@ -128,7 +128,7 @@ async def _give_up_what_is_old(
     await _give_up(store, old, f"not delivered within {limit:g} s", endpoints, now)
 
 
-async def _forget_who_is_gone(
+async def _forget_gone_endpoints(
     store: HousekeepingStore, endpoints: Sequence[Endpoint], now: float
 ) -> None:
     since = now - GONE_AFTER
@@ -139,7 +139,7 @@ async def _forget_who_is_gone(
 
 
 def _lifetime(endpoint: Endpoint) -> float:
-    """Seconds that a delivery may take: its schedule, and as much patience as is asked for."""
+    """Return the seconds that a delivery may take: its schedule, and the longest Retry-After."""
     return lifetime(endpoint.retry) + MAX_RETRY_AFTER
 
 
@@ -152,14 +152,14 @@ async def _give_up(
 ) -> None:
     """Give up what is found, a few hundred deliveries at a time, until nothing more is."""
     total = 0
-    for _ in range(BURIALS):
+    for _ in range(GIVE_UP_STEPS):
         waiting = (await find())[:AT_ONCE]
-        told = [
+        notices = [
             _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
         ]
-        buried = await store.give_up(waiting, reason, told) if waiting else 0
-        total += buried
-        if not buried or len(waiting) < AT_ONCE:
+        given_up = await store.give_up(waiting, reason, notices) if waiting else 0
+        total += given_up
+        if not given_up or len(waiting) < AT_ONCE:
             break
     if total:
         log.warning("deliveries.given_up", count=total, reason=reason)

@@ -1,4 +1,4 @@
-"""Notices: what operators are told, and who of the endpoints wants to hear it."""
+"""Operators' events about deliveries, endpoints and upstreams, and their recipients."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def death_notice(
     endpoint: str, event: Event, reason: str, *, at: float
 ) -> Event | None:
     """
-    Say that a delivery was given up; ``None`` for an operator's event.
+    Report that a delivery was given up; ``None`` for the delivery of an operator's event.
 
-    That one could not be told is not told in turn: it would never end.
+    That one of these could not be delivered is not reported in turn: it would never end.
     """
     if event.subject.startswith("@"):
         return None
@@ -32,10 +32,11 @@ def death_notice(
 def publications(
     events: Sequence[Event | None], endpoints: Sequence[Endpoint]
 ) -> Sequence[Publication]:
-    """Address operators' events; those that nobody subscribes to are not made."""
-    addressed = (
-        (event, receivers(event, endpoints)) for event in events if event is not None
-    )
-    return [
-        Publication(event=event, endpoints=names) for event, names in addressed if names
-    ]
+    """Address events to their subscribers, without those that have none."""
+    addressed = (published(event, endpoints) for event in events if event is not None)
+    return [publication for publication in addressed if publication.endpoints]
+
+
+def published(event: Event, endpoints: Sequence[Endpoint]) -> Publication:
+    """Address an event to the endpoints that subscribe to it."""
+    return Publication(event=event, endpoints=receivers(event, endpoints))

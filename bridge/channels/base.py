@@ -1,17 +1,17 @@
 """
-Conversations: a delivery as an exchange of requests and responses, without the I/O.
+Channels: a delivery as an exchange of requests and responses, without the I/O.
 
-A channel's `tell` is a generator. It yields a request and is sent the response, as often
-as it takes (fetch the picture, post the message, delete the old one), and returns the
-`ExchangeResult`. Whoever drives it does the I/O, so a channel is as pure as the core and can be
-tried in a test by handing it the platform's answers one by one:
+A channel's `deliver` is a generator. It yields a request and is sent the response, as often
+as it takes (fetch the picture, post the message, delete the older one), and returns the
+`ExchangeResult`. Whoever runs it does the I/O, so a channel is as pure as the core, and is
+tried in a test by handing it the platform's responses one by one:
 
-    talk = channel.tell(occasion)
-    request = next(talk)
-    request = talk.send(response)     # until StopIteration, whose value is the outcome
+    exchange = channel.deliver(context)
+    request = next(exchange)
+    request = exchange.send(response)     # until StopIteration, whose value is the result
 
-What a platform said about an earlier message of the same subject (its id, above all) is
-the conversation's *memory*. It is kept in the store beside the lane.
+What a platform returned for an earlier message about the same subject (its id, above all) is
+the *channel state*. It is kept in the store beside the lane.
 """
 
 from __future__ import annotations
@@ -30,18 +30,14 @@ from bridge.core.http import ChannelState, Notification, Request, Response
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContext:
     """
-    What is to be told, to whom, and what was told before.
+    An event, its endpoint, and the channel state.
 
     Attributes:
-        event: What happened.
-
-        endpoint: Whom to tell.
-
-        at: When it is told, in seconds since the epoch.
+        at: Now, in seconds since the epoch.
 
         started: The same by the store's clock; attempts are dated with it.
 
-        memory: What the last conversation about the same subject left; empty at first.
+        channel_state: As the last delivery of the same subject left it; empty at first.
 
         redelivery: Whether somebody asked to have it sent again.
     """
@@ -57,10 +53,10 @@ class DeliveryContext:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveState:
     """
-    Yielded to have the memory kept now, before the conversation goes on.
+    Yielded to have the channel state saved now, before the exchange goes on.
 
     To be done before a message is posted that must not be posted twice: if the worker
-    dies in between, the mark tells the next one so. The response sent back is empty.
+    dies in between, the next one finds the mark. The response sent back is empty.
     """
 
     channel_state: ChannelState
@@ -69,15 +65,15 @@ class SaveState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeResult:
     """
-    How a conversation ended.
+    How an exchange ended.
 
     Attributes:
         attempt: What came of it.
 
-        memory: What is remembered from now on; ``None`` for what was.
+        channel_state: To be saved; ``None`` if it is what was saved last.
 
-        edit_in: Seconds for which progress of the same subject is not told; what comes
-            up meanwhile waits, and newer progress replaces it.
+        edit_in: Seconds for which progress of the same subject is not delivered; what
+            comes up meanwhile waits, and newer progress replaces it.
 
         extra: Requests beyond the first that the platform's limit counts too. The
             endpoint's rate knows of one a delivery, and is charged with these now.
@@ -99,7 +95,7 @@ class Channel(Protocol):
 
     def deliver(self, context: DeliveryContext) -> Exchange:
         """
-        Tell an event.
+        Deliver an event.
 
         Raises:
             Exception: Whatever it is, it costs this attempt and nothing else.
@@ -107,11 +103,7 @@ class Channel(Protocol):
         ...
 
     def sample_response(self, request: Request) -> Response:
-        """
-        Answer a request as the platform does when all is well.
-
-        For previews: it shows what would be sent next.
-        """
+        """Return a successful response, for previews: they show what would be sent next."""
         ...
 
 
@@ -120,7 +112,7 @@ class ChannelModule(Channel, Protocol):
     A channel that can be registered.
 
     Attributes:
-        TRAITS: What a configuration has to know of the kind.
+        INFO: What a configuration has to know of the kind.
     """
 
     INFO: ChannelInfo
@@ -130,24 +122,24 @@ def rehearse(
     channel: Channel, context: DeliveryContext
 ) -> tuple[list[Request | Notification], ExchangeResult]:
     """
-    List the requests of a conversation in which the platform agrees to everything.
+    List the requests of an exchange in which the platform agrees to everything.
 
     Raises:
         Exception: Whatever the channel raises.
     """
-    talk = channel.deliver(context)
+    exchange = channel.deliver(context)
     requests: list[Request | Notification] = []
     try:
-        step = next(talk)
+        step = next(exchange)
         while True:
             if isinstance(step, SaveState):
-                step = talk.send(Response(took=0.0, at=context.at))
+                step = exchange.send(Response(took=0.0, at=context.at))
                 continue
             requests.append(step)
             if isinstance(step, Notification):
                 response = Response(took=0.0, result=AttemptResult.DELIVERED)
             else:
                 response = channel.sample_response(step)
-            step = talk.send(replace(response, at=context.at))
+            step = exchange.send(replace(response, at=context.at))
     except StopIteration as end:
         return requests, end.value

@@ -18,9 +18,8 @@ up holds no endpoint: what is new has been delivered, and the news of others is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
 from bridge.channels.endpoint_options import ChatOptions
@@ -28,13 +27,14 @@ from bridge.channels.live_port import (
     Cleanup,
     LivePort,
     LiveState,
-    Making,
     Posted,
+    RequestSteps,
     Retry,
+    Steps,
 )
-from bridge.channels.reply import CUT_OFF, Reply
+from bridge.channels.live_variants import VariantSender
+from bridge.channels.reply import Reply
 from bridge.core.delivery import AttemptResult
-from bridge.core.http import Request, Response
 
 #: What a task's message is edited to say; everything else is announced.
 EDITED = frozenset({"task.submitted", "task.started", "task.progress"})
@@ -45,26 +45,22 @@ MAX_CLEANUPS = 3
 #: Seconds without edits where a platform wants fewer and does not say for how long.
 REST = 30.0
 
-T = TypeVar("T")
-#: A part of an exchange that comes to a result of its own.
-Steps: TypeAlias = Generator[Request | SaveState, Response, T]
-
 _OK = Reply(result=AttemptResult.DELIVERED)
 
 
 def deliver(context: DeliveryContext, port: LivePort) -> Exchange:
-    """Deliver an event, see `bridge.channels.base.Channel`."""
+    """Deliver an event, and add up the time of all requests; see `bridge.channels.base.Channel`."""
     live = _LiveMessage(context, port)
     steps = live.deliver()
-    response: Response | None = None
-    while True:
-        try:
-            step = next(steps) if response is None else steps.send(response)
-        except StopIteration as end:
-            result: ExchangeResult = end.value
-            return result
-        response = yield step
-        live.took += response.took
+    try:
+        step = next(steps)
+        while True:
+            response = yield step
+            live.took += response.took
+            step = steps.send(response)
+    except StopIteration as end:
+        result: ExchangeResult = end.value
+        return result
 
 
 class _LiveMessage:
@@ -81,19 +77,12 @@ class _LiveMessage:
         self._silent = options.silent
         self._min_interval = options.min_interval
         self._state = self._saved = LiveState.of(
-            context.channel_state, place=port.place
+            context.channel_state, place=port.place, ids=port.ids
         )
-        retry = self._state.retry
-        known = retry is not None and retry.event == self._event.id
-        self._retry = retry if retry is not None and known else Retry()
+        known = self._state.retry
+        retry = known if known.event == self._event.id else Retry()
         port.own = dict(self._state.own)
-        port.linked = self._retry.linked
-        first = self._retry.variant
-        self._variant = first if first in port.variants else port.variants[0]
-        self._taken = self._variant  #: The one that was taken last.
-        self._refused = ""  #: Why it is not the fullest.
-        self._hold: float | None = None  #: Seconds until the platform takes more.
-        self._uploaded = False  #: Whether the last request carried a file.
+        self._sender = VariantSender(port, retry, at=context.at)
         self._notes: list[str] = []  #: What else is to be said of a success.
 
     def deliver(self) -> Exchange:
@@ -159,7 +148,8 @@ class _LiveMessage:
             return self._result(reply)
         # What corrects an end is a message of its own, and the end stays as it is.
         live = None if state.final else state.message
-        if live is not None and mode == "edit" and self._is_editable(live):
+        window = self._port.edit_window
+        if live and mode == "edit" and self._context.at - live.at < window:
             reply = yield from self._edit(live)
             if not reply.repost:
                 if reply.ok:
@@ -193,19 +183,13 @@ class _LiveMessage:
             cleanup=None,
         )
 
-    def _is_editable(self, message: Posted) -> bool:
-        return self._context.at - message.at < self._port.edit_window
-
     def _clean_up(self, reply: Reply) -> Steps[Reply]:
         """
         Deal with the older message: a few times, then it stays.
 
-        Args:
-            reply: To what has just been delivered.
-
         Returns:
-            The reply that the attempt ends with: that one, unless the older message has
-            to be dealt with once more.
+            The reply that the attempt ends with: *reply*, to what has just been delivered,
+            unless the older message has to be dealt with once more.
         """
         cleanup = self._state.cleanup
         if cleanup is None:
@@ -218,8 +202,7 @@ class _LiveMessage:
                 if not answer.ok:
                     return answer
         else:
-            response = yield self._port.delete(cleanup.message)
-            answer = self._read(response)
+            answer = yield from self._sender.ask(self._port.delete(cleanup.message))
         if answer.ok or not answer.may_pass or cleanup.tries + 1 >= MAX_CLEANUPS:
             if not answer.ok and not answer.missing:
                 self._notes.append(
@@ -238,48 +221,22 @@ class _LiveMessage:
     def _post(
         self, *, silent: bool, reply_to: Posted | None = None
     ) -> Steps[tuple[Reply, Posted | None]]:
-        def make(variant: str) -> Making:
+        def make(variant: str) -> RequestSteps:
             return self._port.post(variant, silent=silent, reply_to=reply_to)
 
-        reply = yield from self._send(make)
+        reply = yield from self._sender.send(make)
         if reply.repost and reply_to is None:
             # The thread that was begun for the task is gone: another one is begun.
-            reply = yield from self._send(make)
-        return reply, self._port.posted(reply, self._taken) if reply.ok else None
+            reply = yield from self._sender.send(make)
+        return reply, self._port.posted(reply, self._sender.taken) if reply.ok else None
 
     def _edit(self, message: Posted) -> Steps[Reply]:
-        reply = yield from self._send(lambda variant: self._port.edit(variant, message))
+        reply = yield from self._sender.send(
+            lambda variant: self._port.edit(variant, message)
+        )
         if reply.ok and self._state.message == message:
-            self._update(message=self._port.edited(message, self._taken))
+            self._update(message=self._port.edited(message, self._sender.taken))
         return reply
-
-    def _send(self, make: Callable[[str], Making]) -> Steps[Reply]:
-        """Send the message in the first variant that is taken."""
-        reply, refused = Reply(), None
-        variant: str | None = self._variant
-        while variant is not None:
-            request = yield from make(variant)
-            if request is None or request == refused:
-                variant = self._port.fallback(variant, None)
-                if refused is not None and variant is not None:
-                    self._variant = variant
-                continue
-            kind = request.headers.get("content-type", "")
-            self._uploaded = kind.startswith("multipart/")
-            reply = self._read((yield request))
-            if not reply.fallback:
-                self._taken = variant
-                break
-            # What was refused once is not sent again, in this attempt or in the next one.
-            refused, self._refused = request, self._refused or reply.detail
-            if (variant := self._port.fallback(variant, reply)) is not None:
-                self._variant = variant
-        if reply.ok and reply.retry_after:
-            self._hold = max(self._hold or 0.0, reply.retry_after)
-        return reply
-
-    def _read(self, response: Response) -> Reply:
-        return self._port.read(response, now=response.at or self._context.at)
 
     # --- the end ----------------------------------------------------------------------
 
@@ -297,28 +254,20 @@ class _LiveMessage:
         return ExchangeResult(attempt=attempt, edit_in=edit_in)
 
     def _result(self, reply: Reply) -> ExchangeResult:
-        self._update(own=self._port.own, retry=self._next_retry(reply))
+        self._update(
+            own=self._port.own, retry=self._sender.next_retry(reply, self._event.id)
+        )
         follows = self._edits and self._event.type in {*EDITED, _QUESTION}
         edit_in = self._min_interval if follows and reply.ok else 0.0
         if reply.ok:
-            refused = "in a plainer form, because of " if self._refused else ""
-            parts = (reply.detail or "ok", refused + self._refused, *self._notes)
-            detail = " · ".join(part for part in parts if part)
-            reply = replace(reply, detail=detail, retry_after=self._hold)
+            parts = [reply.detail or "ok", *self._notes]
+            if self._sender.refused:
+                parts.insert(1, f"in a plainer form, because of {self._sender.refused}")
+            detail = " · ".join(parts)
+            reply = replace(reply, detail=detail, retry_after=self._sender.hold)
         unchanged = self._state == self._saved
         return ExchangeResult(
             attempt=reply.attempt(started=self._context.started, took=self.took),
             channel_state=None if unchanged else self._state.to_json(),
             edit_in=edit_in,
         )
-
-    def _next_retry(self, reply: Reply) -> Retry | None:
-        """Return what the next attempt should know; ``None`` if it can start afresh."""
-        port, variant = self._port, self._variant
-        if reply.ok or reply.result is AttemptResult.HOPELESS:
-            return None
-        # In turns: if there was no answer to a link either, it was not the file.
-        linked = self._uploaded if reply.fault in CUT_OFF else port.linked
-        if not linked and variant == port.variants[0]:
-            return None
-        return Retry(event=self._event.id, variant=variant, linked=linked)

@@ -8,24 +8,28 @@ and meaning; losing the rest costs one message too many.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bridge.channels.base import DeliveryContext
+from bridge.channels.base import DeliveryContext, SaveState
 from bridge.channels.message import Message, message_for
 from bridge.channels.reply import Reply
 from bridge.core.http import ChannelState, Request, Response
 
+T = TypeVar("T")
+#: A part of an exchange that comes to a result of its own.
+Steps: TypeAlias = Generator[Request | SaveState, Response, T]
 #: How a request is made, which may take others before it (for the picture, above all);
 #: ``None`` if there is no such variant of this message.
-Making: TypeAlias = Generator[Request, Response, Request | None]
+RequestSteps: TypeAlias = Generator[Request, Response, Request | None]
 
 
-def ready(request: Request | None) -> Making:
+def ready(request: Request | None) -> RequestSteps:
     """Make a request that takes no others before it."""
     yield from ()
     return request
@@ -102,6 +106,10 @@ class LiveState:
 
         posting: A message was about to be posted, and no answer told what became of it.
 
+        cleanup: What is still to be done about an older message.
+
+        retry: What the last attempt has found out, if it failed.
+
         own: What else the platform's port has to know of the task.
     """
 
@@ -112,18 +120,33 @@ class LiveState:
     final: bool = False
     posting: bool = False
     cleanup: Cleanup | None = None
-    retry: Retry | None = None
+    retry: Retry = Retry()
     own: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, channel_state: ChannelState, *, place: str) -> Self:
-        """Read a channel state. Never raises: what cannot be read was never known."""
+    def of(
+        cls, channel_state: ChannelState, *, place: str, ids: re.Pattern[str]
+    ) -> Self:
+        """
+        Read a channel state. Never raises: what cannot be read was never known.
+
+        Args:
+            place: Where messages go now.
+
+            ids: What the platform's ids look like.
+        """
         try:
             state: Self = _STATES.validate_python(channel_state)
         except ValidationError:
             return cls(place=place)
-        known = state.place in {"", place}
-        return replace(state, place=place) if known else cls(place=place)
+        older = state.cleanup.message if state.cleanup else None
+        known = all(
+            message is None or ids.fullmatch(message.id)
+            for message in (state.message, older)
+        )
+        if not known or state.place not in {"", place}:
+            return cls(place=place)
+        return replace(state, place=place)
 
     def to_json(self) -> dict[str, Any]:
         """Write it down, without what goes without saying."""
@@ -140,6 +163,8 @@ class LivePort(ABC):
 
     Attributes:
         name: What people call the platform.
+
+        ids: What the ids of its messages look like.
 
         place: Where its messages go; ids of another place mean nothing there.
 
@@ -160,6 +185,7 @@ class LivePort(ABC):
     """
 
     name: str
+    ids: re.Pattern[str]
     place: str
     variants: Sequence[str]
     no_edits: str = ""
@@ -177,11 +203,11 @@ class LivePort(ABC):
     @abstractmethod
     def post(
         self, variant: str, *, silent: bool, reply_to: Posted | None = None
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message."""
 
     @abstractmethod
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that puts the message in the place of an older one."""
 
     @abstractmethod
@@ -190,7 +216,13 @@ class LivePort(ABC):
 
     @abstractmethod
     def read(self, response: Response, *, now: float) -> Reply:
-        """Read a response, whatever the request was. Never raises."""
+        """
+        Read a response, whatever the request was. Never raises.
+
+        Returns:
+            What it means. After a success, `Reply.retry_after` is when the platform takes
+            more, if its budget is used up.
+        """
 
     @property
     def older_stays(self) -> bool:

@@ -40,7 +40,7 @@ def next_attempt_at(
     retry: tuple[float, ...], *, first: float, started: float, due: float, roll: float
 ) -> float | None:
     """
-    Say when the next scheduled attempt is.
+    Return when the next scheduled attempt is.
 
     Args:
         retry: Seconds before the 2nd, 3rd, ... scheduled attempt.
@@ -66,7 +66,7 @@ def next_attempt_at(
 
 
 def lifetime(retry: tuple[float, ...]) -> float:
-    """Say within how many seconds of the first attempt the last scheduled one is made."""
+    """Return within how many seconds of the first attempt the last scheduled one is made."""
     return sum(retry) + (retry[-1] * JITTER if retry else 0.0)
 
 
@@ -74,18 +74,18 @@ def poll_backoff(
     failures: int, *, interval: float, refused: bool, roll: float
 ) -> float:
     """
-    Say how many seconds to leave an upstream alone that gave no valid answer.
+    Return how many seconds to leave an upstream alone that gave no valid answer.
 
     Args:
         failures: How many answers in a row were not valid, this one included.
 
-        interval: Seconds between two looks while all is well.
+        interval: Seconds between two polls while all is well.
 
         refused: Whether it refused the key. Insisting does not help then, and
             trueai's proxy blocks an address that insists.
 
-        roll: A fresh random number in ``[0, 1)``, so that those who failed together do
-            not come back together.
+        roll: A fresh random number in ``[0, 1)``, so that workers which failed together
+            do not come back together.
     """
     longest = max(300.0 if refused else 60.0, interval)
     wait = min(longest, max(interval, 1.0) * 2.0 ** min(failures - 1, 10))

@@ -81,7 +81,7 @@ class Button:
 
 
 def is_drawn(emoji: str | None) -> bool:
-    """Whether an emoji is one to look at, and not the name of a custom one (``upscale_1``)."""
+    """Whether an emoji can be shown, and is not the name of a custom one (``upscale_1``)."""
     return bool(emoji) and not _NAME.fullmatch(emoji or "")
 
 

@@ -1,11 +1,11 @@
 """
-Cadence: when to look at a task next, and when to stop waiting for it.
+Cadence: when to poll a task next, and when to stop waiting for it.
 
-Looking costs the gateway something and its answer is rarely fresher than its own poll
-of the proxy behind it (15 s on new-api), so an old task is looked at less often than a
+A poll costs the gateway something and its answer is rarely fresher than its own poll
+of the proxy behind it (15 s on new-api), so an old task is polled less often than a
 young one.
 
-Two clocks are in use, on purpose. How *often* to look depends on real time. Whether a
+Two clocks are in use, on purpose. How *often* to poll depends on real time. Whether a
 task is *lost* depends on the upstream's answering clock, which moves only while the
 upstream gives valid answers: an outage of a day makes no task a day older.
 """
@@ -17,13 +17,13 @@ from typing import Literal
 
 from bridge.core.task import TaskStatus
 
-#: Seconds after which a task is looked at half as often.
+#: Seconds after which a task is polled half as often.
 SETTLED_AFTER = 600.0
-#: Seconds after which a task is looked at once in `OLD_INTERVAL`.
+#: Seconds after which a task is polled once in `OLD_INTERVAL`.
 OLD_AFTER = 3600.0
-#: Seconds between two looks at a task older than `OLD_AFTER`.
+#: Seconds between two polls of a task older than `OLD_AFTER`.
 OLD_INTERVAL = 60.0
-#: Seconds between two looks at a task that waits for a person.
+#: Seconds between two polls of a task that waits for a person.
 MODAL_INTERVAL = 30.0
 #: Valid answers without a task before it can be lost: one list may be a hiccup of the
 #: gateway's database, which answers ``[]``.
@@ -61,10 +61,10 @@ class Loss:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPolicy:
     """
-    How one upstream's tasks are followed; all in seconds.
+    How one upstream's tasks are polled; all in seconds.
 
     Attributes:
-        poll_interval: Between two looks at a young, running task.
+        poll_interval: Between two polls of a young, running task.
 
         missing_after: Of valid answers without a task, after which it is lost.
 
@@ -80,19 +80,19 @@ def next_poll_in(
     status: TaskStatus | None, *, age: float, policy: PollPolicy, took: float = 0.0
 ) -> float:
     """
-    Say in how many seconds to look at a task that has not ended.
+    Return in how many seconds to poll a task that has not ended.
 
-    Looks are counted from question to question. A gateway that takes long to answer still
-    gets a pause of half the interval.
+    Intervals are counted from request to request. A gateway that takes long to answer
+    still gets a pause of half the interval.
 
     Args:
-        status: What is held; ``None`` if it was never seen.
+        status: The furthest one seen; ``None`` if the task was never seen.
 
         age: Seconds since it was tracked.
 
-        patience: The upstream's.
+        policy: The upstream's.
 
-        took: Seconds that this look has taken.
+        took: Seconds that this poll has taken.
     """
     interval = _interval(status, age=age, shortest=policy.poll_interval)
     return max(interval - took, interval / 2)
@@ -110,11 +110,11 @@ def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> floa
 
 def clock_step(policy: PollPolicy) -> float:
     """
-    Say how many seconds the answering clock may go on from one valid answer to the next.
+    Return how many seconds the answering clock may advance from one valid answer to the next.
 
-    It is twice as long as the longest wait between two looks, so that an upstream whose
-    tasks are looked at rarely is no slower a clock. What goes on longer was an absence of
-    ours, in which nobody was asked.
+    That is twice the longest wait between two polls, so that the clock of an upstream
+    whose tasks are polled rarely is not slower. A longer gap was an absence of ours, in
+    which nothing was asked.
     """
     return 2 * max(2 * policy.poll_interval, OLD_INTERVAL)
 
@@ -132,7 +132,7 @@ def why_lost(
 
         age: Seconds of the answering clock since it was tracked.
 
-        patience: The upstream's.
+        policy: The upstream's.
     """
     if misses >= FEWEST_MISSES and missing_for >= policy.missing_after:
         return Loss("missing", policy.missing_after)

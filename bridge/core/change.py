@@ -1,16 +1,16 @@
 """
-Change detection: what, if anything, happened between two looks at a task.
+Change detection: what, if anything, happened between two polls of a task.
 
-Rule 1: whether two looks make news is decided here and nowhere else.
+Rule 1: whether two polls make news is decided here and nowhere else.
 Rule 2: this module knows no clock, no store and no wire format.
 
-A task's life has an order (`TaskStatus.rank`). Steps on are told; steps that were
-skipped are not invented; steps back are silent, because gateways take them by mistake:
-a stale row, a reset counter, a row not yet synchronised. One step back is real: out of
-MODAL, where the task waited for a person, into the queue again.
+A task's life has an order (`TaskStatus.rank`). Steps forward are reported; steps that
+were skipped are not invented; steps back are silent, because gateways take them by
+mistake: a stale row, a reset counter, a row not yet synchronised. One step back is real:
+out of MODAL, where the task waited for a person, into the queue again.
 
-What ended stays ended. A finished task is looked at again only if somebody tracks it
-again, and then there is one thing left to tell: that it turned out to have another end.
+What ended stays ended. A finished task is polled again only if somebody tracks it again,
+and then there is one thing left to report: that it turned out to have another end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ChangeType(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the bridge stops to look at a task after telling this."""
+        """Whether the bridge stops polling a task after this."""
         return self in _FINAL
 
 
@@ -67,16 +67,16 @@ _FINAL = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
     """
-    What the bridge remembers of a task to judge the next look: small, on purpose.
+    What the bridge remembers of a task to judge the next poll: small, on purpose.
 
     Attributes:
         status: The furthest status seen; ``None`` if the task was never seen.
 
         progress: The highest progress seen since the task last waited.
 
-        told: The progress that the last event told.
+        reported: The progress in the last event.
 
-        ended: How the task ended for the bridge; ``None`` while it is followed.
+        ended: How the task ended for the bridge; ``None`` while it is polled.
 
         digest: A fingerprint of the snapshot last kept, without what gateways
             decorate anew on every answer.
@@ -84,12 +84,12 @@ class TaskState:
 
     status: TaskStatus | None = None
     progress: int = 0
-    told: int = 0
+    reported: int = 0
     ended: ChangeType | None = None
     digest: str = ""
 
 
-#: What is held of a task that was never seen.
+#: The state of a task that was never seen.
 NOTHING = TaskState()
 
 
@@ -99,9 +99,9 @@ class Change:
     One thing that happened to a task, as far as we saw it.
 
     Attributes:
-        before: The status told or held before; ``None`` at first sight.
+        before: The status before; ``None`` at first sight.
 
-        after: What the event tells. For a task that was lost before it was ever seen,
+        after: What the event reports. For a task that was lost before it was ever seen,
             that is the reason and nothing else: not even the id is set.
 
         loss: Why the task was lost, if it was.
@@ -116,15 +116,17 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """
-    What to keep after a look, and what to tell.
+    What to keep after a poll, and what to report.
 
     Attributes:
-        held: To be remembered for the next look.
+        task_state: To be remembered for the next poll.
 
-        snapshot: The snapshot to keep, its status and progress never behind those
-            held; ``None`` if it says nothing new, and nothing needs to be written.
+        snapshot: The snapshot to keep, its status and progress never behind those of
+            the state; ``None`` if it has nothing new, and nothing needs to be written.
 
-        over: Whether there is nothing left to look for.
+        change: What happened, if anything did.
+
+        done: Whether the task need not be polled any more.
     """
 
     task_state: TaskState
@@ -137,10 +139,10 @@ def observe(
     task_state: TaskState, seen: TaskSnapshot, *, progress_step: int
 ) -> Observation:
     """
-    Weigh what the upstream just said against what we hold.
+    Compare what the upstream just answered with what is known.
 
     Args:
-        held: What was kept last time; `NOTHING` for a task new to us.
+        task_state: What was kept last time; `NOTHING` for a task new to us.
 
         seen: The fresh snapshot, for the same task.
 
@@ -148,27 +150,27 @@ def observe(
     """
     status = seen.status or task_state.status or TaskStatus.SUBMITTED
     if task_state.ended is not None:
-        return _look_again(task_state, replace(seen, status=status), status)
+        return _after_the_end(task_state, replace(seen, status=status), status)
     if status.is_final:
-        return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
+        return _report(task_state, seen, status, _TYPE_OF_STATUS[status])
     if task_state.status is None:
-        return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
+        return _report(task_state, seen, status, _TYPE_OF_STATUS[status])
     if task_state.status is TaskStatus.MODAL and status.waits:
-        waiting_again = replace(task_state, progress=0, told=0)
-        return _tell(waiting_again, seen, status, ChangeType.SUBMITTED)
+        waiting_again = replace(task_state, progress=0, reported=0)
+        return _report(waiting_again, seen, status, ChangeType.SUBMITTED)
     if status.rank < task_state.status.rank:
         return _keep(task_state, seen, task_state.status)
     if status is task_state.status:
         progress = seen.progress or 0
         if (
             status is TaskStatus.IN_PROGRESS
-            and progress >= task_state.told + progress_step
+            and progress >= task_state.reported + progress_step
         ):
-            return _tell(task_state, seen, status, ChangeType.PROGRESS)
+            return _report(task_state, seen, status, ChangeType.PROGRESS)
         return _keep(task_state, seen, status)
     if status.waits:
         return _keep(task_state, seen, status)
-    return _tell(task_state, seen, status, _TYPE_OF_STATUS[status])
+    return _report(task_state, seen, status, _TYPE_OF_STATUS[status])
 
 
 def lose(task_state: TaskState, kept: TaskSnapshot | None, loss: Loss) -> Observation:
@@ -176,7 +178,7 @@ def lose(task_state: TaskState, kept: TaskSnapshot | None, loss: Loss) -> Observ
     Give a task up: it is missing, or it outlived its time.
 
     Args:
-        held: What was kept last time.
+        task_state: What was kept last time.
 
         kept: The whole snapshot kept last time, if there is one.
 
@@ -193,7 +195,7 @@ def lose(task_state: TaskState, kept: TaskSnapshot | None, loss: Loss) -> Observ
     return Observation(task_state=ended, snapshot=None, change=change, done=True)
 
 
-def _look_again(
+def _after_the_end(
     task_state: TaskState, seen: TaskSnapshot, status: TaskStatus
 ) -> Observation:
     if not status.is_final:
@@ -203,19 +205,21 @@ def _look_again(
     ended = _TYPE_OF_STATUS[status]
     if ended is task_state.ended:
         return Observation(task_state=task_state, snapshot=None, change=None, done=True)
-    observation = _tell(task_state, seen, status, ChangeType.CORRECTED)
+    observation = _report(task_state, seen, status, ChangeType.CORRECTED)
     return replace(observation, task_state=replace(observation.task_state, ended=ended))
 
 
-def _tell(
+def _report(
     task_state: TaskState, seen: TaskSnapshot, status: TaskStatus, kind: ChangeType
 ) -> Observation:
     kept = _keep(task_state, seen, status)
     after = _merged(task_state, seen, status)
-    told = kept.task_state.progress if after.progress is not None else task_state.told
+    reported = (
+        kept.task_state.progress if after.progress is not None else task_state.reported
+    )
     ended = kind if kind.is_final else None
     return Observation(
-        task_state=replace(kept.task_state, told=told, ended=ended),
+        task_state=replace(kept.task_state, reported=reported, ended=ended),
         snapshot=after,
         change=Change(type=kind, before=task_state.status, after=after),
         done=kind.is_final,
@@ -251,11 +255,11 @@ def _merged(
 
 
 #: What makes a snapshot another one, but for the picture, whose URL varies.
-_told = attrgetter(
+_digest_fields = attrgetter(
     *(field.name for field in fields(TaskSnapshot) if field.name != "image_url")
 )
 
 
 def _digest(snapshot: TaskSnapshot) -> str:
-    told = repr((_told(snapshot), stable(snapshot.image_url)))
-    return blake2b(told.encode(errors="backslashreplace"), digest_size=8).hexdigest()
+    text = repr((_digest_fields(snapshot), stable(snapshot.image_url)))
+    return blake2b(text.encode(errors="backslashreplace"), digest_size=8).hexdigest()

@@ -21,6 +21,9 @@ MAX_REFUSALS = 3
 #: Claims without a recorded attempt after which a delivery is given up: it crashes
 #: whoever works on it.
 MAX_CRASHES = 3
+#: A delivery that is put off again waits at least this share of the time since its first
+#: attempt.
+PUT_OFF_GROWTH = 0.1
 
 
 class Fault(StrEnum):
@@ -174,7 +177,7 @@ def judge(
     attempt: Attempt, tried: Tried, *, retry: tuple[float, ...], roll: float
 ) -> Verdict:
     """
-    Say what an attempt's outcome means.
+    Return what becomes of a delivery after an attempt.
 
     Args:
         attempt: What happened.
@@ -213,7 +216,11 @@ def judge(
         return replace(_dead(why, failed), hold=wait)
     over = attempt.started > first + sum(retry)
     if wait and not (over and tried.failures):
-        return replace(again, refusals=failed.refusals)
+        # A platform that asks for the same short wait again and again is asked less and
+        # less often: some hundred times a day instead of once a second.
+        growing = min((ended - first) * PUT_OFF_GROWTH, MAX_RETRY_AFTER)
+        later = max(again.due, ended + growing)
+        return replace(again, due=later, refusals=failed.refusals)
     due = next_attempt_at(
         retry, first=first, started=attempt.started, due=tried.due, roll=roll
     )
@@ -239,4 +246,4 @@ def _words(attempt: Attempt) -> str:
         return "the receiver answered 410 Gone"
     if attempt.status is not None:
         return f"HTTP {attempt.status}"
-    return str(attempt.fault)
+    return attempt.detail or str(attempt.fault)

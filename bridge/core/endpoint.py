@@ -1,5 +1,5 @@
 """
-Endpoints: who wants to hear of which events.
+Endpoints: which events go where.
 
 An endpoint's URL is a password (whoever knows a chat webhook's URL can post there), so
 it is kept out of `repr`, and errors and logs speak of an endpoint by its name.
@@ -16,7 +16,7 @@ from bridge.core.backoff import STANDARD_RETRY
 from bridge.core.change import ChangeType
 from bridge.core.event import Event
 
-#: What a webhook is told unless its ``events`` say otherwise: every change of a task
+#: What a webhook gets unless its ``events`` say otherwise: every change of a task
 #: but its progress.
 DEFAULT_EVENTS = tuple(str(kind) for kind in ChangeType if kind != ChangeType.PROGRESS)
 

@@ -1,5 +1,5 @@
 """
-Events: a change in our own words, with an id that is the same whenever we say it again.
+Events: a change in our own words, with an id that is the same whenever it is seen again.
 
 Rule 1: only the fields written out here ever leave the bridge. What gateways add to
 their rows (callback addresses, client addresses, account names) has no way through.
@@ -45,7 +45,7 @@ EVENT_TYPES = (*(str(kind) for kind in ChangeType), *(str(kind) for kind in Noti
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """
-    One thing to tell.
+    One thing to report.
 
     Attributes:
         id: ``evt_`` and 32 hexadecimal digits; the ``webhook-id`` of every attempt.
@@ -88,7 +88,7 @@ def task_event(
     at: float,
 ) -> Event:
     """
-    Say a change in our words.
+    Return the event of a change.
 
     Args:
         key: The task that changed.
@@ -105,7 +105,7 @@ def task_event(
         "id": key.id,
         "upstream": key.upstream,
         "sequence": sequence,
-        **_told(change),
+        **_event_data(change),
         "metadata": dict(metadata),
     }
     return Event(
@@ -130,7 +130,7 @@ def notice(
     event: Event | None = None,
 ) -> Event:
     """
-    Say to operators what happened to an endpoint, an upstream or a delivery.
+    Return the operators' event of what happened to an endpoint, an upstream or a delivery.
 
     Args:
         kind: What happened.
@@ -175,14 +175,14 @@ def _body(kind: str, at: float, data: dict[str, Json]) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def _told(change: Change) -> dict[str, Json]:
-    told = snapshot_json(change.after)
-    action, status = told.pop("action"), told.pop("status")
-    return {"action": action, "status": status, "previousStatus": change.before, **told}
+def _event_data(change: Change) -> dict[str, Json]:
+    data = snapshot_json(change.after)
+    action, status = data.pop("action"), data.pop("status")
+    return {"action": action, "status": status, "previousStatus": change.before, **data}
 
 
 def snapshot_json(after: TaskSnapshot) -> dict[str, Json]:
-    """Say a snapshot in the spelling of events: only what may leave."""
+    """Return a snapshot in the spelling of events: only what may leave."""
     expiry = expires_at(after.image_url)
     return {
         "action": after.action,
@@ -223,7 +223,7 @@ def _moment(milliseconds: int | None) -> str | None:
 
 
 def _what_changed(change: Change) -> Iterable[str]:
-    """List what makes this change this one, without what varies from look to look."""
+    """List what identifies a change, without what varies from poll to poll."""
     yield change.type
     yield str(change.before)
     after = change.after

@@ -29,7 +29,7 @@ def stable(url: str | None) -> str | None:
     """
     Return the part of a URL that names the picture.
 
-    Total: text that is no URL is returned as it came.
+    Never raises: text that is not a URL is returned as it came.
     """
     if url is None or "?" not in url:
         return url
@@ -48,7 +48,7 @@ def expires_at(url: str | None) -> datetime | None:
 
     Understood are Discord's ``ex`` (hexadecimal seconds), ``Expires`` (S3 v2, OSS),
     ``X-Amz-Date`` with ``X-Amz-Expires`` (S3 v4) and ``q-sign-time`` (COS). Other sites
-    have parameters of these names, too, so a time that no signature has is none.
+    have parameters of these names, too, so a time without a signature does not count.
     Sources: Discord, "Signed Attachment CDN URLs"; the vendors' signing documents.
     """
     if url is None:

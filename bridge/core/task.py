@@ -140,7 +140,7 @@ class TaskSnapshot:
 
 def why_not_an_id(value: object) -> str | None:
     """
-    Say why a value cannot be a task id; ``None`` if it can.
+    Return why a value cannot be a task id; ``None`` if it can.
 
     An id is opaque: some have leading zeros, some letters. It must be text that
     survives a JSON list, a log line and a terminal: 1 to `MAX_ID_LENGTH` characters,
@@ -159,7 +159,7 @@ def why_not_an_id(value: object) -> str | None:
 
 def why_not_metadata(value: object) -> str | None:
     """
-    Say why a value cannot be a task's metadata; ``None`` if it can.
+    Return why a value cannot be a task's metadata; ``None`` if it can.
 
     Every event of the task carries it, so it is an object that strict JSON can say, in at
     most `MAX_METADATA` characters.

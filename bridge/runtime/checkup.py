@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.tls import tls_context
 from bridge.adapters.local.embedded import find_server
 from bridge.app import findings
 from bridge.app.findings import Finding
@@ -100,13 +101,28 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
         return [
             Finding(about="upstream", level="error", detail=detail, mend=mend, code=2)
         ]
+    looked_at = (
+        _upstream(name, one, online=online) for name, one in settings.upstreams.items()
+    )
+    return await asyncio.gather(*looked_at)
+
+
+async def _upstream(name: str, settings: UpstreamSettings, *, online: bool) -> Finding:
+    ca = str(settings.tls_ca) if settings.tls_ca else None
+    if finding := _untrusting("upstream", name, ca):
+        return finding
     if online:
-        asked = (_ask(name, one) for name, one in settings.upstreams.items())
-        return await asyncio.gather(*asked)
-    return [
-        Finding(about="upstream", name=name, detail=_described(one))
-        for name, one in settings.upstreams.items()
-    ]
+        return await _ask(name, settings)
+    return Finding(about="upstream", name=name, detail=_described(settings))
+
+
+def _untrusting(about: str, name: str, tls_ca: str | None) -> Finding | None:
+    """Report a file of certificates that cannot be used."""
+    try:
+        tls_context(tls_ca)
+    except BridgeError as error:
+        return findings.of_error(about, error, name=name)
+    return None
 
 
 def _described(upstream: UpstreamSettings) -> str:
@@ -136,7 +152,8 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
         return [Finding(about="endpoint", level="warning", detail=detail, mend=mend)]
     found = []
     for endpoint in endpoints_of(settings):
-        finding = findings.of_endpoint(endpoint, now=time.time())
+        finding = _untrusting("endpoint", endpoint.name, endpoint.tls_ca)
+        finding = finding or findings.of_endpoint(endpoint, now=time.time())
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)

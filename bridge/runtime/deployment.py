@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from bridge.adapters.store.admin import StoreAdmin
-from bridge.adapters.store.connection import connect, inspect, wait_for, within
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.deliveries import StoredDeliveries
+from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.queries import StoreQueries
-from bridge.adapters.store.work import RedisStore
+from bridge.adapters.store.readiness import inspect, wait_for, within
+from bridge.adapters.store.tasks import StoredTasks
 from bridge.app.feed import Feed
 from bridge.app.lookup import Lookup
 from bridge.app.operations import Operations
@@ -30,17 +33,20 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        namespace, retention = settings.namespace, settings.retention
         self.client = connect(store_url(settings))
-        self.store = RedisStore(self.client, namespace=namespace, retention=retention)
-        self.admin = StoreAdmin(self.client, namespace=namespace, retention=retention)
-        self.queries = StoreQueries(self.client, namespace=namespace)
+        keys = Keyspace(
+            self.client, namespace=settings.namespace, retention=settings.retention
+        )
+        self.tasks = StoredTasks(keys)
+        self.deliveries = StoredDeliveries(keys)
+        self.admin = StoreAdmin(keys)
+        self.queries = StoreQueries(keys)
         upstreams, endpoints = list(settings.upstreams), endpoints_of(settings)
         self.lookup = Lookup(
             self.queries, upstreams=upstreams, endpoints=list(settings.endpoints)
         )
         self.operations = Operations(
-            tracker=self.store,
+            tracker=self.tasks,
             admin=self.admin,
             queries=self.queries,
             lookup=self.lookup,

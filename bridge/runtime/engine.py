@@ -151,7 +151,7 @@ class Engine:
         }
         self._upstreams = [one.upstream for one in upstreams.values()]  # type: ignore[misc]
         self._poller = Poller(
-            store=self._deployment.store,
+            store=self._deployment.tasks,
             upstreams=upstreams,
             endpoints=self._endpoints,
             progress_step=settings.progress_step,
@@ -161,7 +161,7 @@ class Engine:
             wake=self._wake,
         )
         runner = AttemptRunner(
-            store=self._deployment.store,
+            store=self._deployment.deliveries,
             sender=self._sender,
             receivers=receivers_of(self._endpoints),
             now=time.time,
@@ -169,7 +169,7 @@ class Engine:
             roll=random.random,
         )
         self._pump = Pump(
-            store=self._deployment.store, runner=runner, elapsed=time.monotonic
+            store=self._deployment.deliveries, runner=runner, elapsed=time.monotonic
         )
         self._self_tick = asyncio.get_running_loop().create_task(
             tick_while_silent(self._silent_for, self._tick, self._sweep)

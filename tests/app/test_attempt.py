@@ -19,6 +19,7 @@ from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import ChannelState, Notification, Request, Response
 from tests.app.test_deliver import Site, endpoint
+from tests.contract.bench import Bench
 from tests.fakes import FakeSender, answered
 
 DELIVERED = Attempt(started=0.0, took=0.0, platform_result=AttemptResult.DELIVERED)
@@ -161,6 +162,10 @@ async def test_nothing_is_begun_when_saving_took_all_the_time() -> None:
 # --- in a pump ------------------------------------------------------------------------
 
 
+#: Channel state is kept for those only.
+CHAT = (endpoint(kind="slack"),)
+
+
 class Marking:
     """A channel that saves a mark before it posts, and the message's id after."""
 
@@ -181,9 +186,11 @@ class Marking:
         return Response(took=0.0, status=200)
 
 
-async def test_the_state_that_one_delivery_leaves_is_there_for_the_next() -> None:
+async def test_what_a_conversation_leaves_is_there_for_the_next_one(
+    bench: Bench,
+) -> None:
     channel = Marking()
-    site = Site(FakeSender(), channel=channel)
+    site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=channel)
     for kind in ("task.started", "task.succeeded"):
         await site.tell(kind=kind)
         await site.deliver()
@@ -191,9 +198,9 @@ async def test_the_state_that_one_delivery_leaves_is_there_for_the_next() -> Non
     assert channel.states == [{}, {"id": "1"}]
 
 
-async def test_a_mark_outlives_an_attempt_that_did_not_end() -> None:
+async def test_a_mark_outlives_an_attempt_that_did_not_end(bench: Bench) -> None:
     channel = Marking()
-    site = Site(FakeSender(), channel=channel)
+    site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=channel)
     site.sender.gates["a"] = asyncio.Event()
     await site.tell()
     site.pump.kick()
@@ -206,25 +213,29 @@ async def test_a_mark_outlives_an_attempt_that_did_not_end() -> None:
     assert channel.states == [{}, MARK.channel_state]
 
 
-async def test_progress_waits_for_as_long_as_the_channel_asked() -> None:
-    site = Site(FakeSender(), channel=Marking())
+async def test_progress_waits_for_as_long_as_the_conversation_said(
+    bench: Bench,
+) -> None:
+    site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
     await site.tell(kind="task.started")
     await site.deliver()
     await site.tell(kind="task.progress")
-    await site.deliver(after=29.0)
+    await site.deliver(after=27.0)
     assert site.sent == 1
-    await site.deliver(after=1.1)
+    await site.deliver(after=3.1)
     assert site.sent == 2
 
 
-async def test_a_store_that_is_away_when_state_must_be_saved_costs_no_attempt() -> None:
-    site = Site(FakeSender(), channel=Marking())
+async def test_a_store_that_is_away_when_it_must_remember_costs_no_attempt(
+    bench: Bench,
+) -> None:
+    site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
     event = await site.tell()
     (delivery,) = await site.bench.claim()
-    site.store.away = True
+    site.bench.keys.away = True
     settlement = await site.runner.attempt(delivery)
-    site.store.away = False
-    await site.store.settle([settlement])
+    site.bench.keys.away = False
+    await site.bench.deliveries.settle([settlement])
     assert (settlement.attempt, site.sent) == (None, 0)
 
     await site.deliver()
@@ -233,11 +244,11 @@ async def test_a_store_that_is_away_when_state_must_be_saved_costs_no_attempt() 
     assert await site.bench.attempts(event) == 1
 
 
-async def test_a_worker_that_lost_its_claim_posts_nothing() -> None:
-    site = Site(FakeSender(), channel=Marking())
+async def test_who_lost_its_claim_posts_nothing(bench: Bench) -> None:
+    site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
     await site.tell()
     (late,) = await site.bench.claim()
-    await site.let_pass(31.0)
+    await site.bench.let_pass(31.0)
     await site.bench.claim()
     await site.bench.claim(alone=True)
 
@@ -246,12 +257,13 @@ async def test_a_worker_that_lost_its_claim_posts_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_state_is_saved_whether_or_not_the_event_arrived(
-    status: int,
+async def test_what_is_remembered_is_kept_whether_or_not_it_arrived(
+    bench: Bench, status: int
 ) -> None:
     channel = Marking()
-    site = Site(FakeSender(a=answered(status)), channel=channel)
-    site.endpoints = (endpoint(),)
+    site = await Site.on(
+        bench, FakeSender(a=answered(status)), endpoints=CHAT, channel=channel
+    )
     await site.tell()
     await site.deliver()
     await site.tell(kind="task.succeeded")

@@ -1,23 +1,25 @@
 """
 Many deliveries at once, at an endpoint's own rate, in no time.
 
-The store's rules and the channel are the real ones; the clock is moved on from one thing
-that is due to the next, so that a minute of waiting takes none.
+The store and the channel are the real ones; time is let pass from one thing that is due
+to the next, so that a minute of waiting takes none.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bridge.app.delivery.attempt import AttemptRunner, Recipient
-from bridge.app.ports import Publication, Sender
+from bridge.app.ports import PollResult, Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Notification, Request, Response
-from tests.fakes import FakeStore
+from tests.channels.cases import NOW
+from tests.contract.bench import Bench
 
 
 @dataclass
@@ -44,27 +46,28 @@ class Pace:
     An endpoint that is told as fast as its limits allow.
 
     Attributes:
-        took: Seconds that all of it has taken.
+        took: Seconds that all of it has taken, with those that were let pass.
     """
 
+    bench: Bench
     channel: Channel
     to: Endpoint
     sender: Sender
-    store: FakeStore = field(default_factory=FakeStore)
     took: float = 0.0
+    began: float = field(default_factory=time.time)
 
     def now(self) -> float:
-        """The time, for the platform too."""
-        return self.store.clock_.now
+        """The time, for the platform too: one at which the samples' pictures work."""
+        return NOW + time.time() - self.began + self.bench.passed
 
     async def tell(self, events: Iterable[Event]) -> None:
         """Have all of these told, and everything that has to be tried again."""
-        self.store.lanes.configure([self.to])
-        for event in events:
-            publication = Publication(event=event, endpoints=(self.to.name,))
-            self.store.lanes.tell(publication)
+        began = self.now()
+        await self.bench.admin.configure([self.to])
+        await self._record({event.subject: event for event in events})
+        deliveries = self.bench.deliveries
         runner = AttemptRunner(
-            store=self.store,
+            store=deliveries,
             sender=self.sender,
             receivers={self.to.name: Recipient(endpoint=self.to, channel=self.channel)},
             now=self.now,
@@ -72,20 +75,37 @@ class Pace:
             roll=lambda: 0.0,
         )
         while True:
-            claim = await self.store.claim_deliveries(limit=200, slow_limit=200)
+            claim = await deliveries.claim_deliveries(limit=200, slow_limit=200)
             if claim.deliveries:
                 attempts = map(runner.attempt, claim.deliveries)
-                await self.store.settle(await asyncio.gather(*attempts))
+                await deliveries.settle(await asyncio.gather(*attempts))
             elif claim.next_in is None:
+                self.took += self.now() - began
                 return
-            else:  # a microsecond later: this clock has no finer grain
-                self.store.clock_.now += claim.next_in + 1e-6
-                self.took += claim.next_in
+            else:
+                await self.bench.let_pass(claim.next_in)
 
-    def states(self, events: Iterable[Event]) -> set[str]:
+    async def _record(self, events: dict[str, Event]) -> None:
+        """Have the store hold these events, by their subjects."""
+        ids = [subject.partition(":")[2] for subject in events]
+        await self.bench.track(*ids, upstream="default")
+        while tasks := (await self.bench.claim_tasks("default")).tasks:
+            await self.bench.tasks.record(
+                [
+                    PollResult(
+                        due=due,
+                        next_in=None,
+                        publication=Publication(
+                            event=events[str(due.key)], endpoints=(self.to.name,)
+                        ),
+                    )
+                    for due in tasks
+                ]
+            )
+
+    async def states(self, events: Iterable[Event]) -> set[str | None]:
         """What became of these."""
-        kept = self.store.lanes.kept
-        return {kept[event.id].states[self.to.name] for event in events}
+        return {await self.bench.state(event, self.to.name) for event in events}
 
 
 def busiest(moments: Iterable[float], seconds: float) -> int:

@@ -107,12 +107,12 @@ class Room(ABC):
         )
         step = next(exchange)
         while not isinstance(step, Request) or self.named(step) != before:
-            if isinstance(step, SaveState):
+            if isinstance(step, Request):
+                step = exchange.send(self.answers(step))
+            else:
+                assert isinstance(step, SaveState)
                 self.state = step.channel_state
                 step = exchange.send(Response(took=0.0))
-            else:
-                assert isinstance(step, Request)
-                step = exchange.send(self.answers(step))
 
     def names(self, talk: Talk) -> list[str]:
         """What a delivery has requested, and when state was saved."""
@@ -243,6 +243,10 @@ class SlackRoom(Room):
     def frozen(self) -> Response:
         """A message that is too old, or somebody else's by now."""
         return _said({"ok": False, "error": "cant_update_message"})
+
+    def missing(self) -> Response:
+        """A message that somebody has deleted."""
+        return _said({"ok": False, "error": "message_not_found"})
 
     def refused(self) -> Response:
         """A block that Slack does not draw."""

@@ -132,6 +132,16 @@ def test_a_reply_leads_nowhere_if_the_webhook_does_not_say_where_it_is() -> None
     assert "url" not in chat.shown[1].embed
 
 
+def test_a_preview_of_a_reply_shows_where_it_leads() -> None:
+    to = endpoint("discord", URL, progress="edit", final="reply", images="none")
+    begun = converse(discord, SUBMITTED, to)
+
+    talk = converse(discord, DONE_AT_LAST, to, channel_state=begun.channel_state)
+
+    assert [one.method for one in talk.requests] == ["GET", "POST", "PATCH"]
+    assert b"https://discord.com/channels/1100000000000000001/" in talk.requests[1].body
+
+
 def test_silence_can_be_asked_for() -> None:
     chat = Chat(silent=True)
 
@@ -262,6 +272,18 @@ def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
     assert "in a plainer form, because of Discord 50035" in talk.outcome.attempt.detail
 
 
+def test_an_edit_in_plain_text_shows_nothing_of_the_card() -> None:
+    chat = Chat()
+    chat.tell(SUBMITTED)
+    chat.server.faults.extend([platform.invalid_form({"embeds.0": "no"})] * 2)
+
+    chat.tell(HALFWAY)
+
+    [message] = chat.shown
+    assert message.embed == {}
+    assert message.text.startswith("**🎨 Imagine in progress**\n▰▰▰▰▱▱▱▱▱▱ 42%")
+
+
 def test_what_a_moderator_forbids_is_told_without_a_strangers_word() -> None:
     server = Discord(limited=False, moderated=("lighthouse", "blood"))
     chat = Chat(server)
@@ -321,3 +343,22 @@ def test_a_url_that_is_no_webhooks_says_so() -> None:
     assert "https://discord.com/api/webhooks/<id>/<token>" in (
         talk.outcome.attempt.detail
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        pytest.param({"url": URL}, [], id="a webhook"),
+        pytest.param({"url": "https://discord.com/channels/1/2"}, ["url"], id="a link"),
+        pytest.param({"url": URL, "username": "Clyde"}, ["username"], id="nobody's"),
+        pytest.param(
+            {"url": URL, "thread_id": "1", "thread_name": "pig"},
+            ["thread_name"],
+            id="a thread that is there and new",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_found_before_anything_is_sent(
+    settings: dict[str, Any], wrong: list[str]
+) -> None:
+    assert [name for name, _ in discord.INFO.validate(settings)] == wrong

@@ -114,6 +114,7 @@ def test_what_a_url_asks_for_besides_is_kept_where_it_is_not_ours_to_say() -> No
         "https://discord.com/channels/1/2",
         "https://discord.com/api/webhooks/1",
         "https://discord.com/api/webhooks//t",
+        "https://discord.com/api/webhooks/named/t",
         "ftp://discord.com/api/webhooks/1/t",
         "https://[::1/api/webhooks/1/t",
         "",

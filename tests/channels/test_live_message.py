@@ -652,6 +652,16 @@ def test_a_state_that_makes_no_sense_costs_a_message_at_most(
     assert room.tell(event).result == "delivered"
 
 
+def test_an_id_that_the_platform_never_gave_is_a_message_that_is_gone(
+    enter: Enter,
+) -> None:
+    room = enter()
+    room.state = {"message": {"id": "x", "channel": "y"}, "sequence": 1}
+
+    assert room.tell(HALFWAY).result == "delivered"
+    assert room.emoji == ["🎨"]
+
+
 def test_what_older_versions_saved_costs_a_message_at_most(enter: Enter) -> None:
     for state in enter().old_states():
         room = enter()

@@ -16,6 +16,7 @@ from bridge.core.event import Event
 from bridge.core.http import Request, Response
 from tests.channels.cases import DONE, RUNNING, WAITING, endpoint, told
 from tests.channels.pacing import Answering, Pace, busiest
+from tests.contract.bench import Bench
 from tests.platforms.dingtalk import DingTalk
 from tests.platforms.discord import PNG, TOKEN, Discord
 from tests.platforms.robots import Robot, running
@@ -44,7 +45,7 @@ def unlimited() -> Discord:
 
 @pytest.mark.parametrize("heard", [True, False], ids=["headers", "without headers"])
 async def test_200_tasks_at_once_keep_within_5_in_2_s_by_the_default_rate(
-    heard: bool,
+    bench: Bench, heard: bool
 ) -> None:
     """Also where a proxy drops the headers that say how much is left."""
     server = unlimited()
@@ -55,13 +56,13 @@ async def test_200_tasks_at_once_keep_within_5_in_2_s_by_the_default_rate(
         said = server.answers(request)
         return said if heard else replace(said, headers={})
 
-    pace = Pace(discord, endpoint("discord", URL), Answering(answers))
+    pace = Pace(bench, discord, endpoint("discord", URL), Answering(answers))
     server.clock = pace.now
     events = ends(200)
 
     await pace.tell(events)
 
-    assert pace.states(events) == {"delivered"}
+    assert await pace.states(events) == {"delivered"}
     assert len(server.shown) == len(events)
     assert set(server.statuses()) == {200}
     assert busiest((call.at for call in server.calls), 2.0) <= 5
@@ -69,11 +70,13 @@ async def test_200_tasks_at_once_keep_within_5_in_2_s_by_the_default_rate(
 
 
 @pytest.mark.parametrize("final", ["replace", "edit", "reply"])
-async def test_following_tasks_keeps_within_5_in_2_s_of_each_kind(final: str) -> None:
+async def test_following_tasks_keeps_within_5_in_2_s_of_each_kind(
+    bench: Bench, final: str
+) -> None:
     """Each method has a bucket of its own, so that tidying up takes nothing from telling."""
     server = unlimited()
     to = endpoint("discord", URL, progress="edit", final=final, images="none")
-    pace = Pace(discord, to, Answering(server.answers))
+    pace = Pace(bench, discord, to, Answering(server.answers))
     server.clock = pace.now
     tasks = [str(number) for number in range(40)]
     first = [told("task.submitted", replace(WAITING, id=id_)) for id_ in tasks]
@@ -85,7 +88,7 @@ async def test_following_tasks_keeps_within_5_in_2_s_of_each_kind(final: str) ->
     for events in (first, then, last):
         await pace.tell(events)
 
-    assert pace.states([*first, *then, *last]) == {"delivered"}
+    assert await pace.states([*first, *then, *last]) == {"delivered"}
     assert 429 not in server.statuses()
     for method in set(server.methods()):
         moments = [call.at for call in server.calls if call.method == method]
@@ -112,20 +115,20 @@ async def test_following_tasks_keeps_within_5_in_2_s_of_each_kind(final: str) ->
     ],
 )
 async def test_messages_that_are_told_more_plainly_never_exceed_20_in_a_minute(
-    group: Robot, requests: int
+    bench: Bench, group: Robot, requests: int
 ) -> None:
     """A delivery is then several requests. Who exceeds it is shut out for ten minutes."""
     kind = type(group).__name__.lower()
     events = ends(60)
     async with running(group):
         sender = Sender()
-        pace = Pace(channel_for(kind), endpoint(kind, group.url), sender)
+        pace = Pace(bench, channel_for(kind), endpoint(kind, group.url), sender)
         group.clock = pace.now
 
         await pace.tell(events)
 
         await sender.aclose()
-    assert pace.states(events) == {"delivered"}
+    assert await pace.states(events) == {"delivered"}
     assert len(group.messages) == len(events)
     assert len(group.requests) == len(events) * requests
     assert group.too_fast not in group.refusals

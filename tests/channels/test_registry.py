@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
 from bridge.channels.base import DeliveryContext, rehearse
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
+from bridge.core.http import Request
 from bridge.errors import Misconfigured
 from bridge.settings import KINDS, endpoint_settings
 
@@ -31,6 +35,21 @@ def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) 
     )
 
     assert outcome.attempt.succeeded
+
+
+def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
+    to = replace(configured("discord"), options=DiscordOptions(progress="edit"))
+    event = sample_event("task.submitted", NOW)
+
+    requests, outcome = rehearse(
+        channel_for("discord"),
+        DeliveryContext(event=event, endpoint=to, at=NOW, started=NOW),
+    )
+
+    (request,) = requests
+    assert isinstance(request, Request)
+    assert request.method == "POST"
+    assert outcome.channel_state
 
 
 def configured(kind: str) -> Endpoint:

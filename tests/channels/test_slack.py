@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bridge.channels import slack
+from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import ChannelState
@@ -23,6 +24,7 @@ from tests.channels.cases import (
     converse,
     told,
 )
+from tests.channels.rooms import SlackRoom
 from tests.channels.test_slack_payload import SECRETS, bot, webhook
 from tests.platforms.slack import HOOK, HTML, TOKEN, Said, Slack
 
@@ -123,6 +125,20 @@ def test_final_reply_answers_in_the_thread_and_shows_the_picture_above() -> None
     assert reply.text == "✅  *Imagine finished*  ·  47 s"
     assert parent.text.startswith("✅")
     assert parent.picture is not None
+
+
+def test_an_end_whose_thread_vanishes_is_told_in_full_when_there_is_room() -> None:
+    room = SlackRoom(final="reply")
+    room.tell(SUBMITTED)
+    room.instead["edit"] = [room.missing()] * 2
+    room.after["post"] = lambda: room.instead.update(post=[room.too_many(20)])
+
+    first = room.tell(SUCCEEDED)
+    second = room.tell(SUCCEEDED)
+
+    assert (first.result, first.outcome.attempt.retry_after) == ("failed", 20.0)
+    assert second.result == "delivered"
+    assert room.seen[-1].picture
 
 
 # --- what goes wrong ------------------------------------------------------------------
@@ -282,3 +298,42 @@ async def test_the_stand_in_answers_over_http_as_it_does_without() -> None:
 
     assert there.methods() == ["webhook", "chat.postMessage"]
     assert len(there.shown) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        pytest.param({"url": webhook().url}, [], id="a webhook"),
+        pytest.param(
+            {"url": "https://slack.com/api"}, ["token", "channel"], id="no bot"
+        ),
+        pytest.param(
+            {"url": "https://hooks.slack.com/triggers/T1/2/3"}, ["url"], id="a workflow"
+        ),
+        pytest.param(
+            {"url": webhook().url, "token": "x", "channel": "C"}, ["url"], id="both"
+        ),
+        pytest.param(
+            {"url": "https://hooks.slack.com/services/T1"}, ["url"], id="half"
+        ),
+        pytest.param(
+            {"url": "https://slack.com/archives/C1", "token": "x", "channel": "C"},
+            ["url"],
+            id="a link",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_found_before_anything_is_sent(
+    settings: dict[str, Any], wrong: list[str]
+) -> None:
+    assert [name for name, _ in slack.INFO.validate(settings)] == wrong
+
+
+def test_a_sample_in_plain_text_says_that_it_is_one() -> None:
+    room = Room()
+    for _ in range(2):
+        room.slack.faults.append(Said(body=b'{"ok": false, "error": "invalid_blocks"}'))
+
+    room.tell(sample_event("task.succeeded", NOW))
+
+    assert "🧪 " in room.lines[0]

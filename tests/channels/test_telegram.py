@@ -338,3 +338,25 @@ def test_a_method_with_its_query_is_taken_for_the_bot_that_it_is_of(
 
 
 # --- uploads that do not get through --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "wrong"),
+    [
+        pytest.param("https://api.telegram.org/bot1:ab", [], id="a bot"),
+        pytest.param("https://api.telegram.org/", ["url"], id="no bot"),
+        pytest.param("https://[::1/bot1:ab", ["url"], id="no host"),
+    ],
+)
+def test_a_url_that_names_no_bot_is_found_before_anything_is_sent(
+    url: str, wrong: list[str]
+) -> None:
+    assert [name for name, _ in telegram.INFO.validate({"url": url})] == wrong
+
+
+def test_a_probe_says_where_topics_can_be_chosen() -> None:
+    chat = b'{"ok": true, "result": {"type": "supergroup", "title": "A", "is_forum": true}}'
+
+    described = telegram.describe(Response(took=0.1, status=200, body=chat))
+
+    assert described == "supergroup “A”, a forum: thread_id chooses the topic"

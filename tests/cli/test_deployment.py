@@ -248,7 +248,7 @@ def test_check_online_asks_the_gateway(deployment: Installation) -> None:
     )
 
     assert fine.code == 0, fine.out
-    assert "takes the key" in fine.out
+    assert "accepts the key" in fine.out
     assert "✓ workers" in fine.out
     assert elsewhere.code == 1
     levels = {row["check"]: row["level"] for row in elsewhere.rows}

@@ -11,9 +11,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import typer
 
 from bridge import __version__
-from bridge.cli.app import run
+from bridge.cli.app import COMMANDS, app, load, run
 from tests.cli.commands import COMMAND, Ran, Shell
 
 KEY = {"BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-never-shown"}
@@ -314,3 +315,13 @@ def test_a_reader_that_has_gone_is_no_reason_to_complain(deployment: Shell) -> N
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(20) == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with(
+    name: str,
+) -> None:
+    command = load(name, typer.Context(typer.main.get_command(app)))
+
+    first = " ".join(command.help.partition("\n\n")[0].split())
+    assert first == COMMANDS[name].summary

@@ -1,34 +1,41 @@
-"""A workbench: a store, real or fake, and short words for what tests do with it."""
+"""A workbench: one deployment's part of the real store, and short words for what tests do."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
-from typing import Literal, Protocol
+from typing import Any
 
-from bridge.app.housekeeping import HousekeepingStore
+from redis.asyncio import Redis
+
+from bridge.adapters.store.admin import StoreAdmin
+from bridge.adapters.store.deliveries import StoredDeliveries
+from bridge.adapters.store.keyspace import Keyspace, Script
+from bridge.adapters.store.queries import StoreQueries
+from bridge.adapters.store.tasks import StoredTasks
 from bridge.app.ports import (
     Delivery,
-    DeliveryStore,
     DueTask,
     EndpointRow,
-    EventRow,
     PollClaim,
     PollLimits,
     PollResult,
     Publication,
     Settlement,
     TaskRow,
-    TaskStore,
     Tracked,
 )
 from bridge.core.change import TaskState
 from bridge.core.delivery import Attempt, Disposition, Fault, Verdict
 from bridge.core.endpoint import Endpoint, Rate
-from bridge.core.event import Event, Json
-from bridge.core.task import TaskKey
+from bridge.core.event import Event
+from bridge.errors import StoreUnavailable
+from tests.contract.ageing import let_pass
 
+#: Seconds that what is over is kept.
+RETENTION = 604800.0
 LIMITS = PollLimits(
     batch_size=50,
     concurrency=4,
@@ -37,40 +44,31 @@ LIMITS = PollLimits(
 )
 
 
-class Store(TaskStore, DeliveryStore, Protocol):
-    """The store as use cases see it, and where tasks come in."""
+class InterruptibleKeys(Keyspace):
+    """
+    The keys of a store that can be taken away.
 
-    async def track(
-        self, upstream: str, ids: Sequence[str], metadata: Mapping[str, Json]
-    ) -> tuple[Tracked, bool]: ...
+    Attributes:
+        away: Whether its scripts do not answer.
 
+        gate: Set while they do at once; clear it to have them wait.
 
-class StoreAdmin(HousekeepingStore, Protocol):
-    """The whole of the operator's desk."""
+        asked: Set when one was called.
+    """
 
-    async def untrack(self, key: TaskKey) -> bool | None: ...
+    def __init__(self, client: Redis, *, namespace: str) -> None:
+        super().__init__(client, namespace=namespace, retention=RETENTION)
+        self.away = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
 
-    async def switch(
-        self, endpoint: str, what: Literal["pause", "resume"]
-    ) -> tuple[bool, bool]: ...
-
-    async def redeliver(
-        self, event_id: str, endpoint: str, *, dead_only: bool = False
-    ) -> tuple[Literal["queued", "open", "recent", "unknown", "skipped"], bool]: ...
-
-
-class StoreQueries(Protocol):
-    """What tests look up."""
-
-    async def find(
-        self, task_id: str, upstreams: Sequence[str]
-    ) -> Sequence[TaskRow]: ...
-
-    async def event(self, event_id: str) -> EventRow | None: ...
-
-    async def story(self, subject: str) -> Sequence[EventRow]: ...
-
-    async def endpoints(self, now: float) -> Sequence[EndpointRow]: ...
+    async def run(self, script: Script, *args: str | float) -> Any:
+        self.asked.set()
+        await self.gate.wait()
+        if self.away:
+            raise StoreUnavailable
+        return await super().run(script, *args)
 
 
 def endpoint(
@@ -94,34 +92,41 @@ def attempted(
     return Attempt(started=delivery.now, took=took, status=status, fault=fault)
 
 
-@dataclass
 class Bench:
     """See the module."""
 
-    name: str
-    store: Store
-    admin: StoreAdmin
-    queries: StoreQueries
-    let_pass: Callable[[float], Awaitable[None]]
-
-    def __post_init__(self) -> None:
+    def __init__(self, client: Redis, namespace: str) -> None:
+        self.client = client
+        self.namespace = namespace
+        self.keys = InterruptibleKeys(client, namespace=namespace)
+        self.tasks = StoredTasks(self.keys)
+        self.deliveries = StoredDeliveries(self.keys)
+        self.admin = StoreAdmin(self.keys)
+        self.queries = StoreQueries(self.keys)
+        #: Seconds that were let pass.
+        self.passed = 0.0
         self._numbers = count(1)
+
+    async def let_pass(self, seconds: float) -> None:
+        """Make everything in the store older; negative to set its clock back."""
+        await let_pass(self.client, self.namespace, seconds)
+        self.passed += seconds
 
     # --- tasks ------------------------------------------------------------------------
 
     async def track(self, *ids: str, upstream: str = "u") -> Tracked:
-        tracked, _wake = await self.store.track(upstream, ids, {})
+        tracked, _wake = await self.tasks.track(upstream, ids, {})
         return tracked
 
     async def claim_tasks(
         self, upstream: str = "u", limits: PollLimits = LIMITS
     ) -> PollClaim:
-        return await self.store.claim_tasks(upstream, limits)
+        return await self.tasks.claim_tasks(upstream, limits)
 
     async def due(self, upstream: str = "u") -> list[str]:
         """Claim what is due and free the place at once; names the ids."""
         claim = await self.claim_tasks(upstream)
-        await self.store.answered(upstream, claim)
+        await self.tasks.poll_succeeded(claim)
         return sorted(due.key.id for due in claim.tasks)
 
     async def task(self, task_id: str, upstream: str = "u") -> TaskRow:
@@ -129,7 +134,7 @@ class Bench:
 
     def event(self, kind: str, due: DueTask, *, at: float) -> Event:
         return Event(
-            id=f"evt_{self.name}{next(self._numbers)}",
+            id=f"evt_{next(self._numbers)}",
             type=kind,
             subject=str(due.key),
             upstream=due.key.upstream,
@@ -144,9 +149,9 @@ class Bench:
         self, lane: str, kind: str = "task.started", *, to: Sequence[str] = ("a",)
     ) -> Event:
         """Record a change of the task `lane:1` that is told to endpoints."""
-        await self.store.track(lane, ["1"], {})
+        await self.tasks.track(lane, ["1"], {})
         claim = await self.claim_tasks(lane)
-        await self.store.answered(lane, claim)
+        await self.tasks.poll_succeeded(claim)
         (due,) = claim.tasks
         event = self.event(kind, due, at=claim.now)
         result = PollResult(
@@ -155,13 +160,31 @@ class Bench:
             next_in=0.0,
             publication=Publication(event=event, endpoints=tuple(to)),
         )
-        recorded = await self.store.record([result])
+        recorded = await self.tasks.record([result])
         assert recorded.applied == [True]
         return event
 
+    async def tell_many(self, count: int, *, to: Sequence[str] = ("a",)) -> None:
+        """Record a change of as many tasks, all in one step."""
+        await self.track(*map(str, range(count)), upstream="many")
+        claim = await self.claim_tasks("many", replace(LIMITS, batch_size=count))
+        await self.tasks.record(
+            [
+                PollResult(
+                    due=due,
+                    next_in=None,
+                    publication=Publication(
+                        event=self.event("task.started", due, at=claim.now),
+                        endpoints=tuple(to),
+                    ),
+                )
+                for due in claim.tasks
+            ]
+        )
+
     def notice(self, kind: str, *, to: Sequence[str] = ("ops",)) -> Publication:
         event = Event(
-            id=f"evt_{self.name}{next(self._numbers)}",
+            id=f"evt_{next(self._numbers)}",
             type=kind,
             subject="@endpoint:a",
             upstream=None,
@@ -176,7 +199,7 @@ class Bench:
     async def claim(
         self, *, limit: int = 100, slow_limit: int = 100, alone: bool = False
     ) -> list[Delivery]:
-        claim = await self.store.claim_deliveries(
+        claim = await self.deliveries.claim_deliveries(
             limit=limit, slow_limit=slow_limit, alone=alone
         )
         return list(claim.deliveries)
@@ -205,7 +228,7 @@ class Bench:
             notices=tuple(notices),
             extra=extra,
         )
-        return (await self.store.settle([settlement])).applied[0]
+        return (await self.deliveries.settle([settlement])).applied[0]
 
     async def succeed(
         self, delivery: Delivery, *, took: float = 0.01, extra: int = 0
@@ -249,7 +272,7 @@ class Bench:
 
     async def give_away(self, delivery: Delivery) -> bool:
         settlement = Settlement(delivery=delivery, away=True)
-        return (await self.store.settle([settlement])).applied[0]
+        return (await self.deliveries.settle([settlement])).applied[0]
 
     async def open_breaker(self, name: str = "a") -> None:
         """Let an endpoint fail until its breaker opens; the lanes are due in 5 s."""

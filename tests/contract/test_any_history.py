@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,19 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from redis.asyncio import Redis
 
-from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.connection import connect
-from bridge.adapters.store.queries import StoreQueries
-from bridge.adapters.store.work import RedisStore
 from bridge.app.ports import Delivery
 from bridge.core.endpoint import Rate
 from bridge.core.event import Event
-from tests.contract.ageing import let_pass
 from tests.contract.anatomy import examine
 from tests.contract.bench import Bench, endpoint
-from tests.contract.conftest import RETENTION, fake_bench
 
 Result = TypeVar("Result")
 
@@ -46,6 +40,9 @@ ANY = st.integers(0, 1000)
 class History(RuleBasedStateMachine):
     """Two endpoints, three tasks, and workers that do what they like."""
 
+    redis_url: ClassVar[str]
+    namespace: ClassVar[str]
+    numbers: ClassVar[count[int]] = count()
     bench: Bench
 
     def __init__(self) -> None:
@@ -62,13 +59,16 @@ class History(RuleBasedStateMachine):
         self.run(self.bench.admin.configure([limits, endpoint("b", edits=True)]))
 
     async def make(self) -> None:
-        raise NotImplementedError
+        namespace = f"{self.namespace}-{next(self.numbers)}"
+        self.bench = Bench(connect(self.redis_url), namespace)
 
     async def unmake(self) -> None:
-        """Close what `make` opened."""
-
-    async def examine(self) -> None:
-        """Look at the store from inside."""
+        client = self.bench.client
+        pattern = f"{{{self.bench.namespace}}}*"
+        keys = [key async for key in client.scan_iter(match=pattern, count=1000)]
+        if keys:
+            await client.delete(*keys)
+        await client.aclose()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self.runner.run(work)
@@ -186,7 +186,7 @@ class History(RuleBasedStateMachine):
     @invariant()
     def the_store_is_sound(self) -> None:
         if hasattr(self, "bench"):
-            self.run(self.examine())
+            self.run(examine(self.bench.client, self.bench.namespace))
 
     def teardown(self) -> None:
         try:
@@ -220,65 +220,15 @@ class History(RuleBasedStateMachine):
                 assert delivery.state in allowed, (event, delivery)
 
 
-class FakeHistory(History):
-    async def make(self) -> None:
-        self.bench = fake_bench()
-
-
-def real_history(redis_url: str, namespace: str) -> type[History]:
-    numbers = count()
-
-    class RealHistory(History):
-        async def make(self) -> None:
-            self.client = connect(redis_url)
-            self.raw = cast("Redis", self.client)
-            names = {"namespace": f"{namespace}-{next(numbers)}"}
-            self.namespace = names["namespace"]
-
-            async def pass_time(seconds: float) -> None:
-                await let_pass(self.raw, self.namespace, seconds)
-
-            self.bench = Bench(
-                name="real",
-                store=RedisStore(self.client, **names, retention=RETENTION),
-                admin=StoreAdmin(self.client, **names, retention=RETENTION),
-                queries=StoreQueries(self.client, **names),
-                let_pass=pass_time,
-            )
-
-        async def examine(self) -> None:
-            await examine(self.raw, self.namespace)
-
-        async def unmake(self) -> None:
-            keys = [
-                key
-                async for key in self.raw.scan_iter(
-                    match=f"{{{self.namespace}}}*", count=1000
-                )
-            ]
-            if keys:
-                await self.raw.delete(*keys)
-            await self.client.aclose()
-
-    return RealHistory
-
-
-def run(machine: type[History], *, examples: int) -> None:
+@pytest.mark.timeout(120)
+def test_any_history_is_sound(redis_url: str, namespace: str) -> None:
+    History.redis_url, History.namespace = redis_url, namespace
     run_state_machine_as_test(
-        machine,
+        History,
         settings=settings(
-            max_examples=examples,
+            max_examples=25,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def test_any_history_of_the_fake_store_is_sound() -> None:
-    run(FakeHistory, examples=100)
-
-
-@pytest.mark.timeout(120)
-def test_any_history_of_the_real_store_is_sound(redis_url: str, namespace: str) -> None:
-    run(real_history(redis_url, namespace), examples=25)

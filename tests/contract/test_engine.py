@@ -1,4 +1,4 @@
-"""The real store only: its scripts, its memory, its clock, and many clients at once."""
+"""The store from inside: its scripts, its memory, its clock, and many clients at once."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from bridge.adapters.store.connection import Client, connect, inspect
-from bridge.adapters.store.queries import StoreQueries
-from bridge.adapters.store.scripts import NAMES, source
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.keyspace import SCRIPTS, source
+from bridge.adapters.store.readiness import inspect
 from bridge.app.housekeeping import sweep
-from bridge.app.ports import PollResult, Publication
+from bridge.app.ports import PollError, PollFailure, PollResult, Publication
 from bridge.core.change import TaskState
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey
 from bridge.errors import StoreUnavailable
 from tests.contract.ageing import let_pass
 from tests.contract.anatomy import contents, examine
-from tests.contract.bench import LIMITS, Bench, endpoint
-from tests.contract.conftest import RETENTION
+from tests.contract.bench import LIMITS, RETENTION, Bench, endpoint
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[Redis]:
-    made = cast("Redis", connect(redis_url))
+    made = connect(redis_url)
     yield made
     await made.aclose()
 
@@ -47,21 +46,21 @@ async def channel_state(client: Redis, limit: float) -> AsyncIterator[None]:
 # --- scripts --------------------------------------------------------------------------
 
 
-async def test_the_store_may_forget_the_scripts(real: Bench, client: Redis) -> None:
+async def test_the_store_may_forget_the_scripts(bench: Bench, client: Redis) -> None:
     await client.script_flush()
-    event = await real.tell("u")
+    event = await bench.tell("u")
     await client.script_flush()
 
-    assert await real.claimed() == [event.id]
+    assert await bench.claimed() == [event.id]
 
 
 def test_every_script_says_what_it_reads_and_writes() -> None:
-    for name in NAMES:
+    for name in SCRIPTS:
         assert "ARGV" in source(name).partition("local P = KEYS[1]")[2]
 
 
 def test_every_script_begins_with_its_flags() -> None:
-    for name in NAMES:
+    for name in SCRIPTS:
         assert source(name).startswith("#!lua")
 
 
@@ -69,12 +68,12 @@ def test_every_script_begins_with_its_flags() -> None:
 
 
 async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.track("1")
-    claim = await real.claim_tasks()
+    await bench.track("1")
+    claim = await bench.claim_tasks()
     (due,) = claim.tasks
-    event = real.event("task.started", due, at=claim.now)
+    event = bench.event("task.started", due, at=claim.now)
     publication = Publication(event=event, endpoints=("a", "b"))
     result = PollResult(
         due=due, task_state=TaskState(digest="x"), next_in=5.0, publication=publication
@@ -82,165 +81,167 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
     before = await contents(client, namespace)
     async with channel_state(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
-            await real.store.record([result])
+            await bench.tasks.record([result])
         assert await contents(client, namespace) == before
 
-    assert (await real.store.record([result])).applied == [True]
+    assert (await bench.tasks.record([result])).applied == [True]
 
 
 async def test_nothing_new_is_tracked_when_memory_is_full(
-    real: Bench, client: Redis
+    bench: Bench, client: Redis
 ) -> None:
     async with channel_state(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
-            await real.track("1")
+            await bench.track("1")
 
 
 async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    connected = cast("Client", client)
-    await inspect(connected, namespace)
-    await real.admin.configure([endpoint()])
-    old = await real.tell("old")
-    await real.admin.switch("a", "pause")
-    await real.let_pass(RETENTION + 10.0)
-    new = await real.tell("new")
+    await inspect(client, namespace)
+    await bench.admin.configure([endpoint()])
+    old = await bench.tell("old")
+    await bench.admin.switch("a", "pause")
+    await bench.let_pass(RETENTION + 10.0)
+    new = await bench.tell("new")
     async with channel_state(client, 1):
         await client.script_flush()
-        await inspect(connected, namespace)
-        await sweep(real.admin, [endpoint()], retention=RETENTION)
-        await real.admin.switch("a", "resume")
-        delivery = await real.claim_one()
-        await real.store.save_state(delivery, {"ts": "1"})
-        assert await real.succeed(delivery)
+        await inspect(client, namespace)
+        await sweep(bench.admin, [endpoint()], retention=RETENTION)
+        await bench.admin.switch("a", "resume")
+        delivery = await bench.claim_one()
+        await bench.deliveries.save_state(delivery, {"ts": "1"})
+        assert await bench.succeed(delivery)
 
-    assert [await real.state(old), await real.state(new)] == ["dead", "delivered"]
+    assert [await bench.state(old), await bench.state(new)] == ["dead", "delivered"]
     await examine(client, namespace)
 
 
 async def test_polling_pauses_when_memory_is_nearly_full(
-    real: Bench, client: Redis
+    bench: Bench, client: Redis
 ) -> None:
-    await real.track("1")
+    await bench.track("1")
     used = (await client.info("memory"))["used_memory"]
     async with channel_state(client, used / 0.9):
-        assert await real.admin.watch_memory() == pytest.approx(0.9, abs=0.05)
-        assert await real.due() == []
+        assert await bench.admin.watch_memory() == pytest.approx(0.9, abs=0.05)
+        assert await bench.due() == []
     async with channel_state(client, used * 2):
-        await real.admin.watch_memory()
-        assert await real.due() == ["1"]
+        await bench.admin.watch_memory()
+        assert await bench.due() == ["1"]
     async with channel_state(client, 0):
-        assert await real.admin.watch_memory() is None
+        assert await bench.admin.watch_memory() is None
 
 
 # --- one clock ------------------------------------------------------------------------
 
 
 async def test_leases_from_before_the_clock_was_set_back_are_over(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.admin.configure([endpoint(concurrency=1)])
-    await real.track("1")
-    await real.tell("u")
-    await real.claim_one()
-    assert await real.due() == ["1"]
+    await bench.admin.configure([endpoint(concurrency=1)])
+    await bench.track("1")
+    await bench.tell("u")
+    await bench.claim_one()
+    assert await bench.due() == ["1"]
     await let_pass(client, namespace, -10_000.0)
-    await real.tell("v")
+    await bench.tell("v")
 
-    assert len(await real.claim()) == 1
-    assert (await real.store.claim_deliveries(limit=0, slow_limit=0)).suspects is False
-    assert await real.due() == ["1"]
+    assert len(await bench.claim()) == 1
+    assert (
+        await bench.deliveries.claim_deliveries(limit=0, slow_limit=0)
+    ).suspects is False
+    assert await bench.due() == ["1"]
 
 
 async def test_what_is_fresh_is_claimed_even_if_the_clock_was_set_back(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    event = await real.tell("u")
+    event = await bench.tell("u")
     await let_pass(client, namespace, -5.0)
-    await real.tell("v", to=["b"])  # something makes the store look
+    await bench.tell("v", to=["b"])  # something makes the store look
 
-    assert event.id not in await real.claimed()
-    await real.admin.tidy(1)
-    assert await real.claimed() == [event.id]
+    assert event.id not in await bench.claimed()
+    await bench.admin.tidy(1)
+    assert await bench.claimed() == [event.id]
 
 
 async def test_a_clock_that_was_set_back_adds_and_takes_no_tokens(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.admin.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
+    await bench.admin.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
     for number in range(3):
-        await real.tell(f"u{number}")
-    await real.claim(limit=1)
+        await bench.tell(f"u{number}")
+    await bench.claim(limit=1)
     await let_pass(client, namespace, -10_000.0)
-    await real.admin.tidy(1)
+    await bench.admin.tidy(1)
 
-    assert len(await real.claim()) == 1
+    assert len(await bench.claim()) == 1
 
 
 async def test_limits_hold_nobody_up_until_a_clock_that_was_set_back_has_caught_up(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
     slow = Rate(per_second=2.0, burst=1.0)
-    await real.admin.configure([endpoint(rate=slow)])
-    await real.tell("v0")
-    await real.succeed(await real.claim_one())
-    await real.track("1")
+    await bench.admin.configure([endpoint(rate=slow)])
+    await bench.tell("v0")
+    await bench.succeed(await bench.claim_one())
+    await bench.track("1")
     limits = replace(LIMITS, rate=slow)
-    await real.claim_tasks(limits=limits)
+    await bench.claim_tasks(limits=limits)
     await let_pass(client, namespace, -3600.0)
-    await real.admin.tidy(1)
-    await real.track("2")
-    event = await real.tell("v1")
-    await real.claim_tasks(limits=limits)
-    await real.let_pass(0.6)
+    await bench.admin.tidy(1)
+    await bench.track("2")
+    event = await bench.tell("v1")
+    await bench.claim_tasks(limits=limits)
+    await bench.let_pass(0.6)
 
-    assert await real.claimed() == [event.id]
-    assert len((await real.claim_tasks(limits=limits)).tasks) >= 1
+    assert await bench.claimed() == [event.id]
+    assert len((await bench.claim_tasks(limits=limits)).tasks) >= 1
 
 
 async def test_a_valid_answer_counts_after_the_clock_was_set_back(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.track("1")
-    await real.store.answered(
-        "u", await real.claim_tasks(), hold=1.0, reason="HTTP 502", since=1.0
+    await bench.track("1")
+    failure = PollFailure(
+        error=PollError.BROKEN, reason="HTTP 502", hold=1.0, since=1.0
     )
+    await bench.tasks.poll_failed(await bench.claim_tasks(), failure)
     await let_pass(client, namespace, -10_000.0)
-    await real.track("2")
+    await bench.track("2")
 
-    await real.store.answered("u", await real.claim_tasks())
+    await bench.tasks.poll_succeeded(await bench.claim_tasks())
 
-    assert (await real.claim_tasks()).failures == 0
+    assert (await bench.claim_tasks()).failures == 0
 
 
 async def test_a_hold_from_before_the_clock_was_set_back_is_over(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.admin.configure([endpoint()])
-    await real.tell("u")
-    await real.fail(await real.claim_one(), hold=60.0)
+    await bench.admin.configure([endpoint()])
+    await bench.tell("u")
+    await bench.fail(await bench.claim_one(), hold=60.0)
     await let_pass(client, namespace, -100_000.0)
-    fresh = await real.tell("v")
-    await real.admin.tidy(1)
+    fresh = await bench.tell("v")
+    await bench.admin.tidy(1)
 
-    assert await real.claimed() == [fresh.id]
+    assert await bench.claimed() == [fresh.id]
 
 
 # --- many at once ---------------------------------------------------------------------
 
 
-async def test_a_task_is_claimed_by_one_of_many_pollers(real: Bench) -> None:
-    await real.track(*(str(number) for number in range(40)))
-    claims = await asyncio.gather(*(real.due() for _ in range(8)))
+async def test_a_task_is_claimed_by_one_of_many_pollers(bench: Bench) -> None:
+    await bench.track(*(str(number) for number in range(40)))
+    claims = await asyncio.gather(*(bench.due() for _ in range(8)))
 
     ids = [task_id for claim in claims for task_id in claim]
     assert len(ids) == len(set(ids)) == 40
 
 
-async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None:
-    await real.track("1")
-    claim = await real.claim_tasks()
+async def test_of_many_looks_at_one_version_one_is_recorded(bench: Bench) -> None:
+    await bench.track("1")
+    claim = await bench.claim_tasks()
     (due,) = claim.tasks
     results = [
         PollResult(
@@ -248,24 +249,24 @@ async def test_of_many_looks_at_one_version_one_is_recorded(real: Bench) -> None
             task_state=TaskState(digest=str(number)),
             next_in=5.0,
             publication=Publication(
-                event=real.event("task.started", due, at=claim.now), endpoints=("a",)
+                event=bench.event("task.started", due, at=claim.now), endpoints=("a",)
             ),
         )
         for number in range(8)
     ]
     recorded = await asyncio.gather(
-        *(real.store.record([result]) for result in results)
+        *(bench.tasks.record([result]) for result in results)
     )
 
     assert sum(one.applied[0] for one in recorded) == 1
-    assert len(await real.queries.story("u:1")) == 1
+    assert len(await bench.queries.story("u:1")) == 1
 
 
-async def test_a_delivery_is_claimed_by_one_of_many_workers(real: Bench) -> None:
-    await real.admin.configure([endpoint(concurrency=100)])
-    await real.prove("a")
-    events = {(await real.tell(f"u{number}")).id for number in range(40)}
-    claims = await asyncio.gather(*(real.claim(limit=10) for _ in range(8)))
+async def test_a_delivery_is_claimed_by_one_of_many_workers(bench: Bench) -> None:
+    await bench.admin.configure([endpoint(concurrency=100)])
+    await bench.prove("a")
+    events = {(await bench.tell(f"u{number}")).id for number in range(40)}
+    claims = await asyncio.gather(*(bench.claim(limit=10) for _ in range(8)))
 
     ids = [delivery.event.id for claim in claims for delivery in claim]
     assert len(ids) == 40
@@ -273,64 +274,65 @@ async def test_a_delivery_is_claimed_by_one_of_many_workers(real: Bench) -> None
 
 
 async def test_a_body_is_kept_once_however_many_hear_of_it(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.tell("u", to=[f"e{number}" for number in range(20)])
+    await bench.tell("u", to=[f"e{number}" for number in range(20)])
     keys = await contents(client, namespace)
 
     assert sum("…" in str(value) for value in keys.values()) == 1
 
 
 async def test_nothing_is_left_of_what_was_forgotten(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.admin.configure([endpoint()])
-    await real.tell("u", "task.submitted")
-    await real.tell("u", "task.started")
-    await real.fail(await real.claim_one(), again_in=0.0)
-    await real.kill(await real.claim_one())
-    await real.succeed(await real.claim_one())
-    await real.admin.untrack(TaskKey("u", "1"))
-    await real.let_pass(RETENTION + 10.0)
-    await real.admin.tidy(100)
-    await real.admin.forget_endpoint("a", await real.admin.clock())
+    await bench.admin.configure([endpoint()])
+    await bench.tell("u", "task.submitted")
+    await bench.tell("u", "task.started")
+    await bench.fail(await bench.claim_one(), again_in=0.0)
+    await bench.kill(await bench.claim_one())
+    await bench.succeed(await bench.claim_one())
+    await bench.admin.untrack(TaskKey("u", "1"))
+    await bench.let_pass(RETENTION + 10.0)
+    await bench.admin.tidy(100)
+    await bench.admin.forget_endpoint("a", await bench.admin.clock())
 
     assert set(await contents(client, namespace)) <= {"stats", "upstream:u"}
 
 
 async def test_an_event_that_is_gone_holds_up_nothing(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.admin.configure([endpoint()])
-    gone = await real.tell("u", "task.submitted")
-    after = await real.tell("u", "task.started")
+    await bench.admin.configure([endpoint()])
+    gone = await bench.tell("u", "task.submitted")
+    after = await bench.tell("u", "task.started")
     await client.delete(f"{{{namespace}}}:event:{gone.id}")
 
-    assert await real.claim() == []
-    assert await real.claimed() == [after.id]
+    assert await bench.claim() == []
+    assert await bench.claimed() == [after.id]
 
 
 async def test_a_task_that_is_gone_holds_up_nothing(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.track("1", "2")
+    await bench.track("1", "2")
     await client.delete(f"{{{namespace}}}:task:u:1")
 
-    assert await real.due() == ["2"]
+    assert await bench.due() == ["2"]
 
 
 async def test_what_happens_is_counted_over_all_processes(
-    real: Bench, client: Redis, namespace: str
+    bench: Bench, client: Redis, namespace: str
 ) -> None:
-    await real.admin.configure([endpoint()])
-    await real.tell("u", "task.submitted")
-    await real.tell("u", "task.started")
-    await real.succeed(await real.claim_one())
-    await real.fail(await real.claim_one(), again_in=0.0)
-    await real.kill(await real.claim_one())
-    await real.track("1", upstream="v")
-    claim = await real.claim_tasks("v")
-    await real.store.answered("v", claim, hold=1.0, outcome="throttled")
+    await bench.admin.configure([endpoint()])
+    await bench.tell("u", "task.submitted")
+    await bench.tell("u", "task.started")
+    await bench.succeed(await bench.claim_one())
+    await bench.fail(await bench.claim_one(), again_in=0.0)
+    await bench.kill(await bench.claim_one())
+    await bench.track("1", upstream="v")
+    claim = await bench.claim_tasks("v")
+    failure = PollFailure(error=PollError.THROTTLED, reason="", hold=1.0, since=0.0)
+    await bench.tasks.poll_failed(claim, failure)
 
     assert await client.hgetall(f"{{{namespace}}}:stats") == {
         "polls:u:ok": "2",
@@ -344,11 +346,8 @@ async def test_what_happens_is_counted_over_all_processes(
     }
 
 
-async def test_the_heartbeat_is_kept(
-    real: Bench, redis_url: str, namespace: str
-) -> None:
-    await real.admin.beat(123.5)
-    connected = connect(redis_url)
+async def test_the_heartbeat_is_kept(bench: Bench) -> None:
+    assert await bench.queries.heartbeat() is None
+    await bench.admin.beat(123.5)
 
-    assert await StoreQueries(connected, namespace=namespace).heartbeat() == 123.5
-    await connected.aclose()
+    assert await bench.queries.heartbeat() == 123.5

@@ -72,7 +72,7 @@ async def test_a_delivery_knows_why_its_task_was_lost(bench: Bench) -> None:
         bench.event("task.lost", due, at=claim.now), loss=Loss("missing", 1.5)
     )
     publication = Publication(event=event, endpoints=("a",))
-    await bench.store.record(
+    await bench.tasks.record(
         [PollResult(due=due, next_in=None, publication=publication)]
     )
 

@@ -25,7 +25,7 @@ async def test_a_claim_lasts_as_long_as_its_lease(bench: Bench) -> None:
     await bench.let_pass(24.0)
 
     assert await bench.claim() == []
-    assert not (await bench.store.claim_deliveries(limit=9, slow_limit=9)).suspects
+    assert not (await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)).suspects
 
 
 async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
@@ -33,7 +33,7 @@ async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
     await bench.tell("u")
     await bench.claim_one()
 
-    claim = await bench.store.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
 
     assert claim.next_in == pytest.approx(25.0, abs=0.5)
 
@@ -45,7 +45,7 @@ async def test_a_delivery_whose_worker_died_is_claimed_alone(bench: Bench) -> No
     await bench.let_pass(LEASE)
     other = await bench.tell("v")
 
-    claim = await bench.store.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
     assert [one.event.id for one in claim.deliveries] == [other.id]
     assert claim.suspects
     suspect = await bench.claim_one(alone=True)
@@ -131,7 +131,7 @@ async def test_a_suspect_waits_for_its_endpoint_like_any_other(bench: Bench) -> 
     await bench.admin.switch("a", "pause")
 
     assert await bench.claim(alone=True) == []
-    assert not (await bench.store.claim_deliveries(limit=9, slow_limit=9)).suspects
+    assert not (await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)).suspects
     await bench.admin.switch("a", "resume")
     assert len(await bench.claim(alone=True)) == 1
 
@@ -213,7 +213,7 @@ async def test_a_failure_that_is_only_late_shows_that_its_worker_lives(
     await bench.claim()
 
     assert await bench.fail(late, again_in=0.0)
-    assert not (await bench.store.claim_deliveries(limit=0, slow_limit=0)).suspects
+    assert not (await bench.deliveries.claim_deliveries(limit=0, slow_limit=0)).suspects
     assert (await bench.claim_one()).crashes == 0
 
 
@@ -248,7 +248,7 @@ async def test_many_are_settled_in_one_step(bench: Bench) -> None:
         )
         for one in deliveries
     ]
-    settled = await bench.store.settle([*settlements, *settlements])
+    settled = await bench.deliveries.settle([*settlements, *settlements])
 
     assert settled.applied == [True] * 10 + [False] * 10
     assert not settled.more
@@ -265,4 +265,4 @@ async def test_settling_says_whether_there_is_more_to_claim(bench: Bench) -> Non
         verdict=Verdict(disposition=Disposition.DELIVERED),
     )
 
-    assert (await bench.store.settle([one])).more
+    assert (await bench.deliveries.settle([one])).more

@@ -6,8 +6,7 @@ import pytest
 
 from bridge.app.ports import Delivery, Settlement
 from bridge.core.delivery import Disposition, Verdict
-from tests.contract.bench import Bench, attempted, endpoint
-from tests.contract.conftest import RETENTION
+from tests.contract.bench import RETENTION, Bench, attempted, endpoint
 
 
 async def end(
@@ -24,7 +23,7 @@ async def end(
         channel_state=channel_state,
         edit_in=edit_in,
     )
-    await bench.store.settle([settlement])
+    await bench.deliveries.settle([settlement])
 
 
 async def test_what_is_remembered_comes_with_the_next_delivery_of_the_subject(
@@ -67,7 +66,7 @@ async def test_what_is_remembered_in_the_middle_survives_the_worker(
     bench: Bench,
 ) -> None:
     await bench.tell("u")
-    await bench.store.save_state(await bench.claim_one(), {"posting": "yes"})
+    await bench.deliveries.save_state(await bench.claim_one(), {"posting": "yes"})
     await bench.let_pass(31.0)
     await bench.claim()
 
@@ -81,8 +80,8 @@ async def test_who_was_replaced_has_nothing_to_remember(bench: Bench) -> None:
     await bench.claim()
     now = await bench.claim_one(alone=True)
     kept = [
-        await bench.store.save_state(late, {"message": "late"}),
-        await bench.store.save_state(now, {"message": "now"}),
+        await bench.deliveries.save_state(late, {"message": "late"}),
+        await bench.deliveries.save_state(now, {"message": "now"}),
     ]
     await bench.hand_back(now)
 
@@ -104,7 +103,7 @@ async def test_progress_waits_for_as_long_as_the_channel_asked(bench: Bench) -> 
     await end(bench, await bench.claim_one(), edit_in=5.0)
     older = await bench.tell("u", "task.progress")
 
-    claim = await bench.store.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
     assert claim.deliveries == []
     assert claim.next_in == pytest.approx(5.0, abs=0.3)
     await bench.let_pass(4.0)

@@ -6,13 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.ports import DueTask, PollClaim, PollResult, Publication
+from bridge.app.ports import (
+    DueTask,
+    PollClaim,
+    PollError,
+    PollFailure,
+    PollResult,
+    Publication,
+)
 from bridge.core.change import ChangeType, TaskState
 from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from tests.contract.bench import LIMITS, Bench, endpoint
 
-SEEN = TaskState(status=TaskStatus.IN_PROGRESS, progress=10, told=10, digest="d")
+SEEN = TaskState(status=TaskStatus.IN_PROGRESS, progress=10, reported=10, digest="d")
 
 
 def result(
@@ -27,15 +34,10 @@ async def fail(
     bench: Bench, claim: PollClaim, *, hold: float = 5.0, tell: bool = False
 ) -> bool:
     notice = bench.notice("upstream.unhealthy") if tell else None
-    return await bench.store.answered(
-        "u",
-        claim,
-        hold=hold,
-        outcome="broken",
-        reason="HTTP 502",
-        since=1.0,
-        notice=notice,
+    failure = PollFailure(
+        error=PollError.BROKEN, reason="HTTP 502", hold=hold, since=1.0, notice=notice
     )
+    return await bench.tasks.poll_failed(claim, failure)
 
 
 # --- tracking -------------------------------------------------------------------------
@@ -71,17 +73,17 @@ async def test_ten_thousand_ids_are_tracked_in_one_call(bench: Bench) -> None:
 
 
 async def test_metadata_stays_with_its_task(bench: Bench) -> None:
-    await bench.store.track("u", ["1"], {"order": "77", "deep": [1, None, {"ü": True}]})
+    await bench.tasks.track("u", ["1"], {"order": "77", "deep": [1, None, {"ü": True}]})
     (due,) = (await bench.claim_tasks()).tasks
 
     assert due.metadata == {"order": "77", "deep": [1, None, {"ü": True}]}
 
 
 async def test_a_poller_is_woken_once_for_many_tasks(bench: Bench) -> None:
-    woken = [(await bench.store.track("u", [str(n)], {}))[1] for n in range(3)]
-    again = (await bench.store.track("u", ["0"], {}))[1]
+    woken = [(await bench.tasks.track("u", [str(n)], {}))[1] for n in range(3)]
+    again = (await bench.tasks.track("u", ["0"], {}))[1]
     await bench.let_pass(0.6)
-    later = (await bench.store.track("u", ["9"], {}))[1]
+    later = (await bench.tasks.track("u", ["9"], {}))[1]
 
     assert (woken, again, later) == ([True, False, False], False, True)
 
@@ -127,7 +129,7 @@ async def test_no_more_requests_are_under_way_than_allowed(bench: Bench) -> None
 
     claims = [await bench.claim_tasks(limits=limits) for _ in range(3)]
     assert [len(claim.tasks) for claim in claims] == [1, 1, 0]
-    await bench.store.answered("u", claims[0])
+    await bench.tasks.poll_succeeded(claims[0])
     assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
 
 
@@ -176,8 +178,8 @@ async def test_who_finds_nothing_due_is_told_when_something_will_be(
     assert (await bench.claim_tasks()).next_in is None
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.store.record([PollResult(due=due, next_in=5.0) for due in claim.tasks])
-    await bench.store.answered("u", claim)
+    await bench.tasks.record([PollResult(due=due, next_in=5.0) for due in claim.tasks])
+    await bench.tasks.poll_succeeded(claim)
 
     early = await bench.claim_tasks()
 
@@ -199,7 +201,7 @@ async def test_requests_beyond_a_claims_own_are_paid_for_before_the_next(
     await bench.track(*"123")
     limits = replace(LIMITS, batch_size=1, rate=Rate(per_second=2.0, burst=1.0))
     claim = await bench.claim_tasks(limits=limits)
-    await bench.store.answered("u", claim, requests=5)
+    await bench.tasks.poll_succeeded(claim, requests=5)
 
     assert (await bench.claim_tasks(limits=limits)).next_in == pytest.approx(
         2.5, abs=0.3
@@ -218,11 +220,11 @@ async def test_a_claim_that_is_given_back_is_up_for_others_at_once(
     claim = await bench.claim_tasks(limits=limits)
     await bench.admin.untrack(TaskKey("u", "2"))
 
-    await bench.store.return_tasks("u", claim)
+    await bench.tasks.return_tasks(claim)
 
     again = await bench.claim_tasks(limits=limits)
     assert [due.key.id for due in again.tasks] == ["1"]
-    await bench.store.return_tasks("u", claim)  # too late: somebody else has it
+    await bench.tasks.return_tasks(claim)  # too late: somebody else has it
     assert (await bench.claim_tasks(limits=limits)).tasks == []
 
 
@@ -243,16 +245,16 @@ async def test_a_look_changes_everything_in_one_step(bench: Bench) -> None:
     claim = await bench.claim_tasks()
     (due,) = claim.tasks
     kept = TaskSnapshot(id="1", status=TaskStatus.IN_PROGRESS, progress=10)
-    recorded = await bench.store.record(
+    recorded = await bench.tasks.record(
         [replace(result(bench, due, claim), snapshot=kept)]
     )
 
     assert (recorded.applied, recorded.wake) == ([True], True)
-    assert await bench.store.snapshot(due.key) == kept
+    assert await bench.tasks.snapshot(due.key) == kept
     row = await bench.task("1")
     assert (row.status, row.sequence, row.active) == ("IN_PROGRESS", 1, True)
     assert len(await bench.claim()) == 1
-    await bench.store.answered("u", claim)
+    await bench.tasks.poll_succeeded(claim)
     await bench.let_pass(5.1)
     (again,) = (await bench.claim_tasks()).tasks
     assert (again.task_state, again.sequence, again.version) == (SEEN, 1, 1)
@@ -265,8 +267,8 @@ async def test_two_pollers_with_the_same_answer_make_one_event(bench: Bench) -> 
     two = await bench.claim_tasks()
     first = result(bench, one.tasks[0], one)
 
-    assert (await bench.store.record([first])).applied == [True]
-    assert (await bench.store.record([result(bench, two.tasks[0], two)])).applied == [
+    assert (await bench.tasks.record([first])).applied == [True]
+    assert (await bench.tasks.record([result(bench, two.tasks[0], two)])).applied == [
         False
     ]
     assert len(await bench.queries.story("u:1")) == 1
@@ -277,11 +279,11 @@ async def test_recording_twice_changes_nothing(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
     one = result(bench, claim.tasks[0], claim)
-    await bench.store.record([one])
+    await bench.tasks.record([one])
     before = await bench.task("1")
 
-    assert await bench.store.record([one]) == await bench.store.record([one])
-    assert (await bench.store.record([one])).applied == [False]
+    assert await bench.tasks.record([one]) == await bench.tasks.record([one])
+    assert (await bench.tasks.record([one])).applied == [False]
     assert await bench.task("1") == before
     assert len(await bench.claim()) == 1
 
@@ -291,9 +293,9 @@ async def test_a_look_that_lost_costs_the_others_nothing(bench: Bench) -> None:
     await bench.track(*"123")
     claim = await bench.claim_tasks()
     results = [result(bench, due, claim) for due in claim.tasks]
-    await bench.store.record([results[1]])
+    await bench.tasks.record([results[1]])
 
-    recorded = await bench.store.record(results)
+    recorded = await bench.tasks.record(results)
 
     assert recorded.applied == [True, False, True]
     assert len(await bench.claim()) == 3
@@ -307,7 +309,7 @@ async def test_untracking_in_between_makes_a_look_come_to_nothing(
     assert await bench.admin.untrack(TaskKey("u", "1"))
 
     assert (
-        await bench.store.record([result(bench, claim.tasks[0], claim)])
+        await bench.tasks.record([result(bench, claim.tasks[0], claim)])
     ).applied == [False]
     assert await bench.claim() == []
     await bench.let_pass(100.0)
@@ -323,7 +325,7 @@ async def test_untracking_and_tracking_in_between_is_not_mistaken_for_nothing(
     await bench.track("1")
 
     assert (
-        await bench.store.record([result(bench, claim.tasks[0], claim)])
+        await bench.tasks.record([result(bench, claim.tasks[0], claim)])
     ).applied == [False]
     assert await bench.due() == ["1"]
 
@@ -350,10 +352,10 @@ async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
-    await bench.store.record(
+    await bench.tasks.record(
         [PollResult(due=claim.tasks[0], task_state=ended, next_in=None)]
     )
-    await bench.store.answered("u", claim)
+    await bench.tasks.poll_succeeded(claim)
     await bench.let_pass(3600.0)
 
     assert not (await bench.task("1")).active
@@ -363,12 +365,12 @@ async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
 async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
     bench: Bench,
 ) -> None:
-    await bench.store.track("u", ["1"], {"order": "77"})
+    await bench.tasks.track("u", ["1"], {"order": "77"})
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
     one = replace(result(bench, claim.tasks[0], claim), task_state=ended, next_in=None)
-    await bench.store.record([one])
-    await bench.store.answered("u", claim)
+    await bench.tasks.record([one])
+    await bench.tasks.poll_succeeded(claim)
 
     assert (await bench.track("1")).tracked == ("1",)
     (again,) = (await bench.claim_tasks()).tasks
@@ -380,8 +382,8 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
 async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    recorded = await bench.store.record([PollResult(due=claim.tasks[0], next_in=7.0)])
-    await bench.store.answered("u", claim)
+    recorded = await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=7.0)])
+    await bench.tasks.poll_succeeded(claim)
 
     assert (recorded.applied, recorded.wake) == ([True], False)
     await bench.let_pass(6.0)
@@ -396,8 +398,8 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.store.record([PollResult(due=claim.tasks[0], next_in=172_800.0)])
-    await bench.store.answered("u", claim)
+    await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=172_800.0)])
+    await bench.tasks.poll_succeeded(claim)
 
     assert await bench.due() == []
     await bench.let_pass(172_801.0)
@@ -408,12 +410,12 @@ async def test_misses_are_kept(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
     missed = PollResult(due=claim.tasks[0], misses=1, missed_clock=12.5, next_in=0.0)
-    await bench.store.record([missed])
-    await bench.store.answered("u", claim)
+    await bench.tasks.record([missed])
+    await bench.tasks.poll_succeeded(claim)
 
     (again,) = (await bench.claim_tasks()).tasks
     assert (again.misses, again.missed_clock) == (1, 12.5)
-    await bench.store.record([PollResult(due=again, next_in=0.0)])
+    await bench.tasks.record([PollResult(due=again, next_in=0.0)])
     (found,) = (await bench.claim_tasks()).tasks
     assert found.misses == 0
 
@@ -426,7 +428,7 @@ async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
     one = result(bench, claim.tasks[0], claim)
     assert one.publication is not None
     quiet = replace(one, publication=replace(one.publication, endpoints=()))
-    recorded = await bench.store.record([quiet])
+    recorded = await bench.tasks.record([quiet])
 
     assert (recorded.applied, recorded.wake) == ([True], False)
     assert (await bench.task("1")).sequence == 1
@@ -437,11 +439,11 @@ async def test_a_deliverer_is_woken_once_for_many_events(bench: Bench) -> None:
     await bench.track(*"1234")
     claim = await bench.claim_tasks()
     results = [result(bench, due, claim) for due in claim.tasks]
-    woken = [(await bench.store.record([one])).wake for one in results[:2]]
-    await bench.store.claim_deliveries(limit=1, slow_limit=1)
-    not_yet = (await bench.store.record([results[2]])).wake
-    await bench.store.claim_deliveries(limit=1, slow_limit=1, woken=True)
-    again = (await bench.store.record([results[3]])).wake
+    woken = [(await bench.tasks.record([one])).wake for one in results[:2]]
+    await bench.deliveries.claim_deliveries(limit=1, slow_limit=1)
+    not_yet = (await bench.tasks.record([results[2]])).wake
+    await bench.deliveries.claim_deliveries(limit=1, slow_limit=1, woken=True)
+    again = (await bench.tasks.record([results[3]])).wake
 
     assert (woken, not_yet, again) == ([True, False], False, True)
 
@@ -452,10 +454,10 @@ async def test_a_wake_up_that_got_lost_is_replaced_after_half_a_second(
     await bench.track(*"12")
     claim = await bench.claim_tasks()
     results = [result(bench, due, claim) for due in claim.tasks]
-    await bench.store.record([results[0]])
+    await bench.tasks.record([results[0]])
     await bench.let_pass(0.6)
 
-    assert (await bench.store.record([results[1]])).wake
+    assert (await bench.tasks.record([results[1]])).wake
 
 
 # --- answers --------------------------------------------------------------------------
@@ -515,7 +517,7 @@ async def test_an_answer_from_before_a_failure_is_no_recovery(bench: Bench) -> N
     one, two = [await bench.claim_tasks(limits=limits) for _ in range(2)]
     await bench.let_pass(0.01)
     await fail(bench, one, hold=60.0, tell=True)
-    await bench.store.answered("u", two)
+    await bench.tasks.poll_succeeded(two)
     await bench.let_pass(30.0)
     assert (await bench.claim_tasks()).tasks == []
     await bench.let_pass(30.1)
@@ -528,7 +530,7 @@ async def test_a_valid_answer_ends_the_failures(bench: Bench) -> None:
     await bench.track("1")
     await fail(bench, await bench.claim_tasks(), hold=1.0)
     await bench.let_pass(1.1)
-    await bench.store.answered("u", await bench.claim_tasks())
+    await bench.tasks.poll_succeeded(await bench.claim_tasks())
 
     assert (await bench.claim_tasks()).failures == 0
 
@@ -546,9 +548,9 @@ async def test_that_an_upstream_is_unhealthy_and_well_again_is_told_once_each(
     claim = await bench.claim_tasks()
     assert claim.unhealthy
     assert claim.now - claim.unhealthy_since == pytest.approx(2.2, abs=0.3)
-    await bench.store.claim_deliveries(limit=0, slow_limit=0, woken=True)
+    await bench.deliveries.claim_deliveries(limit=0, slow_limit=0, woken=True)
     recovered = bench.notice("upstream.recovered")
-    assert await bench.store.answered("u", claim, notice=recovered)
+    assert await bench.tasks.poll_succeeded(claim, recovery=recovered)
 
     types = [delivery.event.type for delivery in await bench.claim()]
     assert types == ["upstream.unhealthy"]  # the other one is behind it in its lane
@@ -562,7 +564,7 @@ async def test_answering_twice_changes_nothing(bench: Bench) -> None:
     await fail(bench, claim, hold=1.0)
     await bench.let_pass(1.1)
     await fail(bench, claim, hold=100.0, tell=True)
-    await bench.store.answered("u", claim)
+    await bench.tasks.poll_succeeded(claim)
 
     again = await bench.claim_tasks(limits=limits)
     assert (len(again.tasks), again.failures, again.unhealthy) == (1, 1, False)
@@ -587,8 +589,8 @@ async def answer(bench: Bench, *, after: float, step: float = 0.0) -> float:
     await bench.let_pass(after)
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.store.record([PollResult(due=due, next_in=0.0) for due in claim.tasks])
-    await bench.store.answered("u", claim, step=step)
+    await bench.tasks.record([PollResult(due=due, next_in=0.0) for due in claim.tasks])
+    await bench.tasks.poll_succeeded(claim, clock_step=step)
     return claim.clock
 
 
@@ -647,7 +649,7 @@ async def test_a_task_is_not_older_for_the_time_in_which_nobody_asked(
     await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(100.0)
     await bench.track("2")
-    await bench.store.answered("u", await bench.claim_tasks())
+    await bench.tasks.poll_succeeded(await bench.claim_tasks())
     await bench.let_pass(200.0)
     (due,) = (claim := await bench.claim_tasks()).tasks
 

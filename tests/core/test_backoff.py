@@ -8,7 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bridge.core.backoff import STANDARD_RETRY, next_attempt_at, poll_backoff
+from bridge.core.backoff import (
+    STANDARD_RETRY,
+    lifetime,
+    next_attempt_at,
+    poll_backoff,
+)
 
 DELAYS = (5.0, 300.0, 1800.0)
 rolls = st.floats(0, 1, exclude_max=True)
@@ -50,6 +55,15 @@ def test_the_standard_schedule_is_ten_attempts_in_76_hours() -> None:
     assert attempts == [0.0, *accumulate(STANDARD_RETRY)]
     assert len(attempts) == 10
     assert attempts[-1] / 3600 == pytest.approx(75.6, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("delays", "seconds"), [((), 0.0), ((5.0,), 5.5), ((5.0, 300.0), 335.0)]
+)
+def test_the_last_attempt_comes_late_by_a_tenth_of_its_delay_at_most(
+    delays: tuple[float, ...], seconds: float
+) -> None:
+    assert lifetime(delays) == pytest.approx(seconds)
 
 
 def test_without_a_schedule_there_is_one_attempt() -> None:

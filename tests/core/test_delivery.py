@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.delivery import Attempt, Disposition, Fault, Tried, Verdict, judge
+from bridge.core.delivery import (
+    Attempt,
+    AttemptResult,
+    Disposition,
+    Fault,
+    Tried,
+    Verdict,
+    judge,
+)
 
 DELAYS = (5.0, 300.0, 1800.0)
 NOW = 1000.0
@@ -157,6 +165,24 @@ def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() ->
 
 
 @pytest.mark.parametrize(
+    ("said", "disposition", "disable"),
+    [
+        (AttemptResult.DELIVERED, "delivered", False),
+        (AttemptResult.HOPELESS, "dead", False),
+        (AttemptResult.GONE, "retry", True),
+        (AttemptResult.FAILED, "retry", False),
+    ],
+)
+def test_what_a_platform_said_counts_for_more_than_the_status(
+    said: AttemptResult, disposition: str, disable: bool
+) -> None:
+    made = verdict(attempt(200, platform_result=said, detail="the platform's words"))
+
+    assert (made.disposition, made.disable) == (disposition, disable)
+    assert made.reason in {"", "the platform's words"}
+
+
+@pytest.mark.parametrize(
     ("made", "outcome", "blames"),
     [
         (attempt(200), "delivered", False),
@@ -209,3 +235,34 @@ def test_a_verdict_is_always_one_that_can_be_carried_out(
     if not made.succeeded:
         assert tried.failures <= said.failures <= tried.failures + 1
         assert tried.refusals <= said.refusals <= tried.refusals + 1
+
+
+@pytest.mark.parametrize(
+    ("age", "asked", "wait"),
+    [
+        pytest.param(0, 1.0, 1.0, id="the first time"),
+        pytest.param(5, 1.0, 1.0, id="soon after"),
+        pytest.param(100, 1.0, 10.05, id="again and again"),
+        pytest.param(100, 30.0, 30.0, id="a longer wait is obeyed"),
+        pytest.param(36_000, 1.0, 3600.05, id="for hours"),
+        pytest.param(9e6, 1.0, 86_400.0, id="at most a day"),
+    ],
+)
+def test_a_delivery_that_is_put_off_again_and_again_waits_longer(
+    age: float, asked: float, wait: float
+) -> None:
+    tried = Tried(first=NOW - age, due=NOW)
+
+    said = verdict(attempt(429, retry_after=asked), tried)
+
+    assert said.due == pytest.approx(NOW + 0.5 + wait)
+    assert (said.hold, said.failures) == (asked, 0)
+
+
+def test_what_broke_is_told_in_the_words_that_there_are() -> None:
+    refused = attempt(fault=Fault.CONNECTION, detail="connection refused")
+
+    assert verdict(refused).reason == "connection refused"
+    assert verdict(attempt(fault=Fault.CONNECTION)).reason == "connection"
+    last = verdict(refused, Tried(first=NOW - 9999, due=NOW, failures=3))
+    assert last.reason == "every attempt failed (connection refused)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from bridge.core.task import (
     MAX_ID_LENGTH,
+    MAX_METADATA,
     TaskKey,
     TaskSnapshot,
     TaskStatus,
     best_of,
     why_not_an_id,
+    why_not_metadata,
 )
 from tests.core.tasks import seen, snapshots
 
@@ -172,3 +175,36 @@ def test_the_best_row_is_one_of_them_and_an_end_beats_everything(rows: list) -> 
         if row.status and row.status.is_final and other is best:
             assert other.status is not None
             assert other.status.is_final
+
+
+def nested(depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ([1], "an object"),
+        ("order=77", "an object"),
+        ({7: "x"}, "an object"),
+        ({"a": float("nan")}, "NaN"),
+        ({"a": {"b": float("inf")}}, "NaN"),
+        ({"a": object()}, "what JSON can say"),
+        ({"a": "half an emoji \ud83d"}, "half of an emoji"),
+        ({"\udcff": 1}, "half of an emoji"),
+        (nested(50_000), "what JSON can say"),
+        ({"a": "x" * MAX_METADATA}, "at most"),
+    ],
+)
+def test_metadata_is_what_strict_json_can_say(metadata: Any, why: str) -> None:
+    assert why in (why_not_metadata(metadata) or "")
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, {"order": "77", "lines": [1, None, {"a": 1.5}]}]
+)
+def test_any_json_object_is_metadata(metadata: Any) -> None:
+    assert why_not_metadata(metadata) is None

@@ -12,9 +12,11 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from bridge.adapters.store.connection import Client, store_errors
+from redis.asyncio import Redis
+
+from bridge.adapters.store.errors import store_errors
 
 #: The queue of a Celery program that names none.
 QUEUE = "celery"
@@ -34,13 +36,13 @@ class TrackRequest:
     metadata: Mapping[str, Any] | None = None
 
 
-async def pending_requests(client: Client) -> list[TrackRequest]:
+async def pending_requests(client: Redis) -> list[TrackRequest]:
     """List what producers ask for; the messages stay until they are `granted`."""
     with store_errors():
         if await client.type(QUEUE) != "list":
             return []
         try:
-            rows = await client.lrange(QUEUE, 0, MOST - 1)
+            rows = cast("list[str]", await client.lrange(QUEUE, 0, MOST - 1))
         except UnicodeDecodeError:  # somebody else's, and no message of Celery's
             return []
     return [
@@ -48,7 +50,7 @@ async def pending_requests(client: Client) -> list[TrackRequest]:
     ]
 
 
-async def ack(client: Client, request: TrackRequest) -> None:
+async def ack(client: Redis, request: TrackRequest) -> None:
     """Take a message out of the queue."""
     with store_errors():
         await client.lrem(QUEUE, 1, request.text)

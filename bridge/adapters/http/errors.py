@@ -45,7 +45,7 @@ _CERTIFICATE = {
 
 #: (exceptions, what they count as, in words); the first that matches decides.
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
-    ((TimeoutError,), Fault.TIMEOUT, "not over within {timeout} s"),
+    ((TimeoutError,), Fault.TIMEOUT, "not finished within {timeout} s"),
     (
         (aiohttp.ServerDisconnectedError,),
         Fault.CONNECTION,

@@ -25,9 +25,13 @@ def tls_context(ca: str | None = None) -> ssl.SSLContext:
         return _default()
     try:
         return ssl.create_default_context(cafile=ca)
-    except OSError:  # `ssl.SSLError` is one too
-        msg = "the file of tls_ca cannot be read, or holds no certificates"
-        raise Misconfigured(msg) from None
+    except ssl.SSLError:
+        msg = "tls_ca holds no certificates"
+    except FileNotFoundError:
+        msg = "tls_ca is a file that does not exist"
+    except OSError as error:
+        msg = f"tls_ca cannot be read: {(error.strerror or 'unknown reason').lower()}"
+    raise Misconfigured(msg)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""How what the core knows is written into the store, and read back."""
+"""How the core's objects are written into the store, and read back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bridge.app.ports import Publication
 from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.change import ChangeType, TaskState
@@ -32,7 +33,7 @@ _PLAIN = (
 
 
 def dumps(value: object) -> str:
-    """Write JSON as compactly as it goes."""
+    """Write JSON without spaces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -68,12 +69,12 @@ def read_snapshot(text: str | None) -> TaskSnapshot | None:
 
 
 def write_task_state(task_state: TaskState) -> str:
-    """Write what is held of a task."""
+    """Write a task's state."""
     return dumps(
         [
             task_state.status,
             task_state.progress,
-            task_state.told,
+            task_state.reported,
             task_state.ended,
             task_state.digest,
         ]
@@ -81,14 +82,14 @@ def write_task_state(task_state: TaskState) -> str:
 
 
 def read_task_state(text: str | None) -> TaskState:
-    """Read what is held of a task; the empty text is a task never seen."""
+    """Read a task's state; the empty text is a task never seen."""
     if not text:
         return TaskState()
-    status, progress, told, ended, digest = json.loads(text)
+    status, progress, reported, ended, digest = json.loads(text)
     return TaskState(
         status=None if status is None else TaskStatus(status),
         progress=progress,
-        told=told,
+        reported=reported,
         ended=None if ended is None else ChangeType(ended),
         digest=digest,
     )
@@ -110,8 +111,17 @@ def write_event(event: Event) -> dict[str, object]:
     return row
 
 
-def read_event(event_id: str, row: Mapping[str, str]) -> Event:
+def write_publication(publication: Publication) -> dict[str, object]:
+    """Write an event and its recipients as the scripts take them."""
+    return {
+        "event": write_event(publication.event),
+        "endpoints": list(publication.endpoints),
+    }
+
+
+def read_event(event_id: str, row: Mapping[str, Any]) -> Event:
     """Read an event's hash."""
+    loss = row.get("loss")
     return Event(
         id=event_id,
         type=row["type"],
@@ -120,13 +130,8 @@ def read_event(event_id: str, row: Mapping[str, str]) -> Event:
         sequence=int(row["sequence"]),
         at=float(row["at"]),
         body=row["body"],
-        loss=read_loss(row.get("loss")),
+        loss=Loss(*json.loads(loss)) if loss else None,
     )
-
-
-def read_loss(text: str | None) -> Loss | None:
-    """Read why a task was lost."""
-    return Loss(*json.loads(text)) if text else None
 
 
 def write_attempt(attempt: Attempt, *, endpoint: str, verdict: str) -> str:

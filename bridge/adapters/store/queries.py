@@ -1,4 +1,4 @@
-"""The ledger: what people ask the store about tasks, events, deliveries and endpoints."""
+"""What people ask the store about tasks, events, deliveries and endpoints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from bridge.adapters.store import codec
-from bridge.adapters.store.connection import Client, store_errors
+from bridge.adapters.store.keyspace import Keyspace
 from bridge.app.ports import (
     DeliveryRow,
     DeliveryState,
@@ -24,9 +24,8 @@ PAGE = 200
 class StoreQueries:
     """Reads a deployment; changes nothing."""
 
-    def __init__(self, client: Client, *, namespace: str) -> None:
-        self._client = client
-        self._prefix = f"{{{namespace}}}:"
+    def __init__(self, keys: Keyspace) -> None:
+        self._keys = keys
 
     async def tasks(
         self,
@@ -59,11 +58,8 @@ class StoreQueries:
         return found
 
     async def active(self, upstream: str, most: int) -> Sequence[TaskKey]:
-        """Name tasks of an upstream that are looked at, the next due first."""
-        with store_errors():
-            names: list[str] = await self._client.zrange(
-                f"{self._prefix}poll:{upstream}", 0, most - 1
-            )
+        """Name tasks of an upstream that are polled, the next due first."""
+        names = await self._keys.members(f"poll:{upstream}", 0, most - 1)
         return [TaskKey.read(name) for name in names]
 
     async def upstreams(self) -> Sequence[str]:
@@ -75,18 +71,14 @@ class StoreQueries:
 
     async def story(self, subject: str) -> Sequence[EventRow]:
         """List the events of a task, or of another subject, oldest first."""
-        with store_errors():
-            ids = await self._client.lrange(f"{self._prefix}told:{subject}", 0, -1)
+        ids = await self._keys.items(f"told:{subject}")
         rows = [await self.event(event_id) for event_id in ids]
         return [row for row in rows if row is not None]
 
     async def event(self, event_id: str) -> EventRow | None:
         """Return an event; ``None`` if it is not kept, or never was."""
-        with store_errors():
-            row = await self._client.hgetall(f"{self._prefix}event:{event_id}")
-            attempts = await self._client.lrange(
-                f"{self._prefix}attempts:{event_id}", 0, -1
-            )
+        row = await self._keys.hash(f"event:{event_id}")
+        attempts = await self._keys.items(f"attempts:{event_id}")
         if not row:
             return None
         held = await self._holding()
@@ -105,11 +97,7 @@ class StoreQueries:
             index = f"dead:{endpoint}"
         held = await self._holding()
         async for ids in self._pages(index):
-            with store_errors():
-                pipe = self._client.pipeline(transaction=False)
-                for event_id in ids:
-                    pipe.hgetall(f"{self._prefix}event:{event_id}")
-                rows = await pipe.execute()
+            rows = await self._keys.hashes(f"event:{event_id}" for event_id in ids)
             for event_id, row in zip(ids, rows, strict=True):
                 for delivery in _deliveries(event_id, row, held) if row else ():
                     if endpoint in {None, delivery.endpoint} and state in {
@@ -120,53 +108,41 @@ class StoreQueries:
 
     async def endpoints(self, now: float) -> Sequence[EndpointRow]:
         """Describe every endpoint that a worker ever had configured."""
-        with store_errors():
-            names = await self._client.zrange(
-                f"{self._prefix}endpoints", 0, -1, withscores=True
-            )
-            rows = []
-            for name, seen_at in names:
-                health = await self._client.hgetall(f"{self._prefix}health:{name}")
-                dead = await self._client.zcard(f"{self._prefix}dead:{name}")
-                rows.append(_endpoint(name, health, dead, float(seen_at), now))
+        rows = []
+        for name, seen_at in await self._keys.members_with_scores("endpoints"):
+            health = await self._keys.hash(f"health:{name}")
+            dead = await self._keys.count(f"dead:{name}")
+            rows.append(_endpoint(name, health, dead, seen_at, now))
         return rows
 
     async def heartbeat(self) -> float | None:
         """Return when the sweep last ran, by the store's clock."""
-        with store_errors():
-            beat = await self._client.get(f"{self._prefix}heartbeat")
+        beat = await self._keys.text("heartbeat")
         return float(beat) if beat else None
 
     async def _task_rows(self, keys: Sequence[TaskKey]) -> list[TaskRow]:
-        with store_errors():
-            pipe = self._client.pipeline(transaction=False)
-            for key in keys:
-                pipe.hgetall(f"{self._prefix}task:{key}")
-                pipe.zscore(f"{self._prefix}poll:{key.upstream}", str(key))
-            answers = await pipe.execute()
-        pairs = zip(keys, answers[::2], answers[1::2], strict=True)
-        return [_task(key, row, due) for key, row, due in pairs if row]
+        rows = await self._keys.hashes(f"task:{key}" for key in keys)
+        times = await self._keys.scores(
+            (f"poll:{key.upstream}", str(key)) for key in keys
+        )
+        found = zip(keys, rows, times, strict=True)
+        return [_task(key, row, due) for key, row, due in found if row]
 
     async def _holding(self) -> frozenset[str]:
         """Name the endpoints that hold what they have: paused, disabled, or not here."""
-        with store_errors():
-            names = await self._client.zrange(f"{self._prefix}endpoints", 0, -1)
-            held = set()
-            for name in names:
-                flags = await self._client.hmget(
-                    f"{self._prefix}health:{name}", ["paused", "disabled", "away"]
-                )
-                if any(flags):
-                    held.add(name)
-        return frozenset(held)
+        flags = ("paused", "disabled", "away")
+        return frozenset(
+            [
+                name
+                for name in await self._keys.members("endpoints")
+                if any(await self._keys.fields(f"health:{name}", *flags))
+            ]
+        )
 
     async def _pages(self, index: str) -> AsyncIterator[list[str]]:
         start = 0
         while True:
-            with store_errors():
-                page: list[str] = await self._client.zrange(
-                    f"{self._prefix}{index}", start, start + PAGE - 1, desc=True
-                )
+            page = await self._keys.members(index, start, start + PAGE - 1, desc=True)
             if not page:
                 return
             yield page

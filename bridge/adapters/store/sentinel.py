@@ -40,7 +40,7 @@ class SentinelAddress:
         Read an address; user and password are percent-encoded in it, as in any URL.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is not such an address.
         """
         hosts, _, rest = url.removeprefix(f"{SCHEME}://").partition("/")
         service, _, db = rest.partition("/")

@@ -34,7 +34,7 @@ NEAR = 1.0
 #: least as long as they took. It is also how long one is waited for: what has crashed
 #: nothing by then waits for an answer, and others need not.
 FOR_SUSPECTS = 1.0
-#: Seconds between two looks at the store, at least.
+#: Seconds between two claims, at least.
 SHORTEST = 0.005
 
 
@@ -55,7 +55,7 @@ class Pump:
         Args:
             store: Where deliveries are claimed and settled.
 
-            courier: What makes the attempts.
+            runner: Performs the attempts.
 
             elapsed: A clock that only goes forward, in seconds.
 
@@ -74,7 +74,7 @@ class Pump:
         self._stopping = False
 
     def kick(self) -> None:
-        """Say that something may be due. Cheap, and harmless if nothing is."""
+        """Wake the pump: something may be due. Cheap, and harmless if nothing is."""
         self._kicked = True
         self._resume()
 
@@ -89,11 +89,11 @@ class Pump:
         """
         Claim no more, and leave nothing behind.
 
-        Attempts in flight get `grace` seconds to end; the others are broken off and
-        their claims given back, so that somebody else attempts them at once.
+        Attempts in flight get `grace` seconds to end; then they are cancelled and their
+        claims given back, so that another worker attempts them at once.
         """
         self._stopping = True
-        self._settler.patience(grace)
+        self._settler.give_up_after(grace)
         self._news.set()
         if self._flight:
             _, late = await asyncio.wait(self._flight, timeout=grace)
@@ -138,7 +138,7 @@ class Pump:
         Claim until the window is full or nothing more is due.
 
         Returns:
-            Seconds until it is worth to look again; ``None`` if nothing is due soon.
+            Seconds until it is worth claiming again; ``None`` if nothing is due soon.
         """
         while not self._stopping and (free := self._window - len(self._flight)) > 0:
             woken, self._kicked = self._kicked, False

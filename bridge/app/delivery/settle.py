@@ -1,4 +1,4 @@
-"""Settling: what came of deliveries goes to the store, soon and many at a time."""
+"""Settling: the outcomes of deliveries go to the store, soon and many at a time."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Settler:
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._settle_all())
 
-    def patience(self, seconds: float) -> None:
-        """From `seconds` on, do not wait any longer for a store that is away."""
+    def give_up_after(self, seconds: float) -> None:
+        """Wait no longer than this for a store that is away."""
         self._until = self._elapsed() + seconds
 
     async def idle(self) -> None:
@@ -80,7 +80,7 @@ class Settler:
                     if len(batch) > 1:
                         at_once = 1
                     else:
-                        self._take_out_the_words(error)
+                        self._strip_unwritable_text(error)
                     continue
                 at_once = AT_ONCE
                 del self._waiting[: len(batch)]
@@ -89,11 +89,11 @@ class Settler:
         finally:
             self._work = None
 
-    def _take_out_the_words(self, error: Exception) -> None:
+    def _strip_unwritable_text(self, error: Exception) -> None:
         """
-        Have the first settlement say less, as it cannot be written: what a receiver said is
-        in it, in words or in what a channel remembers. If that does not help, it goes; its
-        claim ends by itself.
+        Retry the first settlement without the receiver's text, which the store rejects: it
+        may be in the detail or in the channel state. If that does not help, the settlement
+        is dropped; its claim ends by itself.
         """
         settlement = self._waiting.pop(0)
         delivery, attempt = settlement.delivery, settlement.attempt

@@ -2,7 +2,7 @@
 Ports: what the use cases need from the outside world, and no more.
 
 All times are seconds since the epoch by the *store's* clock, so that workers on
-machines with different clocks agree; `PollClaim.now` and `Delivery.now` say what that clock showed.
+machines with different clocks agree; `PollClaim.now` and `Delivery.now` are what it showed.
 """
 
 from bridge.app.ports.delivery import (
@@ -23,6 +23,7 @@ from bridge.app.ports.operator import (
     EventRow,
     Queries,
     RedeliveryResult,
+    TaskQueries,
     TaskRow,
     Tracker,
 )
@@ -32,6 +33,7 @@ from bridge.app.ports.polling import (
     FetchResult,
     PollClaim,
     PollError,
+    PollFailure,
     PollLimits,
     PollResult,
     Recorded,
@@ -56,6 +58,7 @@ __all__ = [
     "FetchResult",
     "PollClaim",
     "PollError",
+    "PollFailure",
     "PollLimits",
     "PollResult",
     "Publication",
@@ -65,6 +68,7 @@ __all__ = [
     "Sender",
     "Settled",
     "Settlement",
+    "TaskQueries",
     "TaskRow",
     "TaskStore",
     "Tracked",

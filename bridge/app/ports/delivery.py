@@ -1,4 +1,4 @@
-"""The told side: what sends requests, and deliveries that are claimed and settled."""
+"""Ports of delivering: what sends requests, and deliveries that are claimed and settled."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class Delivery:
 
         lane: The lane whose head it is.
 
-        event: What to tell.
+        event: What to send.
 
         token: Names the claim; a settle must show it.
 
-        tried: What happened before.
+        tried: The attempts before this one.
 
         attempts: Attempts recorded so far.
 
-        crashes: Claims that nothing came of: whoever held them did not survive.
+        crashes: Claims that were never settled: the worker that held them did not survive.
 
-        redelivery: Whether somebody asked to have it sent again.
+        redelivery: Whether an operator asked to have it sent again.
 
         was_disabled: Whether the endpoint was disabled and has not succeeded since.
 
         slow: Whether the endpoint was lately slow or failing.
 
-        memory: What the channel remembers of the event's subject at this endpoint.
+        channel_state: What the channel saved for the event's subject at this endpoint.
 
         now: The store's clock when it was claimed.
     """
@@ -83,8 +83,8 @@ class DeliveryClaim:
     Attributes:
         deliveries: In no particular order; each of another lane.
 
-        suspects: Whether a delivery waits that its workers did not survive. It is to
-            be claimed alone, with nothing else in flight.
+        suspects: Whether a delivery waits whose workers did not survive it. It is
+            claimed alone, with nothing else in flight.
 
         next_in: Seconds until something more can be claimed; ``None`` if nothing is
             waiting.
@@ -105,21 +105,21 @@ class Settlement:
 
         attempt: What happened; ``None`` if nothing was sent.
 
-        verdict: What is to be done; ``None`` if the claim is given back.
+        verdict: What becomes of the delivery; ``None`` to hand the claim back.
 
-        away: The claim is given back because this process does not have the endpoint
-            configured. Nobody is to try until one says that it has.
+        away: The claim is handed back because this process does not have the endpoint
+            configured. It is left alone until a process has it.
 
-        notices: What operators are to hear if the verdict has the effect named by the
-            notice's type: a delivery died, an endpoint was disabled, or recovered.
+        notices: Operators' events, each published if the verdict has the effect that its
+            type names: a delivery died, an endpoint was disabled, or recovered.
 
-        memory: What the channel remembers of the subject from now on; ``None`` for what
-            it did.
+        channel_state: What the channel saves for the subject; ``None`` to keep what it
+            has saved.
 
-        edit_in: Seconds for which progress of the subject is not to be told.
+        edit_in: Seconds for which progress of the subject is held back.
 
-        extra: Requests that the endpoint's rate has not been charged with yet: it was
-            with one, when the delivery was claimed.
+        extra: Requests beyond the one that the endpoint's rate was charged with when the
+            delivery was claimed.
     """
 
     delivery: Delivery
@@ -172,14 +172,14 @@ class DeliveryStore(Protocol):
         """
         Record what came of claimed deliveries.
 
-        A settlement whose delivery somebody else has claimed in the meantime changes
-        nothing, unless it says that a delivery still waiting has succeeded.
+        If somebody else has claimed the delivery in the meantime, only a success counts,
+        and only while the delivery is still open.
         """
 
     async def save_state(self, delivery: Delivery, channel_state: ChannelState) -> bool:
         """
-        Keep a channel's memory in the middle of an attempt.
+        Save a channel's state in the middle of an attempt.
 
         Returns:
-            Whether it was kept. If the claim was lost in the meantime, nothing changes.
+            Whether it was saved. If the claim was lost in the meantime, nothing changes.
         """

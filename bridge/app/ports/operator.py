@@ -95,7 +95,20 @@ class EndpointRow:
     seen_at: float | None = None
 
 
-class Queries(Protocol):
+class TaskQueries(Protocol):
+    """Reads tasks and what happened to them."""
+
+    async def rows(self, keys: Sequence[TaskKey]) -> Sequence[TaskRow]:
+        """Return tasks in the order of their keys, without those that are not kept."""
+
+    async def active(self, upstream: str, most: int) -> Sequence[TaskKey]:
+        """Return the tasks of an upstream that are polled, the next due first."""
+
+    async def story(self, subject: str) -> Sequence[EventRow]:
+        """Return the events of a task, or of another subject, oldest first."""
+
+
+class Queries(TaskQueries, Protocol):
     """Reads a deployment; changes nothing."""
 
     def tasks(
@@ -107,17 +120,8 @@ class Queries(Protocol):
     ) -> AsyncIterator[TaskRow]:
         """List tasks, the newest tracked first."""
 
-    async def rows(self, keys: Sequence[TaskKey]) -> Sequence[TaskRow]:
-        """Return tasks in the order of their keys, without those that are not kept."""
-
-    async def active(self, upstream: str, most: int) -> Sequence[TaskKey]:
-        """Return the tasks of an upstream that are polled, the next due first."""
-
     async def upstreams(self) -> Sequence[str]:
         """Return the names of the upstreams that kept tasks were tracked at."""
-
-    async def story(self, subject: str) -> Sequence[EventRow]:
-        """Return the events of a task, or of another subject, oldest first."""
 
     async def event(self, event_id: str) -> EventRow | None:
         """Return an event; ``None`` if it is not kept."""

@@ -1,4 +1,4 @@
-"""The polled side: gateways that are asked, and tasks that are claimed and recorded."""
+"""Ports of polling: gateways that are asked, and tasks that are claimed and recorded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PollError(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchResult:
     """
-    What an upstream said about some tasks.
+    What an upstream answered about some tasks.
 
     Attributes:
         tasks: By id, only ids that were asked for. One that is not in it is unknown to
@@ -49,7 +49,7 @@ class FetchResult:
 
         unasked: Ids that there was no time to ask about. Nothing is known of them.
 
-        requests: How many requests it took; no part of what was said.
+        requests: How many requests it took.
     """
 
     tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
-    """Which ids are followed now that were not, and which were already."""
+    """Which ids are newly tracked, and which were tracked already."""
 
     tracked: tuple[str, ...]
     known: tuple[str, ...]
@@ -96,7 +96,7 @@ class PollLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueTask:
-    """A task to look at, and what is held of it."""
+    """A task to poll, and what is known of it."""
 
     key: TaskKey
     incarnation: str  #: Differs whenever the task was tracked anew.
@@ -116,6 +116,8 @@ class PollClaim:
     A batch of tasks to ask an upstream about; nobody else will until the lease ends.
 
     Attributes:
+        upstream: The upstream's name.
+
         tasks: At most a batch; empty if nothing is due or the limits are reached.
 
         now: The store's clock.
@@ -125,16 +127,17 @@ class PollClaim:
 
         failures: Answers in a row that were not valid.
 
-        unhealthy: Whether operators have been told so.
+        unhealthy: Whether that was reported to operators.
 
         unhealthy_since: When the first of them was.
 
-        token: Names the claim; to be given back with `TaskStore.answered`.
+        token: Names the claim.
 
         next_in: If nothing was claimed, seconds until something may be, as far as that is
             known; ``None`` if time alone changes nothing.
     """
 
+    upstream: str
     tasks: Sequence[DueTask]
     now: float
     clock: float
@@ -146,25 +149,50 @@ class PollClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PollFailure:
+    """
+    A claim that got no valid answer.
+
+    Attributes:
+        error: What kind of failure it was.
+
+        reason: What was wrong, for a person, without secrets.
+
+        hold: Seconds to leave the upstream alone; the claimed tasks come due after them.
+
+        since: When the upstream began to fail, if `notice` reports that.
+
+        notice: Reports to operators that the upstream is unhealthy; ``None`` while a
+            single failure is not worth it. It is published once an outage.
+    """
+
+    error: PollError
+    reason: str
+    hold: float
+    since: float
+    notice: Publication | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
     """
-    What a look at a task changes. Recorded as a whole, or not at all if somebody else
-    recorded a look at the same version first.
+    What a poll of a task changes. Recorded as a whole, or not at all if somebody else
+    recorded one of the same version first.
 
     Attributes:
         due: The task as it was claimed.
 
-        held: What is held from now on; ``None`` if nothing changed.
+        task_state: The new state; ``None`` if it did not change.
 
-        snapshot: What is kept from now on; ``None`` for what was kept before.
+        snapshot: The new snapshot; ``None`` to keep the one before.
 
         misses: See `DueTask`.
 
         missed_clock: See `DueTask`.
 
-        next_in: Seconds until the next look; ``None`` if there is none.
+        next_in: Seconds until the next poll; ``None`` if there is none.
 
-        telling: What happened, if anything did.
+        publication: What happened, if anything did.
     """
 
     due: DueTask
@@ -179,13 +207,13 @@ class PollResult:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """
-    What became of some looks.
+    What became of some poll results.
 
     Attributes:
-        applied: For each look, in order, whether it was recorded.
+        applied: For each, in order, whether it was recorded.
 
         wake: Whether a deliverer should be woken: there is something to deliver, and
-            nobody else was told so in the last half second.
+            nobody else was asked to wake one in the last half second.
     """
 
     applied: Sequence[bool]
@@ -198,54 +226,48 @@ class TaskStore(Protocol):
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
 
-    async def answered(
+    async def poll_succeeded(
         self,
-        upstream: str,
         claim: PollClaim,
         *,
-        hold: float | None = None,
-        outcome: str = "ok",
-        reason: str = "",
-        since: float = 0.0,
-        notice: Publication | None = None,
         requests: int = 1,
-        step: float = 0.0,
+        clock_step: float = 0.0,
+        recovery: Publication | None = None,
     ) -> bool:
         """
-        Say how the request of a claim ended, and free its place.
+        Note that a claim got a valid answer, and free its place.
 
         Args:
-            upstream: Whose.
-
             claim: The claim.
-
-            hold: ``None`` after a valid answer. Else the seconds to leave the upstream
-                alone; the claimed tasks come due after them.
-
-            outcome: One word for the metrics.
-
-            reason: What was wrong, for a person.
-
-            since: When the upstream began to fail, if that is to be told now.
-
-            notice: What operators are to hear if this makes the upstream unhealthy, or
-                well again. Told only if it does, so once.
 
             requests: How many it took. The claim has paid for one; the others are paid
                 for before the next claim.
 
-            step: Seconds that the answering clock may go on at once, where that is more
-                than two minutes.
+            clock_step: Seconds that the answering clock may advance at once, where that
+                is more than two minutes.
+
+            recovery: Reports to operators that the upstream is well again; published
+                only if it was unhealthy until now.
 
         Returns:
             Whether a deliverer should be woken.
         """
 
-    async def return_tasks(self, upstream: str, claim: PollClaim) -> None:
-        """Give a claim back that was not asked about, so that somebody else asks at once."""
+    async def poll_failed(
+        self,
+        claim: PollClaim,
+        failure: PollFailure,
+        *,
+        requests: int = 1,
+        clock_step: float = 0.0,
+    ) -> bool:
+        """Note that a claim got no valid answer, and free its place; see `poll_succeeded`."""
+
+    async def return_tasks(self, claim: PollClaim) -> None:
+        """Hand back a claim that the upstream was not asked about: it is due at once."""
 
     async def record(self, results: Sequence[PollResult]) -> Recorded:
-        """Record looks: snapshot, event, deliveries and next look in one step each."""
+        """Record poll results: snapshot, event, deliveries and next poll in one step each."""
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
         """Return the snapshot kept of a task, if it was ever seen."""

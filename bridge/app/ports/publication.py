@@ -1,4 +1,4 @@
-"""What both sides speak of: an event, and whom it is for."""
+"""What polling records and delivering sends: an event and its recipients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.core.event import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """An event, and the endpoints that are to hear of it."""
+    """An event and its recipients."""
 
     event: Event
     endpoints: tuple[str, ...]

@@ -35,7 +35,7 @@ _NO_WEBHOOK = f"the url {_NOT_ONE}"
 _NOBODYS_NAMES = ("discord", "clyde")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     if Address.of(str(settings.get("url"))) is None:
         yield "url", _NOT_ONE
     name = str(settings.get("username") or "").lower()
@@ -68,7 +68,7 @@ INFO = ChannelInfo(
     rate=Rate(per_second=2.0, burst=1.0),  # 5 in 2 s
     edits=True,
     ability="messages with the picture uploaded",
-    validate=_objections,
+    validate=_problems,
     probe=Probe(request=probe, describe=describe),
 )
 

@@ -25,17 +25,18 @@ FIELD_MOST = 1024
 FOOTER_MOST = 512
 _REQUEST_MOST = 300
 
-_RUNNING = frozenset({"task.started", "task.progress"})
+#: Events of a task whose picture is a preview.
+RUNNING = frozenset({"task.started", "task.progress"})
 
 
 def title_of(message: Message) -> str:
-    """Say what happened in a line: in our own words, which mean nothing to Discord."""
+    """Return what happened, in our own words, which mean nothing to Discord."""
     return cut(message.title, TITLE_MOST)
 
 
 def progress_of(message: Message) -> str:
     """Draw how far a running task is; empty if it does not run."""
-    if message.progress is None or message.type not in _RUNNING:
+    if message.progress is None or message.type not in RUNNING:
         return ""
     return f"{bar(message.progress)} {message.progress}%"
 
@@ -72,7 +73,7 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
 
 
 def _text(message: Message, room: int) -> str:
-    """Say what it is about: the prompt, or the text that came of it, or an operator's reason."""
+    """Return what it is about: the prompt, or the text that came of it."""
     if message.result:
         asked = fit(line(message.prompt), _REQUEST_MOST, escape)
         quoted = f"> {asked}\n" if asked else ""
@@ -84,7 +85,7 @@ def _fields(message: Message) -> Iterator[Json]:
     words = message.words
     if drawn := progress_of(message):
         yield {"name": words.progress, "value": drawn, "inline": True}
-    if message.started is not None and message.type in _RUNNING:
+    if message.started is not None and message.type in RUNNING:
         yield {"name": words.started, "value": _moment(message.started), "inline": True}
     if message.reason and message.type != "task.succeeded":
         yield {"name": words.reason, "value": fit(message.reason, FIELD_MOST, escape)}

@@ -7,20 +7,21 @@ with. Discord's webhooks cannot answer a message, so the title of a reply leads 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 
 from bridge.channels.base import DeliveryContext
 from bridge.channels.discord import api, pictures, replies
 from bridge.channels.discord.api import Address
+from bridge.channels.discord.embed import RUNNING
 from bridge.channels.discord.options import DiscordOptions
-from bridge.channels.discord.payload import NAMES, Draft, Form
+from bridge.channels.discord.payload import NAMES, Draft, Variant
 from bridge.channels.discord.pictures import NOTHING, Shown
-from bridge.channels.live_port import LivePort, Making, Posted
+from bridge.channels.live_port import LivePort, Posted, RequestSteps
 from bridge.channels.picture import to_fetch
 from bridge.channels.reply import Reply
 from bridge.core.http import Request, Response
 
-_RUNNING = frozenset({"task.started", "task.progress"})
 #: Known of a task: the thread that was begun for it, and the server's id, which a link to a
 #: message needs.
 _THREAD, _GUILD = "thread", "guild"
@@ -30,7 +31,8 @@ class DiscordPort(LivePort):
     """What Discord is sent about one event."""
 
     name = "Discord"
-    variants = tuple(form.name for form in Form)
+    ids = re.compile(r"[0-9]{1,20}")
+    variants = tuple(one.name for one in Variant)
     #: Discord allows a message few more edits once it is an hour old (30046).
     edit_window = 55 * 60.0
 
@@ -54,7 +56,7 @@ class DiscordPort(LivePort):
 
     def post(
         self, variant: str, *, silent: bool, reply_to: Posted | None = None
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message."""
         parent = ""
         if reply_to is not None and _THREAD not in self.own:
@@ -66,8 +68,8 @@ class DiscordPort(LivePort):
             message=self.message,
             endpoint=self.endpoint,
             at=self.context.at,
-            form=Form[variant],
-            shown=(yield from self._picture(Form[variant])),
+            variant=Variant[variant],
+            shown=(yield from self._picture(Variant[variant])),
             silent=silent,
             parent=parent,
             begin=begin,
@@ -75,14 +77,14 @@ class DiscordPort(LivePort):
         )
         return self._send("POST", self._address.to_post(thread), draft)
 
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that puts the message in the place of an older one."""
         draft = Draft(
             message=self.message,
             endpoint=self.endpoint,
             at=self.context.at,
-            form=Form[variant],
-            shown=(yield from self._picture(Form[variant])),
+            variant=Variant[variant],
+            shown=(yield from self._picture(Variant[variant])),
             edit=True,
         )
         return self._send(
@@ -105,7 +107,7 @@ class DiscordPort(LivePort):
         return reply
 
     def fallback(self, variant: str, reply: Reply | None) -> str | None:
-        """Do without what is refused: the file, the name, a stranger's words, or a form."""
+        """Leave out what is refused: the file, the name, untrusted text, or all of a form."""
         if reply is None:
             return super().fallback(variant, reply)
         if replies.is_too_large(reply) and self._shown and self._shown.file:
@@ -115,7 +117,7 @@ class DiscordPort(LivePort):
             # The name is refused, not the message: it would be refused in every form.
             self._named = False
             return variant
-        last = Form.OUR_WORDS.name
+        last = Variant.OUR_WORDS.name
         if reply.code in replies.FILTERED:
             return None if variant == last else last
         return super().fallback(variant, reply)
@@ -135,31 +137,32 @@ class DiscordPort(LivePort):
         return api.send(self.endpoint, method, url, draft, boundary=boundary)
 
     def _link(self, message: Posted) -> Generator[Request, Response, str]:
-        """Make the URL of a message. Only the webhook knows the server's id, which is in it."""
+        """Make the URL of a message. The server's id is in it, which the webhook is asked for."""
         if _GUILD not in self.own:
             response = yield api.request(self.endpoint, "GET", self._address.to_ask())
-            self.own[_GUILD] = replies.guild_of(response)
-        guild = self.own[_GUILD]
-        if not guild or not message.channel:
+            if guild := replies.guild_of(response):
+                self.own[_GUILD] = guild
+        if _GUILD not in self.own or not message.channel:
             return ""
-        return f"https://discord.com/channels/{guild}/{message.channel}/{message.id}"
+        place = f"{self.own[_GUILD]}/{message.channel}/{message.id}"
+        return f"https://discord.com/channels/{place}"
 
-    def _picture(self, form: Form) -> Generator[Request, Response, Shown]:
+    def _picture(self, variant: Variant) -> Generator[Request, Response, Shown]:
         """Decide, once, how the picture is shown."""
         if self._shown is None:
-            self._shown = yield from self._decide(form)
+            self._shown = yield from self._decide(variant)
         return self._shown
 
-    def _decide(self, form: Form) -> Generator[Request, Response, Shown]:
+    def _decide(self, variant: Variant) -> Generator[Request, Response, Shown]:
         message, at = self.message, self.context.at
-        if not message.shows and message.type not in _RUNNING:
+        if not message.shows and message.type not in RUNNING:
             return NOTHING
         if self._images == "none":
             return pictures.left_out(message, at=at) if message.shows else NOTHING
         uploads = self._images == "upload" and not self.linked
         fetch = None
         # A running task's picture is another one in a moment: not worth the way.
-        if message.shows and uploads and form < Form.WITHOUT_PICTURE:
+        if message.shows and uploads and variant < Variant.WITHOUT_PICTURE:
             fetch = to_fetch(message, self.endpoint.timeout)
         if fetch is None:
             return pictures.linked(message, at=at)

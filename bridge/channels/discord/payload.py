@@ -34,19 +34,18 @@ THREAD_MOST = 100
 _SILENTLY = 1 << 12  #: SUPPRESS_NOTIFICATIONS
 _ACTION_ROW, _BUTTON, _LINK = 1, 2, 5
 
-
 #: Whom a message is from; what cannot be changed later.
 NAMES = frozenset({"username", "avatar_url"})
 
 
-class Form(IntEnum):
+class Variant(IntEnum):
     """How a message is written: what Discord refuses in one form, it may take in the next."""
 
     FULL = 0
     WITHOUT_BUTTONS = 1
     WITHOUT_PICTURE = 2
     TEXT = 3
-    OUR_WORDS = 4  #: Nothing that a stranger wrote: a moderator's filter refused it.
+    OUR_WORDS = 4  #: No untrusted text: a moderator's filter refused it.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ class Draft:
     endpoint: Endpoint
     at: float
     shown: Shown = NOTHING
-    form: Form = Form.FULL
+    variant: Variant = Variant.FULL
     silent: bool = False
     edit: bool = False
     parent: str = ""
@@ -82,11 +81,11 @@ class Draft:
     def payload(self) -> dict[str, Json]:
         """Write it as JSON. An edit says of everything that it is not there any more."""
         payload: dict[str, Json] = {}
-        if self.form >= Form.TEXT:
+        if self.variant >= Variant.TEXT:
             payload["content"] = _content(self)
         elif self.edit:
             payload["content"] = None
-        if self.form < Form.TEXT:
+        if self.variant < Variant.TEXT:
             payload["embeds"] = [
                 embed_of(self.message, self._how_shown(), parent=self.parent)
             ]
@@ -109,14 +108,14 @@ class Draft:
         return self._how_shown().file
 
     def _how_shown(self) -> Shown:
-        if self.form < Form.WITHOUT_PICTURE:
+        if self.variant < Variant.WITHOUT_PICTURE:
             return self.shown
         had_one = self.shown.file or self.shown.url
         return Shown(note=self.message.words.not_shown if had_one else self.shown.note)
 
     def _create_only_fields(self) -> Iterator[tuple[str, Json]]:
         """What cannot be changed later."""
-        if self.form < Form.TEXT and self.named:
+        if self.variant < Variant.TEXT and self.named:
             options = DiscordOptions.of(self.endpoint)
             if options.username:
                 yield "username", cut(line(options.username), USERNAME_MOST)
@@ -133,7 +132,7 @@ class Draft:
             yield {"id": "0", "filename": self.file.name, "description": alt}
 
     def _rows(self) -> Iterator[Json]:
-        if self.form < Form.WITHOUT_BUTTONS and (buttons := list(_buttons(self))):
+        if self.variant < Variant.WITHOUT_BUTTONS and (buttons := list(_buttons(self))):
             yield {"type": _ACTION_ROW, "components": [*buttons]}
 
 
@@ -166,7 +165,7 @@ def _content(draft: Draft) -> str:
     head, foot = f"**{title_of(message)}**\n", f"\n{escape(task)}" if task else ""
     if drawn := progress_of(message):
         head += f"{drawn}\n"
-    if draft.form is Form.OUR_WORDS:
+    if draft.variant is Variant.OUR_WORDS:
         return head.rstrip() + foot
     reason = f"\n{message.labelled_reason}" if message.reason else ""
     body = (message.result or message.prompt) + reason

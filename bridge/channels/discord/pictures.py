@@ -19,7 +19,7 @@ from bridge.core.http import File, Response
 URL_MOST = 2048
 
 _CDN = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
-#: There is no such picture; whoever asks again hears the same.
+#: There is no such picture, and asking again does not change that.
 _NOT_THERE = frozenset({404, 410})
 
 
@@ -75,10 +75,7 @@ def left_out(message: Message, *, at: float) -> Shown:
 
 def _is_discords(url: str | None) -> bool:
     """Whether a URL is an attachment on Discord's own CDN."""
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return False
+    parts = urlsplit(url or "")
     return parts.hostname in _CDN and "attachments/" in parts.path
 
 

@@ -55,10 +55,6 @@ def read(response: Response, *, now: float, hide: str = "") -> Reply:
         now: In seconds since the epoch.
 
         hide: The webhook's token, in case it is repeated.
-
-    Returns:
-        What it means. After a success, `Reply.retry_after` is when Discord takes more, if its
-        budget is used up.
     """
     if response.status is None:
         return no_answer(response)

@@ -1,7 +1,7 @@
 """
 The Slack channel: a message for people, through an incoming webhook or as a bot.
 
-An incoming webhook can do one thing: post. It does not say which message it made, so
+An incoming webhook can do one thing: post. It does not return which message it made, so
 nothing can be edited, and progress is not sent. With ``token`` and ``channel`` the same
 messages go through the Web API, and ``progress = "edit"`` keeps one message up to date.
 
@@ -36,7 +36,7 @@ _WORKFLOW = re.compile(r"(?:.*/)?(?:triggers|workflows)/[ET][A-Z0-9]*/.+")
 _METHOD = re.compile(r"(?:/api)?(?:/[a-z][A-Za-z.]*\.[A-Za-z]+)?/?(?:\?.*)?")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     """A bot needs a token and a channel; an incoming webhook has both in its URL."""
     host, place = place_of(settings.get("url"))
     bot = "token" in settings or "channel" in settings or host in _API
@@ -67,7 +67,7 @@ INFO = ChannelInfo(
     edits=True,
     edits_with="token",
     ability="messages with the picture",
-    validate=_objections,
+    validate=_problems,
     probe=Probe(request=probe, describe=describe),
 )
 

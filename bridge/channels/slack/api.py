@@ -11,19 +11,18 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from bridge.channels.headers import with_own
+from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.slack.options import SlackOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
-from bridge.version import __version__
 
 #: Slack repeats a whole message in its answer, with six bytes for a Chinese character.
 #: An answer that is cut short could not be read, and the message would be posted again.
 MOST_ANSWER = 256 * 1024
 
 _QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
-#: ``chat.update`` looks for names and channels in a text unless it is told not to.
+#: ``chat.update`` looks for names and channels in a text unless it is asked not to.
 _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
 
 
@@ -114,7 +113,7 @@ def _request(
 ) -> Request:
     headers = {
         "content-type": "application/json; charset=utf-8",
-        "user-agent": f"mjbridge/{__version__}",
+        "user-agent": USER_AGENT,
         **ours,
     }
     text = json.dumps(body, ensure_ascii=False)

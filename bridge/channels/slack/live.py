@@ -8,8 +8,10 @@ message then says it all.
 
 from __future__ import annotations
 
+import re
+
 from bridge.channels.base import DeliveryContext
-from bridge.channels.live_port import LivePort, Making, Posted, ready
+from bridge.channels.live_port import LivePort, Posted, RequestSteps, ready
 from bridge.channels.reply import Reply
 from bridge.channels.slack import api, payload
 from bridge.channels.slack.options import SlackOptions
@@ -21,6 +23,7 @@ class SlackPort(LivePort):
     """What Slack is sent about one event."""
 
     name = "Slack"
+    ids = re.compile(r"[0-9]+\.[0-9]+")
     variants = payload.VARIANTS
     brief_replies = True
 
@@ -38,7 +41,7 @@ class SlackPort(LivePort):
         *,
         silent: bool,  # noqa: ARG002 - Slack has no silent messages
         reply_to: Posted | None = None,
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message, or a line in the thread of another."""
         if reply_to is not None:
             line = payload.brief(self.message)
@@ -49,17 +52,18 @@ class SlackPort(LivePort):
         make = api.post if self._bot else api.webhook
         return ready(make(self.endpoint, content))
 
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that changes a message."""
         content = self._content(variant)
         if content is None:
             return ready(None)
-        channel, ts = message.channel, message.id
-        return ready(api.update(self.endpoint, content, channel=channel, ts=ts))
+        channel = message.channel or self.place
+        return ready(api.update(self.endpoint, content, channel=channel, ts=message.id))
 
     def delete(self, message: Posted) -> Request:
         """Make the request that deletes a message."""
-        return api.delete(self.endpoint, channel=message.channel, ts=message.id)
+        channel = message.channel or self.place
+        return api.delete(self.endpoint, channel=channel, ts=message.id)
 
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response."""

@@ -7,7 +7,7 @@ Payloads: what a message looks like in Slack.
     Next: U1 · U2 · U3 · U4                       small
     Open full size · task `1732…` · 06:40         small
 
-Rule 1: what a stranger wrote (prompt, reason, result, labels) is in ``plain_text``, where
+Rule 1: untrusted text (prompt, reason, result, labels) is in ``plain_text``, where
 Slack reads no markup; without blocks it is in code.
 Rule 2: every text fits before it is sent: Slack refuses a whole message for one that is
 too long, or for one that is empty.
@@ -225,7 +225,7 @@ def _showable(message: Message) -> str | None:
 
 
 def _fallback(message: Message) -> str:
-    """Say it in a line, for notifications and screen readers."""
+    """Write it in a line, for notifications and screen readers."""
     words = message.words
     said = escape(message.title)
     if message.progress is not None:

@@ -24,7 +24,7 @@ from bridge.core.endpoint import Rate
 __all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     if bot_of(str(settings.get("url"))) is None:
         looks = (
             "https://api.telegram.org/bot<token>, with a token such as 123456:ABC..."
@@ -38,7 +38,7 @@ INFO = ChannelInfo(
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min in a group
     edits=True,
     ability="messages with the picture",
-    validate=_objections,
+    validate=_problems,
     probe=Probe(request=probe, describe=describe),
 )
 

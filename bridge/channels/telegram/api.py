@@ -15,14 +15,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from bridge.channels.headers import with_own
+from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.picture import form
 from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.telegram.payload import Content
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import File, Request, Response
-from bridge.version import __version__
 
 #: Telegram repeats a whole message in its answer, with six bytes for a Chinese character.
 #: An answer that is cut short could not be read, and the message would be posted again.
@@ -153,7 +152,7 @@ def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
 def _upload(
     endpoint: Endpoint, method: str, body: Mapping[str, Json], file: File
 ) -> Request:
-    """Make a form of a call: what is no text in it is JSON."""
+    """Make a form of a call: values that are not texts are written as JSON."""
     fields = {
         name: (value if isinstance(value, str) else _json(value)).encode(
             errors="replace"
@@ -174,7 +173,7 @@ def bot_of(url: str) -> str | None:
     Find a bot from what people paste: its address, or one of its methods with a query.
 
     Returns:
-        What every method is appended to; ``None`` if the URL names no bot. Total.
+        What every method is appended to; ``None`` if the URL names no bot. Never raises.
     """
     try:
         parts = urlsplit(url.strip())
@@ -186,7 +185,7 @@ def bot_of(url: str) -> str | None:
 
 
 def _request(endpoint: Endpoint, method: str, kind: str, body: bytes) -> Request:
-    headers = {"content-type": kind, "user-agent": f"mjbridge/{__version__}"}
+    headers = {"content-type": kind, "user-agent": USER_AGENT}
     return Request(
         url=f"{bot_of(endpoint.url) or endpoint.url.rstrip('/')}/{method}",
         body=body,

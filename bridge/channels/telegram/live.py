@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext
 from bridge.channels.live_message import EDITED
-from bridge.channels.live_port import LivePort, Making, Posted
+from bridge.channels.live_port import LivePort, Posted, RequestSteps
 from bridge.channels.reply import Reply
 from bridge.channels.telegram import api
 from bridge.channels.telegram.payload import Content, Payload
@@ -24,6 +25,7 @@ class TelegramPort(LivePort):
     """What Telegram is sent about one event."""
 
     name = "Telegram"
+    ids = re.compile(r"[0-9]{1,18}")
 
     def __init__(self, context: DeliveryContext) -> None:
         super().__init__(context)
@@ -39,7 +41,7 @@ class TelegramPort(LivePort):
 
     def post(
         self, variant: str, *, silent: bool, reply_to: Posted | None = None
-    ) -> Making:
+    ) -> RequestSteps:
         """Make the request that posts the message."""
         content = yield from self._content(variant)
         if content is None:
@@ -47,7 +49,7 @@ class TelegramPort(LivePort):
         reply = int(reply_to.id) if reply_to else 0
         return api.post(self.endpoint, content, silent=silent, reply_to=reply)
 
-    def edit(self, variant: str, message: Posted) -> Making:
+    def edit(self, variant: str, message: Posted) -> RequestSteps:
         """Make the request that changes a message; the same picture is not sent again."""
         source = variant.removesuffix(_BARE)
         same = self._follows and message.picture == self._payload.mark

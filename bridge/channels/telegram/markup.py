@@ -1,9 +1,9 @@
 """
-Markup: a message as Telegram's HTML, in which strangers' text can do nothing.
+Markup: a message as Telegram's HTML, in which untrusted text can do nothing.
 
-Telegram looks for mentions, links, hashtags and commands by itself, and "@name" pings whom
-it names. In ``<code>`` it looks for nothing. So every text that a stranger may have written
-is code, which has a second use: it is copied by tapping it.
+Telegram looks for mentions, links, hashtags and commands by itself, and "@name" pings whom it
+names. In ``<code>`` it looks for nothing. So all untrusted text is code, which has a second use:
+it is copied by tapping it.
 
 Limits count what is seen, after the markup was read, in UTF-16 units.
 Source: Telegram Bot API, "HTML style"; TDLib, ``find_entities`` and ``merge_entities``.
@@ -74,8 +74,7 @@ def _lines(message: Message, texts: dict[str, str], note: str) -> Iterator[_Line
     if message.progress is not None:
         yield ((f"{bar(message.progress)} {message.progress}%", ""),)
     if texts["prompt"] == words.no_prompt:
-        if not texts["result"]:
-            yield ((words.no_prompt, "i"),)
+        yield ((words.no_prompt, "i"),)
     elif texts["prompt"]:
         yield ((texts["prompt"], "code"),)
     yield from _result(texts["result"])

@@ -215,6 +215,66 @@ async def test_a_yes_in_bad_http_is_a_yes(sender: Sender, data: bytes) -> None:
     assert {response.status for response in responses} == {int(data[9:12])}
 
 
+@pytest.mark.parametrize(
+    ("headers", "rest", "body"),
+    [
+        pytest.param("Content-Length: 2|Content-Length: 2", b"ok", b"ok", id="twice"),
+        pytest.param(
+            "Content-Length: 9|Content-Length: 2", b"ok", b"ok", id="two lengths"
+        ),
+        pytest.param("Content-Length: 2, 2", b"ok", b"ok", id="a list of lengths"),
+        pytest.param("Content-Length: two", b"ok", b"ok", id="a word"),
+        pytest.param("Content-Length: -2", b"ok", b"ok", id="less than nothing"),
+        pytest.param("Content-Length: +2", b"ok", b"ok", id="a sign"),
+        pytest.param("Content-Length:", b"ok", b"ok", id="no length"),
+        pytest.param(
+            "Content-Length: 2|Transfer-Encoding: chunked",
+            b"2\r\nok\r\n0\r\n\r\n",
+            b"ok",
+            id="a length and chunks",
+        ),
+        pytest.param(
+            "Transfer-Encoding: chunked|Transfer-Encoding: chunked",
+            b"2\r\nok\r\n0\r\n\r\n",
+            b"2\r\nok\r\n0\r\n\r\n",
+            id="chunks of chunks",
+        ),
+        pytest.param("Transfer-Encoding: identity", b"ok", b"ok", id="no coding"),
+        pytest.param("Transfer-Encoding: gzip", b"ok", b"ok", id="an unknown coding"),
+        pytest.param("no colon|Content-Length: 2", b"ok", b"ok", id="not a header"),
+        pytest.param("a b: c|Content-Length: 2", b"ok", b"ok", id="a blank in a name"),
+        pytest.param("x: y| folded|Content-Length: 2", b"ok", b"ok", id="folded"),
+        pytest.param("x: \x00|Content-Length: 2", b"ok", b"ok", id="NUL"),
+    ],
+)
+@pytest.mark.parametrize("in_pieces", [False, True])
+async def test_a_yes_that_ends_unclearly_is_a_yes_and_the_last_one_of_its_connection(
+    sender: Sender, headers: str, rest: bytes, body: bytes, in_pieces: bool
+) -> None:
+    head = f"HTTP/1.1 200 OK|Retry-After: 7|{headers}||".replace("|", "\r\n").encode()
+
+    async def habit(connection: receivers.Connection) -> None:
+        await connection.request()
+        for piece in (head[:20], head[20:] + rest) if in_pieces else (head + rest,):
+            await connection.say(piece)
+            await asyncio.sleep(0.01 * in_pieces)
+
+    async with receiver(habit) as pipeline:
+        responses = [await send(sender, to(pipeline.url)) for _ in range(2)]
+
+    assert [(one.status, one.fault) for one in responses] == [(200, None)] * 2
+    assert {one.headers["retry-after"] for one in responses} == {"7"}
+    assert {one.body for one in responses} <= {body, b""}
+    assert pipeline.connections == 2
+
+
+async def test_bare_line_feeds_are_read_too(sender: Sender) -> None:
+    async with receiver(receivers.says(b"HTTP/1.1 200 OK\nx: y\n\nok")) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert (response.status, response.body) == (200, b"ok")
+
+
 async def test_an_answer_that_ends_with_its_connection_is_read_whole(
     sender: Sender,
 ) -> None:
@@ -343,7 +403,7 @@ async def test_the_deadline_is_around_everything(
     assert 0.25 < response.took < 1.5
     assert response.status == status
     assert response.fault == (None if status else Fault.TIMEOUT)
-    assert "not over within 0.3 s" in response.detail
+    assert "not finished within 0.3 s" in response.detail
 
 
 async def test_a_refusal_before_the_body_was_read_is_an_answer(sender: Sender) -> None:

@@ -6,10 +6,9 @@
 -- Reads             lane:<endpoint>:<lane>, event:<id>, memory:<endpoint>:<subject>
 -- ARGV              token, limit, limit for slow endpoints, 1 to claim one suspect alone,
 --                   1 if a wake-up has arrived: the next one may be sent, retention
--- Returns           {now, suspects waiting?, seconds until more or '', {delivery, ...}}
---                   where a delivery is {endpoint, lane, token, was disabled?, crashes, event id,
---                   type, subject, upstream, sequence, at, body, attempts, first, due,
---                   failures, refusals, slow?, memory, loss or ''}
+-- Returns           now, suspects (1 if any waits), next_in (seconds until more, or nil), columns
+--                   and deliveries, each with its name before it; columns name the values of a
+--                   delivery
 --
 -- Leases that ran out are taken back here, first: their heads are suspects from then on.
 -- allow-oom: when memory is full, delivering what is known is the way out.
@@ -18,6 +17,13 @@ local token, limit, slow_limit, alone = ARGV[1], tonumber(ARGV[2]), tonumber(ARG
 local retention = tonumber(ARGV[6])
 local now = clock()
 local claimed = {}
+-- What `take` puts into a delivery, line by line.
+local COLUMNS = {
+  'endpoint', 'lane', 'token', 'crashes', 'slow', 'told_disabled',
+  'id', 'type', 'subject', 'upstream', 'sequence', 'at', 'body', 'loss',
+  'attempts', 'first', 'due', 'failures',
+  'refusals',
+  'memory'}
 if ARGV[5] == '1' then redis.call('DEL', P .. 'wake:deliver') end
 
 -- Who was slow or failed lately.
@@ -41,11 +47,12 @@ local function take(endpoint, lane, health, fresh)
   local mine = token .. ':' .. #claimed
   redis.call('HSET', key, 'token', mine, 'claims', number(head.claims) + 1)
   redis.call('ZADD', P .. 'flight:' .. endpoint, now + number(health.lease or 30), lane)
-  claimed[#claimed + 1] = {endpoint, lane, mine, health.told_disabled and 1 or 0, crashes, id,
-    event.type, event.subject, event.upstream, event.sequence, event.at, event.body,
-    head.attempts or '0', head.first or '', head.due or '0', head.failures or '0', head.refusals or '0',
-    is_slow(health) and 1 or 0, health.kind ~= 'webhook'
-      and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data') or '', event.loss or ''}
+  claimed[#claimed + 1] = {
+    endpoint, lane, mine, crashes, is_slow(health) and 1 or 0, health.told_disabled,
+    id, event.type, event.subject, event.upstream, event.sequence, event.at, event.body, event.loss,
+    head.attempts or false, head.first or false, head.due or false, head.failures or false,
+    head.refusals or false,
+    health.kind ~= 'webhook' and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. event.subject, 'data')}
   return mine
 end
 
@@ -202,5 +209,6 @@ end
 finish(now)
 local suspects = first_suspect() ~= nil
 local next_at = first_score(P .. 'ready')
-return {string.format('%.6f', now), suspects and 1 or 0,
-  next_at and string.format('%.6f', math.max(0, next_at - now)) or '', claimed}
+return {'now', string.format('%.6f', now), 'suspects', suspects and 1 or 0,
+  'next_in', next_at and string.format('%.6f', math.max(0, next_at - now)) or false,
+  'columns', COLUMNS, 'deliveries', claimed}

@@ -1,11 +1,11 @@
-"""`bridge.adapters.store.connection`: what a store says, in our words."""
+"""`bridge.adapters.store.errors`: what a store says, in our words."""
 
 from __future__ import annotations
 
 import pytest
 from redis.exceptions import ResponseError
 
-from bridge.adapters.store.connection import store_errors
+from bridge.adapters.store.errors import store_errors
 from bridge.errors import StoreUnavailable
 
 

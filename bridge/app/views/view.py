@@ -1,0 +1,23 @@
+"""What all views have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class View(BaseModel):
+    """An object that is shown; its fields are camelCase, as in events."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        defer_build=True,  # most commands show one kind of object, or none
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object with the names that are shown."""
+        return self.model_dump(by_alias=True)
