@@ -9,9 +9,14 @@ Source: the Standard Webhooks specification, "Signature scheme".
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from functools import lru_cache
+
+_PREFIX = re.compile("whsec_", re.IGNORECASE)
+#: What may stand before it.
+_BEFORE = frozenset({"", "v1", "bearer", "secret", "webhook-secret"})
 
 #: Characters of a raw signing secret: short ones can be guessed offline from one request.
 SHORTEST_SECRET = 8
@@ -42,9 +47,18 @@ def check_secret(text: str) -> str:
     """
     Return a signing secret as it is kept.
 
+    What a page shows before ``whsec_``, such as ``v1,`` or ``Bearer``, is left out, and
+    capitals are forgiven: signed with those bytes, every event would be refused.
+
     Raises:
         ValueError: It is malformed, or too short to be one.
     """
+    if found := _PREFIX.search(text):
+        before = text[: found.start()].strip(" \t,:=\"'").lower()
+        if before not in _BEFORE:
+            msg = "is malformed: whsec_ is where a secret begins, and something is before it"
+            raise ValueError(msg)
+        text = "whsec_" + text[found.end() :].strip(" \t\"'")
     if text.startswith(("whsk_", "whpk_")):
         msg = "is a key of an asymmetric signature; this one takes whsec_..."
         raise ValueError(msg)

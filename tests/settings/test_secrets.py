@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from base64 import b64encode
 
@@ -141,8 +142,41 @@ def test_a_whsec_secret_of_24_to_64_bytes_is_accepted(key: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("v1,{}", id="a version"),
+        pytest.param("Bearer {}", id="a scheme"),
+        pytest.param("'{}'", id="quotes"),
+        pytest.param('Bearer "{}"', id="a scheme and quotes"),
+        pytest.param(" {}\r\n", id="white space"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["whsec_", "WHSEC_", "Whsec_"])
+def test_what_stands_around_a_whsec_secret_is_not_signed_with(
+    place: Workplace, written: str, prefix: str
+) -> None:
+    key = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+    settings = place.load(
+        {
+            URL: "https://x.example",
+            "BRIDGE_ENDPOINTS__ME__SECRETS": json.dumps([written.format(prefix + key)]),
+        }
+    )
+
+    assert settings.endpoints["me"].options() == WebhookOptions(
+        secrets=(f"whsec_{key}",)
+    )
+
+
+@pytest.mark.parametrize(
     ("secret", "reason"),
     [
+        pytest.param(
+            "my whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "something is before it",
+            id="a word before it",
+        ),
         pytest.param("whsec_!!!", "after whsec_ comes base64", id="not base64"),
         pytest.param("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "base64", id="unpadded"),
         pytest.param(
