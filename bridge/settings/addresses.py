@@ -154,7 +154,7 @@ def _check_server(scheme: str, rest: str) -> None:
 
 _NUMBER = re.compile(r"\d{1,9}")
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
-_YES_OR_NO = re.compile(r"true|false|yes|no|1|0", re.IGNORECASE)
+_TRUE_OR_FALSE = re.compile(r"true|false", re.IGNORECASE)
 _ANYTHING = re.compile(r".+")
 _CERT_REQS = re.compile(r"(cert_)?(none|optional|required)", re.IGNORECASE)
 
@@ -169,7 +169,7 @@ _QUERY: Mapping[str, re.Pattern[str]] = {
     "socket_connect_timeout": _SECONDS,
     "health_check_interval": _NUMBER,
     "ssl_cert_reqs": _CERT_REQS,
-    "ssl_check_hostname": _YES_OR_NO,
+    "ssl_check_hostname": _TRUE_OR_FALSE,
     "ssl_ca_certs": _ANYTHING,
     "ssl_ca_path": _ANYTHING,
     "ssl_certfile": _ANYTHING,
