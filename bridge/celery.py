@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,11 @@ log = structlog.get_logger(__name__)
 
 #: Ticks of a queue that may wait unread. More would say nothing more.
 MOST_WAITING = 2
+
+
+#: Tasks after which replacing a child costs more than it can be worth: two ticks a second
+#: make this every ten minutes.
+FEW_TASKS = 1000
 
 
 class TickScheduler(Scheduler):
@@ -62,7 +68,50 @@ class TickScheduler(Scheduler):
             return int(declared.message_count)
 
 
+class BridgeCelery(Celery):
+    """
+    Celery, but for what a worker and a beat of ours do before Celery prints its first line.
+
+    The methods have the names of Celery's attributes, which its commands call.
+    """
+
+    def Worker(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - Celery's, a class there
+        """Make a worker; one whose pool cannot run an engine ends the process with code 2."""
+        pool = str(options.get("pool") or options.get("pool_cls"))
+        for name in ("gevent", "eventlet"):
+            if name in pool:
+                sys.stderr.write(
+                    f"mjbridge: the pool {name} cannot deliver, because it replaces the threads "
+                    "that attempts run in; leave out -P, or take -P prefork\n"
+                )
+                sys.exit(2)
+        quiet = self._set_up_logs() or options.pop("quiet", False)
+        lives = options.get("max_tasks_per_child")
+        if lives is not None and int(lives) < FEW_TASKS:
+            log.warning(
+                "worker.short_lived_children",
+                max_tasks_per_child=lives,
+                effect="every few ticks a new process connects anew; leave the option out",
+            )
+        return super().Worker(**options | {"quiet": quiet})
+
+    def Beat(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - as above
+        """Make a beat."""
+        quiet = self._set_up_logs() or options.pop("quiet", False)
+        return super().Beat(**options | {"quiet": quiet})
+
+    def _set_up_logs(self) -> bool:
+        """Set the logs up as configured; return whether every line has to be JSON."""
+        from bridge import logs
+        from bridge.settings import load_settings
+
+        self.conf.broker_url  # noqa: B018 - mistakes in the settings end the process here
+        settings = load_settings()
+        logs.configure(settings.log_level, settings.log_format)
+        return logs.only_json()
+
+
 # A program that imports us may be a Celery application itself: its current app and its
 # @shared_tasks stay its own, and its Django settings are not for our workers.
-app = Celery("mjbridge", set_as_current=False, fixups=[])
+app = BridgeCelery("mjbridge", set_as_current=False, fixups=[])
 app.config_from_object("bridge.runtime.celery_settings")

@@ -5,6 +5,7 @@ Errors: what a person can do something about.
     ├── Misconfigured       ours to fix: a setting or an argument              exit 2
     ├── StoreUnavailable    the store is away; it is worth trying again        exit 1
     ├── StoreRefused        the store is there, but must not be used as it is  exit 2
+    │   └── StoreForbids    its user lacks a right                             exit 2
     ├── NotFound            there is no such task or event                     exit 1
     └── Ambiguous           the id is known at several upstreams               exit 2
 
@@ -56,6 +57,10 @@ class StoreRefused(BridgeError):
     """
 
     exit_code: ClassVar[int] = 2
+
+
+class StoreForbids(StoreRefused):
+    """The store's user lacks a right; docs/operating.md lists those that it needs."""
 
 
 class NotFound(BridgeError):

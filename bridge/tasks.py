@@ -1,5 +1,5 @@
 """
-What Celery runs: each task tells this process's engine to begin something.
+What Celery runs: each task starts something in this process's engine.
 
 The engine is made after the fork, when the pool's child begins, or with the first task
 in pools that do not fork. It is stopped when the child ends, which gives attempts in
@@ -9,6 +9,7 @@ flight a few seconds and hands the rest back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from billiard.exceptions import WorkerLostError
 from celery import signals
 
 from bridge import logs
@@ -52,7 +54,7 @@ def wake() -> None:
 
 @app.task(name="mjbridge.poll")
 def poll() -> None:
-    """Ask the upstreams about everything that is due."""
+    """Poll everything that is due."""
     engine().poll()
 
 
@@ -75,10 +77,10 @@ def track(
     metadata: dict[str, Json] | None = None,
 ) -> None:
     """
-    Begin to look at tasks, from any Celery producer on the same broker.
+    Track tasks, from any Celery producer on the same broker.
 
     Ids that are not ids, or an upstream that is not configured, are logged: a producer
-    that does not wait for results could not be told otherwise.
+    that does not wait for results has no other way to learn it.
     """
     try:
         tracked = engine().track(ids, upstream, metadata)
@@ -166,8 +168,16 @@ def _open_pipe(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def _release_pipe(**_: Any) -> None:
+def _drain_children(**_: Any) -> None:
     _pipe.release()
+    # Where the whole group was asked to end (honcho, Kubernetes), children go in the middle of
+    # a task, and Celery logs each as lost. They drain, which is not an error.
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_not_a_lost_child)
+
+
+def _is_not_a_lost_child(record: logging.LogRecord) -> bool:
+    return WorkerLostError.__name__ not in record.getMessage()
 
 
 @signals.worker_process_init.connect

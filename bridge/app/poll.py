@@ -247,6 +247,7 @@ class Poller:
                     event_id=event.id,
                     task=event.subject,
                     sequence=event.sequence,
+                    progress=result.snapshot and result.snapshot.progress,
                     endpoints=len(result.publication.endpoints),
                 )
         return recorded.wake

@@ -178,9 +178,8 @@ def _card(message: Message) -> dict[str, Json]:
     elements += _buttons(message)
     # Which text of a card Feishu seeks the keyword in is not documented: it is in both.
     foot = " · ".join(part for part in (message.foot, message.keyword) if part)
-    if foot:
-        small: dict[str, Json] = {"text_size": "notation", "text_color": "grey"}
-        elements.append({"tag": "div", "text": {**_plain(foot), **small}})
+    small: dict[str, Json] = {"text_size": "notation", "text_color": "grey"}
+    elements.append({"tag": "div", "text": {**_plain(foot), **small}})
     return {
         "schema": "2.0",
         "header": {

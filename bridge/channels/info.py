@@ -126,7 +126,7 @@ def check_url_shape(
 
 
 def place_of(url: object) -> tuple[str, str]:
-    """Return a URL's host, and its path with its query; both empty for what is none."""
+    """Return a URL's host, and its path with its query; both empty if it is not one."""
     try:
         parts = urlsplit(str(url).strip())
         host = (parts.hostname or "").rstrip(".")

@@ -181,7 +181,7 @@ class Message:
 
     @property
     def foot(self) -> str:
-        """Which task it was, and since when an operator's event is true; small print."""
+        """Which task it was, and since when an operator's event is true; never empty."""
         task = f"{self.words.task_id} {self.task_id}" if self.task_id else ""
         upstream = "" if self.upstream == "default" else self.upstream
         since = ""

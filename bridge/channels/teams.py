@@ -161,9 +161,8 @@ def _elements(message: Message, *, links: bool, most: int) -> Iterator[dict[str,
         yield _labelled(message.words.next, " · ".join(message.steps), message)
     for note in message.notes:
         yield _text(_run(note, italic=True, isSubtle=True), spacing="Small")
-    if message.foot:
-        foot = cut(message.foot, FOOT_MOST, utf8)
-        yield _text(_run(foot, size="Small", isSubtle=True), spacing="Small")
+    foot = cut(message.foot, FOOT_MOST, utf8)
+    yield _text(_run(foot, size="Small", isSubtle=True), spacing="Small")
 
 
 def _title(message: Message) -> dict[str, Any]:

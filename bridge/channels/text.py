@@ -99,8 +99,6 @@ def cut(text: str, most: int, measure: Callable[[str], int] = utf16) -> str:
 
 def _continues(text: str, place: int) -> bool:
     """Whether the character at a place belongs to the one before it."""
-    if place >= len(text):
-        return False
     char = text[place]
     return (
         char in _JOINERS

@@ -84,7 +84,7 @@ def render(event: Event, endpoint: Endpoint, *, at: float, redelivery: bool) -> 
         "webhook-id": event.id,
         "webhook-timestamp": str(timestamp),
     }
-    if secrets := WebhookOptions.of(endpoint).secrets:
+    if secrets := signing_secrets(endpoint.options):
         headers["webhook-signature"] = signatures(
             secrets, id=event.id, at=timestamp, body=body
         )

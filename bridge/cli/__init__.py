@@ -17,6 +17,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
+    from bridge.cli.streams import prepare
+
+    prepare()
     from bridge.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

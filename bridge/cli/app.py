@@ -13,13 +13,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple, TextIO
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
+from bridge.cli.output import OutputError, reason
+from bridge.cli.streams import discard
 from bridge.errors import BridgeError
 from bridge.version import __version__
 
@@ -178,14 +179,17 @@ def run(argv: Sequence[str]) -> int:
     """Run a command; return the exit code."""
     # Libraries' warnings are for workers, which configure logs of their own.
     logging.getLogger().setLevel(logging.ERROR)
-    _prepare_streams()
     try:
         command = typer.main.get_command(app)
         _show_flags_plainly(command, typer.Context(command, **command.context_settings))
         code = command(args=list(argv), prog_name="mjbridge", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _give_up_stream(sys.stdout)
+        discard(sys.stdout)
+        return 1
+    except OutputError as error:
+        discard(sys.stdout)
+        return _complain(str(error), error.exit_code)
     except BridgeError as error:
         return _complain(str(error), error.exit_code)
     except typer.TyperException as error:
@@ -195,51 +199,21 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
             return _complain(_unexpected(error), 1)
-        _give_up_stream(sys.stdout)
-        return _complain(f"cannot write the output: {os.strerror(error.errno)}", 1)
+        discard(sys.stdout)
+        return _complain(f"cannot write the output: {reason(error)}", 1)
     except Exception as error:  # noqa: BLE001 - nobody above would make a sentence of it
         return _complain(_unexpected(error), 1)
     return code if isinstance(code, int) else 0
 
 
-def _prepare_streams() -> None:
-    """Make standard streams usable, whatever the caller has left of them."""
-    for number, name, mode in (
-        (0, "stdin", "r"),
-        (1, "stdout", "w"),
-        (2, "stderr", "w"),
-    ):
-        if getattr(sys, name) is None:
-            # Closed by whoever started us, who does not want it then. Left closed, the
-            # next file or connection that is opened would take its number.
-            with suppress(OSError):
-                os.close(number)
-            os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - it stays open
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a character shows a question mark; it is no error.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-
-
 def _complain(text: str, code: int) -> int:
-    try:
-        print(f"mjbridge: {text}", file=sys.stderr)  # noqa: T201 - this is the place
-        sys.stderr.flush()
-    except OSError:
-        _give_up_stream(sys.stderr)
+    print(f"mjbridge: {text}", file=sys.stderr)  # noqa: T201 - this is the place
     return code
-
-
-def _give_up_stream(stream: TextIO) -> int:
-    """Redirect a stream that cannot be written to, so that the final flush cannot fail."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, stream.fileno())
-    os.close(devnull)
-    return 1
 
 
 def _usage(error: typer.TyperException) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
+    text = text.replace("Input should be", "it should be")
     text = f"{text[:1].lower()}{text[1:]}"
     ctx = getattr(error, "ctx", None)
     return f"{text} ({ctx.command_path} --help)" if ctx is not None else text

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bridge.cli.output import say
+from bridge.cli.output import program, say, stderr
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -46,14 +46,19 @@ def demo() -> None:
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
+    if settings.log_format == "json":
+        logs.only_json()
     [upstream] = settings.upstreams.values()
     key = upstream.api_key.get_secret_value() if upstream.api_key else ""
 
     async def work() -> None:
         async with Deployment(settings) as deployment:
             await deployment.ready()
-            async for task_id in demo_tasks(upstream.base_url, key):
-                await deployment.operations.track([task_id])
+            last = ""
+            async for last in demo_tasks(upstream.base_url, key):
+                await deployment.operations.track([last])
+            await asyncio.sleep(2)  # its last event is still on the way
+            _print_what_next(last, upstream.base_url)
 
     try:
         asyncio.run(work())
@@ -62,14 +67,27 @@ def demo() -> None:
         raise typer.Exit(1) from error
 
 
+def _print_what_next(task_id: str, gateway: str) -> None:
+    name = program()
+    rows = (
+        (f"{name} show {task_id}", "its events, and every delivery"),
+        (f"{name} tasks", "all that was tracked"),
+        (f"{name} endpoints test receiver", "send a test event"),
+        (gateway, "the pictures so far"),
+    )
+    width = max(len(command) for command, _ in rows)
+    for number, (command, what) in enumerate(rows):
+        label = "try next" if number == 0 else ""
+        stderr().print(f"{label:<9} {command:<{width}}  {what}", soft_wrap=True)
+
+
 async def demo_tasks(
     base_url: str, key: str, *, pause: float = 0.5
 ) -> AsyncIterator[str]:
     """
     Submit the demonstration's tasks; yields each id as soon as there is one.
 
-    Ends when the last is submitted, which is after the first picture was finished. On a
-    gateway that has tasks already, the prompts are the next ones in the list.
+    Ends when the last one has ended. On a gateway that has tasks already, the prompts are the next ones in the list.
 
     Args:
         pause: Seconds between two polls of a task that is waited for.
@@ -98,6 +116,7 @@ async def demo_tasks(
         yield zoomed
         await asyncio.sleep(6 * pause)  # long enough to be seen waiting
         await _submit(client, "modal", taskId=zoomed, prompt=f"{first} --zoom 1.8")
+        await _finished(client, zoomed, pause)
 
 
 async def _next_prompts(client: httpx.AsyncClient) -> tuple[str, str]:
@@ -115,23 +134,33 @@ async def _press(
     client: httpx.AsyncClient, task_id: str, label: str, pause: float
 ) -> str | None:
     """Press a button of a task once it is there; ``None`` if it never is."""
+    task = await _finished(client, task_id, pause)
+    for button in task.get("buttons") or []:
+        if button["label"] == label:
+            pressed = {"taskId": task_id, "customId": button["customId"]}
+            return await _submit(client, "action", **pressed)
+    return None
+
+
+async def _finished(
+    client: httpx.AsyncClient, task_id: str, pause: float
+) -> dict[str, Any]:
+    """Return a task's row when it has succeeded; empty if that takes too long."""
     try:
         async with asyncio.timeout(DEADLINE):
             # The gateway has no event for it: that is why there is a bridge.
-            while (custom_id := await _button(client, task_id, label)) is None:  # noqa: ASYNC110
+            while (row := await _row(client, task_id)).get("status") != "SUCCESS":  # noqa: ASYNC110 - as the comment says
                 await asyncio.sleep(pause)
     except TimeoutError:
-        return None
-    return await _submit(client, "action", taskId=task_id, customId=custom_id)
+        return {}
+    return row
 
 
-async def _button(client: httpx.AsyncClient, task_id: str, label: str) -> str | None:
-    """Return a button's customId; ``None`` while there is none, or the gateway fails."""
+async def _row(client: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
+    """Return a task's row; empty while there is none, or the gateway fails."""
     answer = await client.get(f"/mj/task/{task_id}/fetch")
     try:
-        buttons = answer.json()["buttons"] or []
-    except (ValueError, KeyError, TypeError):
-        return None
-    return next(
-        (button["customId"] for button in buttons if button["label"] == label), None
-    )
+        row = answer.json()
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}

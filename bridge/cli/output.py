@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from rich.padding import Padding
 from rich.text import Text
+
+from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,7 +71,10 @@ def stderr() -> Console:
 
 def say(line: str) -> None:
     """Print a message for a person, on stderr: it is not a result."""
-    print(f"mjbridge: {line}", file=sys.stderr, flush=True)  # noqa: T201
+    text = f"mjbridge: {line}"
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, stderr().width, subsequent_indent="  ")
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def program() -> str:
@@ -143,7 +149,29 @@ def indented(content: Text, by: int) -> None:
         write(" " * by + content.plain)
 
 
+class OutputError(BridgeError):
+    """A result could not be written: the disk behind stdout is full, most likely."""
+
+
 def write(content: str) -> None:
-    """Write one line as it is, at once: whoever reads a pipe may be waiting for it."""
-    sys.stdout.write(content + "\n")
-    sys.stdout.flush()
+    """
+    Write one line as it is, at once: whoever reads a pipe may be waiting for it.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more.
+
+        OutputError: It could not be written for another reason.
+    """
+    try:
+        sys.stdout.write(content + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        msg = f"cannot write the output: {reason(error)}"
+        raise OutputError(msg) from error
+
+
+def reason(error: OSError) -> str:
+    """Return the system's word for what went wrong, without a path that it may hold."""
+    return (error.strerror or type(error).__name__).lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -69,18 +69,19 @@ def _print(
     *,
     as_json: bool,
 ) -> None:
-    method, given, raw = _spelled_out(request)
+    if isinstance(request, Notification):
+        request = _spelled_out(request)
     headers = {
         name: "…"
         if _CREDENTIAL.search(name) or name in own
         else _redacted(value, hidden)
-        for name, value in given.items()
+        for name, value in request.headers.items()
     }
     shown = RequestView(
-        method=method,
+        method=request.method,
         url=masked_url(request.url),
         headers=headers,
-        body=_body(raw, hidden),
+        body=_body(request, hidden),
     )
     if as_json:
         emit(shown)
@@ -93,15 +94,18 @@ def _print(
         write(shown.body)
 
 
-def _spelled_out(
-    request: Request | Notification,
-) -> tuple[str, Mapping[str, str], bytes]:
-    """Return method, headers and body; of a notification, what Apprise is asked to send."""
-    if isinstance(request, Request):
-        return request.method, request.headers, request.body
-    asked = {"title": request.title, "body": request.body, "type": request.type}
-    body = json.dumps({**asked, "attach": None}, ensure_ascii=False)
-    return "NOTIFY", {}, body.encode(errors="replace")
+def _spelled_out(notification: Notification) -> Request:
+    """Put what Apprise is asked to send into the form in which a request is shown."""
+    asked = {
+        "title": notification.title,
+        "body": notification.body,
+        "type": notification.type,
+        "attach": None,
+    }
+    body = json.dumps(asked, ensure_ascii=False)
+    return Request(
+        method="NOTIFY", url=notification.url, body=body.encode(errors="replace")
+    )
 
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:
@@ -122,10 +126,10 @@ def _redacted(text: str, hidden: Sequence[str]) -> str:
     return text
 
 
-def _body(body: bytes, hidden: Sequence[str]) -> str:
+def _body(request: Request, hidden: Sequence[str]) -> str:
     """Show what is text, and count the bytes of what is not: a picture, mostly."""
     parts = []
-    for part in body.split(b"\r\n\r\n"):
+    for part in request.body.split(b"\r\n\r\n"):
         try:
             parts.append(part.decode())
         except UnicodeDecodeError:

@@ -31,6 +31,8 @@ def worker(
     Start as many as you like, on as many machines.
     """
     _prepare()
+    from celery.bin.celery import celery
+
     from bridge.celery import app
 
     wanted = [name.strip() for name in (queues or "").split(",") if name.strip()]
@@ -40,8 +42,10 @@ def worker(
         wanted += known & {"celery"}
     # Celery announces its end on the terminal; results belong there, and nothing else.
     sys.__stdout__ = None  # type: ignore[misc]
-    app.worker_main(
-        [
+    # Not `app.worker_main`: that drops the exit code.
+    celery.params[0].default = app
+    code: int | None = celery.main(
+        args=[
             "--quiet",
             "worker",
             "--pool=prefork",
@@ -51,8 +55,10 @@ def worker(
             f"--hostname={'-'.join(wanted) or 'mjbridge'}-{os.getpid()}@%h",
             "--without-gossip",
             "--without-mingle",
-        ]
+        ],
+        standalone_mode=False,
     )
+    raise typer.Exit(code or 0)
 
 
 def beat() -> None:
@@ -71,8 +77,8 @@ def _prepare() -> None:
     """
     Read the settings, and wait for the store.
 
-    Celery's configuration is a module that needs both, and what is raised while it is
-    imported would reach a person as a traceback.
+    Celery's configuration is a module that needs both: an error while it is imported would
+    be shown as a traceback.
     """
     from bridge import logs
     from bridge.runtime.deployment import wait_for_store
@@ -82,6 +88,7 @@ def _prepare() -> None:
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
+    logs.only_json()
     receivers_of(endpoints_of(settings))
     asyncio.run(wait_for_store(settings, say=say))
     warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")

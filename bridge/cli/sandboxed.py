@@ -3,7 +3,7 @@ The sandbox of `mjbridge up`: its directory, its settings, and its banner.
 
 It is a deployment of its own, with a store, a configuration and addresses that outlive it,
 so that a second run goes on where the first one ended. Nothing that is configured for the
-real thing reaches it, and none of its events reaches what is configured.
+real thing reaches it, and its events reach nothing that is configured.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: The receiver's name among the sandbox's endpoints.
 RECEIVER = "receiver"
-#: How the receiver's process is told the secret; on its command line all could read it.
+#: How the receiver's process gets the secret; on its command line all could read it.
 SECRET_VARIABLE = "MJBRIDGE_LISTEN_SECRET"  # noqa: S105 - a name
 
 _TOML = """\
@@ -88,8 +88,8 @@ def enter(sandbox: Sandbox, settings: Settings) -> None:
     """
     Make this process, and all that it starts, belong to the sandbox.
 
-    Nothing of the real configuration is left to be found: no variable, and no file in the
-    working directory. Only how to log is still the user's own choice.
+    Nothing of the real configuration is left: no variable, and no file in the working
+    directory. Only how to log is still the user's own choice.
     """
     for name in [name for name in os.environ if name.upper().startswith("BRIDGE_")]:
         del os.environ[name]
@@ -102,7 +102,7 @@ def enter(sandbox: Sandbox, settings: Settings) -> None:
 
 
 def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
-    """Say that nothing of this is real, and how it would be."""
+    """Print that nothing of this is real, and how it would be."""
     from rich import box
     from rich.panel import Panel
     from rich.table import Table
@@ -144,7 +144,7 @@ def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
 
 
 def _near(folder: Path) -> str:
-    """Write a directory as it is seen from where its user stands."""
+    """Return a directory as seen from the working directory."""
     with suppress(ValueError, OSError):
         return str(folder.relative_to(Path.cwd()))
     return str(folder)
@@ -206,7 +206,7 @@ def _is_free(port: int) -> bool:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Find ports that nobody uses; all at once, so that they differ."""
+    """Find free ports; all at once, so that they differ."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

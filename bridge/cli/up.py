@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from bridge.app.humanize import host_of
@@ -44,10 +45,14 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
+    from bridge import logs
     from bridge.runtime.discovery import NO_KEY, can_poll
     from bridge.settings import load_settings
 
     settings = load_settings(need_keys=False)
+    if settings.log_format == "json":
+        logs.configure(settings.log_level, settings.log_format)
+        logs.only_json()
     try:
         if sandbox or (auto and not can_poll(settings)):
             code = _run_sandbox(settings, asked_for=sandbox)
@@ -67,14 +72,16 @@ def _run_real(settings: Settings) -> int:
     from bridge.runtime.supervised import embedded_store
 
     receivers_of(endpoints_of(settings))
+    as_json = settings.log_format == "json"
     if settings.redis_url is not None:
         asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, "the one that is configured")
-        return _supervise(_processes(settings, {}))
+        return _supervise(_processes(settings, {}), as_json=as_json)
     with embedded_store(settings.data_dir, stop_order=STORE) as (store, url):
         asyncio.run(wait_for_store(settings, say=say))
         _summary(settings, f"built in, its data in {settings.data_dir}")
-        return _supervise([store, *_processes(settings, {STORE_VARIABLE: url})])
+        children = [store, *_processes(settings, {STORE_VARIABLE: url})]
+        return _supervise(children, as_json=as_json)
 
 
 def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
@@ -85,19 +92,33 @@ def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
     data_dir = prepared.settings.data_dir
     with embedded_store(data_dir, stop_order=STORE) as (store, url):
         env = {STORE_VARIABLE: url}
-        sandboxed.banner(prepared, asked_for=asked_for)
+        as_json = settings.log_format == "json"
+        if as_json:
+            gateway = f"http://127.0.0.1:{prepared.gateway_port}"
+            structlog.get_logger(__name__).warning("sandbox.started", gateway=gateway)
+        else:
+            sandboxed.banner(prepared, asked_for=asked_for)
         sandboxed.enter(prepared, settings)
-        children = [store, *_servers(prepared), *_processes(prepared.settings, env)]
+        servers = _servers(prepared, as_json=as_json)
+        children = [store, *servers, *_processes(prepared.settings, env)]
         demo = _command("demo", "demo", env=env, restart=False)
-        return _supervise([*children, demo])
+        return _supervise([*children, demo], as_json=as_json)
 
 
-def _supervise(children: list[Child]) -> int:
-    from bridge.runtime.supervised import Supervisor
+def _supervise(children: list[Child], *, as_json: bool) -> int:
+    from bridge.runtime.supervised import Notice, Supervisor
 
-    code = Supervisor(children, report=lambda notice: say(notice.text)).run()
+    def report(notice: Notice) -> None:
+        if as_json:
+            structlog.get_logger(__name__).warning(notice.event, **notice.facts)
+        else:
+            say(notice.text)
+
+    code = Supervisor(children, report=report).run()
     if stderr().is_terminal:
         stderr().print()  # below the ^C that the terminal has written
+    if code == 0:
+        say("ended; nothing is lost, the next start goes on from here")
     return code
 
 
@@ -109,7 +130,7 @@ def _command(
     restart: bool = True,
     port: int | None = None,
 ) -> Child:
-    """Describe a child that is a command of ours."""
+    """Return a child that is a command of ours."""
     from bridge.runtime.supervised import Child
 
     return Child(
@@ -125,7 +146,7 @@ def _command(
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
     from bridge.runtime.factories import broker
 
-    # Where every key is ours, so is the queue that producers use who name none.
+    # Where every key is ours, so is the queue of producers that name none.
     ours = broker(settings).prefixed
     poll = "poll,celery" if ours else "poll"
     return [
@@ -137,7 +158,7 @@ def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
     ]
 
 
-def _servers(sandbox: Sandbox) -> list[Child]:
+def _servers(sandbox: Sandbox, *, as_json: bool) -> list[Child]:
     from bridge.cli.sandboxed import SECRET_VARIABLE
 
     gateway, receiver = sandbox.gateway_port, sandbox.receiver_port
@@ -158,6 +179,7 @@ def _servers(sandbox: Sandbox) -> list[Child]:
             "--port",
             str(receiver),
             "--quiet",
+            *(["--json"] if as_json else []),
             env={SECRET_VARIABLE: sandbox.secret},
             order=SERVERS,
             port=receiver,
@@ -172,28 +194,37 @@ def _answers(port: int) -> bool:
 
 
 def _summary(settings: Settings, store: str) -> None:
-    """Say what runs, in a few lines."""
+    """Print what runs, in a few lines."""
     from rich.table import Table
 
     from bridge import __version__
     from bridge.channels.webhook import signing_secrets
 
+    if settings.log_format == "json":
+        structlog.get_logger(__name__).info(
+            "up.started",
+            version=__version__,
+            upstreams=list(settings.upstreams),
+            endpoints=list(settings.endpoints),
+            store=store,
+        )
+        return
     console = stderr()
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, upstream in settings.upstreams.items():
-        looks = f"every {upstream.poll_interval:g} s"
+        interval = f"every {upstream.poll_interval:g} s"
         facts.add_row(
-            "polls", f"[bold]{name}[/]  {host_of(upstream.base_url)}, {looks}"
+            "polls", f"[bold]{name}[/]  {host_of(upstream.base_url)}, {interval}"
         )
     for name, endpoint in settings.endpoints.items():
         host = host_of(endpoint.url.get_secret_value())
         signed = ", signed" if signing_secrets(endpoint.options()) else ""
-        facts.add_row("tells", f"[bold]{name}[/]  {endpoint.kind} at {host}{signed}")
+        facts.add_row("delivers", f"[bold]{name}[/]  {endpoint.kind} at {host}{signed}")
     if not settings.endpoints:
-        warning = "[yellow]nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"
-        facts.add_row("tells", warning)
+        warning = "[yellow]to nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"
+        facts.add_row("delivers", warning)
     facts.add_row("store", store)
     name = program()
     facts.add_row(

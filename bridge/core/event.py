@@ -162,16 +162,23 @@ def notice(
     )
 
 
-def iso(seconds: float) -> str:
-    """Write a time as every event does: UTC, to the millisecond where it has any."""
+def iso(seconds: float, *, milliseconds: bool = False) -> str:
+    """
+    Write a time as every event does: in UTC, to the millisecond.
+
+    Args:
+        milliseconds: Whether to write them where there are none, too: times of a task and
+            of an event always have them, an expiry or a beginning seldom does.
+    """
     moment = datetime.fromtimestamp(round(seconds, 3), UTC)
-    precision = "milliseconds" if moment.microsecond else "seconds"
-    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+    exact = milliseconds or moment.microsecond
+    text = moment.isoformat(timespec="milliseconds" if exact else "seconds")
+    return text.replace("+00:00", "Z")
 
 
 def _body(kind: str, at: float, data: dict[str, Json]) -> str:
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    body = {"type": kind, "timestamp": moment.replace("+00:00", "Z"), "data": data}
+    moment = iso(at, milliseconds=True)
+    body = {"type": kind, "timestamp": moment, "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -218,8 +225,7 @@ def _button(button: Button) -> Json:
 def _moment(milliseconds: int | None) -> str | None:
     if milliseconds is None:
         return None
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(milliseconds / 1000, milliseconds=True)
 
 
 def _what_changed(change: Change) -> Iterable[str]:

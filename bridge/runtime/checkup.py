@@ -121,7 +121,7 @@ def _untrusting(about: str, name: str, tls_ca: str | None) -> Finding | None:
     try:
         tls_context(tls_ca)
     except BridgeError as error:
-        return findings.of_error(about, error, name=name)
+        return findings.of_error(about, error, name=name, key="tls_ca")
     return None
 
 

@@ -1,8 +1,8 @@
 """
 The engine: what one worker process runs, an event loop in a thread of its own.
 
-The poller, the pump and their connections live in it. Celery's tasks only tell it what to
-begin, so that no Celery child is ever occupied by a slow upstream or a slow receiver. All
+The poller, the pump and their connections live in it. Celery's tasks only start
+work in it, so that no Celery child is ever occupied by a slow upstream or a slow receiver. All
 of it is made after the fork: sockets and loops do not survive one.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from bridge.adapters.broker.foreign_queue import ack, pending_requests
+from bridge.adapters.broker.foreign_queue import ForeignQueue
 from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
@@ -28,7 +28,12 @@ from bridge.app.housekeeping import sweep
 from bridge.app.poll import Poller
 from bridge.app.ports import Tracked
 from bridge.core.event import Json
-from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
+from bridge.errors import (
+    BridgeError,
+    Misconfigured,
+    StoreForbids,
+    StoreUnavailable,
+)
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoints_of
 from bridge.runtime.factories import polled, receivers_of
@@ -38,8 +43,8 @@ from bridge.settings import Settings
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
-#: Seconds that a Celery task waits for the loop. It only begins work, so this is long.
-PATIENCE = 20.0
+#: Seconds that a Celery task waits for the loop. It only starts work, so this is long.
+DEADLINE = 20.0
 #: Seconds that attempts in flight get when a worker is asked to stop. It has to be gone
 #: after 5 s, and Celery takes up to one for itself when the last child has ended.
 GRACE = 3.5
@@ -67,11 +72,14 @@ class Engine:
         self._thread.start()
         self._endpoints = endpoints_of(settings)
         self._draining: asyncio.Task[None] | None = None
-        self._polls = False  # until it has been told to: others may do it
+        self._polls = False  # until a task asks for it: other workers may do it
+        #: Whether plain Celery producers reach us: their queue is on our server.
+        self._hears = settings.broker_url is None
         self._born = 0.0  #: By the store's clock.
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
         self._deployment: Deployment
+        self._foreign_queue: ForeignQueue
         self._poller: Poller
         self._pump: Pump
         self._sender: Sender
@@ -80,7 +88,7 @@ class Engine:
         self._wait(self._make())
 
     def poll(self) -> None:
-        """Start to ask about everything that is due, after hearing who wants more of it."""
+        """Start to poll everything that is due, after tracking what foreign producers ask for."""
         self._polls = True
         self._wait(self._poll())
 
@@ -89,8 +97,11 @@ class Engine:
         self._loop.call_soon_threadsafe(self._pump.kick)
 
     def sweep(self) -> None:
-        """Do one sweep's worth of housekeeping."""
-        self._wait(self._sweep(on_a_tick=True))
+        """Do one sweep's worth of housekeeping; without a store, the next tick does it."""
+        try:
+            self._wait(self._sweep(on_a_tick=True))
+        except StoreUnavailable as error:
+            log.warning("sweep.store_away", error=str(error))
 
     def track(
         self,
@@ -98,13 +109,13 @@ class Engine:
         upstream: str | None,
         metadata: Mapping[str, Json] | None,
     ) -> Tracked:
-        """Begin to look at tasks, see `Operations.track`."""
+        """Track tasks, see `Operations.track`."""
         return self._wait(
             self._deployment.operations.track(ids, upstream=upstream, metadata=metadata)
         )
 
     def drain_at_end_of(self, pipe: int) -> None:
-        """Begin to `stop` as soon as nobody holds the writing end of a pipe any more."""
+        """Begin to drain as soon as no process holds the writing end of a pipe any more."""
         self._loop.call_soon_threadsafe(self._loop.add_reader, pipe, self._cut, pipe)
 
     def stop(self) -> None:
@@ -135,6 +146,7 @@ class Engine:
     async def _make(self) -> None:
         settings = self._settings
         self._deployment = Deployment(settings)
+        self._foreign_queue = ForeignQueue(self._deployment.client)
         try:
             # Limits hold from the first delivery on, not from the first sweep.
             await self._deployment.admin.configure(self._endpoints)
@@ -189,9 +201,16 @@ class Engine:
 
     async def _poll(self) -> None:
         try:
-            await self._hear()
-        except StoreUnavailable as error:
+            if self._hears:
+                await self._hear()
+        except StoreForbids as error:
+            self._hears = False
+            log.warning("track.not_heard", reason=str(error))
+        except BridgeError as error:
             log.warning("track.store_away", error=str(error))
+        except Exception:
+            # Hearing those who know only Celery is a convenience: it never stops polling.
+            log.exception("track.not_understood")
         await self._poller.poll()
 
     async def _sweep(self, *, on_a_tick: bool = False) -> None:
@@ -205,9 +224,7 @@ class Engine:
 
     async def _hear(self) -> None:
         """Track what plain Celery producers ask for, if they share our server."""
-        if self._settings.broker_url is not None:
-            return
-        for request in await pending_requests(self._deployment.client):
+        for request in await self._foreign_queue.pending():
             try:
                 await self._deployment.operations.track(
                     request.ids, upstream=request.upstream, metadata=request.metadata
@@ -218,7 +235,7 @@ class Engine:
                 raise
             except Exception:
                 log.exception("track.not_understood")  # one never costs the others
-            await ack(self._deployment.client, request)
+            await self._foreign_queue.ack(request)
 
     async def _unmake(self) -> None:
         await self._drain()
@@ -232,4 +249,4 @@ class Engine:
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(timeout=PATIENCE)
+        return future.result(timeout=DEADLINE)

@@ -1,9 +1,9 @@
 """
-The stand-in: what a worker does for itself while no tick comes through.
+The self-tick: what a worker does by itself while no tick comes through.
 
 Ticks come from beat through a broker, and either may be away. Above all, a store that is
 also the broker takes no message when its memory is full, while what it holds could still
-be delivered and forgotten, which is the only way out. So an engine looks at the heartbeat
+be delivered and forgotten, which is the only way out. So an engine checks the heartbeat
 that each sweep on a tick leaves; while that is old, it ticks by itself.
 """
 
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds after which a heartbeat is old. It is renewed every 5 s.
 SILENT_AFTER = 12.0
-#: Seconds between two looks at the heartbeat, and between two ticks of our own.
-LOOK_EVERY = 3.0
+#: Seconds between two checks of the heartbeat, and between two ticks of our own.
+CHECK_EVERY = 3.0
 TICK_EVERY = 1.0
 #: Own ticks from one sweep to the next.
 TICKS_TO_SWEEP = 5
@@ -33,24 +33,24 @@ async def tick_while_silent(
     sweep: Callable[[], Awaitable[None]],
 ) -> None:
     """
-    Tick while nobody else does; runs until it is cancelled.
+    Tick while beat does not; runs until it is cancelled.
 
     Args:
-        silent_for: Says how old the heartbeat is, in seconds.
+        silent_for: Returns the age of the heartbeat, in seconds.
 
         tick: Does what a tick of each kind would.
 
         sweep: Does what a tick of the sweep would.
     """
-    standing, ticks = False, 0
+    ticking, ticks = False, 0
     while True:
-        await asyncio.sleep(TICK_EVERY if standing else LOOK_EVERY)
+        await asyncio.sleep(TICK_EVERY if ticking else CHECK_EVERY)
         try:
             silent = await silent_for() > SILENT_AFTER
-            if silent != standing:
+            if silent != ticking:
                 log.warning("ticks.missing" if silent else "ticks.are_back")
-            standing = silent
-            if not standing:
+            ticking = silent
+            if not ticking:
                 continue
             await tick()
             ticks += 1

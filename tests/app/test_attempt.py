@@ -186,7 +186,7 @@ class Marking:
         return Response(took=0.0, status=200)
 
 
-async def test_what_a_conversation_leaves_is_there_for_the_next_one(
+async def test_the_state_that_one_delivery_leaves_is_there_for_the_next(
     bench: Bench,
 ) -> None:
     channel = Marking()
@@ -213,7 +213,7 @@ async def test_a_mark_outlives_an_attempt_that_did_not_end(bench: Bench) -> None
     assert channel.states == [{}, MARK.channel_state]
 
 
-async def test_progress_waits_for_as_long_as_the_conversation_said(
+async def test_progress_waits_for_as_long_as_the_channel_asked(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
@@ -226,7 +226,7 @@ async def test_progress_waits_for_as_long_as_the_conversation_said(
     assert site.sent == 2
 
 
-async def test_a_store_that_is_away_when_it_must_remember_costs_no_attempt(
+async def test_a_store_that_is_away_when_state_must_be_saved_costs_no_attempt(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
@@ -244,7 +244,9 @@ async def test_a_store_that_is_away_when_it_must_remember_costs_no_attempt(
     assert await site.bench.attempts(event) == 1
 
 
-async def test_who_lost_its_claim_posts_nothing(bench: Bench) -> None:
+async def test_a_worker_that_lost_its_claim_posts_nothing(
+    bench: Bench,
+) -> None:
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
     await site.tell()
     (late,) = await site.bench.claim()
@@ -257,7 +259,7 @@ async def test_who_lost_its_claim_posts_nothing(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_what_is_remembered_is_kept_whether_or_not_it_arrived(
+async def test_state_is_saved_whether_or_not_the_event_arrived(
     bench: Bench, status: int
 ) -> None:
     channel = Marking()

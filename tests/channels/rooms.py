@@ -107,12 +107,12 @@ class Room(ABC):
         )
         step = next(exchange)
         while not isinstance(step, Request) or self.named(step) != before:
-            if isinstance(step, Request):
-                step = exchange.send(self.answers(step))
-            else:
-                assert isinstance(step, SaveState)
+            if isinstance(step, SaveState):
                 self.state = step.channel_state
                 step = exchange.send(Response(took=0.0))
+            else:
+                assert isinstance(step, Request)
+                step = exchange.send(self.answers(step))
 
     def names(self, talk: Talk) -> list[str]:
         """What a delivery has requested, and when state was saved."""

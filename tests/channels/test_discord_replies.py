@@ -194,6 +194,26 @@ def test_what_an_answer_comes_to(said: platform.Said, expected: str) -> None:
     assert meaning(said) == expected
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "compatible", "taken"),
+    [
+        pytest.param(200, b"", True, True, id="another server, without a word"),
+        pytest.param(204, b"", True, True, id="another server, no content"),
+        pytest.param(
+            200, b"", False, False, id="Discord's host, which says the message"
+        ),
+        pytest.param(200, b"<html>", True, False, id="a proxy's page"),
+        pytest.param(302, b"", True, False, id="elsewhere"),
+    ],
+)
+def test_a_compatible_server_may_take_a_message_without_a_word(
+    status: int, body: bytes, compatible: bool, taken: bool
+) -> None:
+    response = Response(took=0.1, status=status, body=body)
+
+    assert read(response, now=NOW, compatible=compatible).ok is taken
+
+
 def test_no_answer_is_a_failure() -> None:
     said = read(Response(took=1.0, fault=Fault.TIMEOUT, detail="not in 15 s"), now=NOW)
 

@@ -23,6 +23,8 @@ from bridge.sandbox.server import serving
 from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, told
 from tests.platforms.discord import PNG, Discord, page
 
+pytestmark = pytest.mark.component
+
 
 @dataclass(kw_only=True)
 class World:

@@ -15,6 +15,8 @@ from tests.platforms.ntfy import Ntfy
 from tests.platforms.teams import Teams
 from tests.platforms.telegram import CHAT, Telegram
 
+pytestmark = pytest.mark.component
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
 

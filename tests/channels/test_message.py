@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bridge.channels import CHANNELS
-from bridge.channels.message import message_of
+from bridge.channels.base import DeliveryContext
+from bridge.channels.message import message_for, message_of
 from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.event import Event
@@ -23,6 +24,7 @@ from tests.channels.cases import (
     NASTY_BUTTONS,
     RUNNING,
     converse,
+    endpoint,
     lost,
     told,
 )
@@ -91,6 +93,17 @@ def test_how_long_it_took_is_said_in_the_units_that_matter(
     said = {name: message_of(event, language=name).took for name in LANGUAGES}
 
     assert said == {"en": en, "zh": zh}
+
+
+def test_links_that_do_not_fit_are_left_out_and_shorter_ones_are_not() -> None:
+    urls = tuple(f"https://cdn.example/{'a' * n}.mp4" for n in (10, 500, 20))
+    event = told("task.succeeded", replace(DONE, video_urls=urls))
+    to = endpoint("ntfy", "https://ntfy.sh/art")
+    context = DeliveryContext(event=event, endpoint=to, at=0.0, started=0.0)
+
+    links = message_for(context, links_most=100).links
+
+    assert links == (("Watch 1", urls[0]), ("Watch 3", urls[2]))
 
 
 def test_short_labels_of_a_kind_stand_together_and_to_begin_again_comes_last() -> None:

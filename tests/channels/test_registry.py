@@ -46,9 +46,7 @@ def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
         DeliveryContext(event=event, endpoint=to, at=NOW, started=NOW),
     )
 
-    (request,) = requests
-    assert isinstance(request, Request)
-    assert request.method == "POST"
+    assert [isinstance(one, Request) and one.method for one in requests] == ["POST"]
     assert outcome.channel_state
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bridge.channels import slack
 from bridge.core.delivery import Attempt, Fault
 from bridge.core.http import Request, Response
-from tests.channels.cases import CASES, NOW, converse
+from tests.channels.cases import CASES, NOW, converse, endpoint
 from tests.channels.test_slack_payload import SECRETS, bot, webhook
 from tests.platforms.slack import HTML
 
@@ -61,6 +61,33 @@ def test_nothing_else_is_a_success_even_with_200(body: bytes) -> None:
 
     assert attempt.result == "failed"
     assert "not Slack's ok" in attempt.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "result"),
+    [
+        pytest.param(200, b"ok", "delivered", id="Mattermost"),
+        pytest.param(200, b'{"success":true}', "delivered", id="Rocket.Chat"),
+        pytest.param(200, b'{"ok": true}', "delivered", id="ok in JSON"),
+        pytest.param(200, b"", "delivered", id="empty"),
+        pytest.param(204, b"", "delivered", id="no content"),
+        pytest.param(200, b'{"success":false,"error":"x"}', "failed", id="no success"),
+        pytest.param(200, HTML, "failed", id="a proxy's page"),
+        pytest.param(500, b'{"success":true}', "failed", id="an error all the same"),
+        pytest.param(302, b"", "failed", id="elsewhere"),
+    ],
+)
+def test_a_compatible_server_takes_a_message_in_its_own_words(
+    status: int, body: bytes, result: str
+) -> None:
+    """What Slack itself never answers; and the message would be posted again and again."""
+
+    def answer(_: Request) -> Response:
+        return Response(took=0.5, status=status, body=body)
+
+    to = endpoint("slack", "https://chat.example.com/hooks/xxx")
+
+    assert converse(slack, EVENT, to, answers=answer).result == result
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bridge.channels import teams
 from bridge.channels.sample import sample_event
 from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.task import TaskStatus
 from tests.channels.cases import (
     CASES,
     DONE,
@@ -181,6 +182,16 @@ def test_a_card_with_a_picture_that_is_refused_is_sent_without() -> None:
 
     assert tell(FINAL, server).result == "delivered"
     assert pictures(server.cards[0]) == []
+
+
+def test_a_card_whose_escapes_double_is_cut_until_it_fits() -> None:
+    quotes = '"' * 20_000
+    failed = replace(DONE, status=TaskStatus.FAILURE, prompt=quotes, fail_reason=quotes)
+
+    talk = tell(told("task.failed", failed), Teams(), prompt_max=20_000)
+
+    assert talk.result == "delivered"
+    assert 20_000 < len(talk.requests[0].body) <= teams.BODY_MOST
 
 
 def test_what_is_never_taken_is_given_up() -> None:

@@ -269,6 +269,7 @@ def test_airflow_2_is_given_no_date() -> None:
 # --- on the wire ----------------------------------------------------------------------
 
 
+@pytest.mark.component
 async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
     event = told("task.succeeded", replace(DONE, prompt='"}\r\nX-Evil: 1\r\n\r\n{"'))
     sender = Sender()

@@ -35,6 +35,8 @@ from tests.channels.cases import CASES, HOSTILE, converse
 from tests.channels.talking import deliver
 from tests.platforms.loopback import HTML, Asked, Said, serving
 
+pytestmark = pytest.mark.component
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "write-a-channel.md").read_text(encoding="utf-8")
 

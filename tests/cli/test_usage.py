@@ -228,6 +228,26 @@ def test_check_of_a_store_that_is_away_is_exit_1(shell: Shell) -> None:
     assert "✗ store" in ran.out
 
 
+def test_check_reads_the_files_of_certificates(shell: Shell) -> None:
+    (shell.folder / "ca.pem").write_text("not a certificate")
+
+    ran = shell.run(
+        "check",
+        "--json",
+        **KEY,
+        BRIDGE_UPSTREAMS__DEFAULT__TLS_CA="ca.pem",
+        BRIDGE_ENDPOINTS__ME__URL="https://example.com/x",
+        BRIDGE_ENDPOINTS__ME__TLS_CA="ca.pem",
+    )
+
+    wrong = [row for row in ran.rows if "holds no certificates" in row["detail"]]
+    assert {(row["check"], row["level"]) for row in wrong} == {
+        ("upstream", "error"),
+        ("endpoint", "error"),
+    }
+    assert ran.code == 2
+
+
 def test_preview_shows_the_exact_request_and_no_secret(shell: Shell) -> None:
     variables = {
         **KEY,
@@ -325,3 +345,13 @@ def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with(
 
     first = " ".join(command.help.partition("\n\n")[0].split())
     assert first == COMMANDS[name].summary
+
+
+def test_a_value_of_the_wrong_kind_is_refused_in_plain_words(
+    here: pytest.CaptureFixture[str],
+) -> None:
+    code = run(["tasks", "--limit", "few"])
+
+    assert "'--limit' / '-n': it should be a valid integer" in complaint(
+        Ran(code, *here.readouterr())
+    )

@@ -51,7 +51,9 @@ class InterruptibleKeys(Keyspace):
     Attributes:
         away: Whether its scripts do not answer.
 
-        gate: Set while they do at once; clear it to have them wait.
+        mute: Whether they run, but their replies get lost.
+
+        gate: Set while they answer at once; clear it to have them wait.
 
         asked: Set when one was called.
     """
@@ -59,6 +61,7 @@ class InterruptibleKeys(Keyspace):
     def __init__(self, client: Redis, *, namespace: str) -> None:
         super().__init__(client, namespace=namespace, retention=RETENTION)
         self.away = False
+        self.mute = False
         self.gate = asyncio.Event()
         self.gate.set()
         self.asked = asyncio.Event()
@@ -68,7 +71,10 @@ class InterruptibleKeys(Keyspace):
         await self.gate.wait()
         if self.away:
             raise StoreUnavailable
-        return await super().run(script, *args)
+        reply = await super().run(script, *args)
+        if self.mute:
+            raise StoreUnavailable
+        return reply
 
 
 def endpoint(

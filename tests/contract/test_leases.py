@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.app.ports import Settlement
 from bridge.core.delivery import Disposition, Verdict
-from tests.contract.bench import Bench, attempted, endpoint
+from bridge.errors import StoreUnavailable
+from tests.contract.bench import RETENTION, Bench, attempted, endpoint
 
 #: Longer than the lease of an endpoint with the default timeout.
 LEASE = 31.0
@@ -266,3 +268,95 @@ async def test_settling_says_whether_there_is_more_to_claim(bench: Bench) -> Non
     )
 
     assert (await bench.deliveries.settle([one])).more
+
+
+# --- a claim whose reply is lost ------------------------------------------------------
+
+
+async def lose_a_claim(bench: Bench, *, alone: bool = False) -> None:
+    bench.keys.mute = True
+    with pytest.raises(StoreUnavailable):
+        await bench.claim(alone=alone)
+    bench.keys.mute = False
+
+
+async def test_a_claim_whose_reply_is_lost_is_made_again_and_is_no_crash(
+    bench: Bench,
+) -> None:
+    await bench.admin.configure([endpoint()])
+    events = {(await bench.tell(f"u{number}")).id for number in range(3)}
+    for _ in range(4):
+        await lose_a_claim(bench)
+
+    again = await bench.claim()
+
+    assert {one.event.id for one in again} == events
+    assert {one.crashes for one in again} == {0}
+
+
+async def test_what_others_have_claimed_is_not_taken_from_them(bench: Bench) -> None:
+    await bench.tell("u")
+    other = StoredDeliveries(bench.keys)
+    (theirs,) = (await other.claim_deliveries(limit=9, slow_limit=9)).deliveries
+    await lose_a_claim(bench)
+
+    assert await bench.claim() == []
+    assert await bench.succeed(theirs)
+
+
+async def test_a_suspect_whose_claim_is_lost_can_be_tried_at_once(
+    bench: Bench,
+) -> None:
+    await bench.tell("u")
+    await bench.claim()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    await lose_a_claim(bench, alone=True)
+
+    assert (await bench.claim_one(alone=True)).crashes == 1
+
+
+async def test_a_claim_that_runs_after_it_was_given_up_claims_nothing(
+    bench: Bench,
+) -> None:
+    """A store that was silent for long runs what was sent to it in any order."""
+    event = await bench.tell("u")
+    limits = (9, 9, 0, 0, RETENTION)
+    await bench.keys.run("claim_deliveries", "second", 0, *limits[1:], "first")
+    await bench.keys.run("claim_deliveries", "first", *limits)
+
+    assert await bench.claimed() == [event.id]
+
+
+# --- a late success while somebody else tries -----------------------------------------
+
+
+async def test_a_late_success_makes_room_for_the_next_suspect(bench: Bench) -> None:
+    await bench.admin.configure([endpoint()])
+    for lane in "uv":
+        await bench.tell(lane)
+    late = {one.lane: one for one in await bench.claim()}
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    tried = await bench.claim_one(alone=True)
+
+    await bench.succeed(late[tried.lane])
+
+    assert (await bench.claim_one(alone=True)).lane != tried.lane
+
+
+async def test_a_late_success_ends_the_trial_of_a_half_open_endpoint(
+    bench: Bench,
+) -> None:
+    await bench.admin.configure([endpoint()])
+    await bench.open_breaker()
+    await bench.let_pass(LEASE)
+    late = await bench.claim_one()
+    await bench.let_pass(LEASE)
+    await bench.fail(await bench.claim_one(), again_in=0.0)
+    await bench.let_pass(LEASE)
+    assert (await bench.claim_one(alone=True)).lane == late.lane
+
+    await bench.succeed(late)
+
+    assert await bench.keys.field("health:a", "trial") is None

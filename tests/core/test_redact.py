@@ -83,6 +83,10 @@ def test_a_name_and_a_password_are_recognised_in_a_header() -> None:
     )
 
 
+def test_a_url_that_cannot_be_read_has_no_credentials() -> None:
+    assert credentials_in("http://[") == frozenset()
+
+
 def test_headers_are_secret_unless_they_say_nothing() -> None:
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 

@@ -2,8 +2,8 @@
 Producers that know nothing of us: any Celery program on the same server can ask to track.
 
 Such a program sends to the queue ``celery``, without our key prefix, which is also where
-everybody else's tasks wait. So that queue is not consumed: it is looked at, and only the
-messages for ``mjbridge.track`` are taken out of it.
+everybody else's tasks wait. So that queue is not consumed: it is searched, on the server, and
+only the messages for ``mjbridge.track`` leave it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -22,8 +22,32 @@ from bridge.adapters.store.errors import store_errors
 QUEUE = "celery"
 #: The task's name, as it stands in a message.
 TASK = "mjbridge.track"
-#: Messages that are looked at, the newest first.
+#: Messages that are searched, the newest first.
 MOST = 500
+#: Bytes after which a search pauses; the next one goes on from there. Others may keep pictures
+#: in their messages, and the server does nothing else meanwhile.
+BYTES_AT_ONCE = 1_000_000
+#: Bytes of the largest message that is read. Ten thousand ids are 300 kB.
+LARGEST = 4_000_000
+
+#: Returns where the next search begins, and the messages found.
+_SEARCH = """#!lua flags=no-writes
+local task, at = ARGV[1], tonumber(ARGV[2])
+if redis.call('TYPE', KEYS[1]).ok ~= 'list' then return {0} end
+local length = math.min(redis.call('LLEN', KEYS[1]), tonumber(ARGV[3]))
+if at >= length then at = 0 end
+local bytes, found = 0, {0}
+while at < length and bytes < tonumber(ARGV[4]) do
+  local message = redis.call('LINDEX', KEYS[1], at)
+  bytes = bytes + #message
+  if #message <= tonumber(ARGV[5]) and string.find(message, task, 1, true) then
+    found[#found + 1] = message
+  end
+  at = at + 1
+end
+if at < length then found[1] = at end
+return found
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +60,42 @@ class TrackRequest:
     metadata: Mapping[str, Any] | None = None
 
 
-async def pending_requests(client: Redis) -> list[TrackRequest]:
-    """List what producers ask for; the messages stay until they are `granted`."""
-    with store_errors():
-        if await client.type(QUEUE) != "list":
-            return []
-        try:
-            rows = cast("list[str]", await client.lrange(QUEUE, 0, MOST - 1))
-        except UnicodeDecodeError:  # somebody else's, and no message of Celery's
-            return []
-    return [
-        request for row in rows if TASK in row and (request := _read(row)) is not None
-    ]
+class ForeignQueue:
+    """The queue of the server that *client* is connected to."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._search = client.register_script(_SEARCH)
+        self._at = 0  #: where the next search begins
+
+    async def pending(self) -> list[TrackRequest]:
+        """
+        Return the next requests; their messages stay until they are acknowledged.
+
+        Raises:
+            StoreForbids: The bridge's user may not read the queue.
+
+            StoreUnavailable: It does not answer.
+        """
+        limits: list[str | float] = [TASK, self._at, MOST, BYTES_AT_ONCE, LARGEST]
+        with store_errors():
+            try:
+                self._at, *messages = await self._search(keys=[QUEUE], args=limits)
+            except UnicodeDecodeError:  # somebody else's, and not a message of Celery's
+                self._at += 1
+                return []
+        return [one for text in messages if (one := _read(text)) is not None]
+
+    async def ack(self, request: TrackRequest) -> None:
+        """Take a message out of the queue."""
+        with store_errors():
+            await self._client.lrem(QUEUE, 1, request.text)
 
 
-async def ack(client: Redis, request: TrackRequest) -> None:
-    """Take a message out of the queue."""
-    with store_errors():
-        await client.lrem(QUEUE, 1, request.text)
-
-
-def _read(row: str) -> TrackRequest | None:
+def _read(text: str) -> TrackRequest | None:
     """Read a message of Celery's second protocol; ``None`` if it is for somebody else."""
     try:
-        message = json.loads(row)
+        message = json.loads(text)
         if message["headers"]["task"] != TASK:
             return None
         body = message["body"]
@@ -67,6 +103,6 @@ def _read(row: str) -> TrackRequest | None:
             body = base64.b64decode(body)
         args, kwargs, *_ = json.loads(body)
         given = dict(zip(("ids", "upstream", "metadata"), args, strict=False)) | kwargs
-        return TrackRequest(text=row, **given)
+        return TrackRequest(text=text, **given)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return TrackRequest(text=row) if f'"task": "{TASK}"' in row else None
+        return TrackRequest(text=text) if f'"task": "{TASK}"' in text else None

@@ -19,17 +19,23 @@ class Broker:
 
         options: Celery's ``broker_transport_options``.
 
+        transport: Celery's ``broker_transport``; ``None`` for the one that the URL names.
+
         prefixed: Whether all keys carry our own prefix, so that every queue is ours.
     """
 
     url: str = field(repr=False)
     options: dict[str, Any]
     prefixed: bool
+    transport: str | None = None
+
+
+_TRANSPORTS = "bridge.adapters.broker.redis_transport"
 
 
 def broker_of(url: str, namespace: str) -> Broker:
     """
-    Say how Celery reaches a broker.
+    Return how Celery reaches a broker.
 
     Args:
         url: A ``redis_url`` in any form, or the address of another broker.
@@ -51,8 +57,20 @@ def broker_of(url: str, namespace: str) -> Broker:
     if url.startswith(f"{SCHEME}://"):
         address = SentinelAddress.parse(url)
         options["master_name"] = address.service
-        return Broker(url=address.for_celery, options=options, prefixed=True)
-    return Broker(url=broker_url_for(url), options=options, prefixed=True)
+        return Broker(
+            url=address.for_celery,
+            options=options,
+            prefixed=True,
+            transport=f"{_TRANSPORTS}:SentinelTransport",
+        )
+    # The URL of a Unix socket names its transport itself; nobody demotes a server there.
+    local = url.startswith("unix")
+    return Broker(
+        url=broker_url_for(url),
+        options=options,
+        prefixed=True,
+        transport=None if local else f"{_TRANSPORTS}:Transport",
+    )
 
 
 def broker_url_for(url: str) -> str:

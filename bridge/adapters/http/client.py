@@ -118,6 +118,7 @@ class Client:
             fault, why = explain(error, timeout=within)
             ended = "did not end" if fault is Fault.TIMEOUT else "broke off"
             detail = f"the answer's body {ended}: {why}"
+        del body[request.most :]
         return Response(
             took=clock() - began,
             status=response.status_code,
@@ -125,7 +126,7 @@ class Client:
                 name.decode("latin-1").lower(): value.decode("latin-1")
                 for name, value in response.headers.raw
             },
-            body=bytes(body[: request.most]),
+            body=bytes(body),
             detail=detail,
         )
 

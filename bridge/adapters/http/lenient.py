@@ -74,6 +74,8 @@ class HeadFirst(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in, the end of a head and what follows it one by one."""
+        if not data:  # how aiohttp goes on after it has let the parser rest
+            self._parse(data)
         while self._head is not None and data:
             seen = max(len(self._head) - 3, 0)
             self._head += data

@@ -23,7 +23,7 @@ from bridge.adapters.http.resolver import Resolver
 from bridge.adapters.http.tls import tls_context
 
 #: Bytes of an answer that are taken from the socket at once.
-BUFFER = 16 * 1024
+BUFFER = 64 * 1024
 
 
 class Transport(httpx.AsyncBaseTransport):

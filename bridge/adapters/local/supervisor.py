@@ -29,8 +29,12 @@ RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 #: Seconds after which a child is no longer one that keeps dying.
 STEADY_S = 60.0
 
-#: Seconds from the first signal until what is left is killed. Workers drain for up to 5.
-END_WITHIN_S = 5.3
+#: Seconds from the first signal until what is left is ended by force. Workers drain for up to
+#: 5, but on a busy machine all takes longer, and whoever is in a hurry asks once more.
+END_WITHIN_S = 30.0
+
+#: Seconds after which whoever waits is told for what.
+SLOW_S = 6.0
 
 #: Seconds that a group has even then. A store needs 0.1.
 LAST_GROUP_S = 0.3
@@ -232,6 +236,7 @@ class Supervisor:
         return code
 
     async def _end_of(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait until it has ended; return its exit code."""
         while (code := process.poll()) is None:
             await self._death.wait()
         return code
@@ -258,6 +263,7 @@ class Supervisor:
         """Ask each group to end, in turn, and force it when its time is over."""
         loop = asyncio.get_running_loop()
         deadline = self._stopped_at + self._end_within_s
+        slow = loop.call_at(self._stopped_at + SLOW_S, self._tell_slow)
         for group in self._groups:
             for one in group:
                 # Only the child itself: how its own children end is its business.
@@ -273,12 +279,16 @@ class Supervisor:
                             await self._end_of(one.process)
             except TimeoutError:
                 late = [one.child.name for one in group if one.runs]
-                self._tell(
-                    "processes.killed",
-                    f"not ended in time, killing: {', '.join(late)}",
-                    processes=late,
-                )
+                text = f"did not end in time, ended by force: {', '.join(late)}"
+                self._tell("processes.forced", text, processes=late)
             self._kill(group)
+        slow.cancel()
+
+    def _tell_slow(self) -> None:
+        late = [one.child.name for one in self._all if one.runs]
+        if not self._hurried:
+            text = f"still ending: {', '.join(late)}; Ctrl-C ends them at once"
+            self._tell("processes.slow", text, processes=late)
 
     def _kill(self, ones: Iterable[_Kept]) -> None:
         for one in ones:

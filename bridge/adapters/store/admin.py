@@ -12,6 +12,7 @@ from bridge.adapters.store.keyspace import Keyspace
 from bridge.app.ports import NEARLY_FULL, Publication, Waiting
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
+from bridge.errors import StoreForbids
 
 #: Seconds beyond an endpoint's timeout after which a claimed delivery is up for others.
 LEASE_MARGIN = 10.0
@@ -196,12 +197,15 @@ class StoreAdmin:
 
     async def watch_memory(self) -> float | None:
         """
-        Return the used share of the store's memory; ``None`` if it has no limit.
+        Return the used share of the store's memory; ``None`` without a limit that we know of.
 
         Above `NEARLY_FULL` polling pauses for the next 15 s, so that what is known can
         still be delivered.
         """
-        facts = await self._keys.info("memory")
+        try:
+            facts = await self._keys.info("memory")
+        except StoreForbids:  # `mjbridge check` says so
+            return None
         limit = int(facts.get("maxmemory", 0))
         if not limit:
             return None

@@ -13,26 +13,38 @@ from bridge.app.ports import Delivery, DeliveryClaim, Settled, Settlement
 from bridge.core.delivery import Attempt, Tried, Verdict
 from bridge.core.http import ChannelState
 
+#: Claims without a reply that are remembered: those of a minute, at one a second.
+LOST_AT_MOST = 60
+
 
 class StoredDeliveries:
     """The deliveries of one deployment, in Redis or Valkey."""
 
     def __init__(self, keys: Keyspace) -> None:
         self._keys = keys
+        #: Tokens of claims whose replies did not arrive.
+        self._lost: list[str] = []
 
     async def claim_deliveries(
         self, *, limit: int, slow_limit: int, alone: bool = False, woken: bool = False
     ) -> DeliveryClaim:
         """Claim the heads of due lanes, fairly over the endpoints."""
-        reply = await self._keys.run(
-            "claim_deliveries",
-            token_hex(8),
-            limit,
-            slow_limit,
-            int(alone),
-            int(woken),
-            self._keys.retention,
-        )
+        token = token_hex(8)
+        lost, self._lost = self._lost, []
+        try:
+            reply = await self._keys.run(
+                "claim_deliveries",
+                token,
+                limit,
+                slow_limit,
+                int(alone),
+                int(woken),
+                self._keys.retention,
+                *lost,
+            )
+        except BaseException:  # also when it is cancelled: the script may have run
+            self._lost = [*lost, *self._lost, token][-LOST_AT_MOST:]
+            raise
         claim = named(reply)
         now, next_in = float(claim["now"]), claim["next_in"]
         claimed = rows(claim["columns"], claim["deliveries"])

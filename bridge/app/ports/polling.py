@@ -32,8 +32,8 @@ class FetchResult:
     What an upstream answered about some tasks.
 
     Attributes:
-        tasks: By id, only ids that were asked for. One that is not in it is unknown to
-            the upstream, or hidden by a hiccup of its own.
+        tasks: By id, only ids that were asked for. A task that is not among them is
+            unknown to the upstream, or hidden by a hiccup of its own.
 
         error: ``None`` if the answer is valid. Then, and only then, does a missing
             task count as missing.

@@ -65,6 +65,11 @@ class Address:
     thread: str = ""
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
+    @property
+    def is_official(self) -> bool:
+        """Whether it is Discord's own, and not that of a server that speaks as Discord does."""
+        return urlsplit(self.webhook).hostname in OFFICIAL
+
     @classmethod
     def of(cls, url: str) -> Self | None:
         """Read a webhook's URL in any spelling; ``None`` if it is not one. Never raises."""

@@ -98,7 +98,12 @@ class DiscordPort(LivePort):
 
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response; without its own thread, a task's messages are gone as well."""
-        reply = replies.read(response, now=now, hide=self._address.token)
+        reply = replies.read(
+            response,
+            now=now,
+            hide=self._address.token,
+            compatible=not self._address.is_official,
+        )
         if _THREAD in self.own and reply.code in replies.THREAD_LOST:
             del self.own[_THREAD]
             return Reply(

@@ -47,7 +47,9 @@ FILTERED = frozenset({"200000", "200001"})
 THREAD_LOST = frozenset({"10003", "50083", "160005"})
 
 
-def read(response: Response, *, now: float, hide: str = "") -> Reply:
+def read(
+    response: Response, *, now: float, hide: str = "", compatible: bool = False
+) -> Reply:
     """
     Read what Discord answers. Never raises.
 
@@ -55,11 +57,16 @@ def read(response: Response, *, now: float, hide: str = "") -> Reply:
         now: In seconds since the epoch.
 
         hide: The webhook's token, in case it is repeated.
+
+        compatible: Whether the host is not Discord's: a server that speaks as Discord does may
+            take a message without a word.
     """
     if response.status is None:
         return no_answer(response)
     data = json_object(response.body)
     detail = _detail(response, data)
+    if compatible and not response.body.strip() and 200 <= response.status < 300:
+        return Reply(result=AttemptResult.DELIVERED, status=response.status)
     reply = _read(response, data, detail.replace(hide, "…") if hide else detail, now)
     return replace(reply, status=response.status)
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
-from bridge.channels.slack.api import probe, sample_response
+from bridge.channels.slack.api import HOOKS, probe, sample_response
 from bridge.channels.slack.live import SlackPort
 from bridge.channels.slack.options import SlackOptions
 from bridge.channels.slack.replies import describe
@@ -29,7 +29,6 @@ from bridge.core.endpoint import Rate
 
 __all__ = ["INFO", "deliver", "describe", "probe", "sample_response"]
 
-_HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 _API = ("slack.com", "slack-gov.com")
 _WEBHOOK = re.compile(r"/services/[^/?]+/[^/?]+/[^/?]+/?")
 _WORKFLOW = re.compile(r"(?:.*/)?(?:triggers|workflows)/[ET][A-Z0-9]*/.+")
@@ -53,7 +52,7 @@ def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
             "url",
             "is an incoming webhook's, which needs no token; a bot posts to https://slack.com/api",
         )
-    elif host in _HOOKS and not _WEBHOOK.fullmatch(place):
+    elif host in HOOKS and not _WEBHOOK.fullmatch(place):
         looks = "https://hooks.slack.com/services/T.../B.../..."
         yield "url", f"is not an incoming webhook's: they look like {looks}"
     elif host in _API and not _METHOD.fullmatch(place):
@@ -61,7 +60,7 @@ def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 
 INFO = ChannelInfo(
-    hosts=(*_HOOKS, *_API),
+    hosts=(*HOOKS, *_API),
     options=SlackOptions,
     rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
     edits=True,

@@ -17,6 +17,8 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
 
+#: The hosts of Slack's own incoming webhooks.
+HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 #: Slack repeats a whole message in its answer, with six bytes for a Chinese character.
 #: An answer that is cut short could not be read, and the message would be posted again.
 MOST_ANSWER = 256 * 1024
@@ -32,6 +34,11 @@ def is_bot(endpoint: Endpoint) -> bool:
     return bool(options.token and options.channel) and not urlsplit(
         endpoint.url
     ).path.startswith("/services/")
+
+
+def is_compatible(endpoint: Endpoint) -> bool:
+    """Whether an incoming webhook is that of another server, which speaks as Slack does."""
+    return not is_bot(endpoint) and urlsplit(endpoint.url).hostname not in HOOKS
 
 
 def webhook(endpoint: Endpoint, content: Mapping[str, Json]) -> Request:

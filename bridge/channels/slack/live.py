@@ -67,7 +67,8 @@ class SlackPort(LivePort):
 
     def read(self, response: Response, *, now: float) -> Reply:
         """Read a response."""
-        return read(response, now=now, api=self._bot)
+        compatible = api.is_compatible(self.endpoint)
+        return read(response, now=now, api=self._bot, compatible=compatible)
 
     def _content(self, variant: str) -> payload.Content | None:
         return payload.content(

@@ -3,6 +3,8 @@ Replies: what Slack's answers mean.
 
 Rule 1: only ``ok`` is a success: the whole body of a webhook's answer, or ``"ok": true``
 in the Web API's, which answers 200 to everything. A proxy's page with 200 is a failure.
+A Slack-compatible server (Mattermost, Rocket.Chat) is known by its host, and takes a message
+with ``{"success": true}``, with ``{"ok": true}`` or without a word, too.
 Rule 2: Slack's own word for what is wrong decides; the status only where there is none.
 The statuses beside the words are not documented, and have changed.
 
@@ -96,7 +98,9 @@ _WORD = re.compile(r"[a-z]+(?:_[a-z]+)+|ratelimited")
 _NO_PICTURE = "downloading image failed"
 
 
-def read(response: Response, *, now: float, api: bool) -> Reply:
+def read(
+    response: Response, *, now: float, api: bool, compatible: bool = False
+) -> Reply:
     """
     Read what Slack answers. Never raises.
 
@@ -104,13 +108,15 @@ def read(response: Response, *, now: float, api: bool) -> Reply:
         now: In seconds since the epoch.
 
         api: Whether the Web API was called, and not an incoming webhook.
+
+        compatible: Whether the webhook is on a host that is not Slack's.
     """
     if response.status is None:
         return no_answer(response)
     text = response.body.decode(errors="replace").strip()
     data = json_object(text)
     status = response.status
-    if status == 200 and (data.get("ok") is True if api else text == "ok"):
+    if _is_taken(status, text, data, api=api, compatible=compatible):
         message, channel = data.get("ts"), data.get("channel")
         placed = isinstance(message, str) and isinstance(channel, str)
         return Reply(
@@ -136,6 +142,17 @@ def read(response: Response, *, now: float, api: bool) -> Reply:
         code=word,
         status=status,
     )
+
+
+def _is_taken(
+    status: int, text: str, data: Mapping[str, object], *, api: bool, compatible: bool
+) -> bool:
+    if api:
+        return status == 200 and data.get("ok") is True
+    if not compatible:
+        return status == 200 and text == "ok"
+    agrees = data.get("success") is True or data.get("ok") is True
+    return 200 <= status < 300 and (agrees or text.lower() in {"", "ok"})
 
 
 def _word(text: str, data: Mapping[str, object]) -> str:

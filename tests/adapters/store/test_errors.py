@@ -2,28 +2,138 @@
 
 from __future__ import annotations
 
+import inspect as look
+from enum import Enum
+
 import pytest
+from redis import exceptions
+from redis._parsers.base import BaseParser
 from redis.exceptions import ResponseError
 
-from bridge.adapters.store.errors import store_errors
-from bridge.errors import StoreUnavailable
+from bridge.adapters.store.errors import meaning_of, store_errors
+from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
+
+#: Every class of error that redis-py has: wait for it, refuse the store, or it is ours.
+MEANINGS = {
+    **dict.fromkeys(
+        [
+            "BusyLoadingError",
+            "ClusterDownError",
+            "ConnectionError",
+            "ExternalAuthProviderError",
+            "MasterDownError",
+            "MaxConnectionsError",
+            "OutOfMemoryError",
+            "ReadOnlyError",
+            "TimeoutError",
+            "TryAgainError",
+        ],
+        StoreUnavailable,
+    ),
+    **dict.fromkeys(
+        [
+            "AskError",
+            "AuthenticationError",
+            "AuthenticationWrongNumberOfArgsError",
+            "AuthorizationError",
+            "ClusterCrossSlotError",
+            "CrossSlotTransactionError",
+            "InvalidPipelineStack",
+            "InvalidResponse",
+            "MovedError",
+            "RedisClusterException",
+            "SlotNotCoveredError",
+        ],
+        StoreRefused,
+    ),
+    "NoPermissionError": StoreForbids,
+    **dict.fromkeys(
+        [
+            "ChildDeadlockedError",
+            "ClusterError",
+            "DataError",
+            "ExecAbortError",
+            "IncorrectPolicyType",
+            "LockError",
+            "LockNotOwnedError",
+            "ModuleError",
+            "NoScriptError",
+            "NoSuchFieldsetError",
+            "PubSubError",
+            "RedisError",
+            "ResponseError",
+            "WatchError",
+        ]
+    ),
+}
+CLASSES = [
+    found
+    for _, found in look.getmembers(exceptions, look.isclass)
+    if issubclass(found, Exception) and not issubclass(found, Enum)
+]
+
+
+def test_every_class_of_error_has_a_meaning() -> None:
+    assert {found.__name__ for found in CLASSES} == MEANINGS.keys()
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_classes_decide_what_an_error_means(kind: type[Exception]) -> None:
+    moved = issubclass(kind, exceptions.AskError)
+    meaning = meaning_of(kind("1 h:1") if moved else kind("x"))
+
+    assert (type(meaning) if meaning else None) == MEANINGS[kind.__name__]
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("line", "meaning"),
     [
-        "OOM command not allowed when used memory > 'maxmemory'.",
-        "NOREPLICAS Not enough good replicas to write.",
-        "MISCONF Errors writing to the AOF file: No space left on device",
-        "READONLY You can't write against a read only replica.",
-        "BUSY Valkey is busy running a script.",
-        "CLUSTERDOWN The cluster is down",
-        "-OOM script: 4f3c, on @user_script:12.",
+        ("OOM command not allowed when used memory > 'maxmemory'.", StoreUnavailable),
+        ("NOREPLICAS Not enough good replicas to write.", StoreUnavailable),
+        (
+            "MISCONF Errors writing to the AOF file: No space left on device",
+            StoreUnavailable,
+        ),
+        ("READONLY You can't write against a read only replica.", StoreUnavailable),
+        (
+            "UNBLOCKED force unblock from blocking operation, instance state changed",
+            StoreUnavailable,
+        ),
+        ("BUSY Valkey is busy running a script.", StoreUnavailable),
+        ("LOADING Valkey is loading the dataset in memory", StoreUnavailable),
+        ("MASTERDOWN Link with MASTER is down", StoreUnavailable),
+        ("CLUSTERDOWN The cluster is down", StoreUnavailable),
+        ("TRYAGAIN Multiple keys request during rehashing of slot", StoreUnavailable),
+        ("ERR max number of clients reached", StoreUnavailable),
+        ("MOVED 3999 127.0.0.1:6381", StoreRefused),
+        ("CROSSSLOT Keys in request don't hash to the same slot", StoreRefused),
+        ("WRONGPASS invalid username-password pair or user is disabled.", StoreRefused),
+        ("NOAUTH Authentication required.", StoreRefused),
+        ("ERR DB index is out of range", StoreRefused),
+        ("NOPERM User x has no permissions to run the 'info' command", StoreForbids),
     ],
 )
-def test_a_store_that_takes_no_writes_for_now_is_worth_another_try(said: str) -> None:
+def test_what_a_server_says_is_read_as_the_client_reads_it(
+    line: str, meaning: type[Exception]
+) -> None:
+    read = BaseParser.parse_error(line)  # type: ignore[no-untyped-call]
+
+    assert type(meaning_of(read)) is meaning
+
+
+def test_a_refused_write_in_a_script_is_worth_another_try() -> None:
+    said = "-OOM script: 4f3c, on @user_script:12."
+
     with pytest.raises(StoreUnavailable), store_errors():
         raise ResponseError(said)
+
+
+def test_what_is_forbidden_is_named_without_keys_and_users() -> None:
+    said = "User anne has no permissions to run the 'info' command"
+    meaning = meaning_of(exceptions.NoPermissionError(said))
+
+    assert "may not run INFO" in str(meaning)
+    assert "anne" not in str(meaning)
 
 
 def test_what_is_wrong_with_a_command_is_no_reason_to_wait() -> None:

@@ -2,13 +2,18 @@
 -- Claim the heads of due lanes, fairly over the endpoints, within each one's limits.
 --
 -- Reads and writes  ready, fresh: retry: woken: edits: flight:<endpoint>, health:<endpoint>,
---                   head:<endpoint>:<lane>, suspects, trial, wake:deliver, and what `pop` does
+--                   head:<endpoint>:<lane>, suspects, trial, void:<token>, wake:deliver, and what
+--                   `pop` does
 -- Reads             lane:<endpoint>:<lane>, event:<id>, memory:<endpoint>:<subject>
 -- ARGV              token, limit, limit for slow endpoints, 1 to claim one suspect alone,
---                   1 if a wake-up has arrived: the next one may be sent, retention
+--                   1 if a wake-up has arrived: the next one may be sent, retention, and the
+--                   tokens of the worker's claims before, as far as it got no reply
 -- Returns           now, suspects (1 if any waits), next_in (seconds until more, or nil), columns
 --                   and deliveries, each with its name before it; columns name the values of a
 --                   delivery
+--
+-- What was claimed under the tokens whose replies were lost is claimed anew: nobody works on
+-- it, so that is no crash. If such a claim runs only now, behind this one, it finds itself void.
 --
 -- Leases that ran out are taken back here, first: their heads are suspects from then on.
 -- allow-oom: when memory is full, delivering what is known is the way out.
@@ -25,6 +30,9 @@ local COLUMNS = {
   'refusals',
   'memory'}
 if ARGV[5] == '1' then redis.call('DEL', P .. 'wake:deliver') end
+
+-- Seconds for which a claim that was given up stays void: longer than any call hangs.
+local VOID_FOR = 60
 
 -- Who was slow or failed lately.
 local function is_slow(health)
@@ -195,7 +203,31 @@ local function serve_suspect()
   arm(endpoint, now)
 end
 
-if alone then
+local function take_back(lost)
+  for _, endpoint in ipairs(redis.call('ZRANGE', P .. 'endpoints', 0, -1)) do
+    for _, lane in ipairs(redis.call('ZRANGE', P .. 'flight:' .. endpoint, 0, -1)) do
+      local holder = redis.call('HGET', P .. 'head:' .. endpoint .. ':' .. lane, 'token')
+      if holder and lost[string.match(holder, '^[^:]*')] then
+        end_trial(endpoint, holder)
+        hand_back(endpoint, lane, retention, now)
+        arm(endpoint, now)
+      end
+    end
+  end
+end
+
+if #ARGV > 6 then
+  local lost = {}
+  for place = 7, #ARGV do
+    lost[ARGV[place]] = true
+    redis.call('SET', P .. 'void:' .. ARGV[place], 1, 'EX', VOID_FOR)
+  end
+  take_back(lost)
+end
+
+if redis.call('EXISTS', P .. 'void:' .. token) == 1 then
+  limit = 0
+elseif alone then
   serve_suspect()
 else
   local ready = redis.call('ZRANGEBYSCORE', P .. 'ready', '-inf', now, 'LIMIT', 0, 256)

@@ -67,7 +67,9 @@
 -- stats                      hash    counters for metrics
 -- wake:deliver, wake:poll    string  set while a wake-up is on its way
 -- full                       string  set while the store's memory is nearly used up
--- heartbeat                  string  when the sweep last ran
+-- void:<token>               string  set for a while after a claim whose reply its worker never got
+-- heartbeat                  string  when the sweep last ran because of a tick
+-- tidied                     string  when the sweep last ran at all
 
 local P = KEYS[1]
 
@@ -383,6 +385,24 @@ local function give_way(endpoint, lane, retention, now)
   end
   redis.call('HSET', key, 'due', math.min(number(head.due), tonumber(head.woken_at) + WAKE_EVERY), 'roused', 1)
   return true
+end
+
+-- A claim that nothing came of, though its worker lives: it counts as if never made.
+local function hand_back(endpoint, lane, retention, now)
+  local key = P .. 'head:' .. endpoint .. ':' .. lane
+  redis.call('HINCRBY', key, 'claims', -1)
+  redis.call('HDEL', key, 'token', 'woken_at', 'revived_at')
+  put_back(endpoint, lane, retention, now)
+  -- It may have been woken, and still is: nothing was sent.
+  rouse(endpoint, lane, now)
+end
+
+-- End what a claim was the only one for: an endpoint's half-open breaker, or all suspects.
+local function end_trial(endpoint, token)
+  if not token then return end
+  local key = P .. 'health:' .. endpoint
+  if redis.call('HGET', key, 'trial') == token then redis.call('HDEL', key, 'trial', 'trial_until') end
+  if redis.call('GET', P .. 'trial') == token then redis.call('DEL', P .. 'trial') end
 end
 
 -- Append an event to a lane. What is on the way, and waits there, has been overtaken.

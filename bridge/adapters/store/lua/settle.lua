@@ -21,7 +21,6 @@
 local given = cjson.decode(ARGV[1])
 local now = clock()
 local applied = {}
-local suspect = redis.call('GET', P .. 'trial')
 
 -- Open, keep or close the breaker after an attempt that failed.
 local function judge_breaker(key, item)
@@ -99,22 +98,19 @@ local function settle(item)
   local endpoint, lane = item.endpoint, item.lane
   local list, key = P .. 'lane:' .. endpoint .. ':' .. lane, P .. 'head:' .. endpoint .. ':' .. lane
   if redis.call('LINDEX', list, 0) ~= item.id then return false end
-  local mine = redis.call('HGET', key, 'token') == item.token
+  local holder = redis.call('HGET', key, 'token')
+  local mine = holder == item.token
   if not mine and item.fate ~= 'delivered' then return false end
 
   touched[endpoint] = true
-  local health = fields(P .. 'health:' .. endpoint, 'trial', 'failures', 'disabled', 'told_disabled', 'latency',
-    'reason', 'hold_until')
-  if health.trial == item.token then redis.call('HDEL', P .. 'health:' .. endpoint, 'trial', 'trial_until') end
-  if suspect == item.token then redis.call('DEL', P .. 'trial') end
+  local health = fields(P .. 'health:' .. endpoint, 'failures', 'disabled', 'told_disabled', 'latency', 'reason',
+    'hold_until')
+  -- After a late success the head is gone, and with it the claim that somebody else has made.
+  end_trial(endpoint, holder)
 
   if item.fate == 'returned' then
-    redis.call('HINCRBY', key, 'claims', -1)
-    redis.call('HDEL', key, 'token', 'woken_at', 'revived_at')
     if item.away then redis.call('HSET', P .. 'health:' .. endpoint, 'away', 1) end
-    put_back(endpoint, lane, given.retention, now)
-    -- It may have been woken, and still is: nothing was sent.
-    rouse(endpoint, lane, now)
+    hand_back(endpoint, lane, given.retention, now)
     return true
   end
 

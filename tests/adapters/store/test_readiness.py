@@ -1,0 +1,237 @@
+"""`bridge.adapters.store.readiness`: which stores may be used, and what their user may do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.readiness import inspect
+from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
+from tests.cli.commands import Shell
+from tests.contract.bench import Bench, endpoint
+from tests.waiting import until
+
+OPERATING = Path(__file__).parents[3] / "docs/operating.md"
+OURS = ("~{mjb}:*", "&{mjb}:*", "&{mjb}:celery:/0.celery.pidbox")
+
+
+def documented_rights() -> list[str]:
+    found = re.search(
+        r"ACL SETUSER mjbridge on >secret (.*)", OPERATING.read_text("utf-8")
+    )
+    assert found is not None
+    return found[1].split()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """A server of these tests' own: they change its users, and demote it."""
+    with EmbeddedStore(tmp_path_factory.mktemp("rights")) as store:
+        yield store
+
+
+@pytest.fixture
+def root(server: EmbeddedStore) -> Iterator[Redis]:
+    with Redis.from_url(server.url) as client:
+        yield client
+        client.replicaof("NO", "ONE")
+        client.flushall()
+
+
+@pytest.fixture
+async def clients() -> AsyncIterator[list[AsyncRedis]]:
+    made: list[AsyncRedis] = []
+    yield made
+    for client in made:
+        await client.aclose()
+
+
+def user_with(root: Redis, server: EmbeddedStore, *rights: str) -> str:
+    """Make a user with these rights; returns the URL by which it connects."""
+    name = f"u{secrets.token_hex(4)}"
+    root.acl_setuser(name, enabled=True, passwords=["+p@ss/word"], reset=True)
+    root.execute_command("ACL", "SETUSER", name, *rights)  # type: ignore[no-untyped-call]
+    return f"{server.url}?username={name}&password=p%40ss%2Fword&db=0"
+
+
+# --- rights ---------------------------------------------------------------------------
+
+
+async def test_the_documented_rights_suffice_for_everything_the_store_does(
+    root: Redis, server: EmbeddedStore, clients: list[AsyncRedis]
+) -> None:
+    client = connect(user_with(root, server, *documented_rights()))
+    clients.append(client)
+    (warning,) = await inspect(client, "mjb")
+    bench = Bench(client, "mjb")
+    await bench.admin.configure([endpoint()])
+    event = await bench.tell("u")
+    await bench.succeed(await bench.claim_one())
+    await bench.admin.redeliver(event.id, "a")
+    await bench.admin.watch_memory()
+    await bench.admin.tidy(10)
+
+    assert "at the key celery" in warning
+    assert await bench.state(event) == "pending"
+
+
+def test_workers_run_with_exactly_the_documented_rights(
+    root: Redis, server: EmbeddedStore, tmp_path: Path
+) -> None:
+    upstream = {"default": {"api_key": "sk-x", "base_url": "http://127.0.0.1:9"}}
+    shell = Shell(
+        tmp_path,
+        {
+            "BRIDGE_REDIS_URL": user_with(root, server, *documented_rights()),
+            "BRIDGE_UPSTREAMS": json.dumps(upstream),
+        },
+    )
+    assert shell.run("track", "1730621826053455").code == 0
+    with shell.running("worker") as worker, shell.running("beat"):
+        until(lambda: root.get("{mjb}:heartbeat"), within_s=30.0, what="a sweep")
+        until(
+            lambda: root.hget("{mjb}:upstream:default", "failures"),
+            within_s=30.0,
+            what="a poll",
+        )
+        log = worker.out_file.read_text() + worker.err_file.read_text()
+
+    assert "Traceback" not in log
+    assert log.count("track.not_heard") <= 2  # once a process
+
+
+@pytest.mark.parametrize(
+    ("rights", "named"),
+    [
+        (("~other:*", "&{mjb}:*", "+@all"), ["to read keys", "to write keys"]),
+        ((*OURS, "+@all", "-@scripting"), ["SCRIPT LOAD", "EVALSHA"]),
+        ((*OURS, "+@read", "+evalsha", "+script", "+time"), ["to write keys"]),
+    ],
+    ids=["keys", "scripts", "writing"],
+)
+async def test_every_missing_right_is_named(
+    root: Redis,
+    server: EmbeddedStore,
+    clients: list[AsyncRedis],
+    rights: tuple[str, ...],
+    named: list[str],
+) -> None:
+    client = connect(user_with(root, server, *rights))
+    clients.append(client)
+
+    with pytest.raises(StoreForbids) as caught:
+        await inspect(client, "mjb")
+    assert all(one in str(caught.value) for one in named)
+    assert "operating.md" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rights", "named"),
+    [
+        ((*OURS, "+@all", "-info"), "INFO"),
+        (("~*", "&{mjb}:*", "+@all"), "{mjb}:celery:/0.celery.pidbox"),
+    ],
+    ids=["INFO", "channel"],
+)
+async def test_a_right_that_the_store_itself_can_do_without_is_a_warning(
+    root: Redis,
+    server: EmbeddedStore,
+    clients: list[AsyncRedis],
+    rights: tuple[str, ...],
+    named: str,
+) -> None:
+    client = connect(user_with(root, server, *rights))
+    clients.append(client)
+
+    assert any(named in warning for warning in await inspect(client, "mjb"))
+    assert await Bench(client, "mjb").admin.watch_memory() is None
+
+
+# --- stores that are none, or are not to be used --------------------------------------
+
+
+async def test_a_database_that_the_store_does_not_have_is_refused(
+    server: EmbeddedStore, clients: list[AsyncRedis]
+) -> None:
+    client = connect(f"{server.url}?db=99")
+    clients.append(client)
+
+    with pytest.raises(StoreRefused, match="fewer databases"):
+        await inspect(client, "mjb")
+
+
+async def test_a_web_server_is_refused(clients: list[AsyncRedis]) -> None:
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    web = await asyncio.start_server(answer, "127.0.0.1", 0)
+    client = connect(f"redis://127.0.0.1:{web.sockets[0].getsockname()[1]}/0")
+    clients.append(client)
+
+    with pytest.raises(StoreRefused, match="not a Redis or Valkey server"):
+        await inspect(client, "mjb")
+    web.close()
+
+
+# --- demotion -------------------------------------------------------------------------
+
+
+async def test_what_was_delivered_while_the_store_was_demoted_is_settled_afterwards(
+    root: Redis, server: EmbeddedStore, clients: list[AsyncRedis]
+) -> None:
+    client = connect(server.url)
+    clients.append(client)
+    bench = Bench(client, "mjb")
+    event = await bench.tell("u")
+    delivery = await bench.claim_one()
+    root.replicaof("127.0.0.1", "9")
+    with pytest.raises(StoreUnavailable, match="replica"):
+        await bench.succeed(delivery)
+    with pytest.raises(StoreUnavailable):
+        await bench.track("2")
+    root.replicaof("NO", "ONE")
+
+    assert await bench.succeed(delivery)
+    assert await bench.state(event) == "delivered"
+
+
+def test_a_worker_outlives_a_demotion(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # A path too long for a Unix socket: servers that are demoted are reached over TCP.
+    with (
+        EmbeddedStore(tmp_path_factory.mktemp("d" * 100)) as store,
+        Redis.from_url(store.url) as root,
+    ):
+        shell = Shell(tmp_path, {"BRIDGE_REDIS_URL": store.url})
+        with shell.running("worker") as worker, shell.running("beat"):
+            until(lambda: root.get("{mjb}:heartbeat"), within_s=30.0, what="a sweep")
+            root.replicaof("127.0.0.1", "9")
+            until(
+                lambda: "Trying again" in worker.err_file.read_text(),
+                within_s=20.0,
+                what="that the worker waits",
+            )
+            root.replicaof("NO", "ONE")
+            before = root.get("{mjb}:heartbeat")
+            until(
+                lambda: root.get("{mjb}:heartbeat") != before,
+                within_s=30.0,
+                what="another sweep",
+            )
+            assert worker.process.poll() is None

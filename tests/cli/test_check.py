@@ -1,0 +1,29 @@
+"""``check``: what it looks at besides the settings themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.commands import Shell
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"], ids=["empty", "text"])
+@pytest.mark.parametrize(
+    ("variable", "about"),
+    [
+        ("BRIDGE_ENDPOINTS__ME__TLS_CA", "endpoint"),
+        ("BRIDGE_UPSTREAMS__DEFAULT__TLS_CA", "upstream"),
+    ],
+)
+def test_a_file_of_certificates_that_cannot_be_used_is_an_error(
+    deployment: Shell, variable: str, about: str, content: str
+) -> None:
+    file = deployment.folder / "ca.pem"
+    file.write_text(content)
+
+    checked = deployment.run("check", "--json", **{variable: str(file)})
+
+    [found] = [row for row in checked.rows if row["check"] == about]
+    assert (found["level"], checked.code) == ("error", 2)
+    assert "tls_ca" in found["detail"]
+    assert found["mend"].endswith(".tls_ca")

@@ -1,0 +1,117 @@
+"""Standard streams that are closed, full, or of another alphabet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import COMMAND, Shell
+
+full_disk = pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="there is no /dev/full"
+)
+
+#: Commands that print without a store, one way or another: help, a line, tables, JSON.
+PRINTING = (
+    "--help",
+    "--version",
+    "check",
+    "check --json",
+    "preview task.succeeded --endpoint me",
+    "preview task.succeeded --endpoint me --json",
+)
+
+
+@pytest.fixture
+def configured(shell: Shell) -> Shell:
+    shell.variables = {
+        "BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-never-shown",
+        "BRIDGE_ENDPOINTS__ME__URL": "https://example.com/hook",
+    }
+    return shell
+
+
+def ran(
+    shell: Shell, command: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the shell's, with the redirections that stand behind it."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec {shlex.join(COMMAND)} {command}"],
+        cwd=shell.folder,
+        env=shell.env | {"PYTHONPATH": os.fspath(Path.cwd())} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@full_disk
+@pytest.mark.parametrize("command", PRINTING)
+def test_a_result_that_cannot_be_written_is_one_line_and_exit_1(
+    configured: Shell, command: str
+) -> None:
+    done = ran(configured, f"{command} >/dev/full")
+
+    assert done.stderr == (
+        "mjbridge: cannot write the output: no space left on device\n"
+    )
+    assert done.returncode == 1
+
+
+@full_disk
+def test_a_message_that_cannot_be_written_changes_nothing(configured: Shell) -> None:
+    assert ran(configured, "bogus 2>/dev/full").returncode == 2
+    assert ran(configured, "check 2>/dev/full").returncode == 0
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_a_stream_that_was_closed_at_the_start_is_not_missed(
+    configured: Shell, command: str
+) -> None:
+    closed = ran(configured, f"{command} >&-")
+    silent = ran(configured, f"{command} 2>&- <&-")
+
+    assert (closed.returncode, closed.stderr) == (0, "")
+    assert silent.returncode == 0
+    assert silent.stdout
+
+
+@full_disk
+def test_a_worker_goes_on_where_its_messages_cannot_be_written(
+    configured: Shell,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as store:
+        store.settimeout(30)
+        url = f"redis://127.0.0.1:{store.getsockname()[1]}/0"
+        with (
+            open("/dev/full", "wb") as full,  # noqa: PTH123 - it is no file
+            subprocess.Popen(
+                [*COMMAND, "worker"],
+                cwd=configured.folder,
+                env=configured.env | {"BRIDGE_REDIS_URL": url},
+                stderr=full,
+            ) as process,
+        ):
+            try:
+                # After the first attempt it says that it waits; then it tries again.
+                for _ in range(3):
+                    store.accept()[0].close()
+            finally:
+                process.kill()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_says_everything_in_any_alphabet(configured: Shell, encoding: str) -> None:
+    prompt = "preview task.succeeded --endpoint me --json"
+
+    done = ran(configured, prompt, PYTHONIOENCODING=encoding)
+
+    assert json.loads(done.stdout)["url"] == "https://example.com/…"
+    assert "?" not in done.stdout.replace("?ex=", "").replace("?rand", "")
