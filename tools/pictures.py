@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from tools import scenes
@@ -63,7 +64,7 @@ PICTURES: Mapping[str, Picture] = {
     for events in [
         {
             "succeeded": scenes.succeeded(
-                scenes.DUSK_ZH if to.options["language"] == "zh" else scenes.DUSK
+                scenes.DUSK_ZH if ChatOptions.of(to).language == "zh" else scenes.DUSK
             ),
             "progress": scenes.progressing(),
             "failed": scenes.failed(),

@@ -22,7 +22,7 @@ from bridge.core.event import Event, task_event
 from bridge.core.http import ChannelState, Notification, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.sandbox.pages import picture
-from bridge.settings import EndpointSettings
+from bridge.settings import endpoint_settings
 
 #: 2026-11-22T18:41:00Z; the tasks begin then.
 BEGAN = 1795372860
@@ -140,7 +140,7 @@ def _told(kind: ChangeType, after: TaskSnapshot, sequence: int, at: float) -> Ev
 def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
     """Make an endpoint as the configuration would."""
     given = {"kind": kind, "url": url, **settings}
-    return EndpointSettings.model_validate(given).to_endpoint("art")
+    return endpoint_settings(**given).to_endpoint("art")
 
 
 def shown(to: Endpoint, events: Sequence[Event]) -> Shown:

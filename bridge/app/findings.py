@@ -15,6 +15,7 @@ from bridge.app.humanize import ago, counted, masked_url
 from bridge.app.ports import EndpointRow, FetchResult, PollError
 from bridge.app.samples import preview, sample_context
 from bridge.channels import channel_for
+from bridge.channels.webhook import signing_secrets
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
@@ -163,7 +164,7 @@ def of_endpoint(endpoint: Endpoint, *, now: float) -> Finding:
             about="endpoint", name=endpoint.name, level="error", detail=detail, code=2
         )
     where = f"{endpoint.kind} {masked_url(endpoint.url)}"
-    if endpoint.kind == "webhook" and not endpoint.secrets:
+    if endpoint.kind == "webhook" and not signing_secrets(endpoint.options):
         mend = (
             f"with endpoints.{endpoint.name}.secrets set, the receiver can verify that "
             "events come from you"
@@ -192,8 +193,8 @@ def _undeliverable(endpoint: Endpoint, event_type: str, attempt: Attempt) -> Fin
 
 
 def _ability(endpoint: Endpoint) -> str:
-    if endpoint.secrets:
-        return f", signed with {counted(len(endpoint.secrets), 'secret')}"
+    if secrets := signing_secrets(endpoint.options):
+        return f", signed with {counted(len(secrets), 'secret')}"
     info = channel_for(endpoint.kind).INFO
     if not info.ability:
         return ""

@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.escape import defang
 from bridge.channels.info import ChannelInfo
 from bridge.channels.message import Message, message_for
@@ -124,7 +125,7 @@ def _picture(
 
     It is not left to Apprise, which would connect to any address that a gateway names.
     """
-    wanted = context.endpoint.options.get("images") == "upload"
+    wanted = ChatOptions.of(context.endpoint).images == "upload"
     fetch = None
     if wanted and message.shows and not message.expired(context.at):
         fetch = to_fetch(message, context.endpoint.timeout)

@@ -19,9 +19,10 @@ from urllib.parse import quote
 
 from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import RobotOptions
 from bridge.channels.escape import defang, defang_line
 from bridge.channels.info import ChannelInfo, check_url_shape
-from bridge.channels.message import Message, option
+from bridge.channels.message import Message
 from bridge.channels.one_shot import post
 from bridge.channels.reply import Reply
 from bridge.channels.robot_codes import (
@@ -51,7 +52,7 @@ _LOOKS = "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
-    options=frozenset({"secret", "keyword"}),
+    options=RobotOptions,
     # 20/min. A larger burst would leave no room for who is told in a third form: what was
     # refused before that counts, and is known of only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
@@ -146,7 +147,7 @@ def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
 
 def _signed(context: DeliveryContext) -> str:
     """Return the robot's URL with time and signature, each encoded once."""
-    url, secret = context.endpoint.url, option(context.endpoint, "secret")
+    url, secret = context.endpoint.url, RobotOptions.of(context.endpoint).secret
     if not secret:
         return url
     place, _, query = url.partition("#")[0].partition("?")

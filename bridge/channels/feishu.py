@@ -20,8 +20,9 @@ from functools import partial
 
 from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import RobotOptions
 from bridge.channels.info import ChannelInfo, check_url_shape
-from bridge.channels.message import Message, option
+from bridge.channels.message import Message
 from bridge.channels.one_shot import post
 from bridge.channels.reply import Reply
 from bridge.channels.robot_codes import (
@@ -49,7 +50,7 @@ _LOOKS = "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook
 INFO = ChannelInfo(
     hosts=_HOSTS,
     aliases=("lark",),
-    options=frozenset({"secret", "keyword"}),
+    options=RobotOptions,
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
     validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
@@ -150,7 +151,7 @@ def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
 
 
 def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
-    secret, at = option(context.endpoint, "secret"), int(context.at)
+    secret, at = RobotOptions.of(context.endpoint).secret, int(context.at)
     if secret:
         payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
     return post(context.endpoint, payload)
@@ -216,7 +217,7 @@ def _buttons(message: Message) -> list[Json]:
 
 
 def _place(context: DeliveryContext) -> str:
-    return "zh_cn" if option(context.endpoint, "language") == "zh" else "en_us"
+    return "zh_cn" if RobotOptions.of(context.endpoint).language == "zh" else "en_us"
 
 
 def _post(message: Message) -> dict[str, Json]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from bridge.core.endpoint import Endpoint, Rate
+from bridge.channels.endpoint_options import ChatOptions
+from bridge.core.endpoint import Endpoint, EndpointOptions, Rate
 from bridge.core.http import Request, Response
 
 #: The name of a setting, and what is wrong with it; in words that never repeat its value.
@@ -46,9 +47,7 @@ class ChannelInfo:
     What is true of every endpoint of a kind. The defaults are those of a simple chat.
 
     Attributes:
-        is_chat: Whether its events are messages for people. Chats have settings of their
-            own (``language``, ``prompt_max``, ...) and are told of ends unless ``events``
-            say otherwise.
+        options: The class of the settings that only this kind and a few others have.
 
         hosts: The platform's own hosts, by which a URL's kind is known; a leading dot
             stands for any subdomain.
@@ -56,10 +55,6 @@ class ChannelInfo:
         schemes: The same for URL schemes.
 
         aliases: Other names that people know the kind by.
-
-        options: Names of the settings that only this kind and a few others have.
-
-        required: Those of them that have to be set.
 
         rate: The platform's own limit, unless ``rate_limit`` says otherwise. A bucket lets
             its burst and what flows in meanwhile through at once, so both together stay
@@ -77,12 +72,10 @@ class ChannelInfo:
         probe: How the platform is asked about an endpoint; ``None`` where it cannot be.
     """
 
-    is_chat: bool = True
+    options: type[EndpointOptions] = ChatOptions
     hosts: tuple[str, ...] = ()
     schemes: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
-    options: frozenset[str] = frozenset()
-    required: frozenset[str] = frozenset()
     rate: Rate | None = None
     edits: bool = False
     edits_with: str | None = None
@@ -90,10 +83,15 @@ class ChannelInfo:
     validate: Callable[[Mapping[str, object]], Iterable[SettingProblem]] = _none
     probe: Probe | None = None
 
-    def can_edit(self, options: Mapping[str, object]) -> bool:
-        """Whether messages can be edited at an endpoint with these settings."""
+    @property
+    def is_chat(self) -> bool:
+        """Whether its events are messages for people."""
+        return issubclass(self.options, ChatOptions)
+
+    def can_edit(self, options: EndpointOptions) -> bool:
+        """Whether messages can be edited at an endpoint with these options."""
         return self.edits and (
-            self.edits_with is None or options.get(self.edits_with) is not None
+            self.edits_with is None or getattr(options, self.edits_with) is not None
         )
 
 

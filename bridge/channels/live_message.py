@@ -22,6 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.live_port import (
     Cleanup,
     LivePort,
@@ -66,15 +67,15 @@ class _LiveMessage:
     """One event on its way into a task's message, or into one of its own."""
 
     def __init__(self, context: DeliveryContext, port: LivePort) -> None:
-        options = context.endpoint.options
+        options = ChatOptions.of(context.endpoint)
         self.took = 0.0
         self._context = context
         self._event = context.event
         self._port = port
-        self._edits = options.get("progress") == "edit"
-        self._final_mode = options.get("final") or "replace"
-        self._silent = bool(options.get("silent"))
-        self._min_interval = float(str(options.get("min_interval", 5.0)))
+        self._edits = options.progress == "edit"
+        self._final_mode = options.final
+        self._silent = options.silent
+        self._min_interval = options.min_interval
         self._state = self._saved = LiveState.of(
             context.channel_state, place=port.place, ids=port.ids
         )

@@ -20,11 +20,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.channels.base import DeliveryContext
+from bridge.channels.endpoint_options import ChatOptions, RobotOptions
 from bridge.channels.phrases import duration_of, headline_of, reason_of, steps_of
 from bridge.channels.strings import STRINGS, Strings
 from bridge.channels.text import clean, cut, line, utf8
 from bridge.channels.urls import is_public, safe_url
-from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 
 #: Seen at a glance, in this order of preference: the colour, the emoji, the words.
@@ -191,12 +191,6 @@ class Message:
         return " · ".join(part for part in (task, upstream, since) if part)
 
 
-def option(endpoint: Endpoint, name: str) -> str:
-    """Return an option as text; ``""`` if it is not set."""
-    value = endpoint.options.get(name)
-    return "" if value is None else str(value)
-
-
 def message_for(context: DeliveryContext, *, links_most: int | None = None) -> Message:
     """
     Make the message of a delivery, as its endpoint's settings want it.
@@ -204,21 +198,20 @@ def message_for(context: DeliveryContext, *, links_most: int | None = None) -> M
     Args:
         links_most: Bytes that the URLs of all links together may have.
     """
-    endpoint = context.endpoint
+    options = ChatOptions.of(context.endpoint)
     message = message_of(
-        context.event,
-        language=option(endpoint, "language") or "en",
-        prompt_max=int(option(endpoint, "prompt_max") or 1000),
+        context.event, language=options.language, prompt_max=options.prompt_max
     )
     expired = message.expired(context.at)
     links = tuple(_links(message, expired=expired, most=links_most))
-    unwanted = option(endpoint, "images") == "none"
+    unwanted = options.images == "none"
+    keyword = (options.keyword or "") if isinstance(options, RobotOptions) else ""
     return replace(
         message,
         public_picture=None if unwanted or expired else _public_picture(message),
         links=links,
         notes=tuple(_notes(message, linked=bool(links), expired=expired)),
-        keyword=option(endpoint, "keyword").strip()[:_KEYWORD],
+        keyword=keyword[:_KEYWORD],
     )
 
 

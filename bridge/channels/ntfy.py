@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bridge.channels import one_shot
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.info import ChannelInfo, SettingProblem, place_of
 from bridge.channels.message import Message
 from bridge.channels.one_shot import encoded, post
@@ -45,10 +47,22 @@ def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
         yield "url", text
 
 
-# ntfy says for itself when it is enough.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NtfyOptions(ChatOptions):
+    """
+    Options of an ntfy endpoint.
+
+    Attributes:
+        token: An access token, for topics that want one.
+    """
+
+    token: str | None = field(default=None, repr=False)
+
+
+# No rate: ntfy says for itself when it is enough.
 INFO = ChannelInfo(
     hosts=(_HOST,),
-    options=frozenset({"token"}),
+    options=NtfyOptions,
     ability="notifications with the picture",
     validate=_objections,
 )
@@ -128,14 +142,14 @@ def _variants(endpoint: Endpoint, message: Message) -> Iterator[Request]:
     """Yield the publication, and what is left of it where ntfy does not take it."""
     server, topic = _place(endpoint.url)
     headers = {}
-    if token := endpoint.options.get("token"):
+    if token := NtfyOptions.of(endpoint).token:
         headers["authorization"] = f"Bearer {token}"
 
     def publishing(publication: dict[str, Any]) -> Request:
         payload = {"topic": topic, **publication}
         return post(endpoint, payload, url=server, headers=headers)
 
-    whole = _publication(message, silent=bool(endpoint.options.get("silent")))
+    whole = _publication(message, silent=NtfyOptions.of(endpoint).silent)
     yield publishing(_fitting({**whole, **_links(message)}, topic))
     yield publishing(_fitting(whole, topic))
     yield publishing({**whole, "message": cut(whole["message"], SHORT, utf8)})

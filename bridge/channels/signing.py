@@ -9,9 +9,17 @@ Source: the Standard Webhooks specification, "Signature scheme".
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from functools import lru_cache
+
+_PREFIX = re.compile("whsec_", re.IGNORECASE)
+#: What may stand before it.
+_BEFORE = frozenset({"", "v1", "bearer", "secret", "webhook-secret"})
+
+#: Characters of a raw signing secret: short ones can be guessed offline from one request.
+SHORTEST_SECRET = 8
 
 
 @lru_cache(maxsize=1024)
@@ -33,6 +41,39 @@ def key_of(secret: str) -> bytes:
             msg = "a signing secret is malformed: after whsec_ comes base64"
             raise ValueError(msg) from None
     return secret.encode()
+
+
+def check_secret(text: str) -> str:
+    """
+    Return a signing secret as it is kept.
+
+    What a page shows before ``whsec_``, such as ``v1,`` or ``Bearer``, is left out, and
+    capitals are forgiven: signed with those bytes, every event would be refused.
+
+    Raises:
+        ValueError: It is malformed, or too short to be one.
+    """
+    if found := _PREFIX.search(text):
+        before = text[: found.start()].strip(" \t,:=\"'").lower()
+        if before not in _BEFORE:
+            msg = "is malformed: whsec_ is where a secret begins, and something is before it"
+            raise ValueError(msg)
+        text = "whsec_" + text[found.end() :].strip(" \t\"'")
+    if text.startswith(("whsk_", "whpk_")):
+        msg = "is a key of an asymmetric signature; this one takes whsec_..."
+        raise ValueError(msg)
+    if not text.startswith("whsec_") and len(text) < SHORTEST_SECRET:
+        msg = f"is too short to be a secret: at least {SHORTEST_SECRET} characters, better whsec_ and base64 of 32 bytes"
+        raise ValueError(msg)
+    try:
+        size = len(key_of(text))
+    except ValueError:
+        msg = "is malformed: after whsec_ comes base64, with its padding"
+        raise ValueError(msg) from None
+    if text.startswith("whsec_") and not 24 <= size <= 64:
+        msg = f"is malformed: the base64 after whsec_ stands for 24 to 64 bytes, not {size}"
+        raise ValueError(msg)
+    return text
 
 
 def signatures(secrets: Iterable[str], *, id: str, at: int, body: bytes) -> str:  # noqa: A002 - the header's own word

@@ -7,18 +7,48 @@ and what a receiver saw once is what it will see again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.info import ChannelInfo
 from bridge.channels.reply import read_status
-from bridge.channels.signing import signatures
-from bridge.core.endpoint import Endpoint
+from bridge.channels.signing import check_secret, signatures
+from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
 
-__all__ = ["INFO", "deliver", "render", "sample_response"]
+__all__ = [
+    "INFO",
+    "WebhookOptions",
+    "deliver",
+    "render",
+    "sample_response",
+    "signing_secrets",
+]
 
-INFO = ChannelInfo(is_chat=False, options=frozenset({"secrets"}))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookOptions(EndpointOptions):
+    """
+    Options of a webhook.
+
+    Attributes:
+        secrets: Signing secrets; the first signs first.
+    """
+
+    secrets: tuple[Annotated[str, check_secret], ...] = field(
+        default=(), repr=False, metadata={"max_length": 10}
+    )
+
+
+INFO = ChannelInfo(options=WebhookOptions)
+
+
+def signing_secrets(options: EndpointOptions) -> tuple[str, ...]:
+    """Return what events are signed with; nothing for an endpoint of another kind."""
+    return options.secrets if isinstance(options, WebhookOptions) else ()
 
 
 def deliver(context: DeliveryContext) -> Exchange:
@@ -54,9 +84,9 @@ def render(event: Event, endpoint: Endpoint, *, at: float, redelivery: bool) -> 
         "webhook-id": event.id,
         "webhook-timestamp": str(timestamp),
     }
-    if endpoint.secrets:
+    if secrets := signing_secrets(endpoint.options):
         headers["webhook-signature"] = signatures(
-            endpoint.secrets, id=event.id, at=timestamp, body=body
+            secrets, id=event.id, at=timestamp, body=body
         )
     if redelivery:
         headers["webhook-redelivery"] = "true"

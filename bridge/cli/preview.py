@@ -110,9 +110,9 @@ def _spelled_out(notification: Notification) -> Request:
 
 def _credentials(endpoint: Endpoint) -> Sequence[str]:
     """Return the credentials that a request could hold, the longest first."""
-    options = endpoint.options
-    token, secret = (str(options.get(name) or "") for name in ("token", "secret"))
-    found = {one for one in (token, *token.split(":"), secret) if len(one) > 3}
+    secrets = [*endpoint.options.secrets_within()]
+    parts = (part for secret in secrets for part in (secret, *secret.split(":")))
+    found = {part for part in parts if len(part) > 3}
     if channel_for(endpoint.kind).INFO.is_chat:
         # ntfy repeats its topic, a word that may be short and part of other words.
         last = urlsplit(endpoint.url).path.rstrip("/").rpartition("/")[2]

@@ -154,13 +154,15 @@ def _kept(folder: Path) -> Sandbox | None:
     """Read the sandbox that is there; ``None`` if there is none that could be used."""
     if not (folder / "bridge.toml").exists():
         return None
+    from bridge.channels.webhook import signing_secrets
+
     try:
         settings = load_sandbox(folder)
         gateway = urlsplit(settings.upstreams[SANDBOX].base_url).port
         receiver = settings.endpoints[RECEIVER]
         port = urlsplit(receiver.url.get_secret_value()).port
-        secret = receiver.secrets[0].get_secret_value()
-    except (BridgeError, LookupError):
+        [secret] = signing_secrets(receiver.options())
+    except (BridgeError, LookupError, ValueError):
         return None
     return Sandbox(
         folder=folder,

@@ -198,6 +198,7 @@ def _summary(settings: Settings, store: str) -> None:
     from rich.table import Table
 
     from bridge import __version__
+    from bridge.channels.webhook import signing_secrets
 
     if settings.log_format == "json":
         structlog.get_logger(__name__).info(
@@ -219,7 +220,7 @@ def _summary(settings: Settings, store: str) -> None:
         )
     for name, endpoint in settings.endpoints.items():
         host = host_of(endpoint.url.get_secret_value())
-        signed = ", signed" if endpoint.secrets else ""
+        signed = ", signed" if signing_secrets(endpoint.options()) else ""
         facts.add_row("delivers", f"[bold]{name}[/]  {endpoint.kind} at {host}{signed}")
     if not settings.endpoints:
         warning = "[yellow]to nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"

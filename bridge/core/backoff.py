@@ -15,7 +15,7 @@ from itertools import accumulate
 
 #: Seconds before the 2nd, 3rd, ... 10th attempt; 76 hours in all.
 #: Source: the Standard Webhooks specification, "Deliverability and reliability".
-STANDARD_DELAYS = (
+STANDARD_RETRY = (
     5.0,
     300.0,
     1800.0,
@@ -37,13 +37,13 @@ MAX_RETRY_AFTER = 86400.0
 
 
 def next_attempt_at(
-    delays: tuple[float, ...], *, first: float, started: float, due: float, roll: float
+    retry: tuple[float, ...], *, first: float, started: float, due: float, roll: float
 ) -> float | None:
     """
     Return when the next scheduled attempt is.
 
     Args:
-        delays: Seconds before the 2nd, 3rd, ... scheduled attempt.
+        retry: Seconds before the 2nd, 3rd, ... scheduled attempt.
 
         first: When the first attempt was made.
 
@@ -59,15 +59,15 @@ def next_attempt_at(
     """
     if started < due:
         return due
-    for delay, after in zip(delays, accumulate(delays), strict=True):
+    for delay, after in zip(retry, accumulate(retry), strict=True):
         if first + after > started:
             return first + after + delay * JITTER * roll
     return None
 
 
-def lifetime(delays: tuple[float, ...]) -> float:
+def lifetime(retry: tuple[float, ...]) -> float:
     """Return within how many seconds of the first attempt the last scheduled one is made."""
-    return sum(delays) + (delays[-1] * JITTER if delays else 0.0)
+    return sum(retry) + (retry[-1] * JITTER if retry else 0.0)
 
 
 def poll_backoff(

@@ -174,7 +174,7 @@ class Verdict:
 
 
 def judge(
-    attempt: Attempt, tried: Tried, *, delays: tuple[float, ...], roll: float
+    attempt: Attempt, tried: Tried, *, retry: tuple[float, ...], roll: float
 ) -> Verdict:
     """
     Return what becomes of a delivery after an attempt.
@@ -184,7 +184,7 @@ def judge(
 
         tried: What had happened before.
 
-        delays: The endpoint's schedule, see `bridge.core.backoff`.
+        retry: The endpoint's schedule, see `bridge.core.backoff`.
 
         roll: A fresh random number in ``[0, 1)``.
     """
@@ -214,7 +214,7 @@ def judge(
     if failed.refusals >= MAX_REFUSALS:
         why = f"refused {failed.refusals} times ({_words(attempt)})"
         return replace(_dead(why, failed), hold=wait)
-    over = attempt.started > first + sum(delays)
+    over = attempt.started > first + sum(retry)
     if wait and not (over and tried.failures):
         # A platform that asks for the same short wait again and again is asked less and
         # less often: some hundred times a day instead of once a second.
@@ -222,7 +222,7 @@ def judge(
         later = max(again.due, ended + growing)
         return replace(again, due=later, refusals=failed.refusals)
     due = next_attempt_at(
-        delays, first=first, started=attempt.started, due=tried.due, roll=roll
+        retry, first=first, started=attempt.started, due=tried.due, roll=roll
     )
     if due is None:
         why = f"every attempt failed ({_words(attempt)})"

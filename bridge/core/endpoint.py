@@ -7,11 +7,12 @@ it is kept out of `repr`, and errors and logs speak of an endpoint by its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
+from typing import Self
 
-from bridge.core.backoff import STANDARD_DELAYS
+from bridge.core.backoff import STANDARD_RETRY
 from bridge.core.change import ChangeType
 from bridge.core.event import Event
 
@@ -36,6 +37,40 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointOptions:
+    """
+    The settings that only some kinds of endpoint have; each channel has a class of them.
+
+    A field that is left out of `repr` is a secret.
+    """
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Self:
+        """
+        Return an endpoint's options as the channel of its kind reads them.
+
+        An endpoint that was made without any has the defaults.
+
+        Raises:
+            TypeError: It has those of another kind, or none where some are required.
+        """
+        options = endpoint.options
+        if isinstance(options, cls):
+            return options
+        if type(options) is not EndpointOptions:
+            msg = f"endpoint {endpoint.name} has {type(options).__name__}"
+            raise TypeError(msg)
+        return cls()
+
+    def secrets_within(self) -> Iterator[str]:
+        """Return every secret among these settings that is set."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not each.repr and value:
+                yield from (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """
     One configured receiver.
@@ -46,8 +81,6 @@ class Endpoint:
         kind: The channel that speaks to it.
 
         url: Where it listens. A secret.
-
-        secrets: Signing secrets; the first signs first.
 
         events: Globs over event types.
 
@@ -64,20 +97,21 @@ class Endpoint:
         edits: Whether it shows a task's way in one message that is edited in place. What
             is on the way then gives way to what comes later, as progress does everywhere.
 
-        delays: Seconds before the 2nd, 3rd, ... scheduled attempt.
+        retry: Seconds before the 2nd, 3rd, ... scheduled attempt.
 
         proxy: The proxy to go through; ``None`` for none, whatever the environment
             says.
 
         tls_ca: A file of certificates to trust instead of the system's.
 
-        options: The settings of its kind, as the channel reads them.
+        guarded: Whether it must not be reached at a private address.
+
+        options: The settings that only its kind has.
     """
 
     name: str
     url: str = field(repr=False)
     kind: str = "webhook"
-    secrets: tuple[str, ...] = field(default=(), repr=False)
     events: tuple[str, ...] = DEFAULT_EVENTS
     upstreams: tuple[str, ...] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -85,10 +119,11 @@ class Endpoint:
     rate: Rate | None = None
     concurrency: int = 20
     edits: bool = False
-    delays: tuple[float, ...] = STANDARD_DELAYS
+    retry: tuple[float, ...] = STANDARD_RETRY
     proxy: str | None = field(default=None, repr=False)
     tls_ca: str | None = None
-    options: Mapping[str, object] = field(default_factory=dict, repr=False)
+    guarded: bool = False
+    options: EndpointOptions = EndpointOptions()
 
     def wants(self, event: Event) -> bool:
         """Whether this endpoint subscribes to an event."""

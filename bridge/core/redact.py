@@ -75,13 +75,13 @@ def _lowered(secrets: frozenset[str]) -> tuple[bytes, ...]:
 
 def secrets_of_endpoint(endpoint: Endpoint) -> frozenset[str]:
     """Return all that lets somebody post where an endpoint posts, or sign as it does."""
-    tokens = {str(endpoint.options.get(name) or "") for name in ("token", "secret")}
+    tokens = set(endpoint.options.secrets_within())
     pairs = {part for token in tokens for part in token.split(":")}
     return (
         secrets_of_url(endpoint.url)
         | credentials_in(endpoint.proxy or "")
         | secrets_of_headers(endpoint.headers)
-        | _spelled({*endpoint.secrets, *tokens, *pairs})
+        | _spelled(tokens | pairs)
     )
 
 

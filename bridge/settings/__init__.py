@@ -1,22 +1,22 @@
 """
-Settings: environment, ``.env`` and TOML become typed values, or one error that says all.
+Settings: environment, ``.env`` and TOML become typed values, or one error that lists all.
 
-Read `load` first, then `models`; `sources` and `files` read, `checks` and the types of
-`fields`, `addresses` and `credentials` judge, `problems` finds the words.
+Read `load` first, then `models` and `kinds`; `sources` reads, `checks` and the types of
+`types`, `addresses` and `credentials` judge, `problems` finds the words.
 """
 
 from bridge.settings.kinds import (
     CHAT_EVENTS,
     CHAT_KINDS,
     KINDS,
-    Kind,
+    EndpointSettings,
     default_events,
+    endpoint_settings,
     infer,
 )
 from bridge.settings.load import load_settings
 from bridge.settings.models import (
     DEFAULT_BASE_URL,
-    EndpointSettings,
     Settings,
     UpstreamSettings,
 )
@@ -27,10 +27,10 @@ __all__ = [
     "DEFAULT_BASE_URL",
     "KINDS",
     "EndpointSettings",
-    "Kind",
     "Settings",
     "UpstreamSettings",
     "default_events",
+    "endpoint_settings",
     "infer",
     "load_settings",
 ]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from bridge.settings.credentials import secretly
+from bridge.settings.types import secretly
 
 _LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
 _HOST_AND_PORT = re.compile(
@@ -112,15 +112,21 @@ def _server_url(*schemes: str) -> Callable[[str], str]:
         if not rest or any(char.isspace() or not char.isprintable() for char in rest):
             msg = "names no server after ://"
             raise ValueError(msg)
-        _check_server(scheme.lower(), rest)
-        return text
+        scheme = scheme.lower()
+        if not scheme.startswith("amqp"):  # whose query is the broker's own
+            rest, _, query = rest.partition("?")
+            query = _checked_query(scheme, query)
+            rest = f"{rest}?{query}" if query else rest
+        _check_server(scheme, rest.partition("?")[0])
+        return f"{scheme}://{rest}"
 
     return check
 
 
 def _check_server(scheme: str, rest: str) -> None:
     if scheme in {"unix", "redis+socket"}:
-        if not rest.startswith("/"):
+        # A user and a password may stand before the path, and nothing else.
+        if not rest.rpartition("@")[2].startswith("/"):
             msg = "must name its socket by an absolute path: three slashes after the colon"
             raise ValueError(msg)
         return
@@ -136,9 +142,66 @@ def _check_server(scheme: str, rest: str) -> None:
     except ValueError:
         msg = "has no valid host and port after ://"
         raise ValueError(msg) from None
-    if scheme == "sentinel" and not path:
-        msg = "must name the service after the hosts: sentinel://host:26379,host:26379/service"
+    if scheme == "sentinel":
+        service, _, path = path.partition("/")
+        if not service:
+            msg = "must name the service after the hosts: sentinel://host:26379,host:26379/service"
+            raise ValueError(msg)
+    if not scheme.startswith("amqp") and path and not _NUMBER.fullmatch(path):
+        msg = "must name its database by a number, after the last slash"
         raise ValueError(msg)
+
+
+_NUMBER = re.compile(r"\d{1,9}")
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_TRUE_OR_FALSE = re.compile(r"true|false", re.IGNORECASE)
+_ANYTHING = re.compile(r".+")
+_CERT_REQS = re.compile(r"(cert_)?(none|optional|required)", re.IGNORECASE)
+
+#: What a store's client can be told in the query of its URL, and how.
+_QUERY: Mapping[str, re.Pattern[str]] = {
+    "db": _NUMBER,
+    "virtual_host": _NUMBER,
+    "username": _ANYTHING,
+    "password": _ANYTHING,
+    "client_name": _ANYTHING,
+    "socket_timeout": _SECONDS,
+    "socket_connect_timeout": _SECONDS,
+    "health_check_interval": _NUMBER,
+    "ssl_cert_reqs": _CERT_REQS,
+    "ssl_check_hostname": _TRUE_OR_FALSE,
+    "ssl_ca_certs": _ANYTHING,
+    "ssl_ca_path": _ANYTHING,
+    "ssl_certfile": _ANYTHING,
+    "ssl_keyfile": _ANYTHING,
+    "ssl_password": _ANYTHING,
+}
+
+
+def _checked_query(scheme: str, query: str) -> str:
+    """Return a store's query as every client of it reads it."""
+    parts = []
+    for part in query.split("&") if query else ():
+        name, _, value = part.partition("=")
+        pattern = _QUERY.get(name)
+        if scheme == "sentinel":
+            msg = "must not have a query: the database is named by /service/0"
+        elif name in {"ssl", "tls"}:
+            msg = f"must begin with rediss:// for TLS, instead of {name} in its query"
+        elif pattern is None:
+            # What follows ? may be half of a password.
+            msg = f"has an unknown part in its query; known are {', '.join(_QUERY)}"
+        elif name.startswith("ssl_") and scheme != "rediss":
+            msg = f"has {name} in its query, which only rediss:// can have"
+        elif not pattern.fullmatch(unquote(value)):
+            msg = f"has a value of {name} in its query that makes no sense"
+        else:
+            if name == "ssl_cert_reqs":  # Celery writes CERT_NONE, redis-py none
+                value = value.lower().removeprefix("cert_")
+            parts.append(f"{name}={value}")
+            continue
+        raise ValueError(msg)
+    return "&".join(parts)
 
 
 _REDIS = ("redis", "rediss", "sentinel", "unix")
@@ -165,7 +228,12 @@ def _file(path: Path) -> Path:
     return path
 
 
-Url: TypeAlias = Annotated[str, AfterValidator(http_url)]
+def _hook_url(text: str) -> str:
+    return http_url(text, instead="a header can carry them instead")
+
+
+HookUrl: TypeAlias = Annotated[SecretStr, secretly(_hook_url)]
+AnyUrl: TypeAlias = Annotated[SecretStr, secretly(any_url)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_upstream_url)]
 PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]

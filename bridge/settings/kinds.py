@@ -1,22 +1,54 @@
 """
-Kinds of endpoint: which there are, how a URL tells its kind, and what each kind can be told.
+Endpoints by kind: how a URL tells its kind, and a model of each kind's settings.
 
-Nothing of it is said here: it is gathered from the traits of the registered channels.
+What all kinds have stands in `EndpointSettings`. What only some have is said by the
+channels, as the fields of their options, and the models are made of both: a new kind,
+and a new setting of a kind, are known here as soon as the channel has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeAlias,
+    Union,
+    get_type_hints,
+)
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    TypeAdapter,
+    create_model,
+)
 
 from bridge.channels import CHANNELS
 from bridge.channels.info import ChannelInfo, is_at
+from bridge.core.backoff import STANDARD_RETRY
 from bridge.core.change import ChangeType
-from bridge.core.endpoint import DEFAULT_EVENTS
+from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, EndpointOptions
+from bridge.settings.addresses import AnyUrl, File, HookUrl, ProxyUrl
+from bridge.settings.types import (
+    EventGlob,
+    Headers,
+    Number,
+    RateLimit,
+    Retry,
+    Whole,
+    field_of,
+)
 
 KINDS = tuple(CHANNELS)
 
@@ -38,52 +70,24 @@ CHAT_EVENTS = tuple(
     )
 )
 
-#: Settings that every chat has, and nobody else.
-_CHAT_OPTIONS = frozenset(
-    {
-        *("progress", "min_interval", "final", "silent"),
-        *("images", "prompt_max", "language"),
-    }
-)
-
 #: What a message that is edited in place shows on the way to its end.
 _ON_THE_WAY = (ChangeType.SUBMITTED, ChangeType.STARTED, ChangeType.PROGRESS)
-
-
-def _options() -> Iterator[tuple[str, str]]:
-    for kind, channel in CHANNELS.items():
-        traits = channel.INFO
-        for name in traits.options | (_CHAT_OPTIONS if traits.is_chat else set()):
-            yield name, kind
-
-
-#: The kinds that have a setting. What is not listed, every kind has.
-BELONGS_TO: dict[str, frozenset[str]] = {
-    name: frozenset(kind for known, kind in _options() if known == name)
-    for name in sorted({name for name, _ in _options()})
-}
 
 _ALIASES = {
     alias: kind for kind, channel in CHANNELS.items() for alias in channel.INFO.aliases
 }
 
 
-def canonical(kind: str) -> str:
-    """Return a kind as it is called here, whatever people call it."""
-    kind = kind.strip().lower()
-    return _ALIASES.get(kind, kind)
-
-
-def traits_of(kind: str) -> ChannelInfo:
-    """Return the traits of one of `KINDS`."""
+def info_of(kind: str) -> ChannelInfo:
+    """Return what is known of one of `KINDS`."""
     return CHANNELS[kind].INFO
 
 
 def infer(url: str) -> str:
     """
-    Tell a URL's kind by the platform's own host, or by a scheme that only Apprise has.
+    Return the kind of a URL: by the platform's own host, or a scheme that only Apprise has.
 
-    Anything else, a URL that is no URL included, is a plain webhook's.
+    Anything else, a text that is not a URL included, is a plain webhook's.
     """
     try:
         parts = urlsplit(url.strip())
@@ -96,12 +100,77 @@ def infer(url: str) -> str:
     return "webhook"
 
 
+def kind_of(table: Mapping[str, Any]) -> str | None:
+    """Return the kind that a table of settings describes; ``None`` if it names an unknown one."""
+    kind, url = table.get("kind"), table.get("url")
+    if kind is None:
+        url = url.get_secret_value() if isinstance(url, SecretStr) else url
+        return infer(url) if isinstance(url, str) else "webhook"
+    name = kind.strip().lower() if isinstance(kind, str) else ""
+    name = _ALIASES.get(name, name)
+    return name if name in CHANNELS else None
+
+
 def default_events(kind: str) -> tuple[str, ...]:
-    """Globs over the events that a kind is told when nobody says which."""
+    """Return globs over the events that a kind gets unless its ``events`` say otherwise."""
     return CHAT_EVENTS if kind in CHAT_KINDS else DEFAULT_EVENTS
 
 
-def with_edits(events: tuple[str, ...]) -> tuple[str, ...]:
+# --- what all kinds have --------------------------------------------------------------
+
+
+class EndpointSettings(BaseModel):
+    """A receiver of events; ``None`` means the kind's own default unless explained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: str
+    url: HookUrl
+    events: Annotated[tuple[EventGlob, ...], Field(min_length=1)] | None = None
+    #: ``None``: all.
+    upstreams: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    headers: Headers = Field(default_factory=dict)
+    timeout: Annotated[Number, Field(gt=0, le=60)] = 15.0
+    rate_limit: RateLimit | None = None
+    concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 20
+    retry: Retry = STANDARD_RETRY
+    proxy: ProxyUrl | None = None
+    tls_ca: File | None = None
+
+    def options(self) -> EndpointOptions:
+        """Return the settings that only some kinds have, as this kind's channel reads them."""
+        options = info_of(self.kind).options
+        return options(
+            **{
+                each.name: _revealed(getattr(self, each.name))
+                for each in dataclasses.fields(options)
+            }
+        )
+
+    def to_endpoint(self, name: str) -> Endpoint:
+        """Return this endpoint as the core knows it, with the kind's defaults filled in."""
+        info, options = info_of(self.kind), self.options()
+        edits = getattr(options, "progress", "off") == "edit" and info.can_edit(options)
+        events = self.events or default_events(self.kind)
+        return Endpoint(
+            name=name,
+            kind=self.kind,
+            url=self.url.get_secret_value(),
+            events=_with_edits(events) if edits else events,
+            upstreams=self.upstreams,
+            headers=_revealed(self.headers),
+            timeout=self.timeout,
+            rate=self.rate_limit or info.rate,
+            concurrency=self.concurrency,
+            edits=edits,
+            retry=self.retry,
+            proxy=_revealed(self.proxy),
+            tls_ca=str(self.tls_ca) if self.tls_ca else None,
+            options=options,
+        )
+
+
+def _with_edits(events: tuple[str, ...]) -> tuple[str, ...]:
     """Add what a message that is edited in place shows on the way."""
     missing = [
         str(kind)
@@ -111,13 +180,91 @@ def with_edits(events: tuple[str, ...]) -> tuple[str, ...]:
     return (*events, *missing)
 
 
-def _known(kind: object) -> object:
-    if kind not in KINDS:
-        *most, last = map(repr, KINDS)
-        msg = f"must be {', '.join(most)} or {last}"
-        raise ValueError(msg)
-    return kind
+def _revealed(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return tuple(map(_revealed, value))
+    if isinstance(value, dict):
+        return {key: _revealed(inner) for key, inner in value.items()}
+    return value
 
 
-#: One of `KINDS`.
-Kind: TypeAlias = Annotated[str, BeforeValidator(_known)]
+# --- what each kind has ---------------------------------------------------------------
+
+
+def _model(kind: str, info: ChannelInfo) -> type[EndpointSettings]:
+    hints = get_type_hints(info.options, include_extras=True)
+    own: dict[str, Any] = {
+        each.name: field_of(each, hints[each.name])
+        for each in dataclasses.fields(info.options)
+    }
+    # Whatever the kind was called, by then it is known.
+    own["kind"] = (Annotated[Literal[kind], BeforeValidator(lambda _: kind)], kind)
+    own["url"] = (AnyUrl if info.schemes else HookUrl, ...)
+    return create_model(
+        f"{kind.capitalize()}Settings",
+        __base__=EndpointSettings,
+        __module__=__name__,
+        **own,
+    )
+
+
+#: The models, by the kinds that they are of.
+MODELS: Mapping[str, type[EndpointSettings]] = {
+    kind: _model(kind, channel.INFO) for kind, channel in CHANNELS.items()
+}
+
+
+def kinds_with(setting: str) -> tuple[str, ...]:
+    """Return the kinds that have a setting."""
+    return tuple(
+        kind for kind, model in MODELS.items() if setting in model.model_fields
+    )
+
+
+def _refuse_kind(_: object) -> str:
+    *most, last = map(repr, KINDS)
+    msg = f"must be {', '.join(most)} or {last}"
+    raise ValueError(msg)
+
+
+class _OfNoKind(EndpointSettings):
+    """An endpoint of an unknown kind: never valid, but the rest of it is checked too."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: Annotated[str, BeforeValidator(_refuse_kind)]
+
+
+def _tag(given: Any) -> str | None:
+    if isinstance(given, EndpointSettings):
+        return given.kind
+    return (kind_of(given) or "") if isinstance(given, Mapping) else None
+
+
+#: The settings of an endpoint of any kind.
+if TYPE_CHECKING:
+    AnyEndpoint: TypeAlias = EndpointSettings  # all that is known before a program runs
+else:
+    AnyEndpoint = Annotated[
+        Union[
+            *(Annotated[model, Tag(kind)] for kind, model in MODELS.items()),
+            Annotated[_OfNoKind, Tag("")],
+        ],
+        Discriminator(_tag),
+    ]
+
+_ENDPOINT: TypeAdapter[EndpointSettings] = TypeAdapter(
+    AnyEndpoint, config=ConfigDict(hide_input_in_errors=True)
+)
+
+
+def endpoint_settings(**table: Any) -> EndpointSettings:
+    """
+    Return the settings of one endpoint, of the kind that they say or that the URL says.
+
+    Raises:
+        ValidationError: Something is wrong with them.
+    """
+    return _ENDPOINT.validate_python(table)

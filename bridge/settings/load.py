@@ -1,5 +1,5 @@
 """
-Loading: the layers in their order, then everything that is wrong with them at once.
+Loading: the sources in their order, then everything that is wrong with them at once.
 
 The result depends on the arguments and on the files they lead to, and on nothing else.
 """
@@ -7,24 +7,20 @@ The result depends on the arguments and on the files they lead to, and on nothin
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
 
-from bridge.settings import checks, schema, templates
-from bridge.settings.files import absolute_paths, read_secrets
-from bridge.settings.models import Settings
+from bridge.settings import checks
+from bridge.settings.models import SOURCES, Settings, fields_of, files_of
+from bridge.settings.placed import Places
 from bridge.settings.problems import Problem, first_of_each, from_pydantic, refuse
-from bridge.settings.sources import (
-    Layer,
-    from_dotenv,
-    from_environment,
-    from_toml,
-    merge,
-)
+from bridge.settings.sources import PREFIX, Document, Dotenv, Variables, plain
 
 #: Looked for in the working directory where nobody names another file.
 DEFAULT_CONFIG = "bridge.toml"
@@ -50,91 +46,154 @@ def load_settings(
             directory.
 
         need_keys: Whether an upstream without a key and without a ``base_url`` is a
-            mistake. It is none for whoever is about to use the sandbox.
+            mistake. To use the sandbox, nobody needs one.
 
     Raises:
-        Misconfigured: Something is wrong; the text says everything that is, and neither
-            secrets nor URLs.
+        Misconfigured: Something is wrong; the text lists everything that is, and holds
+            neither secrets nor URLs.
     """
     environ = os.environ if environ is None else environ
     cwd = (Path.cwd() if cwd is None else cwd).absolute()
-    variables, dotenv = from_dotenv(cwd / ".env")
-    document = _document(config, {**_upper(variables), **_upper(environ)}, cwd)
-    layers = [document.layer, dotenv, from_environment(environ)]
-    for layer in layers:
-        read_secrets(layer, document.base)
-    merged = merge(layers)
-    merged.values.setdefault("data_dir", str(Settings.model_fields["data_dir"].default))
-    absolute_paths(merged.values, document.base)
-    settings, wrong = _typed(merged.values)
-    found = [*merged.problems]
+    dotenv = Dotenv(cwd / ".env")
+    named = str(config or _config_of({**dotenv.variables, **environ}))
+    path = cwd / (named or DEFAULT_CONFIG)
+    base = path.parent if path.exists() else cwd
+    document = Document(path, name=named or DEFAULT_CONFIG) if path.exists() else None
+    merged = Merged(
+        Variables(environ, base=base),
+        Variables(dotenv.variables, base=base, lines=dotenv.lines),
+        *([document] if document else []),
+        base=base,
+    )
+    settings, wrong = _typed(merged)
+    found = [*dotenv.problems, *merged.problems]
+    if named and document is None:
+        text = f"there is no file {named}, named as the configuration"
+        found.append(Problem(text=text))
     # A file that could not be read makes everything that it sets look forgotten.
-    if all(problem.path for problem in document.layer.problems):
-        found += _placed(
-            [*checks.all_of(merged.values, need_keys=need_keys), *wrong], merged
+    elif document is None or all(problem.path for problem in document.problems):
+        found += merged.placed(
+            [*wrong, *checks.between_settings(merged.values, need_keys=need_keys)]
         )
-    if not found:
-        found += _placed([*templates.problems(settings)], merged)
-    if found:
+    if settings is None or found:
         raise refuse(_in_order(first_of_each(found)))
+    if found := [*merged.placed(checks.templates(settings))]:
+        raise refuse(_in_order(found))
     return settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
-    """The TOML file's layer, and the directory that relative paths start from."""
-
-    layer: Layer
-    base: Path
-
-
-def _document(
-    config: Path | None, variables: Mapping[str, str], cwd: Path
-) -> _Document:
-    named = config or variables.get("BRIDGE_CONFIG", "").strip()
-    path = cwd / Path(named or DEFAULT_CONFIG)
-    if not path.exists():
-        missing = Problem(text=f"there is no file {named}, named as the configuration")
-        return _Document(layer=Layer(problems=[missing] if named else []), base=cwd)
-    layer = from_toml(path, name=str(named or DEFAULT_CONFIG))
-    return _Document(layer=layer, base=path.parent)
-
-
-def _upper(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name.upper(): value for name, value in variables.items() if value.strip()}
-
-
-def _typed(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
-    """Type the tables as far as they are right; unknown names are `checks`' business."""
-    known = {
-        name: value for name, value in values.items() if name in Settings.model_fields
+def _config_of(variables: Mapping[str, str]) -> str:
+    """Return what ``BRIDGE_CONFIG`` names, in whatever case it is written."""
+    named = {
+        name.upper(): text
+        for name, value in variables.items()
+        if (text := plain(value))
     }
+    return named.get("BRIDGE_CONFIG", "")
+
+
+def _typed(merged: Merged) -> tuple[Settings | None, list[Problem]]:
+    """Return the settings, or everything that their types find wrong."""
+    reading = SOURCES.set(merged.sources)
     try:
-        return Settings(**known), []
+        return Settings(), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
+    finally:
+        SOURCES.reset(reading)
     # A list whose entries are wrong is not empty, though pydantic then counts none.
     wrong_within = {detail["loc"][:-1] for detail in details}
-    return Settings(), [
-        from_pydantic(detail)
-        for detail in details
-        if detail["type"] != "extra_forbidden"
-        and not (detail["type"] == "too_short" and detail["loc"] in wrong_within)
-    ]
-
-
-def _placed(problems: list[Problem], merged: Layer) -> Iterator[Problem]:
-    """Say of each problem where its setting was set."""
-    for problem in problems:
-        yield replace(problem, origin=problem.origin or merged.origin(problem.path))
+    problems = []
+    for detail in details:
+        if detail["type"] == "too_short" and detail["loc"] in wrong_within:
+            continue
+        problem = from_pydantic(detail)
+        if detail["type"] == "extra_forbidden":
+            text = checks.unknown_setting(problem.path, merged.values)
+            problem = replace(problem, text=text)
+        problems.append(problem)
+    return None, problems
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
-    """Sort by setting, in the order that the documentation tells them in."""
-    top = list(schema.names_at(()))
+    """Sort by setting, in the order of the documentation."""
+    top = [*fields_of(), *files_of()]
 
     def place(problem: Problem) -> tuple[int, tuple[str, ...]]:
         first = str(problem.path[0]) if problem.path else ""
         return top.index(first) if first in top else -1, tuple(map(str, problem.path))
 
     return sorted(problems, key=place)
+
+
+class Merged(PydanticBaseSettingsSource):
+    """
+    What all sources say together.
+
+    It is the weakest source itself: the library hands it what it merged of the others.
+
+    Args:
+        read: The strongest first.
+
+    Attributes:
+        sources: Everything to be read, in the library's order.
+
+        values: The tables as they were merged, once they were.
+    """
+
+    def __init__(self, *read: Variables | Document, base: Path) -> None:
+        super().__init__(Settings)
+        self.sources = (*read, self)
+        self.values: dict[str, Any] = {}
+        self._read = read
+        self._data_dir = str(base / Settings.model_fields["data_dir"].default)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what could not be read, the weakest source's first."""
+        return [one for source in reversed(self._read) for one in source.problems]
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002 - the signature is the library's
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Return nothing: what is asked for is everything at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the one default that depends on where the configuration is."""
+        own = {"data_dir": self._data_dir}
+        self.values = own | self.current_state
+        return own
+
+    def placed(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Add to each problem where its setting was set."""
+        places = {
+            at: origin
+            for source in reversed(self._read)
+            for at, origin in source.origins.items()
+        }
+        for problem in problems:
+            origin = problem.origin or _origin(problem.path, places)
+            # Where a text is refused in the place of a list, it meant to be JSON.
+            example = _IN_JSON.get(problem.text, "")
+            in_json = example if origin.upper().startswith(PREFIX.upper()) else ""
+            yield replace(problem, origin=origin, text=problem.text + in_json)
+
+
+#: What is added to a problem of a variable.
+_IN_JSON = {
+    "must be a list": ' in JSON, like ["a", "b"]',
+    "must be a table": ' in JSON, like {"a": "b"}',
+}
+
+
+def _origin(path: Sequence[str | int], places: Places) -> str:
+    """Return where a setting was set: it, what it is part of, or a part of it."""
+    wanted = tuple(part for part in path if isinstance(part, str))
+    for end in range(len(wanted), 0, -1):
+        if wanted[:end] in places:
+            return places[wanted[:end]]
+    inner = (origin for at, origin in places.items() if at[: len(wanted)] == wanted)
+    return next(inner, "") if wanted else ""

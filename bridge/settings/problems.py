@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic_core import ErrorDetails
 
 from bridge.errors import Misconfigured
+
+#: Where a setting stands: ``("endpoints", "me", "url")``.
+SettingPath: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Problem:
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """Write a path as people do: ``endpoints.me.events[0]``."""
+    """Return a path as people write it: ``endpoints.me.events[0]``."""
     parts = (
         f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in path
     )
@@ -49,14 +52,14 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def shown(key: str) -> str:
-    """Write a key that somebody chose, unless it cannot be one: it may be a pasted URL."""
+    """Return a key that somebody chose, unless it cannot be one: it may be a pasted URL."""
     if re.fullmatch(r"[\w-]{1,64}", key):
         return key
     return '""' if not key else "<not a name>"
 
 
 def unknown(key: str, known: Iterable[str]) -> str:
-    """Say that a key is unknown, and which one it is nearest to."""
+    """Describe a key that does not exist, with the known one that is nearest to it."""
     known = tuple(known)
     if near := get_close_matches(key.lower(), known, n=1, cutoff=0.6):
         return f"unknown setting; did you mean {near[0]}?"
@@ -65,7 +68,7 @@ def unknown(key: str, known: Iterable[str]) -> str:
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name was given to nothing, and which one it is nearest to."""
+    """Describe a name that nothing has, with the known one that is nearest to it."""
     near = get_close_matches(name, tuple(known), n=1, cutoff=0.0)
     return f"there is no {what} called {shown(name)}; did you mean {near[0]}?"
 
@@ -83,7 +86,7 @@ def first_of_each(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def refuse(problems: Sequence[Problem]) -> Misconfigured:
-    """Say all problems in one error: one line for one, a line each for several."""
+    """Return one error that lists all problems: one line for one, a line each for several."""
     if len(problems) == 1:
         return Misconfigured(f"configuration: {problems[0]}")
     lines = "\n".join(f"  {problem}" for problem in problems)
@@ -114,13 +117,14 @@ _WORDS = {
     "tuple_type": "must be a list",
     "dict_type": "must be a table",
     "model_type": "must be a table",
+    "union_tag_not_found": "must be a table",
     "too_short": "must not be empty",
     "too_long": "must have at most {max_length} entries",
 }
 
 
 def from_pydantic(error: ErrorDetails) -> Problem:
-    """Say what pydantic found in our words."""
+    """Return what pydantic found, in our words."""
     context: dict[str, Any] = error.get("ctx") or {}
     if error["type"] == "value_error":
         text = str(context["error"])
@@ -128,7 +132,11 @@ def from_pydantic(error: ErrorDetails) -> Problem:
         text = _WORDS[error["type"]].format(**context)
     else:
         text = error["msg"][:1].lower() + error["msg"][1:]
-    # "[key]" is how pydantic says that a key of a table is meant, and not its value.
-    return Problem(
-        path=tuple(part for part in error["loc"] if part != "[key]"), text=text
-    )
+    path = error["loc"]
+    if error["type"] == "missing" and len(path) > 3 and path[-1] != "url":
+        text = f"is required for {path[2]}"
+    # "[key]" is how pydantic says that a key of a table is meant, and not its value; and
+    # below an endpoint's name it has the kind whose settings it was checked as.
+    if path[:1] == ("endpoints",) and len(path) > 2:
+        path = (*path[:2], *path[3:])
+    return Problem(path=tuple(part for part in path if part != "[key]"), text=text)

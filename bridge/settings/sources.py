@@ -1,9 +1,10 @@
 """
-Sources: the environment, ``.env`` and a TOML file, each read into one `Layer`.
+Sources: the environment, ``.env`` and a TOML file, read by pydantic-settings.
 
-A layer is a nested table with, for every value in it, the place where it was set. What
-cannot be read becomes a problem beside the layer, so that one bad line hides no other.
-Nothing is interpolated: a secret may contain ``$``.
+What the library's sources do not do is added here: each knows where it found every value,
+what cannot be read is a problem beside what can, so that one bad line hides no other, a
+secret may stand in a file of its own, and variables that nobody knows are kept, to be
+refused. Nothing is interpolated: a secret may contain ``$``.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dotenv.parser import parse_stream
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
-from bridge.settings import schema
-from bridge.settings.problems import Problem
+from bridge.settings.models import Settings, is_list, is_table
+from bridge.settings.placed import Placed, tables_in
+from bridge.settings.problems import Problem, SettingPath
 
 PREFIX = "bridge_"
 
@@ -33,179 +36,212 @@ _SERVICE_LINK = re.compile(
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class Layer:
-    """What one source says; ``origins`` tell for each value where."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[schema.Path, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def put(self, path: schema.Path, value: object, origin: str) -> None:
-        """Set a value; tables are merged into what is there."""
-        if isinstance(value, dict):
-            if not value:
-                self._table(path, origin)
-            for key, inner in value.items():
-                self.put((*path, str(key)), inner, origin)
-        elif (table := self._table(path[:-1], origin)) is not None:
-            table[path[-1]] = value
-            self.origins[path] = origin
-
-    def _table(self, path: schema.Path, origin: str) -> dict[str, Any] | None:
-        table = self.values
-        for depth, key in enumerate(path, 1):
-            inner = table.setdefault(key, {})
-            if not isinstance(inner, dict):
-                text = "is set both as one value and as a table"
-                self.problems.append(
-                    Problem(path=path[:depth], text=text, origin=origin)
-                )
-                return None
-            table = inner
-        return table
-
-    def origin(self, path: Iterable[object]) -> str:
-        """Tell where a setting was set: it, what it is part of, or what is part of it."""
-        wanted = tuple(part for part in path if isinstance(part, str))
-        for end in range(len(wanted), 0, -1):
-            if wanted[:end] in self.origins:
-                return self.origins[wanted[:end]]
-        inner = (
-            place for at, place in self.origins.items() if at[: len(wanted)] == wanted
-        )
-        return next(inner, "") if wanted else ""
-
-
-def merge(layers: Iterable[Layer]) -> Layer:
-    """Lay layers over one another, the last one on top: tables mix, anything else is replaced."""
-    merged = Layer()
-    for layer in layers:
-        _overlay(merged.values, layer.values)
-        merged.origins.update(layer.origins)
-        merged.problems.extend(layer.problems)
-    return merged
-
-
-def _overlay(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    for key, value in above.items():
-        if isinstance(value, dict):
-            if not isinstance(below.get(key), dict):
-                below[key] = {}
-            _overlay(below[key], value)
-        else:
-            below[key] = value
-
-
 # --- environment and .env -------------------------------------------------------------
 
 
-def from_environment(variables: Mapping[str, str], *, suffix: str = "") -> Layer:
+class Variables(Placed, EnvSettingsSource):
     """
-    Read variables.
+    The environment, or a file of variables.
 
     Names are case-insensitive; where two differ only in case, the one in capitals counts.
     An empty variable is as good as none. ``A__B`` goes on top of what ``A`` says as JSON.
 
     Args:
-        suffix: Said after a variable's name when it is told as an origin.
+        lines: The lines that variables stand in, for people; none for the environment.
     """
-    layer = Layer()
-    for path, name in sorted(
-        _ours(variables), key=lambda pair: (len(pair[0]), pair[0])
-    ):
-        origin = f"{name}{suffix}"
-        try:
-            value = _decoded(path, variables[name])
-        except ValueError as error:
-            layer.problems.append(Problem(path=path, text=str(error), origin=origin))
+
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        *,
+        base: Path,
+        lines: Mapping[str, str] | None = None,
+    ) -> None:
+        Placed.__init__(self)
+        EnvSettingsSource.__init__(
+            self, Settings, env_prefix=PREFIX, env_nested_delimiter="__"
+        )
+        names = {name.upper(): name for name in sorted(_ours(variables), reverse=True)}
+        paths = {
+            name: tuple(name[len(PREFIX) :].lower().split("__"))
+            for name in names.values()
+        }
+        # The shorter first: a table has to be there before a setting goes on top of it.
+        ordered = sorted(paths, key=lambda name: (len(paths[name]), paths[name]))
+        self.env_vars = {name.lower(): plain(variables[name]) for name in ordered}
+        self._paths = {name.lower(): paths[name] for name in ordered}
+        self._places = {
+            paths[name]: f"{name} in {lines[name]}" if lines else name
+            for name in ordered
+        }
+        self._base = base
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what the variables say; unknown names are part of it."""
+        values = super().__call__()
+        for name, path in self._paths.items():
+            known = Settings.model_fields.get(path[0])
+            if known is None or (len(path) > 1 and not is_table(known)):
+                self._keep(values, path, self.env_vars[name])
+        self.settle(values, self._places, self._base)
+        return values
+
+    def _keep(self, values: dict[str, Any], path: SettingPath, text: object) -> None:
+        """Keep what the library leaves out: a setting that nobody knows, or part of a text."""
+        if len(path) > 1 and path[0] in values:
+            problem = "is set both as one value and as a table"
+            origin = self._places[path]
+            self.problems.append(Problem(path=path[:1], text=problem, origin=origin))
         else:
-            layer.put(path, value, origin)
-    return layer
+            values[path[0]] = {path[1]: text} if len(path) > 1 else text
+
+    def decode_complex_value(
+        self,
+        field_name: str,  # noqa: ARG002 - the signature is the library's
+        field: FieldInfo | None,
+        value: str,
+    ) -> Any:
+        """
+        Return the table or the list that a variable's text says.
+
+        They are written in JSON; a list also as its texts, with commas between. A text
+        that is neither is returned as it is, for its type to refuse.
+        """
+        try:
+            decoded = json.loads(value)
+        except (ValueError, RecursionError):
+            decoded = None
+        if isinstance(decoded, dict | list):
+            return decoded
+        if field is not None and is_list(field) and not value.startswith(("[", "{")):
+            return [text for part in value.split(",") if (text := plain(part))]
+        return value
 
 
-def _ours(variables: Mapping[str, str]) -> Iterator[tuple[schema.Path, str]]:
-    found: dict[str, str] = {}
-    # Capitals sort before small letters; read last, they are what remains.
-    for name in sorted(variables, reverse=True):
+def plain(text: str) -> str:
+    """Return a value without the white space and the quotes around it."""
+    text = text.strip()
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
+
+
+def _ours(variables: Mapping[str, str]) -> Iterator[str]:
+    for name, value in variables.items():
         capitals = name.upper()
         if (
-            name.lower().startswith(PREFIX)
-            and variables[name].strip()
+            capitals.startswith(PREFIX.upper())
+            and plain(value)
             and capitals not in NOT_SETTINGS
             and not _SERVICE_LINK.fullmatch(capitals)
-            and not (capitals == "BRIDGE_PORT" and "://" in variables[name])
+            and not (capitals.endswith("_PORT") and "://" in value)
         ):
-            found[capitals] = name
-    for name in found.values():
-        yield tuple(name[len(PREFIX) :].lower().split("__")), name
+            yield name
 
 
-def _decoded(path: schema.Path, text: str) -> object:
-    kind = dict if schema.is_table(path) else list if schema.is_list(path) else None
-    if kind is None:
-        return text
-    example = '["a", "b"]' if kind is list else '{"a": "b"}'
-    wanted = (
-        f"must be {'a list' if kind is list else 'a table'} in JSON, like {example}"
-    )
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError(wanted) from None
-    if not isinstance(value, kind):
-        raise ValueError(wanted)
-    return value
+class Dotenv:
+    """
+    The variables of a file, which may not be there.
 
+    Attributes:
+        variables: What it sets.
 
-def from_dotenv(path: Path) -> tuple[dict[str, str], Layer]:
-    """Read a file of variables, if there is one; return them, and what they say."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return {}, Layer()
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, Layer(problems=[Problem(text=f"{path.name} {_unreadable(error)}")])
-    variables: dict[str, str] = {}
-    problems = []
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error or (binding.key and binding.value is None):
+        lines: The file's name and a line's number, by variable.
+
+        problems: Lines that set nothing, or what kept the file from being read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.variables: dict[str, str] = {}
+        self.lines: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(Problem(text=f"{path.name} {_unreadable(error)}"))
+            return
+        for binding in parse_stream(io.StringIO(text)):
             place = f"{path.name}, line {binding.original.line}"
-            problems.append(Problem(text=f"{place}: is not NAME=value"))
-        elif binding.key and binding.value is not None:
-            variables[binding.key] = binding.value
-    layer = from_environment(variables, suffix=f" in {path.name}")
-    layer.problems[:0] = problems
-    return variables, layer
+            if binding.error or (binding.key and binding.value is None):
+                self.problems.append(Problem(text=f"{place}: is not NAME=value"))
+            elif binding.key and binding.value is not None:
+                self.variables[binding.key] = binding.value
+                self.lines[binding.key] = place
 
 
 # --- TOML -----------------------------------------------------------------------------
 
 
-def from_toml(path: Path, *, name: str) -> Layer:
-    """Read a TOML file that must exist; *name* is what its user calls it."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        return Layer(problems=[Problem(text=_syntax(error, name))])
-    except (OSError, UnicodeDecodeError) as error:
-        return Layer(problems=[Problem(text=f"{name} {_unreadable(error)}")])
-    layer = Layer()
-    for key, value in document.items():
-        if value != "":
-            layer.put((key,), _without_blanks((key,), value), name)
-    return layer
+class Document(Placed, TomlConfigSettingsSource):
+    """
+    A TOML file.
+
+    Args:
+        name: What its user calls it.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        Placed.__init__(self)
+        self._name = name
+        self._places: dict[SettingPath, str] = {}
+        TomlConfigSettingsSource.__init__(self, Settings, path)
+        self.settle(self.init_kwargs, self._places, path.parent)
+
+    def _read_files(self, files: Any, deep_merge: bool = False) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - the signature is the library's
+        """Read the file, which need not be a regular one."""
+        return self._document(files)
+
+    def _document(self, path: Path) -> dict[str, Any]:
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            self.problems.append(Problem(text=_syntax(error, self._name)))
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(Problem(text=f"{self._name} {_unreadable(error)}"))
+            return {}
+        self._places = {
+            path: f"{self._name}, line {line}" for path, line in _lines_of(text)
+        }
+        return _without_blanks(document)
 
 
-def _without_blanks(path: schema.Path, value: Any) -> Any:
+def _without_blanks(document: dict[str, Any]) -> dict[str, Any]:
     """Drop settings that are set to ``""``: that is how a TOML file says "unset"."""
-    if not isinstance(value, dict) or not schema.is_table(path) or len(path) > 2:
-        return value
-    return {
-        key: _without_blanks((*path, key), inner)
-        for key, inner in value.items()
-        if inner != ""
-    }
+    for _, table in list(tables_in(document)):
+        for key in [key for key, value in table.items() if value == ""]:
+            del table[key]
+    return document
+
+
+def _lines_of(text: str) -> Iterator[tuple[SettingPath, int]]:
+    """Return where a document's tables and keys stand, as far as single lines tell."""
+    table: SettingPath = ()
+    inside = ""  # the quotes of the text of several lines that a line belongs to
+    for number, line in enumerate(text.splitlines(), 1):
+        code = line.strip()
+        if not inside and code.startswith("["):
+            table = _path_of(code) or table
+            yield table, number
+        elif not inside and (found := re.match(r"""([\w.\s"'-]+?)\s*=""", code)):
+            yield (*table, *_path_of(f"{found[1]} = 0")), number
+        for quotes in re.findall(r"\"\"\"|'''", code):
+            inside = "" if inside == quotes else inside or quotes
+
+
+def _path_of(line: str) -> SettingPath:
+    path: list[str] = []
+    try:
+        inner: Any = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    while isinstance(inner, dict) and inner:
+        [(key, inner)] = inner.items()
+        path.append(key)
+    return tuple(path)
 
 
 def _syntax(error: tomllib.TOMLDecodeError, name: str) -> str:

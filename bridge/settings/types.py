@@ -2,16 +2,21 @@
 The types of single settings: what each accepts, and what it says when it does not.
 
 A message never repeats the value: a key pasted into the wrong line must not end up on a
-screen or in a log. It says what would be right instead. Addresses and secrets have
-modules of their own, `addresses` and `credentials`.
+screen or in a log. It says what would be right instead. What lets somebody in is a
+`SecretStr` from the moment it is read. Addresses have a module of their own.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import operator
 import re
+import types
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -19,13 +24,13 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    SecretStr,
 )
 
+from bridge.channels.endpoint_options import LONGEST
+from bridge.channels.headers import RESERVED
 from bridge.core.endpoint import Rate
 from bridge.core.event import EVENT_TYPES
-
-#: Seconds; what is configured longer is a mistake in the unit.
-LONGEST = 10 * 365 * 86400.0
 
 #: Requests per second; more than any deployment reaches.
 FASTEST = 100_000.0
@@ -56,9 +61,16 @@ def _namespace(text: str) -> str:
     return text
 
 
-def lower(value: object) -> object:
-    """Make a word's case not matter."""
-    return value.strip().lower() if isinstance(value, str) else value
+def any_case(words: tuple[str, ...]) -> BeforeValidator:
+    """Accept words in upper and lower case, with white space around them."""
+    spelled = {word.lower(): word for word in words}
+
+    def spell(value: object) -> object:
+        if isinstance(value, str):
+            return spelled.get(value.strip().lower(), value)
+        return value
+
+    return BeforeValidator(spell)
 
 
 def _words(value: object) -> object:
@@ -77,23 +89,11 @@ def _glob(text: str) -> str:
     raise ValueError(msg)
 
 
-def _status_glob(text: str) -> str:
-    if not re.fullmatch(r"[0-9?*\[\]!-]{1,20}", text) or not any(
-        fnmatchcase(str(status), text) for status in range(100, 600)
-    ):
-        msg = 'must be a pattern over status codes, for example "2??" or "204"'
-        raise ValueError(msg)
-    return text
-
-
 EndpointName: TypeAlias = Annotated[str, AfterValidator(_endpoint_name)]
 UpstreamName: TypeAlias = Annotated[str, AfterValidator(_upstream_name)]
 Namespace: TypeAlias = Annotated[str, AfterValidator(_namespace)]
 Identifier: TypeAlias = Annotated[str, BeforeValidator(_words)]
 EventGlob: TypeAlias = Annotated[str, AfterValidator(_glob)]
-StatusGlob: TypeAlias = Annotated[
-    str, BeforeValidator(_words), AfterValidator(_status_glob)
-]
 
 
 def _no_bool(value: object) -> object:
@@ -118,7 +118,7 @@ def _rate(value: object) -> Rate:
     return Rate(per_second=per_second, burst=max(1.0, per_second * BURST_SECONDS))
 
 
-def _schedule(delays: tuple[float, ...]) -> tuple[float, ...]:
+def _retry(delays: tuple[float, ...]) -> tuple[float, ...]:
     if sum(delays) > 30 * 86400:
         msg = "the waits add up to more than 30 days"
         raise ValueError(msg)
@@ -133,6 +133,134 @@ Seconds: TypeAlias = Annotated[Number, Field(gt=0, le=LONGEST)]
 RateLimit: TypeAlias = Annotated[
     Rate, PlainValidator(_rate), PlainSerializer(lambda rate: f"{rate.per_second:g}/s")
 ]
-Schedule: TypeAlias = Annotated[
-    tuple[Seconds, ...], Field(min_length=1, max_length=50), AfterValidator(_schedule)
+Retry: TypeAlias = Annotated[
+    tuple[Seconds, ...], Field(min_length=1, max_length=50), AfterValidator(_retry)
 ]
+
+
+# --- keys, and the headers that may carry them ---------------------------------------
+
+#: Headers that nobody sets: the requests', the connection's, and those of other bodies
+#: than ours. The user agent is one: receivers and their logs tell by it who calls.
+RESERVED_HEADERS = RESERVED | {
+    "content-encoding",
+    "proxy-authorization",
+    "proxy-connection",
+}
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
+
+
+def secretly(check: Callable[[str], str]) -> AfterValidator:
+    """Have a check of texts judge a secret."""
+
+    def judge(secret: SecretStr) -> SecretStr:
+        return SecretStr(check(secret.get_secret_value().strip()))
+
+    return AfterValidator(judge)
+
+
+def _credential(text: str) -> str:
+    text = text.strip()
+    if text.lower().startswith("bearer "):
+        msg = 'must be the key alone, without "Bearer"'
+        raise ValueError(msg)
+    if not text.isascii() or not text.isprintable() or " " in text:
+        msg = "holds a character that cannot be part of a key (a space, a line break, a letter beyond ASCII)"
+        raise ValueError(msg)
+    return text
+
+
+Credential: TypeAlias = Annotated[SecretStr, secretly(_credential)]
+
+
+def _header_name(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        msg = "is not a header's name: letters, digits and - only"
+        raise ValueError(msg)
+    if text.lower() in RESERVED_HEADERS or text.lower().startswith("webhook-"):
+        msg = "is a header that the bridge sets itself"
+        raise ValueError(msg)
+    return text
+
+
+def _header_value(text: str) -> str:
+    if not text.isascii() or not text.replace("\t", " ").isprintable():
+        msg = "is not a header's value: one line of printable ASCII"
+        raise ValueError(msg)
+    return text.strip()
+
+
+def _distinct(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    if len({name.lower() for name in headers}) < len(headers):
+        msg = "names the same header twice, in different case"
+        raise ValueError(msg)
+    return headers
+
+
+def _auth(text: str) -> str:
+    mode, colon, name = text.strip().partition(":")
+    mode = mode.strip().lower()
+    if not colon and mode in {"bearer", "raw", "mj-api-secret", "both"}:
+        return mode
+    if mode != "header" or not colon:
+        msg = "must be bearer, raw, mj-api-secret, both, or header:<Name>"
+        raise ValueError(msg)
+    return f"header:{_header_name(name.strip())}"
+
+
+Auth: TypeAlias = Annotated[str, AfterValidator(_auth)]
+Headers: TypeAlias = Annotated[
+    dict[
+        Annotated[str, AfterValidator(_header_name)],
+        Annotated[SecretStr, secretly(_header_value)],
+    ],
+    AfterValidator(_distinct),
+]
+
+
+# --- what channels read --------------------------------------------------------------
+
+
+def field_of(option: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
+    """Return an option as pydantic takes a field: its type, and its default."""
+    hint, optional = _without_none(hint)
+    accepted = _accepted(hint, secret=not option.repr)
+    # Bounds are those of the type itself, whatever stands around it.
+    noted = get_origin(accepted) is Annotated
+    kept, *notes = get_args(accepted) if noted else (accepted,)
+    accepted = Annotated[kept, Field(**option.metadata), *notes]
+    default: Any = ... if option.default is dataclasses.MISSING else option.default
+    if option.default_factory is not dataclasses.MISSING:
+        default = Field(default_factory=option.default_factory)
+    return accepted | None if optional else accepted, default
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) not in {Union, types.UnionType}:
+        return hint, False
+    rest = [option for option in get_args(hint) if option is not types.NoneType]
+    return functools.reduce(operator.or_, rest), len(rest) < len(get_args(hint))
+
+
+def _accepted(hint: Any, *, secret: bool) -> Any:
+    """Return what a person may write where a channel reads *hint*."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _checked(parts[0], parts[1:], secret=secret)
+    if origin is Literal:
+        return Annotated[hint, any_case(parts)]
+    if origin is tuple:
+        return types.GenericAlias(tuple, (_accepted(parts[0], secret=secret), ...))
+    if origin is Mapping:
+        return types.GenericAlias(dict, (_accepted(parts[0], secret=False), parts[1]))
+    plain: dict[Any, Any] = {str: Identifier, int: Whole, float: Number}
+    return Credential if secret else plain.get(hint, hint)
+
+
+def _checked(
+    hint: Any, checks: tuple[Callable[[str], str], ...], *, secret: bool
+) -> Any:
+    if secret:
+        return Annotated[SecretStr, *map(secretly, checks)]
+    return Annotated[_accepted(hint, secret=False), *map(AfterValidator, checks)]

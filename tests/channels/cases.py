@@ -27,7 +27,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
 from bridge.core.http import ChannelState, Notification, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
-from bridge.settings.models import EndpointSettings
+from bridge.settings import endpoint_settings
 
 LANGUAGES = ("en", "zh")
 
@@ -411,7 +411,7 @@ def events(draw: st.DrawFn, kinds: tuple[str, ...] = EVENT_TYPES) -> Event:
 
 def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
     """An endpoint as the configuration would make it, with all defaults of its kind."""
-    return EndpointSettings(kind=kind, url=url, **settings).to_endpoint("chat")  # type: ignore[arg-type]
+    return endpoint_settings(kind=kind, url=url, **settings).to_endpoint("chat")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from bridge.channels.slack import replies as slack
 from bridge.channels.telegram import replies as telegram
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
-from bridge.settings.kinds import CHAT_KINDS, traits_of
+from bridge.settings import endpoint_settings
+from bridge.settings.kinds import CHAT_KINDS, info_of
 from bridge.settings.load import load_settings
-from bridge.settings.models import EndpointSettings
 from tests.channels.cases import CASES, converse
 
 PAGE = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
@@ -67,8 +67,7 @@ def test_a_chapter_shows_its_kind_in_toml_and_as_variables(
     loaded = load_settings(environ=environment, cwd=tmp_path).endpoints
 
     assert loaded == {
-        name: EndpointSettings.model_validate(table)
-        for name, table in tables["endpoints"].items()
+        name: endpoint_settings(**table) for name, table in tables["endpoints"].items()
     }
     assert {one.kind for one in loaded.values()} == {kind}
 
@@ -78,7 +77,7 @@ def test_the_limits_are_those_that_are_kept() -> None:
     said = dict(zip(KINDS, (cell.strip() for cell in row.split("|")), strict=True))
 
     for kind, limit in said.items():
-        rate = traits_of(kind).rate
+        rate = info_of(kind).rate
         number, _, per = limit.partition("/")
         assert (float(number) / {"s": 1, "m": 60}[per] if limit else None) == (
             rate.per_second if rate else None
@@ -146,9 +145,9 @@ def to(kind: str) -> Endpoint:
     name = next(
         name
         for name, table in IN_TOML.items()
-        if EndpointSettings.model_validate(table).kind == kind and "events" not in table
+        if endpoint_settings(**table).kind == kind and "events" not in table
     )
-    return EndpointSettings.model_validate(IN_TOML[name]).to_endpoint(name)
+    return endpoint_settings(**IN_TOML[name]).to_endpoint(name)
 
 
 @pytest.mark.parametrize(("kind", "word", "then", "how"), CASES_OF_ERRORS)

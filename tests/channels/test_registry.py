@@ -8,12 +8,13 @@ import pytest
 
 from bridge.channels import CHANNELS, channel_for
 from bridge.channels.base import DeliveryContext, rehearse
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
 from bridge.core.http import Request
 from bridge.errors import Misconfigured
-from bridge.settings import KINDS, EndpointSettings
+from bridge.settings import KINDS, endpoint_settings
 
 NOW = 1767268800.25
 
@@ -37,7 +38,7 @@ def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) 
 
 
 def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
-    to = replace(configured("discord"), options={"progress": "edit"})
+    to = replace(configured("discord"), options=DiscordOptions(progress="edit"))
     event = sample_event("task.submitted", NOW)
 
     requests, outcome = rehearse(
@@ -58,7 +59,7 @@ def configured(kind: str) -> Endpoint:
         "apprise": {"url": "json://localhost"},
     }
     given = {"kind": kind, "url": "https://example.com/hooks/x", **own.get(kind, {})}
-    return EndpointSettings.model_validate(given).to_endpoint("it")
+    return endpoint_settings(**given).to_endpoint("it")
 
 
 def test_a_kind_without_a_channel_is_a_wrong_setting() -> None:

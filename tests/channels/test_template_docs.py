@@ -15,7 +15,7 @@ from bridge.channels.template.environment import ENVIRONMENT
 from bridge.channels.template.presets import PRESETS
 from bridge.channels.template.rendering import HEADER_VARIABLES
 from bridge.core.endpoint import Endpoint
-from bridge.settings.models import EndpointSettings
+from bridge.settings import endpoint_settings
 from tests.channels.cases import DONE, converse, told
 
 PAGE = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def example(name: str) -> Endpoint:
     given = {key: value for key, value in EXAMPLES[name].items() if key != "token_file"}
     if "token_file" in EXAMPLES[name]:
         given["token"] = "user:t0ken"
-    return EndpointSettings.model_validate(given).to_endpoint(name)
+    return endpoint_settings(**given).to_endpoint(name)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

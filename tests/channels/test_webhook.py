@@ -17,12 +17,17 @@ from bridge import __version__
 from bridge.channels import webhook
 from bridge.channels.sample import sample_event
 from bridge.channels.signing import key_of, signatures
+from bridge.channels.webhook import WebhookOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 NOW = 1767268800.25
+
+
+def signed_with(*secrets: str) -> WebhookOptions:
+    return WebhookOptions(secrets=secrets)
 
 
 def rendered(*, at: float = NOW, redelivery: bool = False, **settings: Any) -> Request:
@@ -55,7 +60,7 @@ def test_the_public_vector_of_standard_webhooks() -> None:
 def test_the_public_libraries_verify_with_either_secret_while_rotating(
     secret: str, redelivery: bool
 ) -> None:
-    request = fresh(secrets=(NEW, OLD), redelivery=redelivery)
+    request = fresh(options=signed_with(NEW, OLD), redelivery=redelivery)
     headers = dict(request.headers)
 
     read = standardwebhooks.Webhook(secret).verify(request.body.decode(), headers)
@@ -64,14 +69,18 @@ def test_the_public_libraries_verify_with_either_secret_while_rotating(
 
 
 def test_the_first_secret_signs_first() -> None:
-    both = rendered(secrets=(NEW, OLD)).headers["webhook-signature"].split(" ")
+    both = (
+        rendered(options=signed_with(NEW, OLD)).headers["webhook-signature"].split(" ")
+    )
 
-    assert both[:1] == rendered(secrets=(NEW,)).headers["webhook-signature"].split(" ")
+    assert both[:1] == rendered(options=signed_with(NEW)).headers[
+        "webhook-signature"
+    ].split(" ")
     assert len(both) == 2
 
 
 def test_a_changed_body_is_not_verified() -> None:
-    request = fresh(secrets=(OLD,))
+    request = fresh(options=signed_with(OLD))
     forged = request.body.decode().replace("SUCCESS", "FAILURE")
 
     with pytest.raises(standardwebhooks.WebhookVerificationError):
@@ -82,7 +91,7 @@ def test_a_changed_body_is_not_verified() -> None:
 
 def test_a_secret_in_plain_text_stands_for_its_bytes() -> None:
     secret = "correct-horse-battery-staple-ü"
-    request = fresh(secrets=(secret,))
+    request = fresh(options=signed_with(secret))
 
     library = standardwebhooks.Webhook(base64.b64encode(secret.encode()).decode())
     assert library.verify(request.body.decode(), dict(request.headers))
@@ -114,7 +123,7 @@ def test_whatever_the_keys_each_signature_is_its_own(
 
 
 def test_the_request_says_what_the_contract_says() -> None:
-    request = rendered(secrets=(OLD,))
+    request = rendered(options=signed_with(OLD))
     event = sample_event("task.succeeded", NOW)
 
     assert (request.method, request.url) == ("POST", "https://example.com/hooks")
@@ -143,7 +152,7 @@ def test_only_a_redelivery_is_marked_as_one() -> None:
 
 def test_a_retry_has_the_same_id_and_body_and_a_timestamp_of_its_own() -> None:
     endpoint = Endpoint(
-        name="pipeline", url="https://example.com/hooks", secrets=(OLD,)
+        name="pipeline", url="https://example.com/hooks", options=signed_with(OLD)
     )
     event = sample_event("task.failed", NOW)
     first, retry = (

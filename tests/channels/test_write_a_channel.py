@@ -25,6 +25,7 @@ import pytest
 
 from bridge.channels import CHANNELS
 from bridge.channels.base import Channel, DeliveryContext, rehearse
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -148,8 +149,7 @@ async def serving_mattermost(
 
 
 def endpoint(url: str = f"https://mattermost.example.com{HOOK}") -> Endpoint:
-    options = {"language": "en", "prompt_max": 1000}
-    return Endpoint(name="team", kind=KIND, url=url, options=options)
+    return Endpoint(name="team", kind=KIND, url=url, options=ChatOptions())
 
 
 # --- the page, followed ---------------------------------------------------------------

@@ -30,7 +30,7 @@ def attempt(status: int | None = None, **fields: object) -> Attempt:
 
 
 def verdict(made: Attempt, tried: Tried = SECOND) -> Verdict:
-    return judge(made, tried, delays=DELAYS, roll=0.0)
+    return judge(made, tried, retry=DELAYS, roll=0.0)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
@@ -71,7 +71,7 @@ def test_the_first_attempt_starts_the_schedule() -> None:
 
 def test_jitter_is_at_most_a_tenth() -> None:
     dues = [
-        judge(attempt(500), Tried(), delays=DELAYS, roll=r).due for r in (0.0, 0.999)
+        judge(attempt(500), Tried(), retry=DELAYS, roll=r).due for r in (0.0, 0.999)
     ]
 
     assert dues == [NOW + 5, pytest.approx(NOW + 5.5, abs=0.01)]
@@ -225,7 +225,7 @@ attempts = st.builds(
 def test_a_verdict_is_always_one_that_can_be_carried_out(
     made: Attempt, tried: Tried, delays: tuple[float, ...], roll: float
 ) -> None:
-    said = judge(made, tried, delays=delays, roll=roll)
+    said = judge(made, tried, retry=delays, roll=roll)
 
     assert (said.disposition is Disposition.DELIVERED) == made.succeeded
     assert (said.due > 0) == (said.disposition is Disposition.RETRY)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.channels.template.options import TemplateOptions
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, receivers
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
@@ -91,10 +92,9 @@ def test_an_endpoints_secrets_are_not_in_its_repr() -> None:
     endpoint = Endpoint(
         name="a",
         url="https://hooks.example/SECRET",
-        secrets=("whsec_SECRET",),
         headers={"authorization": "SECRET"},
         proxy="http://u:SECRET@p",
-        options={"token": "SECRET"},
+        options=TemplateOptions(token="SECRET"),
     )
 
     assert "SECRET" not in repr(endpoint)

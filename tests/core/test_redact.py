@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.endpoint import Endpoint
+from bridge.channels.endpoint_options import RobotOptions
+from bridge.channels.template.options import TemplateOptions
+from bridge.channels.webhook import WebhookOptions
+from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.redact import (
     BLOT,
     credentials_in,
@@ -96,14 +99,24 @@ def test_an_endpoint_has_all_of_these_secrets() -> None:
     endpoint = Endpoint(
         name="art",
         url="https://example.com/hooks",
-        secrets=("whsec_c2VjcmV0",),
         headers={"x-key": "key-0123456789"},
         proxy="http://proxy:pr0xy@10.0.0.1",
-        options={"token": "robot:t0ken", "secret": "SEC1"},
+        options=TemplateOptions(token="robot:t0ken"),
     )
-    all_of_them = "whsec_c2VjcmV0 key-0123456789 pr0xy robot:t0ken t0ken SEC1"
+    all_of_them = "key-0123456789 pr0xy robot:t0ken t0ken"
 
-    assert redact(all_of_them, secrets_of_endpoint(endpoint)) == " ".join(BLOT * 6)
+    assert redact(all_of_them, secrets_of_endpoint(endpoint)) == " ".join(BLOT * 4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [WebhookOptions(secrets=("raw-s3cret",)), RobotOptions(secret="raw-s3cret")],
+    ids=["signing secrets", "a robot's secret"],
+)
+def test_whatever_an_option_keeps_secret_is_one(options: EndpointOptions) -> None:
+    endpoint = Endpoint(name="art", url="https://example.com/hooks", options=options)
+
+    assert redact("it was raw-s3cret", secrets_of_endpoint(endpoint)) == "it was …"
 
 
 def test_bytes_in_another_encoding_keep_all_but_the_secret() -> None:

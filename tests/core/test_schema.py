@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bridge.adapters.gateway.parse import read_answer
-from bridge.channels.webhook import render
+from bridge.channels.webhook import WebhookOptions, render
 from bridge.core.change import NOTHING, Change, ChangeType, lose, observe
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
@@ -207,7 +207,11 @@ def test_the_guides_receiver_accepts_what_is_sent_and_nothing_else(
     names: dict[str, Any] = {}
     exec(code, names)
     (secret,) = set(re.findall(r"whsec_\w+", code))
-    endpoint = Endpoint(name="a", url="https://h", secrets=("whsec_b3RoZXI=", secret))
+    endpoint = Endpoint(
+        name="a",
+        url="https://h",
+        options=WebhookOptions(secrets=("whsec_b3RoZXI=", secret)),
+    )
     now = datetime.now(UTC).timestamp()
     request = render(sample("task.succeeded"), endpoint, at=now, redelivery=False)
 
@@ -222,7 +226,9 @@ def test_the_guides_receiver_accepts_what_is_sent_and_nothing_else(
 
 
 def test_a_secret_may_be_any_text_as_the_guide_says() -> None:
-    endpoint = Endpoint(name="a", url="https://h", secrets=("my text",))
+    endpoint = Endpoint(
+        name="a", url="https://h", options=WebhookOptions(secrets=("my text",))
+    )
     now = datetime.now(UTC).timestamp()
     request = render(sample("task.failed"), endpoint, at=now, redelivery=False)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bridge.settings import EndpointSettings, Settings, UpstreamSettings
-from bridge.settings.kinds import KINDS
-from bridge.settings.schema import names_at
+from bridge.settings import KINDS, Settings
+from bridge.settings.models import TABLES, files_of
 from tests.settings.loading import Workplace
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +19,8 @@ DOTENV = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 TOP = Settings.model_fields.keys() - {"upstreams", "endpoints"}
-UPSTREAM = UpstreamSettings.model_fields.keys()
-ENDPOINT = EndpointSettings.model_fields.keys()
+UPSTREAM = TABLES["upstreams"].keys()
+ENDPOINT = TABLES["endpoints"].keys()
 
 
 def uncommented(example: str) -> str:
@@ -48,6 +48,58 @@ def test_the_dotenv_example_is_right_when_it_is_uncommented(place: Workplace) ->
 
     assert settings.has_api_key
     assert len(settings.endpoints) > 5
+
+
+# --- who else reads such a file -------------------------------------------------------
+
+
+def docker(text: str) -> dict[str, str]:
+    """``docker run --env-file``: nothing is taken off a value, quotes included."""
+    lines = (line.lstrip() for line in text.splitlines())
+    return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+
+
+def honcho(text: str) -> dict[str, str]:
+    """honcho: a pair of quotes is taken off, and backslashes within double ones."""
+    found = {}
+    for line in text.splitlines():
+        if matched := re.fullmatch(r"([A-Za-z_0-9]+)=(.*)", line):
+            name, value = matched.groups()
+            if single := re.fullmatch(r"'(.*)'", value):
+                value = single[1]
+            elif double := re.fullmatch(r'"(.*)"', value):
+                value = re.sub(r"\\(.)", r"\1", double[1])
+            found[name] = value
+    return found
+
+
+def systemd(text: str) -> dict[str, str]:
+    """Systemd's EnvironmentFile: as a shell without variables would read each line."""
+    found = {}
+    for line in text.splitlines():
+        if line[:1] in {"#", ";"} or "=" not in line:
+            continue
+        name, value = line.split("=", 1)
+        if value[:1] == "'":
+            value = value[1:].partition("'")[0]
+        elif value[:1] == '"':
+            value = re.sub(r"\\(.)", r"\1", re.match(r'"((?:[^"\\]|\\.)*)"', value)[1])  # type: ignore[index]
+        else:
+            value = re.sub(r"\\(.)", r"\1", value).rstrip()
+        found[name] = value
+    return found
+
+
+@pytest.mark.parametrize("reader", [docker, honcho, systemd])
+def test_the_dotenv_example_says_the_same_to_whoever_reads_it(
+    place: Workplace, reader: Callable[[str], dict[str, str]]
+) -> None:
+    place.write("ca.pem", "")
+    example = uncommented(DOTENV)
+
+    read = place.load(reader(example))
+
+    assert read == place.load(dotenv=example)
 
 
 def test_the_toml_example_shows_every_setting() -> None:
@@ -90,10 +142,8 @@ def test_defaults_are_shown_as_they_are(place: Workplace) -> None:
 
 
 def test_every_secret_s_file_is_mentioned_in_the_toml_example() -> None:
-    for path in ((), ("upstreams", "x"), ("endpoints", "x")):
-        for name in names_at(path):
-            if name.endswith("_file"):
-                assert re.search(rf"\b{name}\b", TOML), name
+    for name in (*files_of(), *files_of("upstreams"), *files_of("endpoints")):
+        assert re.search(rf"\b{name}\b", TOML), name
 
 
 @pytest.mark.parametrize("name", sorted(TOP | UPSTREAM | ENDPOINT | set(KINDS)))

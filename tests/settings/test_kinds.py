@@ -6,16 +6,17 @@ import json
 
 import pytest
 
+from bridge.channels.discord.options import DiscordOptions
+from bridge.channels.webhook import WebhookOptions
 from bridge.core.endpoint import DEFAULT_EVENTS, Rate
 from bridge.settings import (
     CHAT_EVENTS,
     CHAT_KINDS,
     KINDS,
-    EndpointSettings,
     default_events,
     infer,
 )
-from bridge.settings.kinds import BELONGS_TO
+from bridge.settings.kinds import MODELS, kinds_with
 from tests.settings.loading import Workplace
 
 #: An endpoint of each kind with nothing but what it needs.
@@ -123,8 +124,8 @@ def test_apprise_takes_any_scheme_and_the_others_take_http(place: Workplace) -> 
 def test_every_setting_of_a_kind_is_accepted_there_and_refused_elsewhere(
     place: Workplace, kind: str
 ) -> None:
-    for setting, kinds in BELONGS_TO.items():
-        given = LEAST[kind] | {setting: VALUES[setting]}
+    for setting, value in VALUES.items():
+        given = LEAST[kind] | {setting: value}
         if kind == "slack" and setting in {"token", "channel"}:
             given |= {"token": "t", "channel": "C"}
         if setting == "preset":
@@ -132,7 +133,7 @@ def test_every_setting_of_a_kind_is_accepted_there_and_refused_elsewhere(
         table = {"url": FORMS.get(kind, "https://x.example"), "kind": kind} | given
         env = {"BRIDGE_ENDPOINTS__ME": json.dumps(table)}
 
-        if kind in kinds:
+        if kind in kinds_with(setting):
             assert place.load(env).endpoints["me"].kind == kind
         else:
             said = place.refused(env)
@@ -141,8 +142,9 @@ def test_every_setting_of_a_kind_is_accepted_there_and_refused_elsewhere(
 
 
 def test_every_setting_that_not_all_kinds_have_is_tried() -> None:
-    assert VALUES.keys() == BELONGS_TO.keys()
-    assert BELONGS_TO.keys() <= EndpointSettings.model_fields.keys()
+    settings = {name for model in MODELS.values() for name in model.model_fields}
+
+    assert VALUES.keys() == {name for name in settings if kinds_with(name) != KINDS}
 
 
 @pytest.mark.parametrize(
@@ -405,17 +407,14 @@ def test_an_endpoint_is_said_in_the_words_of_the_core(place: Workplace) -> None:
     chat = settings.endpoints["chat"].to_endpoint("chat")
 
     assert (me.name, me.kind, me.url) == ("me", "webhook", "https://x.example")
-    assert me.secrets == ("first-secret", "second-secret")
+    assert WebhookOptions.of(me).secrets == ("first-secret", "second-secret")
     assert (me.events, me.upstreams) == (("*",), ("default",))
     assert me.headers == {"X-Team": "art"}
     assert me.rate == Rate(per_second=20 / 60, burst=1)
-    assert (me.timeout, me.concurrency, me.delays) == (3, 2, (1, 2))
+    assert (me.timeout, me.concurrency, me.retry) == (3, 2, (1, 2))
     assert (me.proxy, me.tls_ca) == (
         "http://u:p@proxy.example:3128",
         str(place.path / "ca.pem"),
     )
-    assert me.options == {}
     assert chat.events == CHAT_EVENTS
-    assert chat.options["thread_id"] == "5"
-    assert chat.options["final"] == "replace"
-    assert "token" not in chat.options
+    assert chat.options == DiscordOptions(thread_id="5")

@@ -13,7 +13,7 @@ from tests.settings.loading import Workplace
 
 def test_every_problem_is_told_at_once_with_its_place(place: Workplace) -> None:
     said = place.refused(
-        {"BRIDGE_NAMESPCE": "x", "BRIDGE_ENDPOINTS__ME__EVENTS": "task.*"},
+        {"BRIDGE_NAMESPCE": "x", "BRIDGE_ENDPOINTS__ME__EVENTS": '["task.*"'},
         dotenv="BRIDGE_LOG_LEVEL=loud\nnot a variable",
         toml="""
         retention = -1
@@ -36,16 +36,16 @@ def test_every_problem_is_told_at_once_with_its_place(place: Workplace) -> None:
         12 problems in the configuration:
           .env, line 2: is not NAME=value
           namespce: unknown setting; did you mean namespace? (from BRIDGE_NAMESPCE)
-          retention: must be more than 0 (from bridge.toml)
-          log_level: must be 'debug', 'info', 'warning', 'error' or 'critical' (from BRIDGE_LOG_LEVEL in .env)
-          upstreams.default.batch_size: must be at most 500 (from bridge.toml)
-          upstreams.default.pol_interval: unknown setting; did you mean poll_interval? (from bridge.toml)
-          upstreams.work.base_url: is required (only the upstream called "default" has one of its own)
-          endpoints.Loud: a name is a lower-case letter, then lower-case letters, digits or _, up to 64 in all (from bridge.toml)
-          endpoints.me.chat_id: is a setting of telegram, and this endpoint is of kind webhook, as its URL says; kind = ... says otherwise (from bridge.toml)
+          retention: must be more than 0 (from bridge.toml, line 2)
+          log_level: must be 'debug', 'info', 'warning', 'error' or 'critical' (from BRIDGE_LOG_LEVEL in .env, line 1)
+          upstreams.default.batch_size: must be at most 500 (from bridge.toml, line 5)
+          upstreams.default.pol_interval: unknown setting; did you mean poll_interval? (from bridge.toml, line 6)
+          upstreams.work.base_url: is required (only the upstream called "default" has one of its own) (from bridge.toml, line 7)
+          endpoints.Loud: a name is a lower-case letter, then lower-case letters, digits or _, up to 64 in all (from bridge.toml, line 13)
+          endpoints.me.chat_id: is a setting of telegram, and this endpoint is of kind webhook, as its URL says; kind = ... says otherwise (from bridge.toml, line 11)
           endpoints.me.events: must be a list in JSON, like ["a", "b"] (from BRIDGE_ENDPOINTS__ME__EVENTS)
-          endpoints.me.upstreams[0]: there is no upstream called wrok; did you mean work? (from bridge.toml)
-          endpoints.me.url: must begin with http:// or https:// (from bridge.toml)"""
+          endpoints.me.upstreams[0]: there is no upstream called wrok; did you mean work? (from bridge.toml, line 10)
+          endpoints.me.url: must begin with http:// or https:// (from bridge.toml, line 9)"""
     )
 
 
@@ -71,7 +71,7 @@ def test_a_single_problem_is_a_single_line(place: Workplace) -> None:
     [
         pytest.param(
             'redis_urk = "x"',
-            "redis_urk: unknown setting; did you mean redis_url? (from bridge.toml)",
+            "redis_urk: unknown setting; did you mean redis_url? (from bridge.toml, line 1)",
             id="a slip",
         ),
         pytest.param(
@@ -131,7 +131,9 @@ def test_single_underscores_between_levels_are_recognized(
 
 
 def test_an_unknown_variable_is_an_error_in_dotenv_too(place: Workplace) -> None:
-    assert "(from BRIDGE_APITOKEN in .env)" in place.refused(dotenv="BRIDGE_APITOKEN=1")
+    assert "(from BRIDGE_APITOKEN in .env, line 1)" in place.refused(
+        dotenv="BRIDGE_APITOKEN=1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,9 @@ def test_a_file_that_is_none_is_refused(place: Workplace, name: str) -> None:
             {"BRIDGE_ENDPOINTS__": "{}"}, 'endpoints."": a name is', id="no name"
         ),
         pytest.param(
-            {"BRIDGE_ALLOW_NETWORKS": "10.0.0.0/8"}, "must be a list in JSON", id="bare"
+            {"BRIDGE_ALLOW_NETWORKS": '["10.0.0.0/8"'},
+            "must be a list in JSON",
+            id="half a list",
         ),
     ],
 )

@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Misconfigured
-from bridge.settings import EndpointSettings, Settings, UpstreamSettings, load_settings
-from bridge.settings.schema import names_at
+from bridge.settings import Settings, load_settings
+from bridge.settings.models import TABLES, fields_of, files_of
 
-NAMES = sorted(
-    {*names_at(()), *UpstreamSettings.model_fields, *EndpointSettings.model_fields}
-)
+NAMES = sorted({*fields_of(), *files_of(), *TABLES["upstreams"], *TABLES["endpoints"]})
 KEYS = st.sampled_from([*NAMES, "default", "me", "", "_env_file", "Ä", "a.b"])
 LEAVES = (
     st.none()

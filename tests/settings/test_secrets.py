@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from base64 import b64encode
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from bridge.channels.ntfy import NtfyOptions
+from bridge.channels.webhook import WebhookOptions
 from bridge.errors import Misconfigured
-from bridge.settings import EndpointSettings, Settings, UpstreamSettings
-from bridge.settings.schema import is_secret
+from bridge.settings import endpoint_settings
+from bridge.settings.models import files_of
 from tests.settings.loading import Workplace
 
 URL = "BRIDGE_ENDPOINTS__ME__URL"
@@ -46,29 +49,19 @@ def test_every_secret_can_stand_in_a_file(place: Workplace) -> None:
     assert revealed(settings.upstreams["default"].api_key) == "sk-1"
     assert revealed(settings.api_token) == "t0ken"
     assert revealed(settings.redis_url) == "redis://:pw@h/0"
-    assert revealed(settings.endpoints["nt"].token) == "t0ken"
+    assert settings.endpoints["nt"].options() == NtfyOptions(token="t0ken")
     assert settings.endpoints["chat"].kind == "discord"
-    assert [revealed(secret) for secret in settings.endpoints["me"].secrets] == [
-        "first-secret",
-        "second-secret",
-    ]
+    assert settings.endpoints["me"].options() == WebhookOptions(
+        secrets=("first-secret", "second-secret")
+    )
 
 
 def test_every_setting_that_is_a_secret_is_known_as_one() -> None:
-    def secrets_of(
-        model: type[Settings | UpstreamSettings | EndpointSettings],
-    ) -> set[str]:
-        return {name for name, field in model.model_fields.items() if is_secret(field)}
+    endpoint = {"url", "secrets", "token", "secret", "proxy"}
 
-    assert secrets_of(Settings) == {"api_token", "redis_url", "broker_url"}
-    assert secrets_of(UpstreamSettings) == {"api_key", "proxy"}
-    assert secrets_of(EndpointSettings) == {
-        "url",
-        "secrets",
-        "token",
-        "secret",
-        "proxy",
-    }
+    assert set(files_of().values()) == {"api_token", "redis_url", "broker_url"}
+    assert set(files_of("upstreams").values()) == {"api_key", "proxy"}
+    assert set(files_of("endpoints").values()) == endpoint
 
 
 def test_a_stronger_source_counts_whether_it_names_a_file_or_not(
@@ -123,7 +116,10 @@ def test_a_file_without_a_secret_is_refused_once(
 def test_a_file_of_a_secret_has_a_name_of_text(place: Workplace) -> None:
     said = place.refused(toml="api_token_file = 5")
 
-    assert "api_token: the name of its file must be text (from bridge.toml)" in said
+    assert (
+        "api_token: the name of its file must be text (from bridge.toml, line 1)"
+        in said
+    )
 
 
 @pytest.mark.parametrize("name", ["\0", "x" * 5000, "."])
@@ -140,16 +136,47 @@ def test_an_impossible_file_of_a_secret_is_refused(place: Workplace, name: str) 
 def test_a_whsec_secret_of_24_to_64_bytes_is_accepted(key: bytes) -> None:
     secret = f" whsec_{b64encode(key).decode()}\n"
 
-    endpoint = EndpointSettings.model_validate(
-        {"url": "https://x.example", "secrets": [secret]}
+    endpoint = endpoint_settings(url="https://x.example", secrets=[secret])
+
+    assert endpoint.options() == WebhookOptions(secrets=(secret.strip(),))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("v1,{}", id="a version"),
+        pytest.param("Bearer {}", id="a scheme"),
+        pytest.param("'{}'", id="quotes"),
+        pytest.param('Bearer "{}"', id="a scheme and quotes"),
+        pytest.param(" {}\r\n", id="white space"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["whsec_", "WHSEC_", "Whsec_"])
+def test_what_stands_around_a_whsec_secret_is_not_signed_with(
+    place: Workplace, written: str, prefix: str
+) -> None:
+    key = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+    settings = place.load(
+        {
+            URL: "https://x.example",
+            "BRIDGE_ENDPOINTS__ME__SECRETS": json.dumps([written.format(prefix + key)]),
+        }
     )
 
-    assert revealed(endpoint.secrets[0]) == secret.strip()
+    assert settings.endpoints["me"].options() == WebhookOptions(
+        secrets=(f"whsec_{key}",)
+    )
 
 
 @pytest.mark.parametrize(
     ("secret", "reason"),
     [
+        pytest.param(
+            "my whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "something is before it",
+            id="a word before it",
+        ),
         pytest.param("whsec_!!!", "after whsec_ comes base64", id="not base64"),
         pytest.param("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "base64", id="unpadded"),
         pytest.param(

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.channels.template.options import TemplateOptions
+from bridge.channels.webhook import WebhookOptions
 from bridge.settings import DEFAULT_BASE_URL, load_settings
 from tests.settings.loading import Workplace
 
@@ -101,6 +103,77 @@ def test_lists_and_tables_are_json_in_the_environment(place: Workplace) -> None:
     assert me.events == ("task.*", "*.dead")
     assert me.headers["X-Team"].get_secret_value() == "art"
     assert me.retry == (1.0, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        ("task.succeeded", ("task.succeeded",)),
+        ("task.succeeded,task.failed", ("task.succeeded", "task.failed")),
+        (" 'task.succeeded' , \"task.failed\", ", ("task.succeeded", "task.failed")),
+        ("'[\"task.succeeded\"]'", ("task.succeeded",)),
+    ],
+)
+def test_a_list_may_be_texts_with_commas_between(
+    place: Workplace, text: str, events: tuple[str, ...]
+) -> None:
+    settings = place.load(ME | {"BRIDGE_ENDPOINTS__ME__EVENTS": text})
+
+    assert settings.endpoints["me"].events == events
+
+
+def test_lists_of_other_things_may_be_written_so_as_well(place: Workplace) -> None:
+    settings = place.load(
+        ME
+        | {"BRIDGE_ENDPOINTS__ME__SECRETS": "first-secret,second-secret"}
+        | {"BRIDGE_ENDPOINTS__ME__RETRY": "5,60"}
+        | {"BRIDGE_ENDPOINTS__ME__UPSTREAMS": "default"}
+        | {"BRIDGE_ALLOW_NETWORKS": "10.0.0.0/8,fd00::/8"}
+        | {"BRIDGE_ENDPOINTS__T__URL": "https://x.example"}
+        | {"BRIDGE_ENDPOINTS__T__KIND": "template"}
+        | {"BRIDGE_ENDPOINTS__T__BODY": "{}"}
+        | {"BRIDGE_ENDPOINTS__T__SUCCESS": "200"}
+    )
+
+    me = settings.endpoints["me"]
+    assert me.options() == WebhookOptions(secrets=("first-secret", "second-secret"))
+    assert (me.retry, me.upstreams) == ((5.0, 60.0), ("default",))
+    assert settings.allow_networks == ("10.0.0.0/8", "fd00::/8")
+    assert settings.endpoints["t"].options() == TemplateOptions(
+        body="{}", success=("200",)
+    )
+
+
+#: A right value of settings of every type.
+PLAIN = {
+    "BRIDGE_REDIS_URL": "redis://h/0",
+    "BRIDGE_NAMESPACE": "art",
+    "BRIDGE_RETENTION": "60",
+    "BRIDGE_LOG_LEVEL": "debug",
+    "BRIDGE_API_TOKEN": "t0ken-t0ken",
+    "BRIDGE_DATA_DIR": "data",
+    "BRIDGE_PUBLIC_URL": "https://mj.example",
+    "BRIDGE_ALLOW_NETWORKS": "10.0.0.0/8",
+    "BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-1",
+    "BRIDGE_UPSTREAMS__DEFAULT__AUTH": "header:X-Key",
+    "BRIDGE_UPSTREAMS__DEFAULT__RATE_LIMIT": "5/s",
+    "BRIDGE_ENDPOINTS__ME__URL": "https://discord.com/api/webhooks/1/x",
+    "BRIDGE_ENDPOINTS__ME__KIND": "discord",
+    "BRIDGE_ENDPOINTS__ME__USERNAME": "Art",
+    "BRIDGE_ENDPOINTS__ME__SILENT": "true",
+    "BRIDGE_ENDPOINTS__ME__PROMPT_MAX": "7",
+    "BRIDGE_ENDPOINTS__ME__HEADERS": '{"X-Team": "art"}',
+    "BRIDGE_ENDPOINTS__ME__RETRY": "[5, 60]",
+}
+
+
+@pytest.mark.parametrize("around", ['"{}"', "'{}'", " {}\r\n", "\t' {} '\n"])
+def test_white_space_and_quotes_around_any_value_mean_nothing(
+    place: Workplace, around: str
+) -> None:
+    written = {name: around.format(value) for name, value in PLAIN.items()}
+
+    assert place.load(written) == place.load(PLAIN)
 
 
 def test_a_whole_table_as_json_gives_way_to_single_settings(place: Workplace) -> None:
@@ -210,6 +283,11 @@ def test_an_absolute_path_stays(place: Workplace, tmp_path: Path) -> None:
         ("BRIDGE_WEB_SERVICE_HOST", "10.0.0.1"),
         ("BRIDGE_PORT", "tcp://10.0.0.1:80"),
         ("BRIDGE_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("BRIDGE_REDIS_PORT", "tcp://10.0.0.1:6379"),
+        ("BRIDGE_REDIS_PORT_6379_TCP", "tcp://10.0.0.1:6379"),
+        ("BRIDGE_REDIS_PORT_6379_TCP_PROTO", "tcp"),
+        ("BRIDGE_REDIS_SERVICE_PORT_REDIS", "6379"),
+        ("BRIDGE_DNS_PORT", "udp://10.0.0.1:53"),
         ("BRIDGE_PORT_80_TCP_ADDR", "10.0.0.1"),
         ("BRIDGEHEAD", "1"),
         ("PATH", "/bin"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.channels.template.options import TemplateOptions
 from tests.settings.loading import Workplace
 
 BASE = """
@@ -18,7 +19,7 @@ url = "https://notes.example/hook"
     [
         pytest.param(
             "body = '''\n{\"a\": {{ data.promt }}}'''",
-            "endpoints.notes.body: line 1: there is no field 'promt' here; did you mean 'prompt'? (task.submitted) (from bridge.toml)",
+            "endpoints.notes.body: line 1: there is no field 'promt' here; did you mean 'prompt'? (task.submitted) (from bridge.toml, line 5)",
             id="a misspelt field",
         ),
         pytest.param(
@@ -58,7 +59,7 @@ def test_it_is_told_at_start_up_with_its_place(
 def test_a_method_that_carries_no_body_needs_none(place: Workplace) -> None:
     settings = place.load(toml=f'{BASE}method = "get"\n')
 
-    assert settings.endpoints["notes"].method == "GET"
+    assert settings.endpoints["notes"].options() == TemplateOptions(method="GET")
 
 
 def test_a_right_one_is_taken(place: Workplace) -> None:
@@ -70,6 +71,7 @@ def test_a_right_one_is_taken(place: Workplace) -> None:
         """
     )
 
-    options = settings.endpoints["notes"].to_endpoint("notes").options
-    assert options["token"] == "github_pat_1"
-    assert options["values"] == {"ref": "main", "dry": True, "n": 3}
+    endpoint = settings.endpoints["notes"].to_endpoint("notes")
+    options = TemplateOptions.of(endpoint)
+    assert options.token == "github_pat_1"
+    assert options.values == {"ref": "main", "dry": True, "n": 3}

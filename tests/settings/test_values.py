@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.core.endpoint import Rate
-from bridge.settings import EndpointSettings, Settings, UpstreamSettings
+from bridge.settings import Settings, UpstreamSettings, endpoint_settings
 from tests.settings.loading import Workplace
 
 ME = {"BRIDGE_ENDPOINTS__ME__URL": "https://x.example"}
@@ -118,7 +118,7 @@ def test_a_url_that_is_one_is_kept(place: Workplace, url: str) -> None:
 
 def outcome(url: str) -> str:
     try:
-        return repr(EndpointSettings.model_validate({"url": url}))
+        return repr(endpoint_settings(url=url))
     except ValidationError as error:
         return str(error)
 
@@ -184,6 +184,19 @@ def test_no_text_breaks_the_check_of_urls_or_is_repeated_by_it(text: str) -> Non
         ("REDIS_URL", "sentinel://a:1,b:2", "must name the service after the hosts"),
         ("REDIS_URL", "sentinel://a:1,b:x/m", "has no valid host and port"),
         ("BROKER_URL", "kafka://h", "must begin with redis://"),
+        ("REDIS_URL", "redis://h/art", "must name its database by a number"),
+        ("REDIS_URL", "redis://h/0/1", "must name its database by a number"),
+        ("REDIS_URL", "sentinel://a:1/m/x", "must name its database by a number"),
+        ("REDIS_URL", "sentinel://a:1/m/0?db=1", "must not have a query"),
+        ("REDIS_URL", "redis://h/0?ssl=True", "must begin with rediss:// for TLS"),
+        ("REDIS_URL", "redis://h/0?ssl_cert_reqs=none", "only rediss:// can have"),
+        ("REDIS_URL", "rediss://h/0?ssl_cert_reqs=maybe", "that makes no sense"),
+        ("REDIS_URL", "redis://h/0?db=one", "has a value of db in its query"),
+        ("REDIS_URL", "redis://h/0?socket_timeout=soon", "a value of socket_timeout"),
+        ("REDIS_URL", "redis://h/0?hunter2", "has an unknown part in its query"),
+        ("REDIS_URL", "redis://:pw?d@h/0", "has an unknown part in its query"),
+        ("REDIS_URL", "redis://h/0?decode_responses=False", "has an unknown part"),
+        ("BROKER_URL", "redis+socket:///x?virtual_host=a", "a value of virtual_host"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(
@@ -292,6 +305,9 @@ def test_every_way_to_send_a_key_is_accepted(auth: str, kept: str) -> None:
         "redis://:p%40ss@h.example:6380/3",
         "rediss://user:pw@h.example/0?ssl_cert_reqs=none",
         "unix:///run/valkey.sock?db=1",
+        "unix://user:p%40ss@/run/valkey.sock?db=1",
+        "unix:///run/valkey.sock?db=1&password=pw",
+        "redis://h.example?db=3",
         "sentinel://u:pw@a:26379,b:26379,[::1]:26379/mymaster/0",
     ],
 )
@@ -301,6 +317,18 @@ def test_a_store_can_be_anywhere(place: Workplace, url: str) -> None:
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == url
     assert settings.broker_url == settings.redis_url
+
+
+@pytest.mark.parametrize("written", ["CERT_NONE", "none", "None"])
+def test_certificates_are_left_unchecked_in_celerys_words_and_in_redis_pys(
+    place: Workplace, written: str
+) -> None:
+    url = "rediss://h.example/0?ssl_cert_reqs="
+
+    settings = place.load({"BRIDGE_REDIS_URL": url + written})
+
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == url + "none"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from bridge.adapters.store.sentinel import SCHEME, SentinelAddress
 
@@ -74,14 +74,23 @@ def broker_of(url: str, namespace: str) -> Broker:
 
 
 def broker_url_for(url: str) -> str:
-    """Translate a store's URL to what Celery calls it; only Unix sockets differ."""
+    """
+    Translate a store's URL into Celery's spelling.
+
+    Its transport reads credentials before the host only, the database from the path only
+    (of a Unix socket, from ``virtual_host``), and fails at any other part of a query than
+    those about TLS.
+    """
     parts = urlsplit(url)
-    if parts.scheme != "unix":
+    if parts.scheme not in {"redis", "rediss", "unix"}:
         return url
-    given = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    user = quote(given.get("username", unquote(parts.username or "")), safe="")
-    secret = quote(given.get("password", unquote(parts.password or "")), safe="")
-    credentials = f"{user}:{secret}@" if user or secret else ""
-    return (
-        f"redis+socket://{credentials}{parts.path}?virtual_host={given.get('db', '0')}"
-    )
+    query = dict(parse_qsl(parts.query))
+    user, password = query.get("username", ""), query.get("password", "")
+    given = f"{quote(user, safe='')}:{quote(password, safe='')}@" if password else ""
+    place = parts.netloc if "@" in parts.netloc else given + parts.netloc
+    if parts.scheme == "unix":
+        db = query.get("db", "0")
+        return f"redis+socket://{place}{parts.path}?virtual_host={db}"
+    path = f"/{query['db']}" if "db" in query else parts.path
+    tls = urlencode({key: query[key] for key in query if key.startswith("ssl_")})
+    return f"{parts.scheme}://{place}{path}{tls and '?'}{tls}"

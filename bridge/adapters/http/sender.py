@@ -109,7 +109,7 @@ class Sender:
 
     def _line(self, endpoint: Endpoint, *, guarded: bool) -> _Line:
         self._sweep()
-        guarded = guarded or bool(endpoint.options.get("guarded"))
+        guarded = guarded or endpoint.guarded
         key = (endpoint.name, guarded)
         fingerprint = _fingerprint(endpoint)
         line = self._lines.get(key)
@@ -159,7 +159,5 @@ def _fingerprint(endpoint: Endpoint) -> tuple[object, ...]:
         endpoint.tls_ca,
         endpoint.concurrency,
         endpoint.headers,
-        endpoint.secrets,
-        endpoint.options.get("token"),
-        endpoint.options.get("secret"),
+        endpoint.options,
     )

@@ -102,7 +102,7 @@ class AttemptRunner:
         verdict = judge(
             result.attempt,
             delivery.tried,
-            delays=receiver.endpoint.delays,
+            retry=receiver.endpoint.retry,
             roll=self.roll(),
         )
         _log_attempt(delivery, result.attempt, verdict)

@@ -16,6 +16,7 @@ from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.discord import api
 from bridge.channels.discord.api import OFFICIAL, Address
 from bridge.channels.discord.live import DiscordPort
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.replies import describe
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult
@@ -63,7 +64,7 @@ def probe(endpoint: Endpoint) -> Request:
 
 INFO = ChannelInfo(
     hosts=tuple(sorted(OFFICIAL)),
-    options=frozenset({"thread_id", "thread_name", "username", "avatar_url"}),
+    options=DiscordOptions,
     rate=Rate(per_second=2.0, burst=1.0),  # 5 in 2 s
     edits=True,
     ability="messages with the picture uploaded",

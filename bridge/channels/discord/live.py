@@ -14,10 +14,10 @@ from bridge.channels.base import DeliveryContext
 from bridge.channels.discord import api, pictures, replies
 from bridge.channels.discord.api import Address
 from bridge.channels.discord.embed import RUNNING
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.payload import NAMES, Draft, Variant
 from bridge.channels.discord.pictures import NOTHING, Shown
 from bridge.channels.live_port import LivePort, Posted, RequestSteps
-from bridge.channels.message import option
 from bridge.channels.picture import to_fetch
 from bridge.channels.reply import Reply
 from bridge.core.http import Request, Response
@@ -39,9 +39,10 @@ class DiscordPort(LivePort):
     def __init__(self, context: DeliveryContext, address: Address) -> None:
         super().__init__(context)
         self._address = address
-        self._thread = option(self.endpoint, "thread_id") or address.thread
-        self._thread_name = option(self.endpoint, "thread_name")
-        self._images = option(self.endpoint, "images") or "upload"
+        options = DiscordOptions.of(self.endpoint)
+        self._thread = options.thread_id or address.thread
+        self._thread_name = options.thread_name or ""
+        self._images = options.images
         self._shown: Shown | None = None
         self._named = True
         self._begins = False  #: Whether the last message begins a thread.

@@ -15,8 +15,9 @@ from enum import IntEnum
 
 from bridge.channels.discord.embed import embed_of, progress_of, title_of
 from bridge.channels.discord.markup import escape
+from bridge.channels.discord.options import DiscordOptions
 from bridge.channels.discord.pictures import NOTHING, Shown
-from bridge.channels.message import Message, option
+from bridge.channels.message import Message
 from bridge.channels.text import cut, fit, line, utf16
 from bridge.channels.urls import safe_url
 from bridge.core.endpoint import Endpoint
@@ -115,9 +116,10 @@ class Draft:
     def _create_only_fields(self) -> Iterator[tuple[str, Json]]:
         """What cannot be changed later."""
         if self.variant < Variant.TEXT and self.named:
-            if username := option(self.endpoint, "username"):
-                yield "username", cut(line(username), USERNAME_MOST)
-            if avatar := safe_url(option(self.endpoint, "avatar_url")):
+            options = DiscordOptions.of(self.endpoint)
+            if options.username:
+                yield "username", cut(line(options.username), USERNAME_MOST)
+            if avatar := safe_url(options.avatar_url):
                 yield "avatar_url", avatar
         if self.silent:
             yield "flags", _SILENTLY
@@ -150,7 +152,8 @@ def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
 
 def _is_worth_opening(draft: Draft) -> bool:
     """Whether to link the picture: not if it is dead, or shown here and dead tomorrow."""
-    lasts = draft.message.expires is None or option(draft.endpoint, "images") == "none"
+    unshown = DiscordOptions.of(draft.endpoint).images == "none"
+    lasts = draft.message.expires is None or unshown
     return lasts and not draft.shown.dead
 
 

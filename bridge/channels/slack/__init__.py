@@ -23,6 +23,7 @@ from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
 from bridge.channels.slack.api import HOOKS, probe, sample_response
 from bridge.channels.slack.live import SlackPort
+from bridge.channels.slack.options import SlackOptions
 from bridge.channels.slack.replies import describe
 from bridge.core.endpoint import Rate
 
@@ -60,7 +61,7 @@ def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 INFO = ChannelInfo(
     hosts=(*HOOKS, *_API),
-    options=frozenset({"token", "channel"}),
+    options=SlackOptions,
     rate=Rate(per_second=1.0, burst=3.0),  # 1/s, with short bursts
     edits=True,
     edits_with="token",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from bridge.channels.headers import USER_AGENT, with_own
+from bridge.channels.slack.options import SlackOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -29,8 +30,10 @@ _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
 
 def is_bot(endpoint: Endpoint) -> bool:
     """Whether an endpoint is spoken to through the Web API."""
-    given = endpoint.options.get("token") and endpoint.options.get("channel")
-    return bool(given) and not urlsplit(endpoint.url).path.startswith("/services/")
+    options = SlackOptions.of(endpoint)
+    return bool(options.token and options.channel) and not urlsplit(
+        endpoint.url
+    ).path.startswith("/services/")
 
 
 def is_compatible(endpoint: Endpoint) -> bool:
@@ -47,7 +50,7 @@ def post(
     endpoint: Endpoint, content: Mapping[str, Json], *, thread: str | None = None
 ) -> Request:
     """Post a message as the bot; in the thread of another one, if its ``ts`` is given."""
-    body = {"channel": str(endpoint.options["channel"]), **content, **_LITERAL}
+    body = {"channel": SlackOptions.of(endpoint).channel, **content, **_LITERAL}
     if thread is not None:
         body["thread_ts"] = thread
     return _call(endpoint, "chat.postMessage", {**body, **_QUIET})
@@ -93,12 +96,11 @@ def sample_response(request: Request) -> Response:
 
 
 def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
-    token = endpoint.options["token"]
     return _request(
         endpoint,
         f"{_api(endpoint.url)}/{method}",
         body,
-        {"authorization": f"Bearer {token}"},
+        {"authorization": f"Bearer {SlackOptions.of(endpoint).token}"},
     )
 
 

@@ -14,6 +14,7 @@ from bridge.channels.base import DeliveryContext
 from bridge.channels.live_port import LivePort, Posted, RequestSteps, ready
 from bridge.channels.reply import Reply
 from bridge.channels.slack import api, payload
+from bridge.channels.slack.options import SlackOptions
 from bridge.channels.slack.replies import read
 from bridge.core.http import Request, Response
 
@@ -29,7 +30,8 @@ class SlackPort(LivePort):
     def __init__(self, context: DeliveryContext) -> None:
         super().__init__(context)
         self._bot = api.is_bot(self.endpoint)
-        self.place = str(self.endpoint.options["channel"]) if self._bot else ""
+        self._options = SlackOptions.of(self.endpoint)
+        self.place = (self._options.channel or "") if self._bot else ""
         if not self._bot:
             self.no_edits = "an incoming webhook cannot edit its messages"
 
@@ -73,6 +75,6 @@ class SlackPort(LivePort):
             self.message,
             variant,
             now=self.context.at,
-            images=self.endpoint.options.get("images"),
+            images=self._options.images,
             revision=self.context.event.id[4:20] if self._bot else "",
         )

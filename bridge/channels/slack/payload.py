@@ -52,7 +52,7 @@ def content(
     variant: str,
     *,
     now: float,
-    images: object = "url",
+    images: str = "url",
     revision: str = "",
 ) -> Content | None:
     """

@@ -17,6 +17,7 @@ from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.channels.telegram.api import bot_of, probe, sample_response
 from bridge.channels.telegram.live import TelegramPort
+from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.telegram.replies import describe
 from bridge.core.endpoint import Rate
 
@@ -33,8 +34,7 @@ def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
 
 INFO = ChannelInfo(
     hosts=("api.telegram.org",),
-    options=frozenset({"chat_id", "thread_id"}),
-    required=frozenset({"chat_id"}),
+    options=TelegramOptions,
     rate=Rate(per_second=0.25, burst=5.0),  # 20/min in a group
     edits=True,
     ability="messages with the picture",

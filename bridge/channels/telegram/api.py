@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.picture import form
+from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.telegram.payload import Content
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
@@ -38,7 +39,7 @@ _BOT_ANYWHERE = re.compile(rf"(?P<bot>.*/bot[^/]+(?:/test)?){_METHOD}")
 
 def chat_of(endpoint: Endpoint) -> str:
     """Return the chat that an endpoint's messages go to."""
-    return str(endpoint.options["chat_id"])
+    return TelegramOptions.of(endpoint).chat_id
 
 
 def post(
@@ -46,7 +47,7 @@ def post(
 ) -> Request:
     """Post a message; as a reply to another one, if its id is given."""
     body: dict[str, Json] = {"chat_id": _chat(endpoint)}
-    thread = str(endpoint.options.get("thread_id") or "")
+    thread = TelegramOptions.of(endpoint).thread_id or ""
     if thread and thread != _GENERAL:
         body["message_thread_id"] = int(thread) if thread.isdecimal() else thread
     if silent:

@@ -20,6 +20,7 @@ from bridge.channels.telegram.markup import (
     fits_caption,
     markup,
 )
+from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.urls import is_public, safe_url
 from bridge.core.http import File, Request, Response
 
@@ -56,7 +57,7 @@ class Payload:
     def __init__(self, context: DeliveryContext, message: Message) -> None:
         self._at = context.at
         self._timeout = context.endpoint.timeout
-        self._images = str(context.endpoint.options.get("images") or "url")
+        self._images = TelegramOptions.of(context.endpoint).images
         self._message = message
 
     @property

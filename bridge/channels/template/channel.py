@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.headers import with_own
 from bridge.channels.reply import read_status
+from bridge.channels.template.options import TemplateOptions
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
@@ -139,8 +140,7 @@ def _rate_limited(response: Response, *, now: float) -> float | None:
 
 def _redacted(detail: str, context: DeliveryContext, headers: Mapping[str, str]) -> str:
     """Redact what a receiver repeats of our credentials, in any form they were sent in."""
-    token = context.endpoint.options.get("token")
-    secrets = {token} if isinstance(token, str) else set()
+    secrets = set(context.endpoint.options.secrets_within())
     for name, value in headers.items():
         if _CREDENTIAL.search(name):
             secrets |= {word for word in value.split() if len(word) >= _SHORTEST_SECRET}
@@ -161,13 +161,13 @@ def _sign_in(context: DeliveryContext, headers: dict[str, str]) -> Request | Non
     Source: Airflow, "Public API", JWT token authentication: ``POST /auth/token``.
     """
     endpoint = context.endpoint
-    token = endpoint.options.get("token")
+    options = TemplateOptions.of(endpoint)
+    token = options.token or ""
     parts = urlsplit(endpoint.url)
     place = _DAG_RUNS.match(parts.path)
     if (
         place is None
-        or not str(endpoint.options.get("preset")).startswith("airflow")
-        or not isinstance(token, str)
+        or not (options.preset or "").startswith("airflow")
         or ":" not in token
         or "authorization" in {name.lower() for name in endpoint.headers}
     ):

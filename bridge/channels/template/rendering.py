@@ -22,6 +22,7 @@ from bridge.channels.message import message_of
 from bridge.channels.sample import sample_event
 from bridge.channels.template import escaping, language
 from bridge.channels.template.language import TemplateFault
+from bridge.channels.template.options import TemplateOptions
 from bridge.channels.template.presets import Preset, preset_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
@@ -49,9 +50,6 @@ VARIABLES = frozenset(
 )
 #: What a header can name; a token in a body would be shown by previews and by receivers.
 HEADER_VARIABLES = VARIABLES | {"token"}
-
-
-_ANY_2XX = ("2??",)
 
 
 class Nullable(dict[str, Any]):
@@ -84,20 +82,19 @@ def recipe_of(endpoint: Endpoint) -> Recipe:
     Raises:
         Misconfigured: There is no preset of that name.
     """
-    options = endpoint.options
-    name, success = options.get("preset"), options.get("success") or _ANY_2XX
-    own = Preset(body=str(options.get("body") or ""))
-    preset = preset_of(str(name), endpoint.url) if name else own
+    options = TemplateOptions.of(endpoint)
+    own = Preset(body=options.body or "")
+    preset = preset_of(options.preset, endpoint.url) if options.preset else own
     return Recipe(
-        method=str(options.get("method") or "POST"),
+        method=options.method,
         body=preset.body,
-        content_type=str(options.get("content_type") or preset.content_type),
+        content_type=options.content_type or preset.content_type,
         headers={
             **preset.headers,
             **{name.lower(): value for name, value in endpoint.headers.items()},
         },
         success=(
-            *(map(str, success) if isinstance(success, list | tuple) else _ANY_2XX),
+            *options.success,
             *preset.success,
         ),
     )
@@ -143,7 +140,7 @@ def variables_of(endpoint: Endpoint, event: Event) -> dict[str, Any]:
     about = data["event"]["data"] if "event" in data else data
     task = {**TASK_FIELDS, **about} if "status" in about else dict(TASK_FIELDS)
     task["metadata"] = Nullable(task["metadata"])
-    values = endpoint.options.get("values")
+    options = TemplateOptions.of(endpoint)
     named = {"id": event.id, "type": event.type, "timestamp": message["timestamp"]}
     return {
         **named,
@@ -154,8 +151,8 @@ def variables_of(endpoint: Endpoint, event: Event) -> dict[str, Any]:
         "subject": data.get("id") or data.get("endpoint") or data.get("upstream"),
         "title": message_of(event).title,
         "upstream": event.upstream,
-        "values": Nullable(values if isinstance(values, Mapping) else {}),
-        "token": endpoint.options.get("token"),
+        "values": Nullable(options.values),
+        "token": options.token,
     }
 
 

@@ -666,9 +666,7 @@ async def test_a_guarded_receiver_on_this_machine_is_never_connected_to(
     async with receiver(answers()) as inside:
         url = f"http://{host}:{inside.port}/"
 
-        response = await sender.send(
-            to(url, options={"guarded": True}), request(to(url))
-        )
+        response = await sender.send(to(url, guarded=True), request(to(url)))
 
         assert response.fault in {Fault.FORBIDDEN, Fault.RENDERING}
         assert inside.connections == 0
@@ -679,7 +677,7 @@ async def test_a_guarded_receiver_in_an_allowed_network_is_reached() -> None:
     sender = Sender(guard=Guard(["127.0.0.0/8", "::1/128"]))
     async with receiver(answers(), host="localhost") as inside:
         response = await sender.send(
-            to(inside.url, options={"guarded": True}), request(to(inside.url))
+            to(inside.url, guarded=True), request(to(inside.url))
         )
 
         assert response.status == 200
@@ -706,7 +704,7 @@ async def test_a_guarded_receiver_is_not_reached_through_a_proxy(
         endpoint = to(
             "http://example.org/",
             proxy=f"http://127.0.0.1:{proxy.port}",
-            options={"guarded": True},
+            guarded=True,
         )
         response = await send(sender, endpoint)
 

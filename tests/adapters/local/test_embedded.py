@@ -367,7 +367,17 @@ def test_without_a_server_the_fix_is_told(tmp_path: Path, says: str) -> None:
         ("unix:///run/store.sock", "redis+socket:///run/store.sock?virtual_host=0"),
         ("unix:///run/s.sock?db=3", "redis+socket:///run/s.sock?virtual_host=3"),
         ("unix://:pw@/run/s.sock", "redis+socket://:pw@/run/s.sock?virtual_host=0"),
+        (
+            "unix:///run/s.sock?db=3&password=p%40w",
+            "redis+socket://:p%40w@/run/s.sock?virtual_host=3",
+        ),
         ("redis://localhost:6379/1", "redis://localhost:6379/1"),
+        ("redis://h/1?db=2&password=pw&client_name=x", "redis://:pw@h/2"),
+        ("redis://u:a@h?password=b&socket_timeout=5", "redis://u:a@h"),
+        (
+            "rediss://h/0?ssl_cert_reqs=none&health_check_interval=9",
+            "rediss://h/0?ssl_cert_reqs=none",
+        ),
         (
             "sentinel://a:26379;sentinel://b:26379",
             "sentinel://a:26379;sentinel://b:26379",

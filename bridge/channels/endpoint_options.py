@@ -1,0 +1,67 @@
+"""
+The settings that every chat has, with their defaults and bounds.
+
+A channel with settings of its own, or with another default for one of these, has a
+subclass beside its `INFO`. A setting is one field of such a class:
+
+- its type is what channels read, a default makes it optional;
+- ``metadata`` holds its bounds, by the names that pydantic's ``Field`` has for them;
+- a function in its ``Annotated`` checks a text: it returns what is kept, and raises
+  ``ValueError`` with what would be right, in words that never repeat the text;
+- ``repr=False`` makes it a secret, which can also be read from ``<name>_file``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.core.endpoint import EndpointOptions
+
+#: Seconds; what is configured longer is a mistake in the unit.
+LONGEST = 10 * 365 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOptions(EndpointOptions):
+    """
+    How an endpoint likes its messages.
+
+    Attributes:
+        progress: ``edit`` for one message that follows the task, where it can be edited.
+
+        min_interval: Seconds between two edits.
+
+        final: What comes of a message that was edited when its task ends.
+
+        silent: Whether messages spare people's devices the ringing.
+
+        images: Whether a picture is uploaded, linked or left out.
+
+        prompt_max: Characters of a prompt that are shown.
+
+        language: The language of our own words.
+    """
+
+    progress: Literal["off", "edit"] = "off"
+    min_interval: float = field(default=5.0, metadata={"ge": 0, "le": LONGEST})
+    final: Literal["replace", "edit", "reply"] = "replace"
+    silent: bool = False
+    images: Literal["upload", "url", "none"] = "url"
+    prompt_max: int = field(default=1000, metadata={"ge": 1, "le": 100_000})
+    language: Literal["en", "zh"] = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobotOptions(ChatOptions):
+    """
+    Options of robots that check who speaks.
+
+    Attributes:
+        secret: What requests are signed with.
+
+        keyword: The word that the robot wants in every message.
+    """
+
+    secret: str | None = field(default=None, repr=False)
+    keyword: str | None = field(default=None, metadata={"min_length": 1})
