@@ -8,6 +8,7 @@ would take longer than most of them run.
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import sys
@@ -128,6 +129,8 @@ def load(name: str, ctx: typer.Context) -> Any:
         found.command(name)(function)
     command = typer.main.get_command(found)
     _show_flags_plainly(command, ctx)
+    gc.freeze()
+    gc.enable()
     return command
 
 

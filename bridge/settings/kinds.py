@@ -122,7 +122,12 @@ def default_events(kind: str) -> tuple[str, ...]:
 class EndpointSettings(BaseModel):
     """A receiver of events; ``None`` means the kind's own default unless explained."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,  # `Settings` holds all kinds; few are ever read alone
+    )
 
     kind: str
     url: HookUrl
@@ -256,7 +261,7 @@ else:
     ]
 
 _ENDPOINT: TypeAdapter[EndpointSettings] = TypeAdapter(
-    AnyEndpoint, config=ConfigDict(hide_input_in_errors=True)
+    AnyEndpoint, config=ConfigDict(hide_input_in_errors=True, defer_build=True)
 )
 
 
