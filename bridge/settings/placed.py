@@ -75,12 +75,12 @@ class Placed:
             self.origins[setting] = f"the file of {file}, {origin}"
 
 
-def _leaves(values: object, path: SettingPath = ()) -> Iterator[SettingPath]:
-    if isinstance(values, dict) and (values or not path):
-        for key, inner in values.items():
-            yield from _leaves(inner, (*path, key))
-    else:
-        yield path
+def _leaves(table: Mapping[str, Any], path: SettingPath = ()) -> Iterator[SettingPath]:
+    for key, value in table.items():
+        if value and isinstance(value, dict):
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key)
 
 
 #: Bytes of a secret's file that are read: enough for any key, and an end to /dev/zero.

@@ -191,11 +191,8 @@ class Document(Placed, TomlConfigSettingsSource):
 
     def _read_files(self, files: Any, deep_merge: bool = False) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - the signature is the library's
         """Read the file, which need not be a regular one."""
-        return self._document(files)
-
-    def _document(self, path: Path) -> dict[str, Any]:
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = files.read_text(encoding="utf-8-sig")
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.problems.append(Problem(text=_syntax(error, self._name)))
@@ -206,15 +203,11 @@ class Document(Placed, TomlConfigSettingsSource):
         self._places = {
             path: f"{self._name}, line {line}" for path, line in _lines_of(text)
         }
-        return _without_blanks(document)
-
-
-def _without_blanks(document: dict[str, Any]) -> dict[str, Any]:
-    """Drop settings that are set to ``""``: that is how a TOML file says "unset"."""
-    for _, table in list(tables_in(document)):
-        for key in [key for key, value in table.items() if value == ""]:
-            del table[key]
-    return document
+        # ``""`` is how a TOML file says "unset".
+        for _, table in list(tables_in(document)):
+            for key in [key for key, value in table.items() if value == ""]:
+                del table[key]
+        return document
 
 
 def _lines_of(text: str) -> Iterator[tuple[SettingPath, int]]:
