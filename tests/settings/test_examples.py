@@ -12,6 +12,7 @@ import pytest
 from bridge.settings import KINDS, Settings
 from bridge.settings.models import TABLES, files_of
 from tests.settings.loading import Workplace
+from tools.settings_reference import with_reference
 
 ROOT = Path(__file__).parents[2]
 TOML = (ROOT / "bridge.example.toml").read_text(encoding="utf-8")
@@ -149,3 +150,7 @@ def test_every_secret_s_file_is_mentioned_in_the_toml_example() -> None:
 @pytest.mark.parametrize("name", sorted(TOP | UPSTREAM | ENDPOINT | set(KINDS)))
 def test_the_documentation_mentions_everything(name: str) -> None:
     assert f"`{name}`" in DOCS
+
+
+def test_the_reference_of_settings_is_up_to_date() -> None:
+    assert with_reference(DOCS) == DOCS, "run python -m tools.settings_reference"
