@@ -6,7 +6,6 @@ Nothing here looks anything up: that is `bridge.runtime.checkup`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -19,7 +18,7 @@ from bridge.channels.webhook import signing_secrets
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
-from bridge.core.http import Response
+from bridge.core.http import Response, json_object
 from bridge.errors import BridgeError
 
 Level: TypeAlias = Literal["ok", "note", "warning", "error"]
@@ -212,21 +211,12 @@ def of_probe(
         return replace(finding, level="error", detail=detail, mend=mend, code=1)
     probe = channel_for(endpoint.kind).INFO.probe
     described = probe.describe(replace(answer, at=now)) if probe else ""
-    if _accepts(answer):
+    # Some platforms refuse with a 200.
+    body = json_object(answer.body)
+    if 200 <= answer.status < 300 and body and body.get("ok") is not False:
         return replace(finding, detail=f"{finding.detail}; {described}")
     mend = f"check endpoints.{endpoint.name}: the platform does not accept it"
     return replace(finding, level="error", detail=described, mend=mend, code=1)
-
-
-def _accepts(answer: Response) -> bool:
-    """Whether a platform accepts us: some refuse with a 200."""
-    if answer.status is None or not 200 <= answer.status < 300:
-        return False
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return False
-    return isinstance(body, dict) and body.get("ok") is not False
 
 
 def with_health(

@@ -18,16 +18,7 @@ class Lookup:
     def __init__(
         self, queries: Queries, *, upstreams: Sequence[str], endpoints: Sequence[str]
     ) -> None:
-        """
-        Bind the lookup to a store.
-
-        Args:
-            queries: Reads the deployment.
-
-            upstreams: The names of those that are configured.
-
-            endpoints: The same.
-        """
+        """Bind the lookup to a store, and to the names that are configured."""
         self._queries = queries
         self._upstreams = upstreams
         self._endpoints = endpoints

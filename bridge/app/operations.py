@@ -1,8 +1,7 @@
 """
 What an operator can do to a deployment, whether from a terminal, a program or a page.
 
-Names are checked before anything is changed. Whoever calls prints, or serves, what is
-returned; nothing here knows how.
+Names are checked before anything is changed. Callers print, or serve, what is returned.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bridge.app.lookup import Lookup, check_ids, choose_upstream
 from bridge.app.operator_events import death_notice, publications
@@ -78,22 +78,7 @@ class Operations:
         upstreams: Sequence[str],
         endpoints: Sequence[Endpoint],
     ) -> None:
-        """
-        Bind the commands to a store.
-
-        Args:
-            tracker: Takes tasks.
-
-            admin: Changes the deployment.
-
-            queries: Reads it.
-
-            lookup: Resolves ids and names.
-
-            upstreams: The names of those that are configured.
-
-            endpoints: Those that are configured.
-        """
+        """Bind the commands to a store, and to the configured upstreams and endpoints."""
         self._tracker = tracker
         self._admin = admin
         self._queries = queries
@@ -154,9 +139,7 @@ class Operations:
         Raises:
             Misconfigured: There is no such endpoint.
         """
-        await self._lookup.check_endpoint(endpoint)
-        changed, _wake = await self._admin.switch(endpoint, "pause")
-        return Switched(changed=changed, pending=await self._pending_at(endpoint))
+        return await self._switch(endpoint, "pause")
 
     async def resume(self, endpoint: str) -> Switched:
         """
@@ -165,9 +148,14 @@ class Operations:
         Raises:
             Misconfigured: There is no such endpoint.
         """
+        return await self._switch(endpoint, "resume")
+
+    async def _switch(
+        self, endpoint: str, what: Literal["pause", "resume"]
+    ) -> Switched:
         await self._lookup.check_endpoint(endpoint)
-        changed, _wake = await self._admin.switch(endpoint, "resume")
-        return Switched(changed=changed, pending=await self._pending_at(endpoint))
+        changed, _wake = await self._admin.switch(endpoint, what)
+        return Switched(changed=changed, pending=await self.pending_at(endpoint))
 
     async def pending_at(self, endpoint: str) -> int:
         """
@@ -177,9 +165,6 @@ class Operations:
             Misconfigured: There is no such endpoint.
         """
         await self._lookup.check_endpoint(endpoint)
-        return await self._pending_at(endpoint)
-
-    async def _pending_at(self, endpoint: str) -> int:
         rows = await self._queries.endpoints(await self._admin.clock())
         return next((row.pending for row in rows if row.name == endpoint), 0)
 
@@ -194,11 +179,8 @@ class Operations:
         dropped = 0
         while waiting := await self._admin.open_at(endpoint, DROPPED_AT_ONCE):
             now = await self._admin.clock()
-            given_up = 0
-            for start in range(0, len(waiting), DROPPED_AT_ONCE):
-                some = waiting[start : start + DROPPED_AT_ONCE]
-                notices = [self._death_notices(one, now) for one in some]
-                given_up += await self._admin.give_up(some, "dropped by hand", notices)
+            notices = [self._death_notices(one, now) for one in waiting]
+            given_up = await self._admin.give_up(waiting, "dropped by hand", notices)
             if not given_up:
                 break
             dropped += given_up

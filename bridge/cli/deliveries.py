@@ -73,18 +73,14 @@ def drop(
 
     It is dead then, not gone: mjbridge redeliver --dead brings it back.
     """
-
-    async def count(deployment: Deployment) -> int:
-        return await deployment.operations.pending_at(endpoint)
-
-    async def work(deployment: Deployment) -> int:
-        return await deployment.operations.drop(endpoint)
-
-    if sys.stdin.isatty() and not yes and (waiting := in_deployment(count)):
+    if sys.stdin.isatty() and not yes:
+        waiting = in_deployment(lambda one: one.operations.pending_at(endpoint))
         what = counted(waiting, "delivery", "deliveries")
-        typer.confirm(f"Give up {what} waiting at {endpoint}?", abort=True, err=True)
-    dropped = counted(in_deployment(work), "delivery", "deliveries")
-    write(f"{dropped} given up at {endpoint}")
+        question = f"Give up {what} waiting at {endpoint}?"
+        if waiting:
+            typer.confirm(question, abort=True, err=True)
+    dropped = in_deployment(lambda one: one.operations.drop(endpoint))
+    write(f"{counted(dropped, 'delivery', 'deliveries')} given up at {endpoint}")
 
 
 def _print(rows: Sequence[DeliveryRow], now: float) -> None:

@@ -18,6 +18,7 @@ from bridge.cli.session import in_deployment
 from bridge.cli.tables import Column, table
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
+from bridge.runtime.checkup import try_endpoint
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoint_of, endpoints_of, find_settings
 
@@ -55,39 +56,22 @@ def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
 @app.command()
 def pause(name: Name) -> None:
     """Hold an endpoint's deliveries; they go on collecting."""
-
-    async def work(deployment: Deployment) -> Switched:
-        return await deployment.operations.pause(name)
-
-    done = in_deployment(work)
-    waiting = counted(done.pending, "delivery", "deliveries")
-    _print_switched(
-        name,
-        "paused" if done.changed else "already paused",
-        f"{waiting} {'is' if done.pending == 1 else 'are'} held",
-        done,
-    )
+    done = in_deployment(lambda deployment: deployment.operations.pause(name))
+    held = "is held" if done.pending == 1 else "are held"
+    _print_switched(name, "paused" if done.changed else "already paused", done, held)
 
 
 @app.command()
 def resume(name: Name) -> None:
     """Deliver again to an endpoint that was paused, or disabled by a 410."""
+    done = in_deployment(lambda deployment: deployment.operations.resume(name))
+    what = "resumed" if done.changed else "was not paused"
+    _print_switched(name, what, done, "to go")
 
-    async def work(deployment: Deployment) -> Switched:
-        return await deployment.operations.resume(name)
 
-    done = in_deployment(work)
+def _print_switched(name: str, what: str, done: Switched, held: str) -> None:
     waiting = counted(done.pending, "delivery", "deliveries")
-    _print_switched(
-        name,
-        "resumed" if done.changed else "was not paused",
-        f"{waiting} to go",
-        done,
-    )
-
-
-def _print_switched(name: str, what: str, waiting: str, done: Switched) -> None:
-    rest = f", {waiting}" if done.pending else ""
+    rest = f", {waiting} {held}" if done.pending else ""
     line(text(f"{name}  ", "bold") + text(f"{what}{rest}"))
 
 
@@ -104,8 +88,6 @@ def send_test(
     as_json: Json = False,
 ) -> None:
     """Send a sample event to an endpoint now, and show what it answers."""
-    from bridge.runtime.checkup import try_endpoint
-
     settings = find_settings()
     endpoint = endpoint_of(settings, name)
     attempt = asyncio.run(try_endpoint(settings, endpoint, type_))

@@ -17,14 +17,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bridge.app.views import View
 
 STATUS_STYLES = {
@@ -56,17 +56,21 @@ STATE_STYLES = {
 @cache
 def stdout() -> Console:
     """Return where results go."""
-    from rich.console import Console
-
     return Console(highlight=False)
 
 
 @cache
 def stderr() -> Console:
     """Return where messages go."""
-    from rich.console import Console
-
     return Console(stderr=True, highlight=False)
+
+
+def facts_table() -> Table:
+    """Return a table of two columns: what something is called, and what it is."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
 
 
 def say(line: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +19,7 @@ from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Notification, Request
+from bridge.core.redact import BLOT, redact, secrets_of_endpoint
 from bridge.runtime.discovery import endpoint_of, find_settings
 
 #: Names of headers whose values let somebody in.
@@ -49,12 +48,10 @@ def preview(
     receiver = endpoint_of(find_settings(), endpoint)
     context = samples.sample_context(event_type, receiver, at=time.time())
     requests, result = samples.preview(context)
-    hidden = _credentials(receiver)
-    own = frozenset(name.lower() for name in receiver.headers)
     for number, request in enumerate(requests):
         if number and not as_json:
             write("")
-        _print(request, hidden, own, as_json=as_json)
+        _print(request, receiver, as_json=as_json)
     if not requests:
         attempt = result.attempt
         say(f"nothing would be sent: {attempt.detail or attempt.outcome}")
@@ -63,25 +60,26 @@ def preview(
 
 
 def _print(
-    request: Request | Notification,
-    hidden: Sequence[str],
-    own: AbstractSet[str],
-    *,
-    as_json: bool,
+    request: Request | Notification, receiver: Endpoint, *, as_json: bool
 ) -> None:
     if isinstance(request, Notification):
         request = _spelled_out(request)
+    hidden = secrets_of_endpoint(receiver)
+    own = {name.lower() for name in receiver.headers}
     headers = {
-        name: "…"
-        if _CREDENTIAL.search(name) or name in own
-        else _redacted(value, hidden)
+        name: BLOT if _CREDENTIAL.search(name) or name in own else redact(value, hidden)
         for name, value in request.headers.items()
     }
+    body = redact(_text_of(request.body), hidden)
+    if channel_for(receiver.kind).INFO.is_chat:
+        # ntfy repeats its topic, a word that may be short and part of other words.
+        last = unquote(urlsplit(receiver.url).path.rstrip("/").rpartition("/")[2])
+        body = body.replace(f'"{last}"', f'"{BLOT}"')
     shown = RequestView(
         method=request.method,
         url=masked_url(request.url),
         headers=headers,
-        body=_body(request, hidden),
+        body=body,
     )
     if as_json:
         emit(shown)
@@ -108,28 +106,10 @@ def _spelled_out(notification: Notification) -> Request:
     )
 
 
-def _credentials(endpoint: Endpoint) -> Sequence[str]:
-    """Return the credentials that a request could hold, the longest first."""
-    secrets = [*endpoint.options.secrets_within()]
-    parts = (part for secret in secrets for part in (secret, *secret.split(":")))
-    found = {part for part in parts if len(part) > 3}
-    if channel_for(endpoint.kind).INFO.is_chat:
-        # ntfy repeats its topic, a word that may be short and part of other words.
-        last = urlsplit(endpoint.url).path.rstrip("/").rpartition("/")[2]
-        found.add(f'"{unquote(last)}"')
-    return sorted(found, key=len, reverse=True)
-
-
-def _redacted(text: str, hidden: Sequence[str]) -> str:
-    for secret in hidden:
-        text = text.replace(secret, '"…"' if secret.startswith('"') else "…")
-    return text
-
-
-def _body(request: Request, hidden: Sequence[str]) -> str:
+def _text_of(body: bytes) -> str:
     """Show what is text, and count the bytes of what is not: a picture, mostly."""
     parts = []
-    for part in request.body.split(b"\r\n\r\n"):
+    for part in body.split(b"\r\n\r\n"):
         try:
             parts.append(part.decode())
         except UnicodeDecodeError:
@@ -138,4 +118,4 @@ def _body(request: Request, hidden: Sequence[str]) -> str:
             parts.append(f"({size} bytes that are not text)")
             if tail:
                 parts[-1] += f"\r\n--{tail.decode(errors='replace')}"
-    return _redacted("\n\n".join(parts).replace("\r\n", "\n"), hidden)
+    return "\n\n".join(parts).replace("\r\n", "\n")

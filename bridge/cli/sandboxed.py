@@ -12,19 +12,21 @@ import os
 import secrets
 import socket
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bridge.cli.output import program, stderr
+from rich import box
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from bridge.channels.webhook import signing_secrets
+from bridge.cli.output import facts_table, program, stderr
 from bridge.errors import BridgeError, Misconfigured
 from bridge.runtime.discovery import SANDBOX, load_sandbox, sandbox_dir
-
-if TYPE_CHECKING:
-    from bridge.settings import Settings
+from bridge.settings import Settings
 
 #: The receiver's name among the sandbox's endpoints.
 RECEIVER = "receiver"
@@ -72,8 +74,11 @@ def prepare(settings: Settings) -> Sandbox:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sandbox = _kept(folder)
-        if sandbox is None or not all(map(_is_free, _ports(sandbox))):
-            _write(folder, secret=sandbox.secret if sandbox else _new_secret())
+        if sandbox is None or not (
+            _is_free(sandbox.gateway_port) and _is_free(sandbox.receiver_port)
+        ):
+            new = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+            _write(folder, secret=sandbox.secret if sandbox else new)
             sandbox = _kept(folder)
     except OSError as error:
         msg = f"cannot use the directory {folder}: {(error.strerror or '').lower()}"
@@ -103,25 +108,17 @@ def enter(sandbox: Sandbox, settings: Settings) -> None:
 
 def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
     """Print that nothing of this is real, and how it would be."""
-    from rich import box
-    from rich.panel import Panel
-    from rich.table import Table
-    from rich.text import Text
-
     why = (
         "Asked for with --sandbox: your gateways and endpoints are left alone."
         if asked_for
         else "No API key is configured, so nothing here is real."
     )
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
+    facts = facts_table()
     gateway = f"http://127.0.0.1:{sandbox.gateway_port}"
     facts.add_row("gateway", f"simulated: tasks, progress, pictures  {gateway}")
     facts.add_row("receiver", "verifies each signature, and prints every event below")
     facts.add_row("data", f"kept for the next run  {_near(sandbox.folder)}")
-    name = program()
-    facts.add_row("try", f"{name} watch  (in another terminal)")
+    facts.add_row("try", f"{program()} watch  (in another terminal)")
     real = Text("\nThe real thing: set these two, and run the same again", style="bold")
     variables = Text(
         "  BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-...\n"
@@ -131,16 +128,15 @@ def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
     content = Table.grid()
     for part in (Text(why, style="bold"), Text(), facts, real, variables):
         content.add_row(part)
-    console = stderr()
     panel = Panel(
         content,
         box=box.DOUBLE,
         title="[bold black on yellow]  S A N D B O X  [/]",
         border_style="yellow",
         padding=(1, 2),
-        width=min(console.width, 88),
+        width=min(stderr().width, 88),
     )
-    console.print(panel)
+    stderr().print(panel)
 
 
 def _near(folder: Path) -> str:
@@ -154,8 +150,6 @@ def _kept(folder: Path) -> Sandbox | None:
     """Read the sandbox that is there; ``None`` if there is none that could be used."""
     if not (folder / "bridge.toml").exists():
         return None
-    from bridge.channels.webhook import signing_secrets
-
     try:
         settings = load_sandbox(folder)
         gateway = urlsplit(settings.upstreams[SANDBOX].base_url).port
@@ -184,15 +178,6 @@ def _write(folder: Path, *, secret: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(content, encoding="utf-8")
     draft.replace(target)
-
-
-def _new_secret() -> str:
-    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
-
-
-def _ports(sandbox: Sandbox) -> Iterator[int]:
-    yield sandbox.gateway_port
-    yield sandbox.receiver_port
 
 
 def _is_free(port: int) -> bool:

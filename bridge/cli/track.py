@@ -12,7 +12,7 @@ import typer
 from bridge.app.humanize import counted
 from bridge.app.lookup import check_ids, choose_upstream
 from bridge.app.ports import Tracked
-from bridge.app.views import TrackingView
+from bridge.app.views import TrackingResult, TrackingView
 from bridge.cli.arguments import Json, Upstream
 from bridge.cli.output import emit, line, say, text, write
 from bridge.cli.session import in_deployment
@@ -117,16 +117,16 @@ def _pair(given: str) -> tuple[str, str]:
 
 def _print(tracked: Tracked, upstream: str, *, as_json: bool) -> None:
     few = len(tracked.tracked) + len(tracked.known) <= FEW
-    for task_id in tracked.tracked:
-        if as_json:
-            emit(TrackingView(id=task_id, upstream=upstream, result="tracked"))
-        elif few:
-            line(text("tracked ", "green") + text(task_id))
-    for task_id in tracked.known:
-        if as_json:
-            emit(TrackingView(id=task_id, upstream=upstream, result="known"))
-        elif few:
-            line(text("known ", "dim") + text(task_id))
+    results: list[tuple[TrackingResult, str, Sequence[str]]] = [
+        ("tracked", "green", tracked.tracked),
+        ("known", "dim", tracked.known),
+    ]
+    for result, style, ids in results:
+        for task_id in ids:
+            if as_json:
+                emit(TrackingView(id=task_id, upstream=upstream, result=result))
+            elif few:
+                line(text(f"{result} ", style) + text(task_id))
     if not as_json and not few:
         write(
             f"{counted(len(tracked.tracked), 'task')} tracked, "

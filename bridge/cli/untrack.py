@@ -26,13 +26,12 @@ def untrack(
     async def work(deployment: Deployment) -> bool:
         done = await deployment.operations.untrack(wanted, upstream=upstream)
         for key, stopped in done.stopped.items():
+            result: TrackingResult = "untracked" if stopped else "not tracked"
             if as_json:
-                result: TrackingResult = "untracked" if stopped else "not tracked"
                 emit(TrackingView(id=key.id, upstream=key.upstream, result=result))
-            elif stopped:
-                line(text("untracked ", "magenta") + text(key.id))
             else:
-                line(text("not tracked ", "dim") + text(key.id))
+                style = "magenta" if stopped else "dim"
+                line(text(f"{result} ", style) + text(key.id))
         for problem in done.unknown:
             say(problem)
         return not done.unknown

@@ -6,19 +6,23 @@ import asyncio
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import structlog
 import typer
 
+from bridge import logs
 from bridge.app.humanize import host_of
-from bridge.cli.output import program, say, stderr
+from bridge.channels.webhook import signing_secrets
+from bridge.cli import sandboxed
+from bridge.cli.output import facts_table, program, say, stderr
 from bridge.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from bridge.cli.sandboxed import Sandbox
-    from bridge.runtime.supervised import Child
-    from bridge.settings import Settings
+from bridge.runtime.deployment import wait_for_store
+from bridge.runtime.discovery import NO_KEY, can_poll, endpoints_of
+from bridge.runtime.factories import broker, receivers_of
+from bridge.runtime.supervised import Child, Notice, Supervisor, embedded_store
+from bridge.settings import Settings, load_settings
+from bridge.version import __version__
 
 #: The order in which children end; they start in the opposite one.
 WORKERS, SERVERS, STORE = 0, 1, 2
@@ -30,11 +34,6 @@ POLLERS, DELIVERERS = 1, 2
 #: How a child is told where the embedded store is.
 STORE_VARIABLE = "BRIDGE_REDIS_URL"
 
-HINT = (
-    "no API key is configured: set BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-..., "
-    "or try everything without one: mjbridge up --sandbox"
-)
-
 
 def up(
     *,
@@ -45,10 +44,6 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers and beat. Ctrl-C ends it all."""
-    from bridge import logs
-    from bridge.runtime.discovery import NO_KEY, can_poll
-    from bridge.settings import load_settings
-
     settings = load_settings(need_keys=False)
     if settings.log_format == "json":
         logs.configure(settings.log_level, settings.log_format)
@@ -66,11 +61,6 @@ def up(
 
 
 def _run_real(settings: Settings) -> int:
-    from bridge.runtime.deployment import wait_for_store
-    from bridge.runtime.discovery import endpoints_of
-    from bridge.runtime.factories import receivers_of
-    from bridge.runtime.supervised import embedded_store
-
     receivers_of(endpoints_of(settings))
     as_json = settings.log_format == "json"
     if settings.redis_url is not None:
@@ -85,9 +75,6 @@ def _run_real(settings: Settings) -> int:
 
 
 def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
-    from bridge.cli import sandboxed
-    from bridge.runtime.supervised import embedded_store
-
     prepared = sandboxed.prepare(settings)
     data_dir = prepared.settings.data_dir
     with embedded_store(data_dir, stop_order=STORE) as (store, url):
@@ -106,8 +93,6 @@ def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
 
 
 def _supervise(children: list[Child], *, as_json: bool) -> int:
-    from bridge.runtime.supervised import Notice, Supervisor
-
     def report(notice: Notice) -> None:
         if as_json:
             structlog.get_logger(__name__).warning(notice.event, **notice.facts)
@@ -131,8 +116,6 @@ def _command(
     port: int | None = None,
 ) -> Child:
     """Return a child that is a command of ours."""
-    from bridge.runtime.supervised import Child
-
     return Child(
         name=name,
         argv=[sys.executable, "-m", "bridge.cli", *argv],
@@ -144,8 +127,6 @@ def _command(
 
 
 def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
-    from bridge.runtime.factories import broker
-
     # Where every key is ours, so is the queue of producers that name none.
     ours = broker(settings).prefixed
     poll = "poll,celery" if ours else "poll"
@@ -158,31 +139,24 @@ def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
     ]
 
 
-def _servers(sandbox: Sandbox, *, as_json: bool) -> list[Child]:
-    from bridge.cli.sandboxed import SECRET_VARIABLE
-
-    gateway, receiver = sandbox.gateway_port, sandbox.receiver_port
+def _servers(sandbox: sandboxed.Sandbox, *, as_json: bool) -> list[Child]:
+    gateway, receiver = str(sandbox.gateway_port), str(sandbox.receiver_port)
+    json = ["--json"] if as_json else []
+    secret = {sandboxed.SECRET_VARIABLE: sandbox.secret}
     return [
         _command(
             "the gateway",
-            "sandbox",
-            "--port",
-            str(gateway),
-            "--quiet",
+            *("sandbox", "--port", gateway, "--quiet"),
             env={},
             order=SERVERS,
-            port=gateway,
+            port=sandbox.gateway_port,
         ),
         _command(
             "the receiver",
-            "listen",
-            "--port",
-            str(receiver),
-            "--quiet",
-            *(["--json"] if as_json else []),
-            env={SECRET_VARIABLE: sandbox.secret},
+            *("listen", "--port", receiver, "--quiet", *json),
+            env=secret,
             order=SERVERS,
-            port=receiver,
+            port=sandbox.receiver_port,
         ),
     ]
 
@@ -195,11 +169,6 @@ def _answers(port: int) -> bool:
 
 def _summary(settings: Settings, store: str) -> None:
     """Print what runs, in a few lines."""
-    from rich.table import Table
-
-    from bridge import __version__
-    from bridge.channels.webhook import signing_secrets
-
     if settings.log_format == "json":
         structlog.get_logger(__name__).info(
             "up.started",
@@ -209,10 +178,7 @@ def _summary(settings: Settings, store: str) -> None:
             store=store,
         )
         return
-    console = stderr()
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
+    facts = facts_table()
     for name, upstream in settings.upstreams.items():
         interval = f"every {upstream.poll_interval:g} s"
         facts.add_row(
@@ -226,10 +192,6 @@ def _summary(settings: Settings, store: str) -> None:
         warning = "[yellow]to nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"
         facts.add_row("delivers", warning)
     facts.add_row("store", store)
-    name = program()
-    facts.add_row(
-        "track",
-        f"{name} track ID  (in another terminal)",
-    )
-    console.print(f"[bold]mjbridge {__version__}[/]  Ctrl-C ends it")
-    console.print(facts)
+    facts.add_row("track", f"{program()} track ID  (in another terminal)")
+    stderr().print(f"[bold]mjbridge {__version__}[/]  Ctrl-C ends it")
+    stderr().print(facts)
