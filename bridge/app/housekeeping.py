@@ -9,7 +9,7 @@ schedule; and what waits for an endpoint that no worker has had configured for a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -30,6 +30,8 @@ AT_ONCE = 200
 GIVE_UP_STEPS = 20
 #: Steps in which one sweep forgets: as many as a busy deployment can need.
 FORGET_STEPS = 100
+#: Steps in which one sweep moves what waits after the store's clock was set back.
+CLOCK_STEPS = 500
 #: Seconds without a worker that has an endpoint configured, after which it is gone.
 GONE_AFTER = 3600.0
 
@@ -71,6 +73,9 @@ class HousekeepingStore(Protocol):
     async def forget_endpoint(self, name: str, since: float) -> bool:
         """Forget an endpoint not configured since a time, unless something waits for it."""
 
+    async def follow_clock(self, upstreams: Iterable[str], most: int) -> int:
+        """Where the store's clock was set back, move what waits back with it."""
+
     async def tidy(self, most: int) -> int:
         """Forget what was kept for `retention`."""
 
@@ -82,6 +87,7 @@ async def sweep(
     store: HousekeepingStore,
     endpoints: Sequence[Endpoint],
     *,
+    upstreams: Iterable[str],
     retention: float,
     on_a_tick: bool = True,
 ) -> None:
@@ -93,6 +99,8 @@ async def sweep(
 
         endpoints: Those that are configured here.
 
+        upstreams: Their names; those that are configured here.
+
         retention: Seconds that what is over, or held, is kept.
 
         on_a_tick: Whether a tick of beat has led to it. Then it writes the heartbeat,
@@ -101,6 +109,9 @@ async def sweep(
     now = await store.clock()
     if on_a_tick:
         await store.beat(now)
+    for _ in range(CLOCK_STEPS):
+        if await store.follow_clock(upstreams, AT_ONCE) < AT_ONCE:
+            break
     for name in await store.configure(endpoints):
         log.info("endpoint.url_changed", endpoint=name)
     share = await store.watch_memory()

@@ -42,6 +42,7 @@ _broker, _shortest_interval = _configured()
 broker_url = _broker.url
 broker_transport = _broker.transport
 broker_transport_options = _broker.options
+broker_use_ssl = _broker.tls
 broker_connection_retry_on_startup = True  # the processes may be started in any order
 broker_connection_max_retries = None  # by default a worker gives up after 100
 broker_pool_limit = 10

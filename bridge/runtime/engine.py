@@ -218,6 +218,7 @@ class Engine:
         await sweep(
             self._deployment.admin,
             self._endpoints,
+            upstreams=self._settings.upstreams,
             retention=retention,
             on_a_tick=on_a_tick,
         )

@@ -133,16 +133,15 @@ def _check_server(scheme: str, rest: str) -> None:
     if scheme.startswith("amqp"):
         rest = rest.partition(";")[0]  # Celery's notation for brokers to fall back to
     authority, _, path = rest.partition("/")
-    addresses = authority.rpartition("@")[2].split(
-        "," if scheme == "sentinel" else None
-    )
+    watched = scheme in {"sentinel", "sentinels"}
+    addresses = authority.rpartition("@")[2].split("," if watched else None)
     try:
         for address in addresses:
             _check_host(urlsplit(f"//{address}"))
     except ValueError:
         msg = "has no valid host and port after ://"
         raise ValueError(msg) from None
-    if scheme == "sentinel":
+    if watched:
         service, _, path = path.partition("/")
         if not service:
             msg = "must name the service after the hosts: sentinel://host:26379,host:26379/service"
@@ -159,6 +158,15 @@ _ANYTHING = re.compile(r".+")
 _CERT_REQS = re.compile(r"(cert_)?(none|optional|required)", re.IGNORECASE)
 
 #: What a store's client can be told in the query of its URL, and how.
+_TLS_QUERY: Mapping[str, re.Pattern[str]] = {
+    "ssl_cert_reqs": _CERT_REQS,
+    "ssl_check_hostname": _TRUE_OR_FALSE,
+    "ssl_ca_certs": _ANYTHING,
+    "ssl_ca_path": _ANYTHING,
+    "ssl_certfile": _ANYTHING,
+    "ssl_keyfile": _ANYTHING,
+    "ssl_password": _ANYTHING,
+}
 _QUERY: Mapping[str, re.Pattern[str]] = {
     "db": _NUMBER,
     "virtual_host": _NUMBER,
@@ -168,31 +176,34 @@ _QUERY: Mapping[str, re.Pattern[str]] = {
     "socket_timeout": _SECONDS,
     "socket_connect_timeout": _SECONDS,
     "health_check_interval": _NUMBER,
-    "ssl_cert_reqs": _CERT_REQS,
-    "ssl_check_hostname": _TRUE_OR_FALSE,
-    "ssl_ca_certs": _ANYTHING,
-    "ssl_ca_path": _ANYTHING,
-    "ssl_certfile": _ANYTHING,
-    "ssl_keyfile": _ANYTHING,
-    "ssl_password": _ANYTHING,
+    **_TLS_QUERY,
+}
+#: And a client of sentinels, whose own credentials these are.
+_SENTINEL_QUERY: Mapping[str, re.Pattern[str]] = {
+    "sentinel_username": _ANYTHING,
+    "sentinel_password": _ANYTHING,
+    **_TLS_QUERY,
 }
 
 
 def _checked_query(scheme: str, query: str) -> str:
     """Return a store's query as every client of it reads it."""
+    watched = scheme in {"sentinel", "sentinels"}
+    known = _SENTINEL_QUERY if watched else _QUERY
+    secure = "sentinels" if watched else "rediss"
     parts = []
     for part in query.split("&") if query else ():
         name, _, value = part.partition("=")
-        pattern = _QUERY.get(name)
-        if scheme == "sentinel":
-            msg = "must not have a query: the database is named by /service/0"
+        pattern = known.get(name)
+        if watched and name == "db":
+            msg = "must name its database after the service: /service/0"
         elif name in {"ssl", "tls"}:
-            msg = f"must begin with rediss:// for TLS, instead of {name} in its query"
+            msg = f"must begin with {secure}:// for TLS, instead of {name} in its query"
         elif pattern is None:
             # What follows ? may be half of a password.
-            msg = f"has an unknown part in its query; known are {', '.join(_QUERY)}"
-        elif name.startswith("ssl_") and scheme != "rediss":
-            msg = f"has {name} in its query, which only rediss:// can have"
+            msg = f"has an unknown part in its query; known are {', '.join(known)}"
+        elif name.startswith("ssl_") and scheme != secure:
+            msg = f"has {name} in its query, which only {secure}:// can have"
         elif not pattern.fullmatch(unquote(value)):
             msg = f"has a value of {name} in its query that makes no sense"
         else:
@@ -204,7 +215,7 @@ def _checked_query(scheme: str, query: str) -> str:
     return "&".join(parts)
 
 
-_REDIS = ("redis", "rediss", "sentinel", "unix")
+_REDIS = ("redis", "rediss", "sentinel", "sentinels", "unix")
 
 
 def _network(text: str) -> str:

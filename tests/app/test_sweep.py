@@ -18,7 +18,7 @@ def endpoint(name: str = "a", url: str = "http://r/", **more: object) -> Endpoin
 
 
 async def run(bench: Bench, endpoints: Sequence[Endpoint] = (endpoint(),)) -> None:
-    await sweep(bench.admin, endpoints, retention=RETENTION)
+    await sweep(bench.admin, endpoints, upstreams=[], retention=RETENTION)
 
 
 async def reason(bench: Bench, event: Event, name: str = "a") -> str | None:

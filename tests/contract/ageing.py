@@ -34,8 +34,8 @@ end
 """
 
 _TIMES = (
-    "tracked_at failed_at failing_since hold_until unhealthy_since answered_at tokens_at "
-    "at first due woken_at revived_at open_until trial_until edit_at paused disabled_at succeeded_at again:a"
+    "seen tracked_at failed_at failing_since hold_until unhealthy_since answered_at tokens_at "
+    "at first due woken_at revived_at open_until trial_until edited_at edit_at paused disabled_at succeeded_at again:a"
 )
 
 

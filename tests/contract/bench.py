@@ -226,6 +226,7 @@ class Bench:
         notices: Sequence[Publication] = (),
         *,
         extra: int = 0,
+        edit_in: float = 0.0,
     ) -> bool:
         settlement = Settlement(
             delivery=delivery,
@@ -233,15 +234,23 @@ class Bench:
             verdict=verdict,
             notices=tuple(notices),
             extra=extra,
+            edit_in=edit_in,
         )
         return (await self.deliveries.settle([settlement])).applied[0]
 
     async def succeed(
-        self, delivery: Delivery, *, took: float = 0.01, extra: int = 0
+        self,
+        delivery: Delivery,
+        *,
+        took: float = 0.01,
+        extra: int = 0,
+        edit_in: float = 0.0,
     ) -> bool:
         attempt = attempted(delivery, status=200, took=took)
         delivered = Verdict(disposition=Disposition.DELIVERED)
-        return await self.settle(delivery, attempt, delivered, extra=extra)
+        return await self.settle(
+            delivery, attempt, delivered, extra=extra, edit_in=edit_in
+        )
 
     async def fail(
         self,

@@ -1,11 +1,10 @@
-"""The store from inside: its scripts, its memory, its clock, and many clients at once."""
+"""The store from inside: its scripts, its memory, and many clients at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,12 +16,10 @@ from bridge.adapters.store.readiness import inspect
 from bridge.app.housekeeping import sweep
 from bridge.app.ports import PollError, PollFailure, PollResult, Publication
 from bridge.core.change import TaskState
-from bridge.core.endpoint import Rate
 from bridge.core.task import TaskKey
 from bridge.errors import StoreUnavailable
-from tests.contract.ageing import let_pass
 from tests.contract.anatomy import contents, examine
-from tests.contract.bench import LIMITS, RETENTION, Bench, endpoint
+from tests.contract.bench import RETENTION, Bench, endpoint
 
 
 @pytest.fixture
@@ -107,7 +104,7 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
     async with channel_state(client, 1):
         await client.script_flush()
         await inspect(client, namespace)
-        await sweep(bench.admin, [endpoint()], retention=RETENTION)
+        await sweep(bench.admin, [endpoint()], upstreams=[], retention=RETENTION)
         await bench.admin.switch("a", "resume")
         delivery = await bench.claim_one()
         await bench.deliveries.save_state(delivery, {"ts": "1"})
@@ -130,102 +127,6 @@ async def test_polling_pauses_when_memory_is_nearly_full(
         assert await bench.due() == ["1"]
     async with channel_state(client, 0):
         assert await bench.admin.watch_memory() is None
-
-
-# --- one clock ------------------------------------------------------------------------
-
-
-async def test_leases_from_before_the_clock_was_set_back_are_over(
-    bench: Bench, client: Redis, namespace: str
-) -> None:
-    await bench.admin.configure([endpoint(concurrency=1)])
-    await bench.track("1")
-    await bench.tell("u")
-    await bench.claim_one()
-    assert await bench.due() == ["1"]
-    await let_pass(client, namespace, -10_000.0)
-    await bench.tell("v")
-
-    assert len(await bench.claim()) == 1
-    assert (
-        await bench.deliveries.claim_deliveries(limit=0, slow_limit=0)
-    ).suspects is False
-    assert await bench.due() == ["1"]
-
-
-async def test_what_is_fresh_is_claimed_even_if_the_clock_was_set_back(
-    bench: Bench, client: Redis, namespace: str
-) -> None:
-    event = await bench.tell("u")
-    await let_pass(client, namespace, -5.0)
-    await bench.tell("v", to=["b"])  # something makes the store look
-
-    assert event.id not in await bench.claimed()
-    await bench.admin.tidy(1)
-    assert await bench.claimed() == [event.id]
-
-
-async def test_a_clock_that_was_set_back_adds_and_takes_no_tokens(
-    bench: Bench, client: Redis, namespace: str
-) -> None:
-    await bench.admin.configure([endpoint(rate=Rate(per_second=1.0, burst=2.0))])
-    for number in range(3):
-        await bench.tell(f"u{number}")
-    await bench.claim(limit=1)
-    await let_pass(client, namespace, -10_000.0)
-    await bench.admin.tidy(1)
-
-    assert len(await bench.claim()) == 1
-
-
-async def test_limits_hold_nobody_up_until_a_clock_that_was_set_back_has_caught_up(
-    bench: Bench, client: Redis, namespace: str
-) -> None:
-    slow = Rate(per_second=2.0, burst=1.0)
-    await bench.admin.configure([endpoint(rate=slow)])
-    await bench.tell("v0")
-    await bench.succeed(await bench.claim_one())
-    await bench.track("1")
-    limits = replace(LIMITS, rate=slow)
-    await bench.claim_tasks(limits=limits)
-    await let_pass(client, namespace, -3600.0)
-    await bench.admin.tidy(1)
-    await bench.track("2")
-    event = await bench.tell("v1")
-    await bench.claim_tasks(limits=limits)
-    await bench.let_pass(0.6)
-
-    assert await bench.claimed() == [event.id]
-    assert len((await bench.claim_tasks(limits=limits)).tasks) >= 1
-
-
-async def test_a_valid_answer_counts_after_the_clock_was_set_back(
-    bench: Bench, client: Redis, namespace: str
-) -> None:
-    await bench.track("1")
-    failure = PollFailure(
-        error=PollError.BROKEN, reason="HTTP 502", hold=1.0, since=1.0
-    )
-    await bench.tasks.poll_failed(await bench.claim_tasks(), failure)
-    await let_pass(client, namespace, -10_000.0)
-    await bench.track("2")
-
-    await bench.tasks.poll_succeeded(await bench.claim_tasks())
-
-    assert (await bench.claim_tasks()).failures == 0
-
-
-async def test_a_hold_from_before_the_clock_was_set_back_is_over(
-    bench: Bench, client: Redis, namespace: str
-) -> None:
-    await bench.admin.configure([endpoint()])
-    await bench.tell("u")
-    await bench.fail(await bench.claim_one(), hold=60.0)
-    await let_pass(client, namespace, -100_000.0)
-    fresh = await bench.tell("v")
-    await bench.admin.tidy(1)
-
-    assert await bench.claimed() == [fresh.id]
 
 
 # --- many at once ---------------------------------------------------------------------

@@ -187,7 +187,7 @@ def test_no_text_breaks_the_check_of_urls_or_is_repeated_by_it(text: str) -> Non
         ("REDIS_URL", "redis://h/art", "must name its database by a number"),
         ("REDIS_URL", "redis://h/0/1", "must name its database by a number"),
         ("REDIS_URL", "sentinel://a:1/m/x", "must name its database by a number"),
-        ("REDIS_URL", "sentinel://a:1/m/0?db=1", "must not have a query"),
+        ("REDIS_URL", "sentinel://a:1/m/0?db=1", "must name its database after"),
         ("REDIS_URL", "redis://h/0?ssl=True", "must begin with rediss:// for TLS"),
         ("REDIS_URL", "redis://h/0?ssl_cert_reqs=none", "only rediss:// can have"),
         ("REDIS_URL", "rediss://h/0?ssl_cert_reqs=maybe", "that makes no sense"),
@@ -309,6 +309,8 @@ def test_every_way_to_send_a_key_is_accepted(auth: str, kept: str) -> None:
         "unix:///run/valkey.sock?db=1&password=pw",
         "redis://h.example?db=3",
         "sentinel://u:pw@a:26379,b:26379,[::1]:26379/mymaster/0",
+        "sentinel://:pw@a/mymaster?sentinel_username=u&sentinel_password=p%40ss",
+        "sentinels://:pw@a/mymaster?sentinel_password=pw&ssl_ca_certs=/etc/ca.pem",
     ],
 )
 def test_a_store_can_be_anywhere(place: Workplace, url: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from bridge.adapters.store.sentinel import SCHEME, SentinelAddress
+from bridge.adapters.store.sentinel import SentinelAddress, is_watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class Broker:
 
         options: Celery's ``broker_transport_options``.
 
+        tls: Celery's ``broker_use_ssl``, where the URL does not say it.
+
         transport: Celery's ``broker_transport``; ``None`` for the one that the URL names.
 
         prefixed: Whether all keys carry our own prefix, so that every queue is ours.
@@ -26,6 +28,7 @@ class Broker:
 
     url: str = field(repr=False)
     options: dict[str, Any]
+    tls: dict[str, Any] | None = None
     prefixed: bool
     transport: str | None = None
 
@@ -54,12 +57,14 @@ def broker_of(url: str, namespace: str) -> Broker:
         # Messages are wake-ups: one that is lost is replaced by the next tick.
         "ack_emulation": False,
     }
-    if url.startswith(f"{SCHEME}://"):
+    if is_watched(url):
         address = SentinelAddress.parse(url)
         options["master_name"] = address.service
+        options["sentinel_kwargs"] = address.for_watchers
         return Broker(
             url=address.for_celery,
             options=options,
+            tls=None if address.tls is None else dict(address.tls),
             prefixed=True,
             transport=f"{_TRANSPORTS}:SentinelTransport",
         )

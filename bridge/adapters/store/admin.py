@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from hashlib import sha256
 from secrets import token_hex
 from typing import Literal
@@ -189,6 +189,21 @@ class StoreAdmin:
     async def forget_endpoint(self, name: str, since: float) -> bool:
         """Forget an endpoint not configured since a time, unless something waits for it."""
         return bool(await self._keys.run("forget_endpoint", name, since))
+
+    async def follow_clock(self, upstreams: Iterable[str], most: int) -> int:
+        """
+        Where the store's clock was set back, move what waits back with it.
+
+        Args:
+            upstreams: Whose polls are moved, besides the deliveries of all endpoints.
+
+            most: How many times are moved in one call.
+
+        Returns:
+            How many were moved; `most` if there may be more.
+        """
+        moved: int = await self._keys.run("follow_clock", most, *upstreams)
+        return moved
 
     async def tidy(self, most: int) -> int:
         """Forget what was kept for `retention`, up to `most` of a kind; return how much."""

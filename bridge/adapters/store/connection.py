@@ -1,8 +1,8 @@
 """
 Connections to the store, for every form of address.
 
-A `redis_url` is ``redis://``, ``rediss://`` (TLS), ``unix:///path``, or
-``sentinel://host:26379,host:26379/<service>/<db>``.
+A `redis_url` is ``redis://``, ``rediss://`` (TLS), ``unix:///path``, or names sentinels
+(see `bridge.adapters.store.sentinel`).
 
 The client does not repeat a call by itself. redis-py would, and was seen to run an
 ``INCR`` twice after a lost answer; a claim that is repeated hides a second batch until
@@ -18,10 +18,20 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from bridge.adapters.store.sentinel import SCHEME, SentinelAddress
+from bridge.adapters.store.sentinel import SentinelAddress, is_watched
 
 #: Seconds that a single command may take. A frozen server must not freeze us.
 COMMAND_TIMEOUT = 5.0
+
+
+class _WatchedRedis(Redis):
+    """A client that also closes the connections by which it asked sentinels."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as in Redis
+        await super().aclose(close_connection_pool)
+        pool: Any = self.connection_pool
+        for watcher in pool.sentinel_manager.sentinels:
+            await watcher.aclose()
 
 
 def connect(url: str) -> Redis:
@@ -33,12 +43,16 @@ def connect(url: str) -> Redis:
         "socket_connect_timeout": 3.0,
         "health_check_interval": 30,
     }
-    if not url.startswith(f"{SCHEME}://"):
+    if not is_watched(url):
         return Redis.from_url(url, **options)
     address = SentinelAddress.parse(url)
-    sentinel: Any = Sentinel(address.watchers, socket_timeout=3.0)  # type: ignore[no-untyped-call]
+    if address.tls is not None:
+        options |= {"ssl": True, **address.tls}
+    asking = address.for_watchers | {"retry": options["retry"]}
+    sentinel: Any = Sentinel(address.watchers, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     master: Redis = sentinel.master_for(
         address.service,
+        redis_class=_WatchedRedis,
         db=address.db,
         username=address.username,
         password=address.password,

@@ -122,6 +122,7 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
 def _judged(settlement: Settlement, verdict: Verdict) -> dict[str, object]:
     row: dict[str, object] = {
         "fate": verdict.disposition,
+        "claimed_at": settlement.delivery.now,
         "due": verdict.due,
         "failures": verdict.failures,
         "refusals": verdict.refusals,

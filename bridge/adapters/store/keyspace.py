@@ -25,6 +25,7 @@ Script = Literal[
     "claim_deliveries",
     "claim_tasks",
     "configure",
+    "follow_clock",
     "forget_endpoint",
     "note",
     "record",

@@ -235,3 +235,34 @@ def test_a_worker_outlives_a_demotion(
                 what="another sweep",
             )
             assert worker.process.poll() is None
+
+
+# --- a Unix socket --------------------------------------------------------------------
+
+
+def test_a_user_a_password_and_a_database_can_be_named_before_a_sockets_path(
+    root: Redis, server: EmbeddedStore, tmp_path: Path
+) -> None:
+    root.acl_setuser(
+        "us/er",
+        enabled=True,
+        passwords=["+p@ss/word"],
+        keys=["*"],
+        channels=["*"],
+        commands=["+@all"],
+    )
+    root.acl_setuser("default", enabled=True, reset_passwords=True, passwords=["+own"])
+    path = server.url.removeprefix("unix://")
+    shell = Shell(
+        tmp_path,
+        {"BRIDGE_REDIS_URL": f"unix://us%2Fer:p%40ss%2Fword@{path}?db=1"},
+    )
+    try:
+        with shell.running("worker") as worker, shell.running("beat"):
+            until(
+                lambda: "beat and a worker are running" in shell.run("check").out,
+                within_s=30.0,
+                what=worker.err_file.read_text,
+            )
+    finally:
+        root.acl_setuser("default", enabled=True, nopass=True)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
 import pytest
+import trustme
 
 from bridge.adapters.broker.transport import broker_of
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.readiness import inspect
 from bridge.adapters.store.sentinel import SentinelAddress
+from bridge.errors import StoreRefused, StoreUnavailable
+from tests.adapters.store.servers import server, speaking_tls
+from tests.cli.commands import Shell
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -46,4 +58,77 @@ def test_an_address_means_the_same_to_the_store_and_to_celery(
 
 
 def test_a_password_is_in_no_repr() -> None:
-    assert "hunter2" not in repr(SentinelAddress.parse("sentinel://u:hunter2@a"))
+    url = "sentinel://u:hunter2@a/m?sentinel_password=hunter3"
+
+    assert "hunter" not in repr(SentinelAddress.parse(url)) + repr(
+        broker_of(url, "mjb")
+    )
+
+
+# --- sentinels as they are ------------------------------------------------------------
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A store and its sentinel, each with a password of its own."""
+    ca = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    with ExitStack() as running:
+        secret = server(tmp_path / "store", "requirepass p@ss", password="p@ss")
+        store = running.enter_context(secret)
+        if request.param == "tls":
+            store = running.enter_context(speaking_tls(store, context))
+        config = (
+            f"sentinel monitor main 127.0.0.1 {store} 1\n"
+            "sentinel auth-pass main p@ss\n"
+            "requirepass own/pw"
+        )
+        watcher = running.enter_context(
+            server(tmp_path / "sentinel", config, "--sentinel", password="own/pw")
+        )
+        if request.param == "plain":
+            yield f"sentinel://:p%40ss@127.0.0.1:{watcher}/main/1?sentinel_password=own%2Fpw"
+            return
+        watcher = running.enter_context(speaking_tls(watcher, context))
+        ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        yield (
+            f"sentinels://:p%40ss@127.0.0.1:{watcher}/main/1?sentinel_password=own%2Fpw"
+            f"&ssl_ca_certs={tmp_path / 'ca.pem'}"
+        )
+
+
+@pytest.mark.parametrize("url", ["tls"], indirect=True)
+def test_workers_run_where_sentinels_have_a_password_of_their_own(
+    url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shell"
+    folder.mkdir()
+    shell = Shell(folder, {"BRIDGE_REDIS_URL": url})
+    with shell.running("worker") as worker, shell.running("beat") as beat:
+        until(
+            lambda: "beat and a worker are running" in shell.run("check").out,
+            within_s=30.0,
+            what=lambda: worker.err_file.read_text() + beat.err_file.read_text(),
+        )
+
+
+@pytest.mark.parametrize("url", ["plain"], indirect=True)
+@pytest.mark.parametrize(
+    ("right", "wrong", "error", "words"),
+    [
+        ("own%2Fpw", "wrong", StoreRefused, "the sentinels refuse the password"),
+        ("?sentinel_password=own%2Fpw", "", StoreRefused, "the sentinels refuse"),
+        (":p%40ss@", ":wrong@", StoreRefused, "the store refuses the password"),
+        ("/main/", "/other/", StoreUnavailable, "name no master of the service"),
+    ],
+    ids=["wrong", "missing", "the store's", "another service"],
+)
+async def test_what_is_wrong_at_a_sentinel_is_said_in_a_sentence(
+    url: str, right: str, wrong: str, error: type[Exception], words: str
+) -> None:
+    client = connect(url.replace(right, wrong))
+
+    with pytest.raises(error, match=words):
+        await inspect(client, "mjb")
+    await client.aclose()

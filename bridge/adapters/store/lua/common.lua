@@ -41,8 +41,8 @@
 -- fresh:<endpoint>           zset    lane -> when its head became one; never attempted
 -- edits:<endpoint>           zset    lane -> when its head, which is on its task's way, may be
 --                                    told; never attempted. They are served after all others
--- memory:<endpoint>:<subject> hash   data (JSON, what a channel remembers of a subject), edit_at
---                                    (when progress of it may be told again)
+-- memory:<endpoint>:<subject> hash   data (JSON, what a channel remembers of a subject), edited_at,
+--                                    edit_at (when progress of it may be told again)
 -- retry:<endpoint>           zset    lane -> when its head is to be tried again: when it is due,
 --                                    or earlier
 -- woken:<endpoint>           zset    lane -> the same, but the endpoint is back, and it may be
@@ -69,7 +69,9 @@
 -- full                       string  set while the store's memory is nearly used up
 -- void:<token>               string  set for a while after a claim whose reply its worker never got
 -- heartbeat                  string  when the sweep last ran because of a tick
--- tidied                     string  when the sweep last ran at all
+-- clock                      hash    seen (when the sweep last ran at all); and while what waits
+--                                    follows a clock that was set back, step (by how much) and
+--                                    <set> (the score up to which its members were moved)
 
 local P = KEYS[1]
 
@@ -297,9 +299,13 @@ end
 -- Put a lane whose head is new where it waits.
 local function enter(endpoint, lane, kind, now)
   if is_passing(endpoint, kind) then
-    local edit_at = kind == 'task.progress'
-      and redis.call('HGET', P .. 'memory:' .. endpoint .. ':' .. lane, 'edit_at')
-    redis.call('ZADD', P .. 'edits:' .. endpoint, math.max(now, wait_end(edit_at, LONGEST_HOLD, now)), lane)
+    local at = now
+    if kind == 'task.progress' then
+      local memory = fields(P .. 'memory:' .. endpoint .. ':' .. lane, 'edited_at', 'edit_at')
+      -- An edit in a time to come is one from before the clock was set back.
+      if number(memory.edited_at) <= now then at = math.max(now, number(memory.edit_at)) end
+    end
+    redis.call('ZADD', P .. 'edits:' .. endpoint, at, lane)
   else
     redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
   end

@@ -8,7 +8,7 @@
 -- ARGV[1]           JSON {retention, items: [{endpoint, lane, id, token, fate, away, ...}]}
 --                   fate is delivered | retry | dead | returned. All but returned have
 --                   attempt (JSON text; not if it died untried), outcome, took, blames,
---                   answered, first, due, failures, refusals, reason, disable, hold, notices,
+--                   answered, claimed_at, first, due, failures, refusals, reason, disable, hold, notices,
 --                   was_disabled (as the claim said), subject, memory?, edit_in,
 --                   extra
 -- Returns           {1 if more can be claimed at once, 1 or 0 for each item: took effect?}
@@ -120,12 +120,14 @@ local function settle(item)
   end
   local memory = P .. 'memory:' .. endpoint .. ':' .. item.subject
   if item.memory then redis.call('HSET', memory, 'data', item.memory) end
-  if item.edit_in > 0 then redis.call('HSET', memory, 'edit_at', now + item.edit_in) end
+  if item.edit_in > 0 then redis.call('HSET', memory, 'edited_at', now, 'edit_at', now + item.edit_in) end
   if item.memory or item.edit_in > 0 then redis.call('EXPIRE', memory, math.ceil(given.retention)) end
   local became = note_health(endpoint, health, item)
   if item.fate == 'retry' then
     local attempts = redis.call('HINCRBY', key, 'attempts', 1)
-    redis.call('HSET', key, 'claims', attempts, 'first', item.first, 'due', item.due,
+    -- A claim in a time to come is one from before the clock was set back.
+    local ahead = math.max(0, item.claimed_at - now)
+    redis.call('HSET', key, 'claims', attempts, 'first', item.first - ahead, 'due', item.due - ahead,
       'failures', item.failures, 'refusals', item.refusals)
     redis.call('HDEL', key, 'token')
     put_back(endpoint, lane, given.retention, now)
