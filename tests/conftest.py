@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.store.connection import connect
 from tests.contract.bench import Bench
+from tests.parts import debian_redis
 from tests.stores import fresh_namespace, running_store
 
 #: For `make fast`: a few examples find what a slip breaks; the gate tries more.
@@ -55,6 +57,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the session's store, for redis-py."""
     with running_store(tmp_path_factory) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def debian_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a store that is Debian's Redis."""
+    folder = tmp_path_factory.mktemp("debian")
+    with EmbeddedStore(folder, server=debian_redis()) as store:
+        yield store.url
 
 
 @pytest.fixture

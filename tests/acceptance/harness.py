@@ -95,6 +95,7 @@ class Installation:
         *,
         upstreams: Mapping[str, Mapping[str, Any]],
         endpoints: Mapping[str, Mapping[str, Any]],
+        server: Path | None = None,
         **settings: object,
     ) -> None:
         """
@@ -107,12 +108,14 @@ class Installation:
 
             endpoints: By name, as in the configuration.
 
+            server: What its store runs, if not the embedded store's own.
+
             settings: Those of the top level, as the environment spells them.
         """
         self._folder = folder
         self._logs: list[Path] = []
         self._processes: list[Process] = []
-        self.store = EmbeddedStore(folder / "store")
+        self.store = EmbeddedStore(folder / "store", server=server)
         self._env = {
             "BRIDGE_NAMESPACE": NAMESPACE,
             "BRIDGE_LOG_FORMAT": "text",
@@ -145,14 +148,19 @@ class Installation:
 
     def start(self, name: str, *arguments: str) -> Process:
         """Start a process of Celery's; its name is the log's."""
+        return self.start_program(name, "celery", "-A", "bridge", *arguments)
+
+    def start_program(self, name: str, program: str, *arguments: str) -> Process:
+        """Start a program of the environment that the tests run in."""
         log = self._folder / f"{name}-{len(self._logs)}.log"
         self._logs.append(log)
-        celery = str(Path(sys.executable).with_name("celery"))
+        programs = Path(sys.executable).parent
+        path = {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
         with log.open("wb") as output:
             popen = subprocess.Popen(
-                [celery, "-A", "bridge", *arguments],
+                [programs / program, *arguments],
                 cwd=self._folder,  # where no .env and no bridge.toml is
-                env=self.env,
+                env=self.env | path,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

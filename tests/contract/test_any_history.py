@@ -26,6 +26,7 @@ from bridge.core.endpoint import Rate
 from bridge.core.event import Event
 from tests.contract.anatomy import examine
 from tests.contract.bench import Bench, endpoint
+from tests.stores import fresh_namespace
 
 Result = TypeVar("Result")
 
@@ -221,14 +222,21 @@ class History(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(120)
-def test_any_history_is_sound(redis_url: str, namespace: str) -> None:
-    History.redis_url, History.namespace = redis_url, namespace
-    run_state_machine_as_test(
-        History,
-        settings=settings(
-            max_examples=25,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+@pytest.mark.parametrize(
+    ("server", "examples"),
+    [("redis_url", 25), pytest.param("debian_redis_url", 10, marks=pytest.mark.parts)],
+)
+def test_any_history_is_sound(
+    request: pytest.FixtureRequest, server: str, examples: int
+) -> None:
+    History.redis_url = request.getfixturevalue(server)
+    with fresh_namespace(History.redis_url) as History.namespace:
+        run_state_machine_as_test(
+            History,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -62,10 +62,17 @@ class EmbeddedStore:
             to a second of them is lost when the machine (not only the server) dies.
 
         maxmemory: As in ``512mb``; writes are refused above it, nothing is evicted.
+
+        server: The path of the server to run; by default the one that `find_server` finds.
     """
 
     def __init__(
-        self, data_dir: Path, *, fsync: str = "always", maxmemory: str | None = None
+        self,
+        data_dir: Path,
+        *,
+        fsync: str = "always",
+        maxmemory: str | None = None,
+        server: Path | None = None,
     ):
         if fsync not in {"always", "everysec", "no"}:
             msg = f"fsync of the embedded store is always or everysec, not {fsync!r}"
@@ -78,6 +85,7 @@ class EmbeddedStore:
         self._dir = DataDir(data_dir)
         self._fsync = fsync
         self._maxmemory = maxmemory
+        self._server = server
         self._port = 0
         self._password = ""
         #: The server, if it was started.
@@ -138,7 +146,7 @@ class EmbeddedStore:
         """
         if self.process is not None and self.process.poll() is None:
             return self.process
-        server = find_server()
+        server = [str(self._server)] if self._server else find_server()
         self._dir.claim()
         if self._dir.is_too_long_for_a_socket:
             self._password = self._password or self._dir.password()

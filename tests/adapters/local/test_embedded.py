@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -297,17 +298,19 @@ def test_a_server_that_cannot_start_is_told_in_its_own_words(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "value"),
     [
-        pytest.param({"fsync": "sometimes"}, id="fsync"),
-        pytest.param({"maxmemory": "half"}, id="maxmemory"),
-        pytest.param({"maxmemory": "1mb\nport 6379"}, id="another setting inside"),
+        pytest.param("fsync", "sometimes", id="fsync"),
+        pytest.param("maxmemory", "half", id="maxmemory"),
+        pytest.param("maxmemory", "1mb\nport 6379", id="another setting inside"),
     ],
 )
 def test_settings_that_the_server_would_not_understand_are_refused(
-    tmp_path: Path, wrong: dict[str, str]
+    tmp_path: Path, name: str, value: str
 ) -> None:
-    with pytest.raises(Misconfigured, match=next(iter(wrong))):
+    wrong: dict[str, Any] = {name: value}
+
+    with pytest.raises(Misconfigured, match=name):
         EmbeddedStore(tmp_path, **wrong)
 
 

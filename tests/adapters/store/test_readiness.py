@@ -19,6 +19,7 @@ from bridge.adapters.store.readiness import inspect
 from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
 from tests.cli.commands import Shell
 from tests.contract.bench import Bench, endpoint
+from tests.parts import debian_redis
 from tests.waiting import until
 
 OPERATING = Path(__file__).parents[3] / "docs/operating.md"
@@ -33,10 +34,16 @@ def documented_rights() -> list[str]:
     return found[1].split()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+@pytest.fixture(
+    scope="module",
+    params=["built in", pytest.param("debian's redis", marks=pytest.mark.parts)],
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedStore]:
     """A server of these tests' own: they change its users, and demote it."""
-    with EmbeddedStore(tmp_path_factory.mktemp("rights")) as store:
+    binary = None if request.param == "built in" else debian_redis()
+    with EmbeddedStore(tmp_path_factory.mktemp("rights"), server=binary) as store:
         yield store
 
 
