@@ -127,10 +127,10 @@ def read_status(response: Response, *, now: float) -> Reply:
             against.
     """
     failed = result_of(response.status) is not AttemptResult.DELIVERED
-    wait = response.headers.get("retry-after") if failed else None
+    asked = response.headers.get("retry-after") if failed else None
     return Reply(
         detail=detail_of(response),
-        retry_after=retry_after(wait, now=now),
+        retry_after=retry_after(asked, now=now) if asked else None,
         status=response.status,
         fault=response.fault,
     )

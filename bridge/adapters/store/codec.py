@@ -10,7 +10,6 @@ from bridge.app.ports import Publication
 from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.change import ChangeType, TaskState
-from bridge.core.delivery import Attempt
 from bridge.core.event import Event
 from bridge.core.task import TaskSnapshot, TaskStatus
 
@@ -131,19 +130,4 @@ def read_event(event_id: str, row: Mapping[str, Any]) -> Event:
         at=float(row["at"]),
         body=row["body"],
         loss=Loss(*json.loads(loss)) if loss else None,
-    )
-
-
-def write_attempt(attempt: Attempt, *, endpoint: str, verdict: str) -> str:
-    """Write an attempt for the attempt log; its `detail` is cut to 1 KiB."""
-    return dumps(
-        {
-            "endpoint": endpoint,
-            "started": round(attempt.started, 3),
-            "took": round(attempt.took, 4),
-            "status": attempt.status,
-            "fault": attempt.fault,
-            "detail": attempt.detail[:1024],
-            "verdict": verdict,
-        }
     )

@@ -15,6 +15,8 @@ from bridge.core.http import ChannelState
 
 #: Claims without a reply that are remembered: those of a minute, at one a second.
 LOST_AT_MOST = 60
+#: Characters of an attempt's `detail` that the attempt log keeps.
+LONGEST_DETAIL = 1024
 
 
 class StoredDeliveries:
@@ -143,10 +145,17 @@ def _attempted(
     delivery: Delivery, attempt: Attempt, verdict: Verdict
 ) -> dict[str, object]:
     first = delivery.tried.first
+    logged = {
+        "endpoint": delivery.endpoint,
+        "started": round(attempt.started, 3),
+        "took": round(attempt.took, 4),
+        "status": attempt.status,
+        "fault": attempt.fault,
+        "detail": attempt.detail[:LONGEST_DETAIL],
+        "verdict": verdict.disposition,
+    }
     return {
-        "attempt": codec.write_attempt(
-            attempt, endpoint=delivery.endpoint, verdict=verdict.disposition
-        ),
+        "attempt": codec.dumps(logged),
         "outcome": attempt.outcome,
         "took": attempt.took,
         "blames": attempt.blames_endpoint,

@@ -183,6 +183,8 @@ class AttemptRunner:
             kind = NoticeType.ENDPOINT_RECOVERED
             reason = "the endpoint accepts deliveries again"
             notices.append(self._notice(kind, delivery, reason))
+        if not any(notices):
+            return Settlement(delivery=delivery, verdict=verdict)
         endpoints = [receiver.endpoint for receiver in self.receivers.values()]
         published: tuple[Publication, ...] = tuple(publications(notices, endpoints))
         return Settlement(delivery=delivery, verdict=verdict, notices=published)
