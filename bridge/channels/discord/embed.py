@@ -52,7 +52,7 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
     """
     head: dict[str, Json] = {}
     if message.sample:
-        head["author"] = {"name": message.words.sample}
+        head["author"] = {"name": message.strings.sample}
     head["title"] = title_of(message)
     if parent:
         head["url"] = parent
@@ -82,18 +82,22 @@ def _text(message: Message, room: int) -> str:
 
 
 def _fields(message: Message) -> Iterator[Json]:
-    words = message.words
+    strings = message.strings
     if drawn := progress_of(message):
-        yield {"name": words.progress, "value": drawn, "inline": True}
+        yield {"name": strings.progress, "value": drawn, "inline": True}
     if message.started is not None and message.type in RUNNING:
-        yield {"name": words.started, "value": _moment(message.started), "inline": True}
+        yield {
+            "name": strings.started,
+            "value": _moment(message.started),
+            "inline": True,
+        }
     if message.reason and message.type != "task.succeeded":
-        yield {"name": words.reason, "value": fit(message.reason, FIELD_MOST, escape)}
+        yield {"name": strings.reason, "value": fit(message.reason, FIELD_MOST, escape)}
     if message.since is not None:
-        yield {"name": words.since, "value": _moment(message.since), "inline": True}
+        yield {"name": strings.since, "value": _moment(message.since), "inline": True}
     if message.steps:
         yield {
-            "name": words.next,
+            "name": strings.next,
             "value": fit(" · ".join(message.steps), FIELD_MOST, escape),
         }
 
@@ -105,7 +109,7 @@ def _moment(seconds: float) -> str:
 
 def _footer(message: Message, shown: Shown) -> str:
     """Small print; Discord reads no markup in it."""
-    task = f"{message.words.task_id} {message.task_id}" if message.task_id else ""
+    task = f"{message.strings.task_id} {message.task_id}" if message.task_id else ""
     upstream = message.upstream if task and message.upstream != "default" else ""
     parts = (task, upstream, shown.note)
     return cut(line(" · ".join(part for part in parts if part)), FOOTER_MOST)

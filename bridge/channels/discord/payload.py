@@ -111,7 +111,9 @@ class Draft:
         if self.variant < Variant.WITHOUT_PICTURE:
             return self.shown
         had_one = self.shown.file or self.shown.url
-        return Shown(note=self.message.words.not_shown if had_one else self.shown.note)
+        return Shown(
+            note=self.message.strings.not_shown if had_one else self.shown.note
+        )
 
     def _create_only_fields(self) -> Iterator[tuple[str, Json]]:
         """What cannot be changed later."""
@@ -160,8 +162,8 @@ def _is_worth_opening(draft: Draft) -> bool:
 def _content(draft: Draft) -> str:
     """Write it in plain text."""
     message = draft.message
-    words = message.words
-    task = f"{words.task_id} {message.task_id}" if message.task_id else ""
+    strings = message.strings
+    task = f"{strings.task_id} {message.task_id}" if message.task_id else ""
     head, foot = f"**{title_of(message)}**\n", f"\n{escape(task)}" if task else ""
     if drawn := progress_of(message):
         head += f"{drawn}\n"

@@ -70,7 +70,7 @@ def linked(message: Message, *, at: float) -> Shown:
 def left_out(message: Message, *, at: float) -> Shown:
     """Decide what is said where nobody wants pictures: only the link may be missed."""
     gone = message.expired(at) and not message.videos
-    return Shown(note=message.words.expired if gone else "")
+    return Shown(note=message.strings.expired if gone else "")
 
 
 def _is_discords(url: str | None) -> bool:
@@ -82,5 +82,5 @@ def _is_discords(url: str | None) -> bool:
 def _note(message: Message, *, at: float) -> str:
     if message.picture is None:
         return ""
-    words = message.words
-    return words.expired if message.expired(at) else words.not_shown
+    strings = message.strings
+    return strings.expired if message.expired(at) else strings.not_shown

@@ -120,8 +120,8 @@ class Payload:
         if self._images == "none":
             # Its link may be missed, unless the videos' are there.
             gone = self._expired() and not message.videos
-            return message.words.expired if gone else ""
-        return message.words.expired if self._expired() else message.words.not_shown
+            return message.strings.expired if gone else ""
+        return message.strings.expired if self._expired() else message.strings.not_shown
 
     def _preview(self) -> str | None:
         shown = self._images != "none" and not fits_caption(self._message)
