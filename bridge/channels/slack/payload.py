@@ -19,7 +19,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
-from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
+from bridge.channels.slack.markup import code, escape, fence, inert, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
 from bridge.core.event import Json
 
