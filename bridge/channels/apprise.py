@@ -96,9 +96,9 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - it is the p
 
 def _text(message: Message) -> str:
     """Put everything into paragraphs; what is long is cut, so that the links are not."""
-    words = message.words
+    strings = message.strings
     # A space before every URL, in Chinese too: what makes links of them looks for one.
-    colon = words.colon.rstrip()
+    colon = strings.colon.rstrip()
     links = "\n".join(f"{label}{colon} {url}" for label, url in message.links)
     room = TEXTS_MOST
     texts = []

@@ -198,7 +198,7 @@ def _title(message: Message) -> str:
     about = defang_line(message.reason or message.prompt)
     if left < 12 or not about:
         return message.head
-    return f"{message.head}{message.words.colon}{cut(about, left)}"
+    return f"{message.head}{message.strings.colon}{cut(about, left)}"
 
 
 def _quote(text: str) -> str:

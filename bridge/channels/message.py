@@ -68,7 +68,7 @@ class Message:
 
         color: The same, as 0xRRGGBB.
 
-        headline: What happened, in a few words, without the emoji.
+        headline: What happened, in brief, without the emoji.
 
         took: How long the task took, in words; ``None`` if it is not over or unknown.
 
@@ -115,7 +115,7 @@ class Message:
 
         keyword: The word without which the endpoint's robot takes nothing; often empty.
 
-        words: Of the language.
+        strings: Of the language.
     """
 
     type: str
@@ -143,7 +143,7 @@ class Message:
     shows: bool
     sample: bool
     keyword: str = ""
-    words: Strings
+    strings: Strings
 
     def expired(self, at: float) -> bool:
         """Whether the picture's URL has stopped working by a moment."""
@@ -152,9 +152,9 @@ class Message:
     @property
     def alt(self) -> str:
         """Describe the picture for readers who cannot see it."""
-        if self.prompt in {"", self.words.no_prompt}:
+        if self.prompt in {"", self.strings.no_prompt}:
             return self.headline
-        return self.words.picture_of.format(prompt=line(self.prompt))
+        return self.strings.picture_of.format(prompt=line(self.prompt))
 
     @property
     def title(self) -> str:
@@ -170,24 +170,24 @@ class Message:
     @property
     def labelled_reason(self) -> str:
         """The reason with its label; empty without one."""
-        words = self.words
-        return f"{words.reason}{words.colon}{self.reason}" if self.reason else ""
+        strings = self.strings
+        return f"{strings.reason}{strings.colon}{self.reason}" if self.reason else ""
 
     @property
     def labelled_steps(self) -> str:
         """The next steps with their label, on one line; empty without any."""
-        words, steps = self.words, " · ".join(self.steps)
-        return f"{words.next}{words.colon}{steps}" if steps else ""
+        strings, steps = self.strings, " · ".join(self.steps)
+        return f"{strings.next}{strings.colon}{steps}" if steps else ""
 
     @property
     def foot(self) -> str:
         """Which task it was, and since when an operator's event is true; never empty."""
-        task = f"{self.words.task_id} {self.task_id}" if self.task_id else ""
+        task = f"{self.strings.task_id} {self.task_id}" if self.task_id else ""
         upstream = "" if self.upstream == "default" else self.upstream
         since = ""
         if self.since is not None:
             moment = datetime.fromtimestamp(self.since, UTC)
-            since = f"{self.words.since} {moment:%Y-%m-%d %H:%M} UTC"
+            since = f"{self.strings.since} {moment:%Y-%m-%d %H:%M} UTC"
         return " · ".join(part for part in (task, upstream, since) if part)
 
 
@@ -228,7 +228,7 @@ def message_of(
 
         prompt_max: UTF-16 units of the prompt that are shown.
     """
-    words = STRINGS[language]
+    strings = STRINGS[language]
     data: Mapping[str, Any] = json.loads(event.body)["data"]
     emoji, color = _LOOKS[event.type]
     task = data.get("event", {}).get("data", {}) if "event" in data else data
@@ -240,20 +240,20 @@ def message_of(
     shows = event.type in _RESULTS and task.get("status") == "SUCCESS"
     result = _result(action, task, prompt_max) if shows else ""
     # A picture that was described has no prompt, and nobody misses one.
-    unprompted = words.no_prompt if task.get("id") and not result else ""
+    unprompted = strings.no_prompt if task.get("id") and not result else ""
     steps = steps_of(task.get("buttons", ())) if shows else ()
     if event.type == "task.action_required":
-        steps = (words.modal,)
+        steps = (strings.modal,)
     meta = task.get("metadata")
     return Message(
         type=event.type,
         emoji=emoji,
         color=color,
-        headline=headline_of(event.type, action, data, words),
-        took=_took(task, words) if event.type in _FINAL else None,
+        headline=headline_of(event.type, action, data, strings),
+        took=_took(task, strings) if event.type in _FINAL else None,
         prompt=cut(clean(task.get("prompt")), prompt_max) or unprompted,
         result=result,
-        reason=reason_of(event.loss, failed, words),
+        reason=reason_of(event.loss, failed, strings),
         progress=task.get("progress") if running else None,
         picture=_url(task.get("imageUrl")),
         videos=tuple(url for one in task.get("videoUrls", ()) if (url := _url(one))),
@@ -267,7 +267,7 @@ def message_of(
         final=event.type in _FINAL,
         shows=shows,
         sample=isinstance(meta, dict) and bool(meta.get("sample")),
-        words=words,
+        strings=strings,
     )
 
 
@@ -287,10 +287,10 @@ def _links(
     """Label what can be opened; of a video not its still, and nothing that has expired."""
     if not message.shows:
         return
-    words = message.words
-    label, urls = words.watch, message.videos
+    strings = message.strings
+    label, urls = strings.watch, message.videos
     if not urls:
-        label, urls = words.open, () if expired else (message.picture or "",)
+        label, urls = strings.open, () if expired else (message.picture or "",)
     safe = (safe_url(url, schemes=("https", "http")) for url in urls)
     public = dict.fromkeys(url for url in safe if url and is_public(url))
     for number, url in enumerate(public, start=1):
@@ -302,11 +302,11 @@ def _links(
 
 
 def _notes(message: Message, *, linked: bool, expired: bool) -> Iterator[str]:
-    words = message.words
+    strings = message.strings
     if message.sample:
-        yield words.sample
+        yield strings.sample
     elif message.shows and message.picture and not linked:
-        yield words.expired if expired and not message.videos else words.not_shown
+        yield strings.expired if expired and not message.videos else strings.not_shown
 
 
 # --- what an event says ---------------------------------------------------------------
@@ -329,12 +329,12 @@ def _url(url: Any) -> str | None:
     return url if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def _took(task: Mapping[str, Any], words: Strings) -> str | None:
+def _took(task: Mapping[str, Any], strings: Strings) -> str | None:
     began = _seconds(task.get("startTime")) or _seconds(task.get("submitTime"))
     ended = _seconds(task.get("finishTime"))
     if began is None or ended is None or not 0 <= ended - began < 86400:
         return None
-    return duration_of(ended - began, words)
+    return duration_of(ended - began, strings)
 
 
 def _seconds(moment: str | None) -> float | None:

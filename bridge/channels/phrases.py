@@ -19,7 +19,9 @@ _LABEL = 30
 _SHORT = 4
 
 
-def headline_of(kind: str, action: str, data: Mapping[str, Any], words: Strings) -> str:
+def headline_of(
+    kind: str, action: str, data: Mapping[str, Any], strings: Strings
+) -> str:
     """
     Return what happened, in a few words.
 
@@ -30,30 +32,30 @@ def headline_of(kind: str, action: str, data: Mapping[str, Any], words: Strings)
 
         data: The event's.
     """
-    known = words.actions.get(action)
+    known = strings.actions.get(action)
     if known is None and re.fullmatch(r"[A-Z][A-Z_]{1,30}", action):
         known = action.replace("_", " ").capitalize()
     name = data.get("endpoint") or data.get("upstream") or ""
-    text = words.headlines[kind]
+    text = strings.headlines[kind]
     if kind == "task.corrected":
-        text = words.corrected.get(str(data.get("status")), text)
-    return text.format(what=known or words.task, name=name)
+        text = strings.corrected.get(str(data.get("status")), text)
+    return text.format(what=known or strings.task, name=name)
 
 
-def duration_of(seconds: float, words: Strings) -> str:
+def duration_of(seconds: float, strings: Strings) -> str:
     """Write a duration in the two units that matter."""
     hours, rest = divmod(round(seconds), 3600)
-    parts = ((hours, words.hours), (rest // 60, words.minutes))
+    parts = ((hours, strings.hours), (rest // 60, strings.minutes))
     if not hours:
-        parts = (parts[1], (rest % 60, words.seconds))
+        parts = (parts[1], (rest % 60, strings.seconds))
     shown = [form.format(count) for count, form in parts if count]
-    return " ".join(shown) or words.seconds.format(0)
+    return " ".join(shown) or strings.seconds.format(0)
 
 
-def reason_of(loss: Loss | None, reason: Any, words: Strings) -> str:
+def reason_of(loss: Loss | None, reason: Any, strings: Strings) -> str:
     """Return a reason: our own in the language of the rest, anybody else's as it came."""
-    if loss is not None and loss.kind in words.lost:
-        return words.lost[loss.kind].format(duration_of(loss.seconds, words))
+    if loss is not None and loss.kind in strings.lost:
+        return strings.lost[loss.kind].format(duration_of(loss.seconds, strings))
     return clean(reason)
 
 

@@ -156,9 +156,9 @@ def _elements(message: Message, *, links: bool, most: int) -> Iterator[dict[str,
         yield _text(_run(cut(message.result, most, utf8)))
     if message.reason:
         reason = cut(message.reason, most, utf8)
-        yield _labelled(message.words.reason, reason, message)
+        yield _labelled(message.strings.reason, reason, message)
     if message.steps:
-        yield _labelled(message.words.next, " · ".join(message.steps), message)
+        yield _labelled(message.strings.next, " · ".join(message.steps), message)
     for note in message.notes:
         yield _text(_run(note, italic=True, isSubtle=True), spacing="Small")
     foot = cut(message.foot, FOOT_MOST, utf8)
@@ -176,7 +176,7 @@ def _title(message: Message) -> dict[str, Any]:
 
 
 def _labelled(label: str, text: str, message: Message) -> dict[str, Any]:
-    return _text(_run(label + message.words.colon, weight="Bolder"), _run(text))
+    return _text(_run(label + message.strings.colon, weight="Bolder"), _run(text))
 
 
 def _text(*runs: dict[str, Any], spacing: str | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels import discord
-from bridge.channels.discord.markup import escape
+from bridge.channels.discord.embed import escape
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event

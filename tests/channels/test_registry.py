@@ -8,7 +8,7 @@ import pytest
 
 from bridge.channels import CHANNELS, channel_for
 from bridge.channels.base import DeliveryContext, rehearse
-from bridge.channels.discord.options import DiscordOptions
+from bridge.channels.discord.payload import DiscordOptions
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES

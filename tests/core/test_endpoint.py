@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.template.options import TemplateOptions
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, receivers
@@ -98,3 +99,14 @@ def test_an_endpoints_secrets_are_not_in_its_repr() -> None:
     )
 
     assert "SECRET" not in repr(endpoint)
+
+
+def test_an_endpoint_made_without_options_has_the_defaults_of_its_kind() -> None:
+    assert ChatOptions.of(Endpoint(name="a", url="https://h")).language == "en"
+
+
+def test_options_of_another_kind_are_never_taken_for_ones_own() -> None:
+    endpoint = Endpoint(name="a", url="https://h", options=ChatOptions())
+
+    with pytest.raises(TypeError, match="endpoint a has ChatOptions"):
+        TemplateOptions.of(endpoint)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.channels.discord.options import DiscordOptions
+from bridge.channels.discord.payload import DiscordOptions
 from bridge.channels.webhook import WebhookOptions
 from bridge.core.endpoint import DEFAULT_EVENTS, Rate
 from bridge.settings import (

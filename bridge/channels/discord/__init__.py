@@ -1,9 +1,8 @@
 """
 The Discord channel: an embed worth reading, from a webhook alone.
 
-`payload` and `embed` write messages, `markup` makes text harmless, `pictures` decides how the
-picture is shown, `api` makes requests, `replies` reads what Discord answers, and `live` has a
-message follow a task.
+`payload` and `embed` write messages, `api` makes requests, `replies` reads what Discord answers,
+and `live` has a message follow a task.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.discord import api
 from bridge.channels.discord.api import OFFICIAL, Address
 from bridge.channels.discord.live import DiscordPort
-from bridge.channels.discord.options import DiscordOptions
+from bridge.channels.discord.payload import DiscordOptions
 from bridge.channels.discord.replies import describe
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.core.delivery import Attempt, AttemptResult

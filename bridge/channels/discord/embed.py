@@ -1,21 +1,29 @@
 """
-The embed: the card that a message is.
+The embed: the card that a message is, its text made plain, its picture uploaded or linked.
 
 Texts are cut before they are escaped, and every limit is counted as the strictest reader
-does, in UTF-16 units.
+does, in UTF-16 units. A backslash before a character that is neither a letter, a digit nor
+white space makes it plain; discord.py's own helper leaves ``<@1>``, ``:smile:``, ``@everyone``
+and headings alone. A URL of Discord's own CDN without its signature is one that Discord renders,
+and signs anew, by itself.
 
-Source: Discord, "Message Resource" (embed limits).
+Sources: Discord, "Message Resource" (embed limits), "Markdown Text 101" and "Signed Attachment
+CDN URLs"; discord.py's ``utils.escape_markdown``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from bridge.channels.discord.markup import escape
-from bridge.channels.discord.pictures import Shown
 from bridge.channels.message import Message
+from bridge.channels.picture import taken
 from bridge.channels.text import bar, cut, fit, line, utf16
+from bridge.channels.urls import is_public, safe_url
 from bridge.core.event import Json, iso
+from bridge.core.http import File, Response
 
 #: Of title, description, names and values of fields, footer and author together.
 EMBED_MOST = 6000
@@ -25,8 +33,45 @@ FIELD_MOST = 1024
 FOOTER_MOST = 512
 _REQUEST_MOST = 300
 
+#: Emphasis, code, spoilers, links, mentions, quotes, timestamps, emoji, and the colon
+#: without which no address becomes a link.
+_SPECIAL = re.compile(r"[\\*_~|`\[\]<>@:]")
+#: What means something at the beginning of a line: headings, small print, lists.
+_LEADING = re.compile(r"(?m)^(\s*)([#+-])")
+_NUMBER = re.compile(r"(?m)^(\s*[0-9]+)([.)])")
+#: Characters of a URL in an embed.
+URL_MOST = 2048
+
+_CDN = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+#: There is no such picture, and asking again does not change that.
+_NOT_THERE = frozenset({404, 410})
+
 #: Events of a task whose picture is a preview.
 RUNNING = frozenset({"task.started", "task.progress"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """
+    How a message shows its picture.
+
+    Attributes:
+        file: Uploaded with it.
+
+        url: Where Discord can load it, if there is no file.
+
+        note: What there is to say where there is neither.
+
+        dead: Whether its URL leads nowhere.
+    """
+
+    file: File | None = None
+    url: str | None = field(default=None, repr=False)
+    note: str = ""
+    dead: bool = False
+
+
+NOTHING = Shown()
 
 
 def title_of(message: Message) -> str:
@@ -52,7 +97,7 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
     """
     head: dict[str, Json] = {}
     if message.sample:
-        head["author"] = {"name": message.words.sample}
+        head["author"] = {"name": message.strings.sample}
     head["title"] = title_of(message)
     if parent:
         head["url"] = parent
@@ -82,18 +127,22 @@ def _text(message: Message, room: int) -> str:
 
 
 def _fields(message: Message) -> Iterator[Json]:
-    words = message.words
+    strings = message.strings
     if drawn := progress_of(message):
-        yield {"name": words.progress, "value": drawn, "inline": True}
+        yield {"name": strings.progress, "value": drawn, "inline": True}
     if message.started is not None and message.type in RUNNING:
-        yield {"name": words.started, "value": _moment(message.started), "inline": True}
+        yield {
+            "name": strings.started,
+            "value": _moment(message.started),
+            "inline": True,
+        }
     if message.reason and message.type != "task.succeeded":
-        yield {"name": words.reason, "value": fit(message.reason, FIELD_MOST, escape)}
+        yield {"name": strings.reason, "value": fit(message.reason, FIELD_MOST, escape)}
     if message.since is not None:
-        yield {"name": words.since, "value": _moment(message.since), "inline": True}
+        yield {"name": strings.since, "value": _moment(message.since), "inline": True}
     if message.steps:
         yield {
-            "name": words.next,
+            "name": strings.next,
             "value": fit(" · ".join(message.steps), FIELD_MOST, escape),
         }
 
@@ -105,7 +154,7 @@ def _moment(seconds: float) -> str:
 
 def _footer(message: Message, shown: Shown) -> str:
     """Small print; Discord reads no markup in it."""
-    task = f"{message.words.task_id} {message.task_id}" if message.task_id else ""
+    task = f"{message.strings.task_id} {message.task_id}" if message.task_id else ""
     upstream = message.upstream if task and message.upstream != "default" else ""
     parts = (task, upstream, shown.note)
     return cut(line(" · ".join(part for part in parts if part)), FOOTER_MOST)
@@ -121,3 +170,52 @@ def _size(embed: dict[str, Json]) -> int:
     for one in fields if isinstance(fields, list) else []:
         counted += [one["name"], one["value"]] if isinstance(one, dict) else []
     return sum(utf16(text) for text in counted if isinstance(text, str))
+
+
+def escape(text: str) -> str:
+    """Make a text plain; never shorter."""
+    text = _SPECIAL.sub(r"\\\g<0>", text)
+    text = _LEADING.sub(r"\1\\\2", text)
+    return _NUMBER.sub(r"\1\\\2", text)
+
+
+# --- its picture ----------------------------------------------------------------------
+
+
+def fetched(response: Response, message: Message, *, at: float) -> Shown:
+    """Decide how a picture is shown, now that it was asked for."""
+    if file := taken(response, message.task_id):
+        return Shown(file=file)
+    if response.status in _NOT_THERE and not _is_discords(message.picture):
+        return Shown(note=_note(message, at=at), dead=True)
+    return linked(message, at=at)
+
+
+def linked(message: Message, *, at: float) -> Shown:
+    """Decide how a picture is shown that is not fetched."""
+    picture = message.picture
+    own = _is_discords(picture)
+    bare = picture.partition("?")[0] if picture and own else picture
+    url = safe_url(bare, most=URL_MOST)
+    if url is None or not is_public(url) or (message.expired(at) and not own):
+        return Shown(note=_note(message, at=at))
+    return Shown(url=url)
+
+
+def left_out(message: Message, *, at: float) -> Shown:
+    """Decide what is said where nobody wants pictures: only the link may be missed."""
+    gone = message.expired(at) and not message.videos
+    return Shown(note=message.strings.expired if gone else "")
+
+
+def _is_discords(url: str | None) -> bool:
+    """Whether a URL is an attachment on Discord's own CDN."""
+    parts = urlsplit(url or "")
+    return parts.hostname in _CDN and "attachments/" in parts.path
+
+
+def _note(message: Message, *, at: float) -> str:
+    if message.picture is None:
+        return ""
+    strings = message.strings
+    return strings.expired if message.expired(at) else strings.not_shown

@@ -11,12 +11,10 @@ import re
 from collections.abc import Generator
 
 from bridge.channels.base import DeliveryContext
-from bridge.channels.discord import api, pictures, replies
+from bridge.channels.discord import api, embed, replies
 from bridge.channels.discord.api import Address
-from bridge.channels.discord.embed import RUNNING
-from bridge.channels.discord.options import DiscordOptions
-from bridge.channels.discord.payload import NAMES, Draft, Variant
-from bridge.channels.discord.pictures import NOTHING, Shown
+from bridge.channels.discord.embed import NOTHING, RUNNING, Shown
+from bridge.channels.discord.payload import NAMES, DiscordOptions, Draft, Variant
 from bridge.channels.live_port import LivePort, Posted, RequestSteps
 from bridge.channels.picture import to_fetch
 from bridge.channels.reply import Reply
@@ -116,7 +114,7 @@ class DiscordPort(LivePort):
         if reply is None:
             return super().fallback(variant, reply)
         if replies.is_too_large(reply) and self._shown and self._shown.file:
-            self._shown = pictures.linked(self.message, at=self.context.at)
+            self._shown = embed.linked(self.message, at=self.context.at)
             return variant
         if reply.blamed & NAMES and self._named:
             # The name is refused, not the message: it would be refused in every form.
@@ -163,12 +161,12 @@ class DiscordPort(LivePort):
         if not message.shows and message.type not in RUNNING:
             return NOTHING
         if self._images == "none":
-            return pictures.left_out(message, at=at) if message.shows else NOTHING
+            return embed.left_out(message, at=at) if message.shows else NOTHING
         uploads = self._images == "upload" and not self.linked
         fetch = None
         # A running task's picture is another one in a moment: not worth the way.
         if message.shows and uploads and variant < Variant.WITHOUT_PICTURE:
             fetch = to_fetch(message, self.endpoint.timeout)
         if fetch is None:
-            return pictures.linked(message, at=at)
-        return pictures.fetched((yield fetch), message, at=at)
+            return embed.linked(message, at=at)
+        return embed.fetched((yield fetch), message, at=at)

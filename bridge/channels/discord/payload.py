@@ -10,13 +10,19 @@ Sources: Discord, "Component Reference" and "Webhook Resource".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Annotated, Literal
 
-from bridge.channels.discord.embed import embed_of, progress_of, title_of
-from bridge.channels.discord.markup import escape
-from bridge.channels.discord.options import DiscordOptions
-from bridge.channels.discord.pictures import NOTHING, Shown
+from bridge.channels.discord.embed import (
+    NOTHING,
+    Shown,
+    embed_of,
+    escape,
+    progress_of,
+    title_of,
+)
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.message import Message
 from bridge.channels.text import cut, fit, line, utf16
 from bridge.channels.urls import safe_url
@@ -36,6 +42,37 @@ _ACTION_ROW, _BUTTON, _LINK = 1, 2, 5
 
 #: Whom a message is from; what cannot be changed later.
 NAMES = frozenset({"username", "avatar_url"})
+
+
+def _avatar(text: str) -> str:
+    if not safe_url(text, schemes=("http", "https")):
+        msg = "must begin with http:// or https://, and name a host"
+        raise ValueError(msg)
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscordOptions(ChatOptions):
+    """
+    How a Discord endpoint likes its messages.
+
+    Attributes:
+        thread_id: The thread that messages go to.
+
+        thread_name: The thread that a message begins, in a forum channel.
+
+        username, avatar_url: What the webhook calls itself, and looks like.
+    """
+
+    images: Literal["upload", "url", "none"] = "upload"
+    thread_id: str | None = field(default=None, metadata={"min_length": 1})
+    thread_name: str | None = field(
+        default=None, metadata={"min_length": 1, "max_length": 100}
+    )
+    username: str | None = field(
+        default=None, metadata={"min_length": 1, "max_length": 80}
+    )
+    avatar_url: Annotated[str, _avatar] | None = None
 
 
 class Variant(IntEnum):
@@ -111,7 +148,9 @@ class Draft:
         if self.variant < Variant.WITHOUT_PICTURE:
             return self.shown
         had_one = self.shown.file or self.shown.url
-        return Shown(note=self.message.words.not_shown if had_one else self.shown.note)
+        return Shown(
+            note=self.message.strings.not_shown if had_one else self.shown.note
+        )
 
     def _create_only_fields(self) -> Iterator[tuple[str, Json]]:
         """What cannot be changed later."""
@@ -160,8 +199,8 @@ def _is_worth_opening(draft: Draft) -> bool:
 def _content(draft: Draft) -> str:
     """Write it in plain text."""
     message = draft.message
-    words = message.words
-    task = f"{words.task_id} {message.task_id}" if message.task_id else ""
+    strings = message.strings
+    task = f"{strings.task_id} {message.task_id}" if message.task_id else ""
     head, foot = f"**{title_of(message)}**\n", f"\n{escape(task)}" if task else ""
     if drawn := progress_of(message):
         head += f"{drawn}\n"

@@ -9,7 +9,7 @@ Slack has no silent messages, so ``silent`` means nothing here: an edit notifies
 new message notifies as the channel's members have chosen. It fetches pictures itself, so
 ``images = "upload"`` is the same as ``"url"``.
 
-`escape` makes text harmless, `payload` writes messages, `api` makes requests, `replies` reads
+`markup` makes text harmless, `payload` writes messages, `api` makes requests, `replies` reads
 what Slack answers, and `live` has a message follow a task.
 """
 
@@ -21,9 +21,8 @@ from collections.abc import Iterator, Mapping
 from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
-from bridge.channels.slack.api import HOOKS, probe, sample_response
+from bridge.channels.slack.api import HOOKS, SlackOptions, probe, sample_response
 from bridge.channels.slack.live import SlackPort
-from bridge.channels.slack.options import SlackOptions
 from bridge.channels.slack.replies import describe
 from bridge.core.endpoint import Rate
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.headers import USER_AGENT, with_own
-from bridge.channels.slack.options import SlackOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import Request, Response
@@ -26,6 +27,21 @@ MOST_ANSWER = 256 * 1024
 _QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
 #: ``chat.update`` looks for names and channels in a text unless it is asked not to.
 _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackOptions(ChatOptions):
+    """
+    How a Slack endpoint likes its messages.
+
+    Attributes:
+        token: A bot's. Without one, messages go to an incoming webhook.
+
+        channel: Where the bot posts.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    channel: str | None = field(default=None, metadata={"min_length": 1})
 
 
 def is_bot(endpoint: Endpoint) -> bool:

@@ -14,7 +14,7 @@ from bridge.channels.base import DeliveryContext
 from bridge.channels.live_port import LivePort, Posted, RequestSteps, ready
 from bridge.channels.reply import Reply
 from bridge.channels.slack import api, payload
-from bridge.channels.slack.options import SlackOptions
+from bridge.channels.slack.api import SlackOptions
 from bridge.channels.slack.replies import read
 from bridge.core.http import Request, Response
 

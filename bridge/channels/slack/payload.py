@@ -19,7 +19,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
-from bridge.channels.slack.escape import code, escape, fence, inert, link, moment
+from bridge.channels.slack.markup import code, escape, fence, inert, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
 from bridge.core.event import Json
 
@@ -78,7 +78,7 @@ def content(
     if variant == "text":
         return {"text": _text_only(message, now=now)}
     if variant == "link":
-        why = "" if images == "none" else message.words.not_shown
+        why = "" if images == "none" else message.strings.not_shown
         blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
         return {"text": text, "blocks": _named(blocks, revision)}
     url = _showable(message)
@@ -90,11 +90,11 @@ def content(
 
 def brief(message: Message) -> Content:
     """Write the same in a line, to answer in the thread of a message that says it all."""
-    words = message.words
+    strings = message.strings
     lines = [_title(message)]
     if message.reason:
         lines.append(
-            f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
+            f"{strings.reason}{strings.colon}{fit(message.reason, MOST_REASON, fence)}"
         )
     return {"text": "\n".join(lines)}
 
@@ -103,10 +103,10 @@ def brief(message: Message) -> Content:
 
 
 def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]:
-    words = message.words
+    strings = message.strings
     blocks = [_section(_title(message))]
     if message.sample:
-        blocks.append(_context(_plain(f"🧪 {words.sample}")))
+        blocks.append(_context(_plain(f"🧪 {strings.sample}")))
     if message.prompt:
         blocks.append(_section(_plain(message.prompt)))
     if message.reason:
@@ -171,10 +171,10 @@ def _links(message: Message, *, now: float, why: str) -> str:
     if not message.shows or not message.picture:
         return ""
     if message.expired(now):
-        why = message.words.expired
+        why = message.strings.expired
     said = [f"🖼️  {why}"] if why else []
     url = _openable(message)
-    return "  ·  ".join([*said, link(url, message.words.open)] if url else said)
+    return "  ·  ".join([*said, link(url, message.strings.open)] if url else said)
 
 
 def _openable(message: Message) -> str | None:
@@ -193,18 +193,18 @@ def _watch(message: Message) -> str:
 
 
 def _footer(message: Message, *, linked: bool) -> str:
-    words = message.words
+    strings = message.strings
     parts = []
     url = message.public_picture if linked else None
     if url and utf16(escape(url)) <= MOST_LINK:
-        parts.append(link(url, words.open))
+        parts.append(link(url, strings.open))
     if message.task_id:
-        parts.append(f"{words.task_id} {code(cut(message.task_id, MOST_ID))}")
+        parts.append(f"{strings.task_id} {code(cut(message.task_id, MOST_ID))}")
         if message.upstream != "default":
             parts.append(code(message.upstream))
     if message.since is not None:
         since = moment(message.since, dated=True)
-        parts.append(f"{words.since}{words.colon}{since}")
+        parts.append(f"{strings.since}{strings.colon}{since}")
     parts.append(moment(message.at))
     return "  ·  ".join(parts)
 
@@ -226,35 +226,35 @@ def _showable(message: Message) -> str | None:
 
 def _fallback(message: Message) -> str:
     """Write it in a line, for notifications and screen readers."""
-    words = message.words
+    strings = message.strings
     said = escape(message.title)
     if message.progress is not None:
         said += f" {message.progress}%"
     text = line(message.reason or message.prompt or message.result)
     if text:
-        said += words.colon + fit(text, MOST_FALLBACK, inert)
-    return f"{said} ({words.sample})" if message.sample else said
+        said += strings.colon + fit(text, MOST_FALLBACK, inert)
+    return f"{said} ({strings.sample})" if message.sample else said
 
 
 def _text_only(message: Message, *, now: float) -> str:
-    words = message.words
+    strings = message.strings
     said = [_title(message)]
     if message.sample:
-        said.append(f"🧪 {words.sample}")
+        said.append(f"🧪 {strings.sample}")
     if message.prompt:
         said.append(fit(message.prompt, MOST_PROMPT, fence))
     if message.reason:
         said.append(
-            f"{words.reason}{words.colon}{fit(message.reason, MOST_REASON, fence)}"
+            f"{strings.reason}{strings.colon}{fit(message.reason, MOST_REASON, fence)}"
         )
     if message.result:
         said.append(fit(message.result, MOST_RESULT, fence))
     footer = []
     url = _openable(message)
     if url and utf16(escape(url)) <= MOST_URL:
-        footer.append(link(url, words.open))
+        footer.append(link(url, strings.open))
     elif message.shows and message.expired(now):
-        footer.append(words.expired)
+        footer.append(strings.expired)
     if message.task_id:
-        footer.append(f"{words.task_id} {code(cut(message.task_id, MOST_ID))}")
+        footer.append(f"{strings.task_id} {code(cut(message.task_id, MOST_ID))}")
     return "\n".join([*said, "  ·  ".join(footer)]).strip()

@@ -17,7 +17,7 @@ from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
 from bridge.channels.telegram.api import bot_of, probe, sample_response
 from bridge.channels.telegram.live import TelegramPort
-from bridge.channels.telegram.options import TelegramOptions
+from bridge.channels.telegram.payload import TelegramOptions
 from bridge.channels.telegram.replies import describe
 from bridge.core.endpoint import Rate
 

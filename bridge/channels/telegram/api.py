@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 
 from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.picture import form
-from bridge.channels.telegram.options import TelegramOptions
-from bridge.channels.telegram.payload import Content
+from bridge.channels.telegram.payload import Content, TelegramOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
 from bridge.core.http import File, Request, Response

@@ -66,32 +66,32 @@ def fits_caption(message: Message) -> bool:
 
 
 def _lines(message: Message, texts: dict[str, str], note: str) -> Iterator[_Line]:
-    words = message.words
+    strings = message.strings
     took = f" · {message.took}" if message.took else ""
     yield (f"{message.emoji} ", ""), (message.headline, "b"), (took, "")
     if message.sample:
-        yield ((words.sample, "i"),)
+        yield ((strings.sample, "i"),)
     if message.progress is not None:
         yield ((f"{bar(message.progress)} {message.progress}%", ""),)
-    if texts["prompt"] == words.no_prompt:
-        yield ((words.no_prompt, "i"),)
+    if texts["prompt"] == strings.no_prompt:
+        yield ((strings.no_prompt, "i"),)
     elif texts["prompt"]:
         yield ((texts["prompt"], "code"),)
     yield from _result(texts["result"])
     if texts["reason"]:
-        yield ((words.reason + words.colon, "b"), (texts["reason"], "code"))
+        yield ((strings.reason + strings.colon, "b"), (texts["reason"], "code"))
     if message.steps:
         chips = [
             piece for step in message.steps for piece in ((" · ", ""), (step, "code"))
         ]
-        yield ((words.next + words.colon, "b"), *chips[1:])
+        yield ((strings.next + strings.colon, "b"), *chips[1:])
     if note:
         yield ((note, "i"),)
     if message.task_id:
         task_id = cut(message.task_id, _ID_MOST)
         named = message.upstream != "default"
         upstream = ((" · ", ""), (message.upstream, "code")) if named else ()
-        yield (f"{words.task_id} ", ""), (task_id, "code"), *upstream
+        yield (f"{strings.task_id} ", ""), (task_id, "code"), *upstream
 
 
 def _result(text: str) -> Iterator[_Line]:

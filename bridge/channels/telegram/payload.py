@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from bridge.channels.base import DeliveryContext
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.message import Message
 from bridge.channels.picture import taken, to_fetch
 from bridge.channels.telegram.markup import (
@@ -20,7 +21,6 @@ from bridge.channels.telegram.markup import (
     fits_caption,
     markup,
 )
-from bridge.channels.telegram.options import TelegramOptions
 from bridge.channels.urls import is_public, safe_url
 from bridge.core.http import File, Request, Response
 
@@ -28,6 +28,21 @@ from bridge.core.http import File, Request, Response
 _MOST_LINKS = 4
 #: By the setting ``images``.
 _SOURCES = {"url": ("url", "upload"), "upload": ("upload", "url")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelegramOptions(ChatOptions):
+    """
+    How a Telegram endpoint likes its messages.
+
+    Attributes:
+        chat_id: Where the bot posts: a number, or a channel's ``@name``.
+
+        thread_id: The topic, in groups that have topics.
+    """
+
+    chat_id: str = field(metadata={"min_length": 1})
+    thread_id: str | None = field(default=None, metadata={"min_length": 1})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +135,8 @@ class Payload:
         if self._images == "none":
             # Its link may be missed, unless the videos' are there.
             gone = self._expired() and not message.videos
-            return message.words.expired if gone else ""
-        return message.words.expired if self._expired() else message.words.not_shown
+            return message.strings.expired if gone else ""
+        return message.strings.expired if self._expired() else message.strings.not_shown
 
     def _preview(self) -> str | None:
         shown = self._images != "none" and not fits_caption(self._message)

@@ -1,5 +1,5 @@
 """
-Escaping: text that Slack shows as it is.
+Markup: text that Slack shows as it is, and the little of its mrkdwn that we write.
 
 In every text object, the plain ones too, three characters are special and no others:
 ``<!channel>``, ``<@U1>`` and ``<https://…|label>`` all begin with ``<``. What is escaped
