@@ -31,9 +31,13 @@ _PLAIN = (
 )
 
 
+#: Made once: `json.dumps` would make one for each of the small texts that are written.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def dumps(value: object) -> str:
     """Write JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def write_snapshot(snapshot: TaskSnapshot) -> str:

@@ -182,13 +182,15 @@ def _portions(results: Sequence[PollResult]) -> list[list[PollResult]]:
 
 
 def _due_task(row: Mapping[str, Any]) -> DueTask:
+    metadata = row["metadata"]
     return DueTask(
         key=TaskKey.read(row["task"]),
         incarnation=row["incarnation"],
         version=int(row["version"]),
         sequence=int(row["sequence"]),
         task_state=codec.read_task_state(row["held"]),
-        metadata=json.loads(row["metadata"]),
+        # Most have none; parsing that took a seventh of the time that reading a task takes.
+        metadata={} if metadata == "{}" else json.loads(metadata),
         tracked_at=float(row["tracked_at"]),
         tracked_clock=float(row["tracked_clock"]),
         misses=int(row["misses"]),

@@ -16,7 +16,7 @@ local most = tonumber(ARGV[1])
 local now = clock()
 local key = P .. 'clock'
 local held = fields(key, 'seen', 'step')
-local step, moved = tonumber(held.step or nil), 0
+local step, moved = held.step and tonumber(held.step), 0
 
 -- Move times to come. Those that passed are older than the wrong time, or are over.
 local function move_fields(hash, ...)
@@ -50,7 +50,9 @@ if not step then
   for place = 2, #ARGV do move_fields(P .. 'upstream:' .. ARGV[place], 'hold_until', 'failing_since') end
   -- The server's own clock lets these expire, and it is the same one.
   redis.call('DEL', P .. 'wake:deliver', P .. 'wake:poll')
-  if redis.call('PTTL', P .. 'trial') > LONGEST_LEASE * 1000 then redis.call('PEXPIRE', P .. 'trial', LONGEST_LEASE * 1000) end
+  if redis.call('PTTL', P .. 'trial') > LONGEST_LEASE * 1000 then
+    redis.call('PEXPIRE', P .. 'trial', LONGEST_LEASE * 1000)
+  end
 end
 
 for _, endpoint in ipairs(endpoints) do
