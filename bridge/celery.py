@@ -77,12 +77,14 @@ class BridgeCelery(Celery):
 
     def Worker(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - Celery's, a class there
         """Make a worker; one whose pool cannot run an engine ends the process with code 2."""
+        from bridge.logs import complain
+
         pool = str(options.get("pool") or options.get("pool_cls"))
         for name in ("gevent", "eventlet"):
             if name in pool:
-                sys.stderr.write(
-                    f"mjbridge: the pool {name} cannot deliver, because it replaces the threads "
-                    "that attempts run in; leave out -P, or take -P prefork\n"
+                complain(
+                    f"the pool {name} cannot deliver, because it replaces the threads "
+                    "that attempts run in; leave out -P, or take -P prefork"
                 )
                 sys.exit(2)
         quiet = self._set_up_logs() or options.pop("quiet", False)

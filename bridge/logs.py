@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -165,6 +166,24 @@ def _fitted(text: str, width: int) -> list[str]:
     from rich.cells import chop_cells  # Chinese takes two columns a character
 
     return [part for one in lines for part in chop_cells(one, max(width, 20))]
+
+
+# --- before there are logs -------------------------------------------------------------
+
+
+def complain(text: str) -> None:
+    """
+    Write to stderr why this process ends: the settings are wrong, most often.
+
+    A line, or an event if the process logs JSON, or its environment asks for that.
+    """
+    form = next(
+        (v for k, v in os.environ.items() if k.upper() == "BRIDGE_LOG_FORMAT"), ""
+    )
+    if isinstance(sys.stderr, JsonLines) or form.strip(" \t\n\"'").lower() == "json":
+        JsonLines(_below(sys.stderr), "error").write(f"{text}\n")
+    else:
+        sys.stderr.write(f"mjbridge: {text}\n")
 
 
 # --- where everything is JSON ---------------------------------------------------------

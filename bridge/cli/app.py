@@ -178,8 +178,24 @@ for _name, _entry in COMMANDS.items():
     )(lambda: None)
 
 
+#: Commands whose stderr is a log, and so is the line that says why they end.
+SERVICES = {"up", "worker", "beat", "sandbox", "listen", "demo"}
+
+
 def run(argv: Sequence[str]) -> int:
     """Run a command; return the exit code."""
+    code, complaint = _run(argv)
+    if complaint and argv and argv[0] in SERVICES:
+        from bridge.logs import complain
+
+        complain(complaint)
+    elif complaint:
+        print(f"mjbridge: {complaint}", file=sys.stderr)  # noqa: T201 - this is the place
+    return code
+
+
+def _run(argv: Sequence[str]) -> tuple[int, str]:
+    """Run a command; return the exit code, and what went wrong."""
     # Libraries' warnings are for workers, which configure logs of their own.
     logging.getLogger().setLevel(logging.ERROR)
     try:
@@ -189,29 +205,24 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)
-        return 1
+        return 1, ""
     except OutputError as error:
         discard(sys.stdout)
-        return _complain(str(error), error.exit_code)
+        return error.exit_code, str(error)
     except BridgeError as error:
-        return _complain(str(error), error.exit_code)
+        return error.exit_code, str(error)
     except typer.TyperException as error:
-        return _complain(_usage(error), error.exit_code)
+        return error.exit_code, _usage(error)
     except (typer.Abort, KeyboardInterrupt):
-        return 130
+        return 130, ""
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
-            return _complain(_unexpected(error), 1)
+            return 1, _unexpected(error)
         discard(sys.stdout)
-        return _complain(f"cannot write the output: {reason(error)}", 1)
+        return 1, f"cannot write the output: {reason(error)}"
     except Exception as error:  # noqa: BLE001 - nobody above would make a sentence of it
-        return _complain(_unexpected(error), 1)
-    return code if isinstance(code, int) else 0
-
-
-def _complain(text: str, code: int) -> int:
-    print(f"mjbridge: {text}", file=sys.stderr)  # noqa: T201 - this is the place
-    return code
+        return 1, _unexpected(error)
+    return (code, "") if isinstance(code, int) else (0, "")
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
+import httpx
 import typer
 
+from bridge import logs
 from bridge.cli.output import program, say, stderr
 from bridge.errors import BridgeError
-
-if TYPE_CHECKING:
-    import httpx
+from bridge.runtime.deployment import Deployment
+from bridge.settings import load_settings
 
 #: Two of these at every start, in turn.
 PROMPTS = (
@@ -34,16 +36,12 @@ REFUSED = "a word that is banned, in neon --v 6.1"
 
 #: Seconds to wait for a picture.
 DEADLINE = 180.0
+#: Seconds to wait for the last deliveries, and between two checks.
+DELIVERED_WITHIN, CHECK_EVERY = 10.0, 0.2
 
 
 def demo() -> None:
     """Submit a few tasks to the sandbox's gateway, and follow them."""
-    import httpx
-
-    from bridge import logs
-    from bridge.runtime.deployment import Deployment
-    from bridge.settings import load_settings
-
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     if settings.log_format == "json":
@@ -57,7 +55,7 @@ def demo() -> None:
             last = ""
             async for last in demo_tasks(upstream.base_url, key):
                 await deployment.operations.track([last])
-            await asyncio.sleep(2)  # its last event is still on the way
+            await _delivered(deployment, last)
             _print_what_next(last, upstream.base_url)
 
     try:
@@ -65,6 +63,21 @@ def demo() -> None:
     except (httpx.HTTPError, BridgeError) as error:
         say(f"no demonstration: {error}")
         raise typer.Exit(1) from error
+
+
+async def _delivered(deployment: Deployment, task_id: str) -> None:
+    """Wait until a task has ended and its events are delivered; not for ever."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DELIVERED_WITHIN):
+            while not await _is_delivered(deployment, task_id):  # noqa: ASYNC110 - the store has no event for it
+                await asyncio.sleep(CHECK_EVERY)
+
+
+async def _is_delivered(deployment: Deployment, task_id: str) -> bool:
+    task = await deployment.lookup.find_task(task_id)
+    events = await deployment.queries.story(str(task.key))
+    pending = (one.state == "pending" for event in events for one in event.deliveries)
+    return not task.active and not any(pending)
 
 
 def _print_what_next(task_id: str, gateway: str) -> None:
@@ -95,8 +108,6 @@ async def demo_tasks(
     Raises:
         httpx.HTTPError: The gateway is unreachable, or refuses.
     """
-    import httpx
-
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(
         base_url=base_url, headers=headers, timeout=30, trust_env=False

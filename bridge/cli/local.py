@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bridge.cli.arguments import Json
-from bridge.cli.output import say, stdout, write
+from bridge.cli.event_printer import EventPrinter, JsonPrinter
+from bridge.cli.output import reason, say, stdout, write
 from bridge.errors import BridgeError, Misconfigured
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+from bridge.sandbox.receiver import Received, Receiver
+from bridge.sandbox.server import bind, run_server
+from bridge.sandbox.simulated_gateway import create_gateway
+from bridge.settings import load_settings
 
 GATEWAY_PORT, RECEIVER_PORT = 8701, 8702
 LOOPBACK = "127.0.0.1"
@@ -48,18 +52,14 @@ def sandbox(
 
     It accepts what clients submit, lists tasks, shows pictures, and can misbehave.
     """
-    from bridge.sandbox.simulated_gateway import create_gateway
-
     folder = data_dir
     if folder is None:
-        from bridge.settings import load_settings
-
         folder = load_settings(need_keys=False).data_dir / "gateway"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         app = create_gateway(data_dir=folder, key=key, speed=speed)
     except OSError as error:
-        msg = f"cannot use the directory {folder}: {(error.strerror or '').lower()}"
+        msg = f"cannot use the directory {folder}: {reason(error)}"
         raise Misconfigured(msg) from error
     except ValueError as error:
         raise Misconfigured(str(error)) from error
@@ -73,7 +73,7 @@ def sandbox(
         )
         say(f"poll it with BRIDGE_UPSTREAMS__DEFAULT__BASE_URL={url}")
 
-    _serve(app, host, port, ready)
+    run_server(app, _bind(host, port), on_ready=ready)
 
 
 def listen(
@@ -109,12 +109,19 @@ def listen(
     if secret and not all(one.strip() for one in secret):
         msg = "--secret is empty; leave it out to accept everything unverified"
         raise Misconfigured(msg)
-    from bridge.cli.event_printer import EventPrinter, JsonPrinter
-    from bridge.sandbox.receiver import Receiver
-
     printer = JsonPrinter(sys.stdout) if as_json else EventPrinter(stdout())
+    stop, failures = asyncio.Event(), list[OSError]()
+
+    def on_event(received: Received) -> None:
+        try:
+            printer(received)
+        except OSError as error:
+            failures.append(error)
+            stop.set()
+            raise
+
     try:
-        receiver = Receiver(secrets=secret or (), on_event=printer)
+        receiver = Receiver(secrets=secret or (), on_event=on_event)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
     if status:
@@ -125,15 +132,16 @@ def listen(
             how = "verifying every signature" if secret else "verifying nothing"
             say(f"listening at {url}, {how}; Ctrl-C ends it")
 
-    _serve(receiver.app, host, port, ready)
+    run_server(receiver.app, _bind(host, port), on_ready=ready, stop=stop)
+    # What cannot be shown is not accepted: it is sent again to the next receiver here.
+    if failures:
+        raise failures[0]
 
 
-def _serve(app: ASGIApp, host: str, port: int, ready: Callable[[str], None]) -> None:
-    from bridge.sandbox.server import run_server
-
+def _bind(host: str, port: int) -> socket.socket:
     try:
-        run_server(app, host, port, on_ready=ready)
+        return bind(host, port)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        msg = f"cannot listen at {host}:{port}: {why}; --port takes another one"
+        mend = "; --port takes another one" if error.errno == errno.EADDRINUSE else ""
+        msg = f"cannot listen at {host}:{port}: {reason(error)}{mend}"
         raise BridgeError(msg) from error

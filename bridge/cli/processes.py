@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
+from bridge import logs
 from bridge.cli.output import say
+from bridge.errors import Misconfigured
+from bridge.runtime.deployment import wait_for_store
+from bridge.runtime.discovery import endpoints_of
+from bridge.runtime.factories import receivers_of
+from bridge.settings import load_settings
+
+#: What a worker may be told to take from; the last is where producers send that name none.
+QUEUES = ("poll", "deliver", "celery")
 
 
 def worker(
@@ -30,12 +39,17 @@ def worker(
 
     Start as many as you like, on as many machines.
     """
+    wanted = [name.strip() for name in (queues or "").split(",") if name.strip()]
+    for name in wanted:
+        if name not in QUEUES:
+            msg = f"there is no queue {name!r}; there are {', '.join(QUEUES)}"
+            raise Misconfigured(msg)
     _prepare()
+    # These read the settings while they are imported, and end the process if they are wrong.
     from celery.bin.celery import celery
 
     from bridge.celery import app
 
-    wanted = [name.strip() for name in (queues or "").split(",") if name.strip()]
     if "poll" in wanted and "celery" not in wanted:
         # Where producers send that name no queue, if all of the broker's keys are ours.
         known = {queue.name for queue in app.conf.task_queues}
@@ -80,12 +94,6 @@ def _prepare() -> None:
     Celery's configuration is a module that needs both: an error while it is imported would
     be shown as a traceback.
     """
-    from bridge import logs
-    from bridge.runtime.deployment import wait_for_store
-    from bridge.runtime.discovery import endpoints_of
-    from bridge.runtime.factories import receivers_of
-    from bridge.settings import load_settings
-
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     logs.only_json()

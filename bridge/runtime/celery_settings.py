@@ -15,6 +15,7 @@ from kombu import Exchange, Queue
 
 from bridge.adapters.broker.transport import Broker
 from bridge.errors import BridgeError
+from bridge.logs import complain
 from bridge.runtime.factories import broker
 from bridge.settings import load_settings
 
@@ -33,7 +34,7 @@ def _configured() -> tuple[Broker, float]:
     except BridgeError as error:
         if Path(sys.argv[0]).name != "celery":
             raise
-        sys.stderr.write(f"mjbridge: {error}\n")
+        complain(str(error))
         sys.exit(error.exit_code)
 
 

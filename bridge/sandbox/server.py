@@ -33,32 +33,37 @@ class QuietServer(uvicorn.Server):
 
 
 def run_server(
-    app: ASGIApp, host: str, port: int, *, on_ready: Callable[[str], None] | None = None
+    app: ASGIApp,
+    bound: socket.socket,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
 ) -> None:
     """
-    Serve until SIGTERM or SIGINT, then return, in less than a second.
+    Serve until SIGTERM, SIGINT or *stop*, then return, in less than a second.
 
     Args:
-        port: 0 for any free one.
+        bound: Where to; see `bind`.
 
         on_ready: Called with the base URL once requests are answered.
 
-    Raises:
-        OSError: The address cannot be bound.
+        stop: Set, among the requests, to end.
     """
-    asyncio.run(_run(app, host, port, on_ready))
+    asyncio.run(_run(app, bound, on_ready, stop or asyncio.Event()))
 
 
 async def _run(
-    app: ASGIApp, host: str, port: int, on_ready: Callable[[str], None] | None
+    app: ASGIApp,
+    bound: socket.socket,
+    on_ready: Callable[[str], None] | None,
+    stop: asyncio.Event,
 ) -> None:
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         # Only the main thread may; elsewhere, whoever runs the thread ends it with the process.
         with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    async with serving(app, host=host, port=port) as base_url:
+    async with _serving(app, bound) as base_url:
         if on_ready is not None:
             on_ready(base_url)
         await stop.wait()
@@ -74,7 +79,12 @@ async def serving(
     Raises:
         OSError: The address cannot be bound.
     """
-    bound = bind(host, port)
+    async with _serving(app, bind(host, port)) as base_url:
+        yield base_url
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[str]:
     config = uvicorn.Config(
         app,
         access_log=False,

@@ -137,7 +137,7 @@ def refuses(
             "-P",
             pool,
         ],
-        env=deployment.env | variables,
+        env=deployment.env | {"BRIDGE_LOG_FORMAT": "text"} | variables,
         cwd=folder,
         capture_output=True,
         text=True,

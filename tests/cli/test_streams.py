@@ -9,6 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.commands import COMMAND, Shell
@@ -63,6 +64,32 @@ def test_a_result_that_cannot_be_written_is_one_line_and_exit_1(
         "mjbridge: cannot write the output: no space left on device\n"
     )
     assert done.returncode == 1
+
+
+@full_disk
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_a_receiver_that_cannot_show_an_event_does_not_accept_it_and_ends(
+    shell: Shell, options: list[str]
+) -> None:
+    with (
+        open("/dev/full", "wb") as full,  # noqa: PTH123 - it is no file
+        subprocess.Popen(
+            [*COMMAND, "listen", "--port", "0", *options],
+            cwd=shell.folder,
+            env=shell.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[3].rstrip(",")
+        answer = httpx.post(f"{url}/hook", json={"type": "task.started", "data": {}})
+        _, last = process.communicate(timeout=20)
+
+    assert answer.status_code == 500
+    assert last == "mjbridge: cannot write the output: no space left on device\n"
+    assert process.returncode == 1
 
 
 @full_disk

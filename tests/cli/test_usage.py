@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -60,6 +62,7 @@ WRONG = [
     (["redeliver"], "EVENT_ID"),
     (["redeliver", "--since", "2h"], "--endpoint"),
     (["worker", "--concurrency", "0"], "--concurrency"),
+    (["worker", "-Q", "poll,bogus"], "'bogus'; there are poll, deliver, celery"),
     (["listen", "--secret", "whsec_!"], "malformed"),
     (["sandbox", "--speed", "0"], "speed"),
     (["up"], "mjbridge up --sandbox"),
@@ -122,6 +125,59 @@ def test_wrong_settings_are_one_line_that_says_where(
     assert words in complaint(ran)
     assert "never-shown" not in ran.err
     assert ran.code == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["worker"],
+        ["beat"],
+        ["up"],
+        ["worker", "-Q", "bogus"],
+        ["sandbox", "--host", "192.0.2.1"],
+    ],
+    ids=" ".join,
+)
+def test_where_logs_are_json_so_is_what_a_process_ends_for(
+    shell: Shell, command: list[str]
+) -> None:
+    variables = {"BRIDGE_LOG_FORMAT": "json", "BRIDGE_REDIS_URL": "nonsense"}
+    if command[0] == "sandbox":
+        del variables["BRIDGE_REDIS_URL"]
+
+    ran = shell.run(*command, **variables)
+
+    [event] = [json.loads(line) for line in ran.err.splitlines()]
+    assert event["level"] == "error"
+    assert event.keys() == {"timestamp", "level", "event"}
+    assert ran.code in {1, 2}
+    assert ran.out == ""
+
+
+def test_celerys_own_command_refuses_wrong_settings_in_json_too(shell: Shell) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("celery"), "-A", "bridge", "worker"],
+        cwd=shell.folder,
+        env=shell.env | {"BRIDGE_LOG_FORMAT": "json", "BRIDGE_REDIS_URL": "nonsense"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    [event] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "redis_url" in event["event"]
+    assert done.returncode == 2
+
+
+def test_only_a_port_that_is_in_use_is_to_be_exchanged(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        taken = shell.run("listen", "--port", str(port))
+    elsewhere = shell.run("listen", "--host", "192.0.2.1")
+
+    assert "already in use; --port takes another one" in complaint(taken)
+    assert "--port" not in complaint(elsewhere)
+    assert (taken.code, elsewhere.code) == (1, 1)
 
 
 def test_toml_syntax_is_told_with_its_line(shell: Shell) -> None:

@@ -18,9 +18,9 @@ from bridge.sandbox.simulated_gateway import create_gateway
 PROGRAM = """
 import sys
 from bridge.sandbox.simulated_gateway import create_gateway
-from bridge.sandbox.server import run_server
+from bridge.sandbox.server import bind, run_server
 app = create_gateway(faults={"slow": 60})
-run_server(app, "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
+run_server(app, bind("127.0.0.1", 0), on_ready=lambda url: print(url, flush=True))
 print("bye", flush=True)
 """
 
