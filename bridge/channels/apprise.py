@@ -12,10 +12,11 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.compose import message_for
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.escape import defang
 from bridge.channels.info import ChannelInfo
-from bridge.channels.message import Message, message_for
+from bridge.channels.message import Message
 from bridge.channels.one_shot import post_first, skip
 from bridge.channels.picture import taken, to_fetch
 from bridge.channels.reply import Reply, readable

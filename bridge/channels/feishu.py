@@ -213,7 +213,7 @@ def _buttons(message: Message) -> list[Json]:
     return [{"tag": "column_set", "flex_mode": "flow", "columns": columns}]
 
 
-# --- plainer: a post, whose texts are as inert as a card's --------------------------------
+# --- simpler: a post, whose texts are as plain as a card's -----------------------------
 
 
 def _place(context: DeliveryContext) -> str:

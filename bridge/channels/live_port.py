@@ -17,7 +17,8 @@ from typing import Any, Self, TypeAlias, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.channels.base import DeliveryContext, SaveState
-from bridge.channels.message import Message, message_for
+from bridge.channels.compose import message_for
+from bridge.channels.message import Message
 from bridge.channels.reply import Reply
 from bridge.core.http import ChannelState, Request, Response
 

@@ -39,7 +39,7 @@ def _gone(why: str) -> Reply:
     return Reply(result=AttemptResult.GONE, detail=why)
 
 
-#: Refused as it is. If nothing plainer is taken either, nothing ever will be.
+#: Refused as it is. If nothing simpler is taken either, nothing ever will be.
 UNFIT = Reply(
     result=AttemptResult.HOPELESS, detail="the message was refused", fallback=True
 )

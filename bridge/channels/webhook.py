@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.info import ChannelInfo
 from bridge.channels.reply import read_status
 from bridge.channels.signing import check_secret, signatures
 from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import USER_AGENT, Request, Response, with_own
 
 __all__ = [
     "INFO",

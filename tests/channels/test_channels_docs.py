@@ -126,7 +126,7 @@ STATUS = re.compile(r"\b[45]\d\d\b")
 def errors(kind: str) -> Iterator[tuple[str, str, str]]:
     """Every word of a kind's table with what it leads to; whether it is a status."""
     for words, then in re.findall(
-        r"(?m)^\| ((?:`|\d).*?) \| (disabled|told|tried).*\|$", SECTIONS[KINDS[kind]]
+        r"(?m)^\| ((?:`|\d).*?) \| (disabled|in a simpler form|posted|tried).*\|$", SECTIONS[KINDS[kind]]
     ):
         yield from ((word, then, "word") for word in re.findall(r"`([^`]+)`", words))
         bare = re.sub(r"`[^`]*`", "", words)

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge.channels.endpoint_options import ChatOptions
-from bridge.channels.headers import USER_AGENT, with_own
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
-from bridge.core.http import Request, Response
+from bridge.core.http import USER_AGENT, Request, Response, with_own
 
 #: The hosts of Slack's own incoming webhooks.
 HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")

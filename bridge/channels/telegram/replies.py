@@ -22,7 +22,7 @@ BUTTONS = "button"
 
 _GONE = Reply(result=AttemptResult.GONE)
 _FAILED = Reply(result=AttemptResult.FAILED)
-#: Refused as it is; something plainer may be taken.
+#: Refused as it is; something simpler may be taken.
 _UNFIT = Reply(result=AttemptResult.HOPELESS, fallback=True)
 _FROZEN = replace(_FAILED, repost=True)
 _MISSING = replace(_FROZEN, missing=True)

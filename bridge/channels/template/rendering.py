@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from bridge.channels.message import message_of
+from bridge.channels.compose import message_of
 from bridge.channels.sample import sample_event
 from bridge.channels.template import escaping, language
 from bridge.channels.template.language import TemplateFault
