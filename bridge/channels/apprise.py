@@ -47,7 +47,7 @@ INFO = ChannelInfo(
 #: The `kind` that this is.
 KIND = "apprise"
 TITLE_MOST = 200
-#: Bytes of prompt, result and reason. Most services take more; one that does not is told
+#: Bytes of prompt, result and reason. Most services take more; one that does not can be made
 #: to split or to shorten by ``?overflow=split`` in the URL.
 TEXTS_MOST = 3000
 #: Bytes of all links together.

@@ -83,7 +83,7 @@ def message_of(
     event: Event, *, language: str = "en", prompt_max: int = 1000
 ) -> Message:
     """
-    Return what there is to say about an event, whoever it is delivered to.
+    Return what there is to say about an event, whatever endpoint it goes to.
 
     Args:
         event: Any event; its body is ours, so it has every field.

@@ -83,7 +83,7 @@ class _LiveMessage:
         retry = known if known.event == self._event.id else Retry()
         port.own = dict(self._state.own)
         self._sender = VariantSender(port, retry, at=context.at)
-        self._notes: list[str] = []  #: What else is to be said of a success.
+        self._notes: list[str] = []  #: What else a success is reported with.
 
     def deliver(self) -> Exchange:
         """Deliver the event in the way that suits it."""

@@ -105,7 +105,7 @@ class LiveState:
 
         final: Whether the task's end was delivered.
 
-        posting: A message was about to be posted, and no answer told what became of it.
+        posting: A message was about to be posted, and no response confirmed it.
 
         cleanup: What is still to be done about an older message.
 

@@ -51,7 +51,7 @@ def signing_secrets(options: EndpointOptions) -> tuple[str, ...]:
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Say it once; the answer is the end of it."""
+    """Post the event once, see `bridge.channels.base.Channel`."""
     response = yield render(
         context.event,
         context.endpoint,
@@ -71,7 +71,7 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - it says yes
 
 def render(event: Event, endpoint: Endpoint, *, at: float, redelivery: bool) -> Request:
     """
-    Make the request that tells a program of an event.
+    Make the signed request that hands an event to a program.
 
     It is signed anew on every attempt, because receivers refuse an old timestamp.
     """

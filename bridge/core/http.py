@@ -57,8 +57,7 @@ class Request:
 
         within: Seconds that it may take; ``None`` for as long as the whole attempt may.
 
-        guarded: Whether it goes to an address that a stranger has chosen (a picture's
-            URL), which must then not be one of our own network.
+        guarded: Whether it goes to an untrusted address (a picture's URL), which must then not be one of our own network.
     """
 
     url: str = field(repr=False)

@@ -95,7 +95,7 @@ class Draft:
 
         silent: Whether nobody is to be notified.
 
-        edit: Whether it takes the place of what a message said before.
+        edit: Whether it replaces what a message said before.
 
         parent: URL of the message that this one follows.
 

@@ -102,12 +102,12 @@ def sample_response(request: Request) -> Response:
     if not method.startswith("chat."):
         return Response(took=0.0, status=200, body=b"ok")
     asked = json.loads(request.body)
-    said = {
+    body = {
         "ok": True,
         "channel": asked["channel"],
         "ts": asked.get("ts", "1795329600.000100"),
     }
-    return Response(took=0.0, status=200, body=json.dumps(said).encode())
+    return Response(took=0.0, status=200, body=json.dumps(body).encode())
 
 
 def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:

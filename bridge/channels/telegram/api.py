@@ -51,7 +51,7 @@ def post(
     if silent:
         body["disable_notification"] = True
     if reply_to:
-        # Whoever deleted the message in between still hears how it ended.
+        # If the message was deleted in between, the end is delivered all the same.
         body["reply_parameters"] = {
             "message_id": reply_to,
             "allow_sending_without_reply": True,

@@ -193,10 +193,10 @@ def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
     attempt = read_status(response, now=response.at or context.at).attempt(
         started=context.started, took=response.took
     )
-    said = f"HTTP {response.status}" if response.status else str(response.fault)
+    outcome = f"HTTP {response.status}" if response.status else str(response.fault)
     # The answer may hold a token in a form that we do not know.
     return replace(
         attempt,
         platform_result=AttemptResult.FAILED,
-        detail=f"Airflow's sign-in: {said}",
+        detail=f"Airflow's sign-in: {outcome}",
     )
