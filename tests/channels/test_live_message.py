@@ -302,7 +302,7 @@ def test_a_mark_is_saved_before_progress_is_posted(enter: Enter) -> None:
     talk = room.tell(SUBMITTED)
 
     assert room.names(talk) == ["save", "post"]
-    assert talk.remembered[0]["posting"] is True
+    assert talk.saved[0]["posting"] is True
     assert "posting" not in room.state
 
 

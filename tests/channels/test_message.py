@@ -1,4 +1,4 @@
-"""`bridge.channels.message`: what is worth telling, whatever the platform."""
+"""`bridge.channels.compose`: what a message says and shows, whatever the platform."""
 
 from __future__ import annotations
 
