@@ -1,9 +1,8 @@
 """
-Channels: how each kind of endpoint is spoken to.
+Channels: how events are delivered to each kind of endpoint.
 
-A channel is a module with two pure functions and its traits, see
-`bridge.channels.base`. A new kind is a module beside this one and a line in
-`CHANNELS`; whatever else has to know of it asks there.
+A channel is a module with two pure functions and its `INFO`, see `bridge.channels.base`. A new
+kind is a module beside this one and a line in `CHANNELS`; nothing else lists the kinds.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from bridge.channels import (
 from bridge.channels.base import ChannelModule
 from bridge.errors import Misconfigured
 
-#: By the ``kind`` of the endpoints that they speak to.
+#: By the ``kind`` of their endpoints.
 CHANNELS: Mapping[str, ChannelModule] = {
     "webhook": webhook,
     "slack": slack,
@@ -44,10 +43,10 @@ CHANNELS: Mapping[str, ChannelModule] = {
 
 def channel_for(kind: str) -> ChannelModule:
     """
-    Return the channel that speaks to endpoints of a kind.
+    Return the channel of a kind of endpoint.
 
     Raises:
-        Misconfigured: There is none.
+        Misconfigured: This version has none.
     """
     try:
         return CHANNELS[kind]

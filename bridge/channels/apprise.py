@@ -12,10 +12,11 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext, Exchange
+from bridge.channels.compose import message_for
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.escape import defang
 from bridge.channels.info import ChannelInfo
-from bridge.channels.message import Message, message_for
+from bridge.channels.message import Message
 from bridge.channels.one_shot import post_first, skip
 from bridge.channels.picture import taken, to_fetch
 from bridge.channels.reply import Reply, readable
@@ -46,7 +47,7 @@ INFO = ChannelInfo(
 #: The `kind` that this is.
 KIND = "apprise"
 TITLE_MOST = 200
-#: Bytes of prompt, result and reason. Most services take more; one that does not is told
+#: Bytes of prompt, result and reason. Most services take more; one that does not can be made
 #: to split or to shorten by ``?overflow=split`` in the URL.
 TEXTS_MOST = 3000
 #: Bytes of all links together.

@@ -3,8 +3,8 @@ Channels: a delivery as an exchange of requests and responses, without the I/O.
 
 A channel's `deliver` is a generator. It yields a request and is sent the response, as often
 as it takes (fetch the picture, post the message, delete the older one), and returns the
-`ExchangeResult`. Whoever runs it does the I/O, so a channel is as pure as the core, and is
-tried in a test by handing it the platform's responses one by one:
+`ExchangeResult`. The attempt runner does the I/O, so a channel is as pure as the core, and a
+test hands it the platform's responses one by one:
 
     exchange = channel.deliver(context)
     request = next(exchange)
@@ -39,7 +39,7 @@ class DeliveryContext:
 
         channel_state: As the last delivery of the same subject left it; empty at first.
 
-        redelivery: Whether somebody asked to have it sent again.
+        redelivery: Whether it was asked to be sent again.
     """
 
     event: Event
@@ -68,7 +68,7 @@ class ExchangeResult:
     How an exchange ended.
 
     Attributes:
-        attempt: What came of it.
+        attempt: The attempt that it was.
 
         channel_state: To be saved; ``None`` if it is what was saved last.
 
@@ -91,7 +91,7 @@ Exchange: TypeAlias = Generator[
 
 
 class Channel(Protocol):
-    """How one kind of endpoint is spoken to."""
+    """How events are delivered to one kind of endpoint."""
 
     def deliver(self, context: DeliveryContext) -> Exchange:
         """
@@ -103,7 +103,7 @@ class Channel(Protocol):
         ...
 
     def sample_response(self, request: Request) -> Response:
-        """Return a successful response, for previews: they show what would be sent next."""
+        """Return a successful response, for previews: they show what is sent next."""
         ...
 
 
@@ -122,7 +122,7 @@ def rehearse(
     channel: Channel, context: DeliveryContext
 ) -> tuple[list[Request | Notification], ExchangeResult]:
     """
-    List the requests of an exchange in which the platform agrees to everything.
+    List the requests of an exchange in which the platform accepts everything.
 
     Raises:
         Exception: Whatever the channel raises.

@@ -53,8 +53,8 @@ _LOOKS = "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_
 INFO = ChannelInfo(
     hosts=_HOSTS,
     options=RobotOptions,
-    # 20/min. A larger burst would leave no room for who is told in a third form: what was
-    # refused before that counts, and is known of only afterwards.
+    # 20/min. A larger burst would leave no room for a message in its third variant: the two
+    # that were refused count, and are charged only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
     validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
@@ -69,10 +69,10 @@ _MOST_REASON = 1_500
 _MOST_LINKS = 2_100
 #: UTF-16 units of the title, which is what a locked screen shows.
 _MOST_TITLE = 80
-#: Whoever sends more than 20 in a minute is shut out for ten.
+#: A robot that sends more than 20 in a minute is shut out for ten.
 _SHUT_OUT = replace(TOO_FAST, retry_after=600.0)
 
-_MEANINGS = {
+_REPLIES = {
     -1: BUSY,
     130101: _SHUT_OUT,
     410100: _SHUT_OUT,
@@ -90,7 +90,7 @@ _MEANINGS = {
     430104: UNFIT,
     460101: UNFIT,  # too long
 }
-#: 310000 is said of each of the three ways to guard a robot; the words tell which it was.
+#: 310000 stands for each of the three ways to guard a robot; the text says which it was.
 _GUARDS = (
     (("keyword", "关键词"), NO_KEYWORD),
     (("timestamp", "时间戳", "sign", "签名"), UNSIGNED),
@@ -116,18 +116,18 @@ def sign(secret: str, *, at_ms: int) -> str:
     return b64encode(signed).decode()
 
 
-def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
+def _reply_of(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
     if code != 310000:
-        return _MEANINGS.get(code, UNKNOWN)
-    for marks, sense in _GUARDS:
+        return _REPLIES.get(code, UNKNOWN)
+    for marks, reply in _GUARDS:
         if any(mark in text.lower() for mark in marks):
-            return sense
+            return reply
     why = "the robot's security settings refuse us: mend them, then resume"
     return Reply(result=AttemptResult.GONE, detail=why)
 
 
 _PLATFORM = robot_codes.Platform(
-    name="DingTalk", codes=("errcode",), texts=("errmsg",), meaning=_meaning
+    name="DingTalk", codes=("errcode",), texts=("errmsg",), reply_of=_reply_of
 )
 
 

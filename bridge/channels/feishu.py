@@ -1,7 +1,7 @@
 """
 Feishu, and Lark, which is the same outside of China: a card in a group, by a custom robot.
 
-Everything a stranger wrote goes into ``plain_text``, in which Feishu reads neither tags like
+Untrusted text goes into ``plain_text``, in which Feishu reads neither tags like
 ``<at id=all></at>`` nor markdown. A picture can only be shown by apps, with an uploaded
 ``image_key``; so there is a button that opens it.
 
@@ -81,7 +81,7 @@ _COLOURS = {
     "delivery.dead": "red",
 }
 
-_MEANINGS = {
+_REPLIES = {
     19001: NO_ROBOT,
     19021: UNSIGNED,
     19022: UNLISTED,
@@ -93,7 +93,7 @@ _MEANINGS = {
     11246: UNFIT,  # a card that it cannot read
     230099: UNFIT,  # the same, in newer words
     200621: UNFIT,
-    # At full and half hours, when every reminder rings, this is said to the slowest.
+    # At full and half hours, when every reminder rings, the slowest get this.
     11232: TOO_FAST,
     99991400: TOO_FAST,
     11233: BUSY,
@@ -109,14 +109,14 @@ def deliver(context: DeliveryContext) -> Exchange:
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
     """Answer as Feishu does when all is well."""
-    said = {
+    body = {
         "StatusCode": 0,
         "StatusMessage": "success",
         "code": 0,
         "data": {},
         "msg": "success",
     }
-    return Response(took=0.0, status=200, body=json.dumps(said).encode())
+    return Response(took=0.0, status=200, body=json.dumps(body).encode())
 
 
 def sign(secret: str, *, at: int) -> str:
@@ -125,12 +125,12 @@ def sign(secret: str, *, at: int) -> str:
     return b64encode(hmac.digest(key, b"", "sha256")).decode()
 
 
-def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - Feishu's codes say it all
-    sense = _MEANINGS.get(code, UNKNOWN)
+def _reply_of(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - Feishu's codes are enough
+    reply = _REPLIES.get(code, UNKNOWN)
     reset = headers.get("x-ogw-ratelimit-reset", "")
-    if sense.retry_after is not None and reset.isascii() and reset.isdigit():
-        return replace(sense, retry_after=max(1.0, float(reset[:6])))
-    return sense
+    if reply.retry_after is not None and reset.isascii() and reset.isdigit():
+        return replace(reply, retry_after=max(1.0, float(reset[:6])))
+    return reply
 
 
 #: Older robots answer with a ``StatusCode`` only.
@@ -138,7 +138,7 @@ _PLATFORM = robot_codes.Platform(
     name="Feishu",
     codes=("code", "StatusCode"),
     texts=("msg", "StatusMessage"),
-    meaning=_meaning,
+    reply_of=_reply_of,
 )
 
 
@@ -213,7 +213,7 @@ def _buttons(message: Message) -> list[Json]:
     return [{"tag": "column_set", "flex_mode": "flow", "columns": columns}]
 
 
-# --- plainer: a post, whose texts are as inert as a card's --------------------------------
+# --- simpler: a post, whose texts are as plain as a card's -----------------------------
 
 
 def _place(context: DeliveryContext) -> str:

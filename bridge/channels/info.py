@@ -1,8 +1,8 @@
 """
-Traits: what a configuration has to know of a kind of endpoint before anything is sent.
+Channel info: what a configuration has to know of a kind of endpoint before anything is sent.
 
-They stand in the channel's own module, as its `INFO`, so that all that is known of a
-platform is in one place.
+It stands in the channel's own module, as its `INFO`, so that everything known of a platform is
+in one place.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Probe:
         request: Makes the request; ``None`` for an endpoint that can only be posted to.
             Raises `Misconfigured` for one that cannot be the platform's.
 
-        describe: Writes for a person what the answer says.
+        describe: Returns what the response says, for a person.
     """
 
     request: Callable[[Endpoint], Request | None]
@@ -54,7 +54,7 @@ class ChannelInfo:
 
         schemes: The same for URL schemes.
 
-        aliases: Other names that people know the kind by.
+        aliases: Other names of the kind.
 
         rate: The platform's own limit, unless ``rate_limit`` says otherwise. A bucket lets
             its burst and what flows in meanwhile through at once, so both together stay
@@ -66,8 +66,8 @@ class ChannelInfo:
 
         ability: What its messages can do, in a few words for people.
 
-        objections: Says what is wrong with an endpoint's settings, as they were given: a
-            URL that cannot be the platform's, above all. Total.
+        validate: Returns what is wrong with an endpoint's settings, as they were given: a URL
+            that cannot be the platform's, above all. Never raises.
 
         probe: How the platform is asked about an endpoint; ``None`` where it cannot be.
     """
@@ -111,9 +111,9 @@ def check_url_shape(
     looks: str,
 ) -> Iterator[SettingProblem]:
     """
-    Object to a URL on a platform's own host whose path and query are not the platform's.
+    Report a URL on a platform's own host whose path and query are not the platform's.
 
-    On another host, a proxy may call the same place as it likes.
+    On another host, a proxy may have paths of its own.
 
     Args:
         form: Of path and query, as a whole.

@@ -33,7 +33,7 @@ from bridge.channels.live_port import (
     Steps,
 )
 from bridge.channels.live_variants import VariantSender
-from bridge.channels.reply import Reply
+from bridge.channels.reply import SIMPLER, Reply
 from bridge.core.delivery import AttemptResult
 
 #: What a task's message is edited to say; everything else is announced.
@@ -83,7 +83,7 @@ class _LiveMessage:
         retry = known if known.event == self._event.id else Retry()
         port.own = dict(self._state.own)
         self._sender = VariantSender(port, retry, at=context.at)
-        self._notes: list[str] = []  #: What else is to be said of a success.
+        self._notes: list[str] = []  #: What else a success is reported with.
 
     def deliver(self) -> Exchange:
         """Deliver the event in the way that suits it."""
@@ -251,7 +251,8 @@ class _LiveMessage:
     def _skipped(self, why: str, *, edit_in: float = 0.0) -> ExchangeResult:
         reply = replace(_OK, detail=f"skipped: {why}")
         attempt = reply.attempt(started=self._context.started, took=self.took)
-        return ExchangeResult(attempt=attempt, edit_in=edit_in)
+        extra = self._sender.extra
+        return ExchangeResult(attempt=attempt, edit_in=edit_in, extra=extra)
 
     def _result(self, reply: Reply) -> ExchangeResult:
         self._update(
@@ -262,7 +263,7 @@ class _LiveMessage:
         if reply.ok:
             parts = [reply.detail or "ok", *self._notes]
             if self._sender.refused:
-                parts.insert(1, f"in a plainer form, because of {self._sender.refused}")
+                parts.insert(1, f"{SIMPLER}: {self._sender.refused}")
             detail = " · ".join(parts)
             reply = replace(reply, detail=detail, retry_after=self._sender.hold)
         unchanged = self._state == self._saved
@@ -270,4 +271,5 @@ class _LiveMessage:
             attempt=reply.attempt(started=self._context.started, took=self.took),
             channel_state=None if unchanged else self._state.to_json(),
             edit_in=edit_in,
+            extra=self._sender.extra,
         )

@@ -17,7 +17,8 @@ from typing import Any, Self, TypeAlias, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.channels.base import DeliveryContext, SaveState
-from bridge.channels.message import Message, message_for
+from bridge.channels.compose import message_for
+from bridge.channels.message import Message
 from bridge.channels.reply import Reply
 from bridge.core.http import ChannelState, Request, Response
 
@@ -104,7 +105,7 @@ class LiveState:
 
         final: Whether the task's end was delivered.
 
-        posting: A message was about to be posted, and no answer told what became of it.
+        posting: A message was about to be posted, and no response confirmed it.
 
         cleanup: What is still to be done about an older message.
 

@@ -32,6 +32,9 @@ class VariantSender:
         refused: Why it is not the fullest; empty if it is.
 
         hold: Seconds until the platform takes more; ``None`` if it does now.
+
+        extra: Requests that were made in the place of refused ones; the platform's limit
+            counts both.
     """
 
     def __init__(self, port: LivePort, retry: Retry, *, at: float) -> None:
@@ -46,6 +49,7 @@ class VariantSender:
         self.taken = self._variant
         self.refused = ""
         self.hold: float | None = None
+        self.extra = 0
 
     def send(self, make: Callable[[str], RequestSteps]) -> Steps[Reply]:
         """Send the message in the first variant that is taken."""
@@ -58,6 +62,7 @@ class VariantSender:
                 if refused is not None and variant is not None:
                     self._variant = variant
                 continue
+            self.extra += refused is not None
             reply = yield from self.ask(request)
             if not reply.fallback:
                 self.taken = variant

@@ -1,5 +1,5 @@
 """
-The ntfy channel: a push notification to whoever subscribes to a topic.
+The ntfy channel: a push notification to anyone who subscribes to a topic.
 
 Messages are plain text (``markdown`` is never asked for), so nothing in a prompt can be
 more than text.
@@ -36,7 +36,7 @@ _HOST = "ntfy.sh"
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 
 
-def _objections(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+def _problems(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
     host, place = place_of(settings.get("url"))
     before, _, topic = place.partition("?")[0].rstrip("/").rpartition("/")
     if not topic:
@@ -59,12 +59,12 @@ class NtfyOptions(ChatOptions):
     token: str | None = field(default=None, repr=False)
 
 
-# No rate: ntfy says for itself when it is enough.
+# No rate: ntfy itself says when to wait.
 INFO = ChannelInfo(
     hosts=(_HOST,),
     options=NtfyOptions,
     ability="notifications with the picture",
-    validate=_objections,
+    validate=_problems,
 )
 
 #: Bytes of a message; at 4,096 ntfy makes a text file of it.
@@ -74,8 +74,8 @@ TITLE_MOST = 200
 BODY_MOST = 8192
 #: Buttons of a notification.
 ACTIONS_MOST = 3
-#: Bytes of the URLs that can be opened; the first is there twice, and the words must find
-#: room beside them and the picture's.
+#: Bytes of the URLs that can be opened; the first is there twice, and the text must
+#: fit beside them and the picture's.
 LINKS_MOST = 2048
 #: Bytes of a message when ntfy has taken nothing longer.
 SHORT = 500
@@ -98,7 +98,7 @@ _TAGS = {
     "delivery.dead": "skull",
 }
 _LOW, _USUAL, _HIGH = 2, 3, 4
-#: What somebody should look at rings; what is only a step on the way does not.
+#: What needs attention rings; a step on the way does not.
 _PRIORITIES = {
     "task.submitted": _LOW,
     "task.started": _LOW,
@@ -109,6 +109,12 @@ _PRIORITIES = {
     "endpoint.disabled": _HIGH,
     "upstream.unhealthy": _HIGH,
     "delivery.dead": _HIGH,
+}
+#: By status: nothing can be published before a person has acted.
+_GONE = {
+    401: "the token is not valid",
+    403: "this topic may not be published to",
+    410: "the topic is gone",
 }
 
 
@@ -228,15 +234,8 @@ def _read(response: Response) -> Reply:
             detail = f"HTTP {status} with a web page: this is not ntfy"
             return Reply(result=AttemptResult.FAILED, detail=detail)
         return Reply(result=AttemptResult.DELIVERED)
-    if status == 401:
-        return Reply(
-            result=AttemptResult.GONE, detail=f"the token is not valid ({detail})"
-        )
-    if status == 403:
-        why = f"this topic may not be published to ({detail})"
-        return Reply(result=AttemptResult.GONE, detail=why)
-    if status == 410:
-        return Reply(result=AttemptResult.GONE, detail=detail)
+    if why := _GONE.get(status):
+        return Reply(result=AttemptResult.GONE, detail=f"{why} ({detail})")
     if status in REFUSALS:
         return Reply(result=AttemptResult.HOPELESS, detail=detail, fallback=True)
     return Reply(result=AttemptResult.FAILED, detail=detail)

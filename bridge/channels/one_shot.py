@@ -14,13 +14,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import USER_AGENT, with_own
-from bridge.channels.message import Message, message_for
-from bridge.channels.reply import Reply
+from bridge.channels.compose import message_for
+from bridge.channels.message import Message
+from bridge.channels.reply import SIMPLER, Reply
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
-from bridge.core.http import Notification, Request, Response, retry_after
+from bridge.core.http import (
+    USER_AGENT,
+    Notification,
+    Request,
+    Response,
+    retry_after,
+    with_own,
+)
 
 _EARLY = frozenset({"task.submitted", "task.started"})
 
@@ -37,7 +44,7 @@ def deliver(
     Post an event's message, if the event is one to be reported.
 
     Args:
-        variants: Makes the requests that post a message, each plainer than the one before.
+        variants: Makes the requests that post a message, each simpler than the one before.
 
         read: Returns what a response means, see `post_first`.
 
@@ -97,8 +104,7 @@ def post_first(
             break
         refused = refused or reply.detail
     if refused and reply.ok:
-        why = f"told more plainly, because the first was refused: {refused}"
-        reply = replace(reply, detail=why)
+        reply = replace(reply, detail=f"{SIMPLER}: {refused}")
     attempt = reply.attempt(started=context.started, took=took)
     return ExchangeResult(attempt=attempt, extra=len(posted) - 1)
 

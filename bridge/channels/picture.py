@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from bridge.channels.headers import USER_AGENT
 from bridge.channels.message import Message
 from bridge.channels.urls import safe_url
-from bridge.core.http import File, Request, Response
+from bridge.core.http import USER_AGENT, File, Request, Response
 
 #: Bytes of a picture that is uploaded.
 MOST = 10 * 1024 * 1024

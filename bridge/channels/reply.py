@@ -18,6 +18,9 @@ from bridge.core.http import Response, retry_after
 #: How much of a response is kept for people, in bytes.
 MAX_DETAIL = 1024
 
+#: Said of a message that was taken, before the reason why its fullest variant was not.
+SIMPLER = "in a simpler form, because the full one was refused"
+
 #: The request was on its way: it may have arrived.
 CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
 
@@ -37,7 +40,7 @@ class Reply:
 
         retry_after: Seconds that the receiver asked to be left alone.
 
-        fallback: Whether it is the message that is refused, so that a plainer variant of it
+        fallback: Whether it is the message that is refused, so that a simpler variant of it
             may be taken.
 
         repost: Whether the message to be changed, or to be answered, cannot be (any more):

@@ -39,7 +39,7 @@ def _gone(why: str) -> Reply:
     return Reply(result=AttemptResult.GONE, detail=why)
 
 
-#: Refused as it is. If nothing plainer is taken either, nothing ever will be.
+#: Refused as it is. If nothing simpler is taken either, nothing ever will be.
 UNFIT = Reply(
     result=AttemptResult.HOPELESS, detail="the message was refused", fallback=True
 )
@@ -77,13 +77,13 @@ class Platform:
 
         texts: Those that hold its words.
 
-        meaning: Returns what a code other than 0 means, from it, the words and the headers.
+        reply_of: Reads a code other than 0, with the text and the headers.
     """
 
     name: str
     codes: tuple[str, ...]
     texts: tuple[str, ...]
-    meaning: Callable[[int, str, Mapping[str, str]], Reply]
+    reply_of: Callable[[int, str, Mapping[str, str]], Reply]
 
 
 def deliver(
@@ -126,7 +126,7 @@ def _of_code(response: Response, code: int, text: str, platform: Platform) -> Re
         return Reply(result=AttemptResult.DELIVERED)
     if code == 0:  # "0" beside another status is somebody else's in between: no promise
         return _without_code(response, {})
-    reply = platform.meaning(code, text, response.headers)
+    reply = platform.reply_of(code, text, response.headers)
     unknown = reply is UNKNOWN and response.status != 200
     return Reply() if unknown else reply
 

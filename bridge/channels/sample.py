@@ -1,5 +1,5 @@
 """
-Sample events: to look at, and to try an endpoint with, before anything has happened.
+Sample events, for previews and for trying an endpoint before anything has happened.
 
 They are built by the same code as the real ones, after the example task of the gateway's
 own documentation, and say in every form that they are samples: the upstream is called
@@ -22,8 +22,8 @@ NAME = "sample"
 
 _REASON = "this is a sample: nothing is wrong"
 #: A public picture that is there for being shown (Wikimedia Commons, "PNG transparency
-#: demonstration 1"). The gateway's example has a signed one, which expired in 2024: whoever
-#: tried an endpoint with it saw a message without a picture.
+#: demonstration 1"). The gateway's example has a signed one, which expired in 2024, so
+#: that a message tried with it had no picture.
 _PICTURE = "https://upload.wikimedia.org/wikipedia/commons/4/47/PNG_transparency_demonstration_1.png"
 #: What it shows; Midjourney has not made it.
 _PROMPT = "a sample picture: translucent dice --v 6.1"
@@ -99,7 +99,7 @@ def sample_event(event_type: str, at: float) -> Event:
 
         at: Its time, in seconds since the epoch. Two samples of one type and time are
             equal; those of different times have different ids, so that a receiver that
-            drops repeats hears every test.
+            drops repeats gets every test.
 
     Raises:
         Misconfigured: There is no such type.

@@ -43,7 +43,7 @@ INFO = ChannelInfo(
 
 #: Bytes of a message.
 BODY_MOST = 28 * 1024
-#: Bytes of one text, before the whole is looked at; and when nothing longer was taken.
+#: Bytes of one text, before the whole is measured; and when nothing longer was taken.
 TEXT_MOST = 8000
 SHORT = 500
 LINKS_MOST = 8000
@@ -69,7 +69,7 @@ _OFF = "the workflow is turned off"
 _DELETED = "the workflow was deleted"
 _UNSIGNED = "the URL is not complete: its signature is missing"
 _FORGED = "the URL's signature is not valid"
-#: What a workflow answers when it cannot run, whatever the status.
+#: By the error's code, whatever the status: the workflow cannot run.
 _GONE = {
     "WorkflowTriggerIsNotEnabled": _OFF,
     "WorkflowNotFound": _DELETED,
@@ -85,7 +85,7 @@ _GONE_STATUS = {
     404: _DELETED,
     410: _DELETED,
 }
-#: The connectors that workflows have replaced said what went wrong with a 200.
+#: The connectors that workflows have replaced report errors with a 200.
 _INNER = re.compile(rb"delivery failed.{0,200}HTTP error (\d{3})", re.DOTALL)
 
 

@@ -74,7 +74,7 @@ def json_size(text: str) -> int:
 
 def cut(text: str, most: int, measure: Callable[[str], int] = utf16) -> str:
     """
-    Shorten a text to a limit, and say so with an ellipsis.
+    Shorten a text to a limit, with an ellipsis at its end.
 
     Never cuts between a letter and its accent, or through an emoji made of several.
 

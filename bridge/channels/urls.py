@@ -1,4 +1,4 @@
-"""URLs that strangers chose, in a form that every platform takes, or not at all."""
+"""Untrusted URLs, in a form that every platform takes, or not at all."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def safe_url(
 
 def is_public(url: str) -> bool:
     """
-    Whether a URL leads where everybody, and the platform itself, can follow.
+    Whether everybody, and the platform itself, can follow a URL.
 
     Never raises. A name says little, so this does not guard anything: it keeps pictures and
     links that work in one network only out of messages.

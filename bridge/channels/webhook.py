@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.info import ChannelInfo
 from bridge.channels.reply import read_status
 from bridge.channels.signing import check_secret, signatures
 from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.event import Event
-from bridge.core.http import Request, Response
+from bridge.core.http import USER_AGENT, Request, Response, with_own
 
 __all__ = [
     "INFO",
@@ -52,7 +51,7 @@ def signing_secrets(options: EndpointOptions) -> tuple[str, ...]:
 
 
 def deliver(context: DeliveryContext) -> Exchange:
-    """Say it once; the answer is the end of it."""
+    """Post the event once, see `bridge.channels.base.Channel`."""
     response = yield render(
         context.event,
         context.endpoint,
@@ -72,7 +71,7 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - it says yes
 
 def render(event: Event, endpoint: Endpoint, *, at: float, redelivery: bool) -> Request:
     """
-    Make the request that tells a program of an event.
+    Make the signed request that hands an event to a program.
 
     It is signed anew on every attempt, because receivers refuse an old timestamp.
     """

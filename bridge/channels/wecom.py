@@ -48,8 +48,8 @@ _LOOKS = "a robot's: they look like https://qyapi.weixin.qq.com/cgi-bin/webhook/
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
-    # 20/min. A larger burst would leave no room for who is told in a third form: what was
-    # refused before that counts, and is known of only afterwards.
+    # 20/min. A larger burst would leave no room for a message in its third variant: the two
+    # that were refused count, and are charged only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
     validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
@@ -68,7 +68,7 @@ _MOST_LINKS = 1_200
 #: News show JPG and PNG; of anything else there would be a grey box.
 _UNSHOWN = (".webp", ".gif")
 
-_MEANINGS = {
+_REPLIES = {
     -1: BUSY,
     45009: TOO_FAST,
     45033: replace(TOO_FAST, retry_after=5.0),  # too many at once
@@ -93,26 +93,26 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - every messa
     return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
 
 
-def _meaning(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
+def _reply_of(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
     if code == 93000:
-        # Said of an unknown key, and by older servers of a message that is too long.
+        # An unknown key, or, with older servers, a message that is too long.
         return UNFIT if "invalid input" in text.lower() else NO_ROBOT
     if 40000 <= code < 45000 or code == 45002:
         return UNFIT
-    return _MEANINGS.get(code, UNKNOWN)
+    return _REPLIES.get(code, UNKNOWN)
 
 
 _PLATFORM = robot_codes.Platform(
-    name="WeCom", codes=("errcode",), texts=("errmsg",), meaning=_meaning
+    name="WeCom", codes=("errcode",), texts=("errmsg",), reply_of=_reply_of
 )
 
 
 def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
     payloads = [_markdown(message), _text(message)]
     # A description of a picture is longer than a card can hold, and what it is about; and
-    # what went wrong would not be told on one.
-    told = message.result or message.reason
-    if message.links and not told and _shows(message.public_picture):
+    # a card does not show what went wrong.
+    long = message.result or message.reason
+    if message.links and not long and _shows(message.public_picture):
         payloads.insert(0, _news(message))
     for payload in payloads:
         yield post(context.endpoint, payload)

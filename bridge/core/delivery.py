@@ -19,7 +19,7 @@ REFUSALS = frozenset({400, 413, 415, 422})
 #: Refusals of one event after which it is given up.
 MAX_REFUSALS = 3
 #: Claims without a recorded attempt after which a delivery is given up: it crashes
-#: whoever works on it.
+#: the worker.
 MAX_CRASHES = 3
 #: A delivery that is put off again waits at least this share of the time since its first
 #: attempt.

@@ -1,7 +1,7 @@
 """
 Endpoints: which events go where.
 
-An endpoint's URL is a password (whoever knows a chat webhook's URL can post there), so
+An endpoint's URL is a password (anyone who knows a chat webhook's URL can post there), so
 it is kept out of `repr`, and errors and logs speak of an endpoint by its name.
 """
 
@@ -84,7 +84,7 @@ class Endpoint:
 
         events: Globs over event types.
 
-        upstreams: The upstreams it hears about; ``None`` for all.
+        upstreams: The upstreams whose events it gets; ``None`` for all.
 
         headers: Sent along with every request.
 

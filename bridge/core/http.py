@@ -1,6 +1,6 @@
 """
-HTTP as the channels see it: a request, what came of it, what its headers ask for, and the
-state that a channel keeps between deliveries.
+HTTP as the channels see it: a request and its headers, what came of it, what that asks for,
+and the state that a channel keeps between deliveries.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TypeAlias
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import AttemptResult, Fault
 from bridge.core.event import Json
+from bridge.version import __version__
 
 #: What a channel knows of a subject at an endpoint: ids of messages, above all. Losing it
 #: costs one message too many.
@@ -25,6 +26,23 @@ ChannelState: TypeAlias = Mapping[str, Json]
 #: Seconds. HTTP counts whole ones; a shorter wait would become a loop that uses up no
 #: attempt.
 SHORTEST_RETRY_AFTER = 1.0
+
+#: What the bridge calls itself.
+USER_AGENT = f"mjbridge/{__version__}"
+
+#: Headers that belong to the bridge or to the connection. Two ``content-length``, or a
+#: ``host`` of the caller's choice, make two servers read two different requests.
+RESERVED_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+    }
+    | {"keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"}
+)
 
 _SECONDS = re.compile(r"\d+(\.\d*)?(e\+?\d+)?", re.ASCII | re.IGNORECASE)
 
@@ -39,8 +57,7 @@ class Request:
 
         within: Seconds that it may take; ``None`` for as long as the whole attempt may.
 
-        guarded: Whether it goes to an address that a stranger has chosen (a picture's
-            URL), which must then not be one of our own network.
+        guarded: Whether it goes to an untrusted address (a picture's URL), which must then not be one of our own network.
     """
 
     url: str = field(repr=False)
@@ -171,3 +188,22 @@ def json_object(body: bytes | str) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def with_own(ours: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """
+    Add an endpoint's own headers to those of a request.
+
+    Args:
+        ours: What the request needs; names in lower case. Always sent as they are.
+
+        own: The endpoint's. Left out are those that are `RESERVED_HEADERS`, those that begin
+            with ``webhook-`` (a receiver trusts them), and those that are also in
+            *ours*.
+    """
+    merged = {}
+    for spelled, value in own.items():
+        name = spelled.lower()
+        if name not in RESERVED_HEADERS and not name.startswith("webhook-"):
+            merged[name] = value
+    return {**merged, **ours}

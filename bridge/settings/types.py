@@ -28,9 +28,9 @@ from pydantic import (
 )
 
 from bridge.channels.endpoint_options import LONGEST
-from bridge.channels.headers import RESERVED
 from bridge.core.endpoint import Rate
 from bridge.core.event import EVENT_TYPES
+from bridge.core.http import RESERVED_HEADERS
 
 #: Requests per second; more than any deployment reaches.
 FASTEST = 100_000.0
@@ -142,7 +142,7 @@ Retry: TypeAlias = Annotated[
 
 #: Headers that nobody sets: the requests', the connection's, and those of other bodies
 #: than ours. The user agent is one: receivers and their logs tell by it who calls.
-RESERVED_HEADERS = RESERVED | {
+RESERVED_HEADERS = RESERVED_HEADERS | {
     "content-encoding",
     "proxy-authorization",
     "proxy-connection",

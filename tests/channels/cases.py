@@ -416,13 +416,13 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Talk:
-    """A conversation that was had: what was sent, what was remembered, how it ended."""
+    """An exchange that was held: what was sent, what was saved, how it ended."""
 
     sent: list[Request | Notification]
-    remembered: list[ChannelState]  #: In between, by `SaveState`.
+    saved: list[ChannelState]  #: In between, by `SaveState`.
     outcome: ExchangeResult
-    channel_state: ChannelState  #: What is remembered when all is over.
-    order: list[str] = field(default_factory=list)  #: Methods, "NOTIFY" and "remember".
+    channel_state: ChannelState  #: The channel state at the end.
+    order: list[str] = field(default_factory=list)  #: Methods, "NOTIFY" and "save".
 
     @property
     def requests(self) -> list[Request]:
@@ -468,7 +468,7 @@ def converse(
         )
     )
     sent: list[Request | Notification] = []
-    remembered: list[ChannelState] = []
+    saved: list[ChannelState] = []
     order: list[str] = []
     response: Response | None = None
     for _ in range(30):
@@ -479,15 +479,15 @@ def converse(
             after = outcome.channel_state if outcome.channel_state is not None else kept
             return Talk(
                 sent=sent,
-                remembered=remembered,
+                saved=saved,
                 outcome=outcome,
                 channel_state=after,
                 order=order,
             )
         if isinstance(step, SaveState):
             kept = step.channel_state
-            remembered.append(kept)
-            order.append("remember")
+            saved.append(kept)
+            order.append("save")
             response = Response(took=0.0)
         elif isinstance(step, Notification):
             sent.append(step)

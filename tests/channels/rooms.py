@@ -118,7 +118,7 @@ class Room(ABC):
         """What a delivery has requested, and when state was saved."""
         requests = iter(talk.requests)
         return [
-            "save" if step == "remember" else self.named(next(requests))
+            step if step == "save" else self.named(next(requests))
             for step in talk.order
         ]
 

@@ -126,7 +126,8 @@ STATUS = re.compile(r"\b[45]\d\d\b")
 def errors(kind: str) -> Iterator[tuple[str, str, str]]:
     """Every word of a kind's table with what it leads to; whether it is a status."""
     for words, then in re.findall(
-        r"(?m)^\| ((?:`|\d).*?) \| (disabled|told|tried).*\|$", SECTIONS[KINDS[kind]]
+        r"(?m)^\| ((?:`|\d).*?) \| (disabled|in a simpler form|posted|tried).*\|$",
+        SECTIONS[KINDS[kind]],
     ):
         yield from ((word, then, "word") for word in re.findall(r"`([^`]+)`", words))
         bare = re.sub(r"`[^`]*`", "", words)
@@ -205,9 +206,9 @@ ABOUT_A_FILE = {str(code) for code in discord.TOO_LARGE}
                 for code in codes
             },
         ),
-        ("feishu", {str(code) for code in feishu._MEANINGS}),
-        ("dingtalk", {str(code) for code in dingtalk._MEANINGS} | {"310000"}),
-        ("wecom", {str(code) for code in wecom._MEANINGS} | {"93000"}),
+        ("feishu", {str(code) for code in feishu._REPLIES}),
+        ("dingtalk", {str(code) for code in dingtalk._REPLIES} | {"310000"}),
+        ("wecom", {str(code) for code in wecom._REPLIES} | {"93000"}),
         ("teams", set(teams._GONE)),
         (
             "telegram",

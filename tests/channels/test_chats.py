@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
-from bridge.channels.message import message_of
+from bridge.channels.compose import message_of
 from bridge.channels.strings import STRINGS
 from bridge.core.button import Button
 from bridge.core.delivery import Fault

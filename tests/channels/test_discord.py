@@ -240,7 +240,7 @@ def test_a_forum_without_a_thread_says_what_is_missing() -> None:
 # --- forms ----------------------------------------------------------------------------
 
 
-def test_a_message_that_is_refused_gets_plainer_until_it_is_taken() -> None:
+def test_a_message_that_is_refused_gets_simpler_until_it_is_taken() -> None:
     chat = Chat()
     bad = platform.invalid_form({"embeds.0.title": "I do not like it."})
     chat.server.faults.extend([bad, bad, bad])
@@ -252,7 +252,7 @@ def test_a_message_that_is_refused_gets_plainer_until_it_is_taken() -> None:
     assert ["attachments" in payload for payload in sent] == [True, True, False, False]
     assert ["embeds" in payload for payload in sent] == [True, True, True, False]
     assert talk.outcome.attempt.detail.endswith(
-        "in a plainer form, because of Discord 50035: Invalid Form Body"
+        "in a simpler form, because the full one was refused: Discord 50035: Invalid Form Body"
         " · embeds.0.title: I do not like it."
     )
     assert chat.shown[0].text.startswith("**✅ Upscale finished · 47 s**\na lighthouse")
@@ -269,7 +269,10 @@ def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
     assert ["username" in payload for payload in sent] == [True, False]
     assert all(payload["embeds"] and payload["attachments"] for payload in sent)
     assert talk.result == "delivered"
-    assert "in a plainer form, because of Discord 50035" in talk.outcome.attempt.detail
+    assert (
+        "in a simpler form, because the full one was refused: Discord 50035"
+        in talk.outcome.attempt.detail
+    )
 
 
 def test_an_edit_in_plain_text_shows_nothing_of_the_card() -> None:

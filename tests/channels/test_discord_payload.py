@@ -110,7 +110,7 @@ def test_a_hostile_event_makes_a_valid_and_inert_message(
     talk, server = tell(HOSTILE[case], to=channel(images=images))
 
     assert talk.result == "delivered"
-    assert "more plainly" not in talk.outcome.attempt.detail
+    assert "simpler form" not in talk.outcome.attempt.detail
     assert_inert(posted(talk))
     assert server.pinged == []
     assert server.shown[0].text.strip()

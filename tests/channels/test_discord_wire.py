@@ -25,10 +25,13 @@ from tests.platforms.discord import PNG, Discord, page
 
 pytestmark = pytest.mark.component
 
+#: Seconds until the next attempt, where Discord does not say.
+RETRY = 0.5
+
 
 @dataclass(kw_only=True)
 class World:
-    """A Discord on a port, an endpoint that leads there, and what is remembered."""
+    """A Discord on a port, an endpoint that leads there, and the channel state."""
 
     server: Discord
     base: str
@@ -37,7 +40,7 @@ class World:
     kept: dict[str, ChannelState] = field(default_factory=dict)
 
     async def tell(self, event: Event) -> ExchangeResult:
-        """Have the conversation once."""
+        """Have the exchange once."""
         context = DeliveryContext(
             event=event,
             endpoint=self.to,
@@ -62,14 +65,19 @@ class World:
             await save_state(outcome.channel_state)
         return outcome
 
-    async def insist(self, event: Event) -> int:
-        """Tell an event as the bridge does: again, when it was told to wait; count."""
-        for attempt in range(1, 200):
+    async def insist(self, event: Event) -> None:
+        """
+        Deliver an event as the bridge does, until it is delivered.
+
+        An attempt that failed is not repeated at once: an older message is cleaned up a few
+        times only, and the bucket has to be full again by then.
+        """
+        for _ in range(200):
             outcome = await self.tell(event)
             if outcome.attempt.succeeded:
-                return attempt
-            await asyncio.sleep(outcome.attempt.retry_after or 0.01)
-        msg = f"not told: {outcome.attempt.detail}"
+                return
+            await asyncio.sleep(outcome.attempt.retry_after or RETRY)
+        msg = f"not delivered: {outcome.attempt.detail}"
         raise AssertionError(msg)
 
 

@@ -302,7 +302,7 @@ def test_a_mark_is_saved_before_progress_is_posted(enter: Enter) -> None:
     talk = room.tell(SUBMITTED)
 
     assert room.names(talk) == ["save", "post"]
-    assert talk.remembered[0]["posting"] is True
+    assert talk.saved[0]["posting"] is True
     assert "posting" not in room.state
 
 
@@ -537,14 +537,24 @@ def test_an_endpoint_that_is_gone_under_a_task_is_disabled(enter: Enter) -> None
 # --- variants -------------------------------------------------------------------------
 
 
-def test_a_message_that_is_refused_is_told_more_plainly(enter: Enter) -> None:
+def test_a_message_that_is_refused_is_delivered_in_a_simpler_form(enter: Enter) -> None:
     room = enter()
     room.instead["post"] = [room.refused()]
 
     talk = room.tell(DONE_AT_LAST)
 
     assert talk.result == "delivered"
-    assert "in a plainer form, because of " in detail(talk)
+    assert "in a simpler form, because " in detail(talk)
+
+
+def test_each_variant_sent_after_a_refusal_is_charged_to_the_rate(enter: Enter) -> None:
+    room = enter()
+    room.instead["post"] = [room.refused()]
+
+    talk = room.tell(DONE_AT_LAST)
+
+    assert talk.outcome.extra == room.names(talk).count("post") - 1 > 0
+    assert room.tell(DONE_AT_LAST, redelivery=True).outcome.extra == 0
 
 
 def test_what_is_refused_in_every_form_is_given_up(enter: Enter) -> None:
@@ -554,7 +564,7 @@ def test_what_is_refused_in_every_form_is_given_up(enter: Enter) -> None:
     talk = room.tell(DONE_AT_LAST)
 
     assert talk.result == "hopeless"
-    assert "in a plainer form" not in detail(talk)
+    assert "in a simpler form" not in detail(talk)
     assert "retry" not in room.state
 
 

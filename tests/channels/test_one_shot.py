@@ -99,7 +99,7 @@ def test_a_variant_that_is_taken_says_why_it_is_not_the_first(kind: str) -> None
 
     assert (talk.result, len(talk.requests)) == ("delivered", 2)
     assert talk.outcome.extra == 1
-    assert talk.outcome.attempt.detail.startswith("told more plainly, because ")
+    assert talk.outcome.attempt.detail.startswith("in a simpler form, because ")
 
 
 @pytest.mark.parametrize("kind", BUSY)

@@ -114,7 +114,7 @@ async def test_following_tasks_keeps_within_5_in_2_s_of_each_kind(
         ),
     ],
 )
-async def test_messages_that_are_told_more_plainly_never_exceed_20_in_a_minute(
+async def test_messages_in_a_simpler_form_never_exceed_20_in_a_minute(
     bench: Bench, group: Robot, requests: int
 ) -> None:
     """A delivery is then several requests. Who exceeds it is shut out for ten minutes."""

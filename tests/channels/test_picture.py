@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.message import message_of
+from bridge.channels.compose import message_of
 from bridge.channels.picture import form, taken, to_fetch
 from bridge.channels.urls import MOST, safe_url
 from bridge.core.http import File, Response

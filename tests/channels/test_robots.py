@@ -58,7 +58,7 @@ def test_every_case_and_every_hostile_event_is_one_message(kind: str) -> None:
         assert talk.result == "delivered"
         assert len(talk.requests) == (0 if event.is_progress else 1)
         assert talk.channel_state == {}
-        assert not talk.remembered
+        assert not talk.saved
 
 
 @kinds

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bridge.channels.message import message_of
+from bridge.channels.compose import message_of
 from bridge.channels.sample import sample_event
 from bridge.channels.urls import is_public
 from bridge.core.event import EVENT_TYPES

@@ -215,7 +215,7 @@ def test_a_picture_that_is_not_there_costs_the_picture_and_not_the_message(
     talk = room.tell(SUCCEEDED)
 
     assert talk.result == "delivered"
-    assert "plainer form" in talk.outcome.attempt.detail
+    assert "simpler form" in talk.outcome.attempt.detail
     assert room.slack.shown[0].picture is None
     assert len(talk.requests) == 2
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from bridge.channels.message import message_of
+from bridge.channels.compose import message_of
 from bridge.channels.text import clean, line
 from tests.channels.cases import WAITING, texts, told
 

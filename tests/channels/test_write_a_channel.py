@@ -191,7 +191,7 @@ async def test_it_tells_how_a_task_ended_with_the_picture(
     assert shown["color"] == "#2ecc71"
 
 
-async def test_a_message_that_is_refused_is_told_more_plainly(
+async def test_a_message_that_is_refused_is_delivered_in_a_simpler_form(
     registry: dict[str, Channel],
 ) -> None:
     async with serving_mattermost(refuses_attachments=True) as (platform, team):
@@ -255,10 +255,10 @@ def test_it_tells_every_event(registry: dict[str, Channel], event_type: str) -> 
 def test_what_strangers_write_stays_text(
     registry: dict[str, Channel], event: Event
 ) -> None:
-    """In the message, and in the plainer one: it mentions, links and draws nothing."""
+    """In the message, and in the simpler one: it mentions, links and draws nothing."""
     for request in (
         *converse(registry[KIND], event, endpoint()).requests,
-        *_plainly(registry[KIND], event),
+        *_simpler(registry[KIND], event),
     ):
         post = json.loads(request.body)
         texts = [one["text"] for one in post.get("attachments", [])] + [
@@ -269,6 +269,6 @@ def test_what_strangers_write_stays_text(
             assert not re.search(r"@\w|\]\(|://|www\.|[<>`*_~|\\]|:[\w+-]+:", text)
 
 
-def _plainly(channel: Channel, event: Event) -> list[Request]:
+def _simpler(channel: Channel, event: Event) -> list[Request]:
     no = Response(took=0.0, status=400, body=b'{"id": "web.incoming_webhook.parse"}')
     return converse(channel, event, endpoint(), answers=lambda _: no).requests[1:]

@@ -98,10 +98,10 @@ def sample_response(request: Request) -> Response:
         return Response(took=0.0, status=200, body=_PIXEL)
     if request.method == "DELETE":
         return Response(took=0.0, status=204)
-    said = {"id": "1300000000000000001", "channel_id": "1200000000000000001"}
+    body = {"id": "1300000000000000001", "channel_id": "1200000000000000001"}
     if request.method == "GET":
-        said |= {"guild_id": "1100000000000000001", "name": "preview"}
+        body |= {"guild_id": "1100000000000000001", "name": "preview"}
     headers = {"content-type": "application/json"}
     return Response(
-        took=0.0, status=200, headers=headers, body=json.dumps(said).encode()
+        took=0.0, status=200, headers=headers, body=json.dumps(body).encode()
     )

@@ -18,10 +18,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bridge.channels.discord.payload import Draft
 from bridge.channels.discord.replies import snowflake
-from bridge.channels.headers import with_own
 from bridge.channels.picture import form as multipart
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request
+from bridge.core.http import Request, with_own
 from bridge.version import __version__
 
 #: ``DiscordBot (where it is from, version)`` is the form that Discord asks of programs.

@@ -203,7 +203,7 @@ def linked(message: Message, *, at: float) -> Shown:
 
 
 def left_out(message: Message, *, at: float) -> Shown:
-    """Decide what is said where nobody wants pictures: only the link may be missed."""
+    """Decide on the note where pictures are unwanted: only an expired link is missed."""
     gone = message.expired(at) and not message.videos
     return Shown(note=message.strings.expired if gone else "")
 

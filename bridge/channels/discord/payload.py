@@ -1,5 +1,5 @@
 """
-Payloads: a message as Discord takes it, in forms that get plainer and plainer.
+Payloads: a message as Discord takes it, in variants that get simpler and simpler.
 
 `allowed_mentions` goes with every message and every edit: an edit without it is read anew, with
 everybody allowed to be pinged.
@@ -95,7 +95,7 @@ class Draft:
 
         silent: Whether nobody is to be notified.
 
-        edit: Whether it takes the place of what a message said before.
+        edit: Whether it replaces what a message said before.
 
         parent: URL of the message that this one follows.
 

@@ -87,7 +87,7 @@ def _read(
         )
     errors = data.get("errors")
     return replace(
-        _meaning(status, code, data),
+        _reply_of(status, code, data),
         code=str(code),
         detail=f"{_why(status, code)}{detail}",
         retry_after=retry_after(headers.get("retry-after"), now=now),
@@ -127,7 +127,7 @@ def guild_of(response: Response) -> str:
     return snowflake(json_object(response.body).get("guild_id"))
 
 
-def _meaning(status: int, code: int, data: Mapping[str, object]) -> Reply:
+def _reply_of(status: int, code: int, data: Mapping[str, object]) -> Reply:
     if code in REPOST:
         return Reply(repost=True, missing=code == _UNKNOWN_MESSAGE)
     if code in GONE:

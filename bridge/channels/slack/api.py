@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bridge.channels.endpoint_options import ChatOptions
-from bridge.channels.headers import USER_AGENT, with_own
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
-from bridge.core.http import Request, Response
+from bridge.core.http import USER_AGENT, Request, Response, with_own
 
 #: The hosts of Slack's own incoming webhooks.
 HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
@@ -103,12 +102,12 @@ def sample_response(request: Request) -> Response:
     if not method.startswith("chat."):
         return Response(took=0.0, status=200, body=b"ok")
     asked = json.loads(request.body)
-    said = {
+    body = {
         "ok": True,
         "channel": asked["channel"],
         "ts": asked.get("ts", "1795329600.000100"),
     }
-    return Response(took=0.0, status=200, body=json.dumps(said).encode())
+    return Response(took=0.0, status=200, body=json.dumps(body).encode())
 
 
 def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:

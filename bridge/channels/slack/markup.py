@@ -25,7 +25,7 @@ def escape(text: str) -> str:
     return text.translate(_THREE)
 
 
-def inert(text: str) -> str:
+def defang(text: str) -> str:
     """Make a text harmless where Slack also looks for emoji: in the message's ``text``."""
     return _EMOJI.sub(f":{_WORD_JOINER}", escape(text))
 

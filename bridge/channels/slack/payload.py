@@ -19,7 +19,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bridge.channels.message import Message
-from bridge.channels.slack.markup import code, escape, fence, inert, link, moment
+from bridge.channels.slack.markup import code, defang, escape, fence, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
 from bridge.core.event import Json
 
@@ -64,7 +64,7 @@ def content(
         variant: One of `VARIANTS`: with its picture; without it, with a link in its place;
             as nothing but text.
 
-        now: In seconds since the epoch; a link that has expired is said to have.
+        now: In seconds since the epoch; a link that has expired is named as such.
 
         images: The endpoint's setting; ``none`` leaves the picture out.
 
@@ -156,12 +156,12 @@ def _image(message: Message, url: str) -> Block:
 
 
 def _title(message: Message) -> str:
-    said = f"{message.emoji}  *{escape(message.headline)}*"
+    title = f"{message.emoji}  *{escape(message.headline)}*"
     if message.took:
-        return f"{said}  ·  {message.took}"
+        return f"{title}  ·  {message.took}"
     if message.progress is not None:
-        return f"{said}   {bar(message.progress)}  {message.progress}%"
-    return said
+        return f"{title}   {bar(message.progress)}  {message.progress}%"
+    return title
 
 
 def _links(message: Message, *, now: float, why: str) -> str:
@@ -172,9 +172,9 @@ def _links(message: Message, *, now: float, why: str) -> str:
         return ""
     if message.expired(now):
         why = message.strings.expired
-    said = [f"🖼️  {why}"] if why else []
+    parts = [f"🖼️  {why}"] if why else []
     url = _openable(message)
-    return "  ·  ".join([*said, link(url, message.strings.open)] if url else said)
+    return "  ·  ".join([*parts, link(url, message.strings.open)] if url else parts)
 
 
 def _openable(message: Message) -> str | None:
@@ -227,28 +227,28 @@ def _showable(message: Message) -> str | None:
 def _fallback(message: Message) -> str:
     """Write it in a line, for notifications and screen readers."""
     strings = message.strings
-    said = escape(message.title)
+    text = escape(message.title)
     if message.progress is not None:
-        said += f" {message.progress}%"
-    text = line(message.reason or message.prompt or message.result)
-    if text:
-        said += strings.colon + fit(text, MOST_FALLBACK, inert)
-    return f"{said} ({strings.sample})" if message.sample else said
+        text += f" {message.progress}%"
+    more = line(message.reason or message.prompt or message.result)
+    if more:
+        text += strings.colon + fit(more, MOST_FALLBACK, defang)
+    return f"{text} ({strings.sample})" if message.sample else text
 
 
 def _text_only(message: Message, *, now: float) -> str:
     strings = message.strings
-    said = [_title(message)]
+    lines = [_title(message)]
     if message.sample:
-        said.append(f"🧪 {strings.sample}")
+        lines.append(f"🧪 {strings.sample}")
     if message.prompt:
-        said.append(fit(message.prompt, MOST_PROMPT, fence))
+        lines.append(fit(message.prompt, MOST_PROMPT, fence))
     if message.reason:
-        said.append(
+        lines.append(
             f"{strings.reason}{strings.colon}{fit(message.reason, MOST_REASON, fence)}"
         )
     if message.result:
-        said.append(fit(message.result, MOST_RESULT, fence))
+        lines.append(fit(message.result, MOST_RESULT, fence))
     footer = []
     url = _openable(message)
     if url and utf16(escape(url)) <= MOST_URL:
@@ -257,4 +257,4 @@ def _text_only(message: Message, *, now: float) -> str:
         footer.append(strings.expired)
     if message.task_id:
         footer.append(f"{strings.task_id} {code(cut(message.task_id, MOST_ID))}")
-    return "\n".join([*said, "  ·  ".join(footer)]).strip()
+    return "\n".join([*lines, "  ·  ".join(footer)]).strip()

@@ -127,7 +127,7 @@ def read(
         )
     word = _word(text, data)
     limited = word in LIMITED or status == 429
-    reply = _meaning(word, text, status)
+    reply = _reply_of(word, text, status)
     waits = not (reply.fallback or reply.repost or reply.result is AttemptResult.GONE)
     wait = response.headers.get("retry-after") if waits else None
     return replace(
@@ -161,7 +161,7 @@ def _word(text: str, data: Mapping[str, object]) -> str:
     return found[0] if found else ""
 
 
-def _meaning(word: str, text: str, status: int) -> Reply:
+def _reply_of(word: str, text: str, status: int) -> Reply:
     if word in DEAD:
         return Reply(result=AttemptResult.GONE)
     if word in UNSHOWABLE or _NO_PICTURE in text[:16384].lower():

@@ -15,12 +15,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from bridge.channels.headers import USER_AGENT, with_own
 from bridge.channels.picture import form
 from bridge.channels.telegram.payload import Content, TelegramOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Json
-from bridge.core.http import File, Request, Response
+from bridge.core.http import USER_AGENT, File, Request, Response, with_own
 
 #: Telegram repeats a whole message in its answer, with six bytes for a Chinese character.
 #: An answer that is cut short could not be read, and the message would be posted again.
@@ -52,7 +51,7 @@ def post(
     if silent:
         body["disable_notification"] = True
     if reply_to:
-        # Whoever deleted the message in between still hears how it ended.
+        # If the message was deleted in between, the end is delivered all the same.
         body["reply_parameters"] = {
             "message_id": reply_to,
             "allow_sending_without_reply": True,

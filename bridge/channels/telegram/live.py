@@ -17,7 +17,7 @@ from bridge.core.http import File, Request, Response
 
 #: What a variant is called that leaves the buttons of another one out.
 _BARE = " without buttons"
-#: Remembered of a task whose progress Telegram has refused to show: no more is tried.
+#: Kept of a task whose progress Telegram has refused to show: no more is tried.
 _UNSHOWN = "unshown"
 
 

@@ -22,7 +22,7 @@ BUTTONS = "button"
 
 _GONE = Reply(result=AttemptResult.GONE)
 _FAILED = Reply(result=AttemptResult.FAILED)
-#: Refused as it is; something plainer may be taken.
+#: Refused as it is; something simpler may be taken.
 _UNFIT = Reply(result=AttemptResult.HOPELESS, fallback=True)
 _FROZEN = replace(_FAILED, repost=True)
 _MISSING = replace(_FROZEN, missing=True)
@@ -108,7 +108,7 @@ def _refusal(data: Mapping[str, object], response: Response, *, now: float) -> R
     code = code if isinstance(code, int) else response.status or 0
     text = str(data.get("description") or f"error {code}")
     words = readable(text.encode(errors="replace"))[:200]
-    reply, why = _meaning(code, words.lower())
+    reply, why = _reply_of(code, words.lower())
     if (moved := parameters.get("migrate_to_chat_id")) is not None:
         reply = _GONE
         why = f"the group has become a supergroup: its chat_id is {moved} now"
@@ -124,7 +124,7 @@ def _refusal(data: Mapping[str, object], response: Response, *, now: float) -> R
     )
 
 
-def _meaning(code: int, words: str) -> tuple[Reply, str]:
+def _reply_of(code: int, words: str) -> tuple[Reply, str]:
     if code == 429 or code >= 500:
         return _FAILED, ""
     if code in _CODES:

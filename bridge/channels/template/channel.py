@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.headers import with_own
 from bridge.channels.reply import read_status
 from bridge.channels.template.options import TemplateOptions
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response, retry_after
-from bridge.version import __version__
+from bridge.core.http import USER_AGENT, Request, Response, retry_after, with_own
+from bridge.core.redact import redact
 
 if TYPE_CHECKING:
     from bridge.channels.template.language import TemplateFault
 
-_USER_AGENT = f"mjbridge/{__version__}"
 #: Names of headers that carry credentials; shorter words in their values are "Bearer".
 _CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass", re.IGNORECASE)
 _SHORTEST_SECRET = 7
@@ -52,7 +50,7 @@ def deliver(context: DeliveryContext) -> Exchange:
         if token is None:
             return ExchangeResult(attempt=_not_signed_in(response, context))
         own["authorization"] = f"Bearer {token}"
-    ours = {"user-agent": _USER_AGENT, "webhook-id": event.id}
+    ours = {"user-agent": USER_AGENT, "webhook-id": event.id}
     if body:
         ours["content-type"] = recipe.content_type
     if context.redelivery:
@@ -144,9 +142,7 @@ def _redacted(detail: str, context: DeliveryContext, headers: Mapping[str, str])
     for name, value in headers.items():
         if _CREDENTIAL.search(name):
             secrets |= {word for word in value.split() if len(word) >= _SHORTEST_SECRET}
-    for secret in sorted(secrets, key=len, reverse=True):
-        detail = detail.replace(secret, "…")
-    return detail
+    return redact(detail, secrets)
 
 
 # --- Airflow 3 ------------------------------------------------------------------------
@@ -178,7 +174,7 @@ def _sign_in(context: DeliveryContext, headers: dict[str, str]) -> Request | Non
         (parts.scheme, parts.netloc, f"{place['root']}/auth/token", "", "")
     )
     body = json.dumps({"username": user, "password": password}).encode()
-    ours = {"content-type": "application/json", "user-agent": _USER_AGENT}
+    ours = {"content-type": "application/json", "user-agent": USER_AGENT}
     return Request(url=url, body=body, headers=with_own(ours, headers))
 
 
@@ -197,10 +193,10 @@ def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
     attempt = read_status(response, now=response.at or context.at).attempt(
         started=context.started, took=response.took
     )
-    said = f"HTTP {response.status}" if response.status else str(response.fault)
+    outcome = f"HTTP {response.status}" if response.status else str(response.fault)
     # The answer may hold a token in a form that we do not know.
     return replace(
         attempt,
         platform_result=AttemptResult.FAILED,
-        detail=f"Airflow's sign-in: {said}",
+        detail=f"Airflow's sign-in: {outcome}",
     )

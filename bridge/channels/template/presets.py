@@ -1,7 +1,7 @@
 """
 Presets: requests that well-known services want, as templates that anybody could have written.
 
-A preset is nothing but text in the language of templates, so that whoever needs another
+A preset is nothing but text in the language of templates, so that anyone who needs another
 request copies one from here (or from the documentation, which shows all of them) and changes
 it. Free texts are cut where the service has a limit; the whole event is what
 ``kind = "webhook"`` sends.

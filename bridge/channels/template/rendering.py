@@ -2,7 +2,7 @@
 Rendering: an endpoint's templates, filled with an event.
 
 What a template sees is the event as webhooks get it, and a few names that are there for
-every event, so that a template need not tell a task's events from an operator's.
+every event, so that a template need not distinguish a task's events from an operator's.
 
 `faults` renders an endpoint's templates before anything has happened, with events that say
 much, next to nothing, and what anyone might write, so that a misspelt field is found when
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from bridge.channels.message import message_of
+from bridge.channels.compose import message_of
 from bridge.channels.sample import sample_event
 from bridge.channels.template import escaping, language
 from bridge.channels.template.language import TemplateFault
@@ -157,7 +157,7 @@ def variables_of(endpoint: Endpoint, event: Event) -> dict[str, Any]:
 
 
 def _nullable(data: dict[str, Any]) -> dict[str, Any]:
-    """Let metadata be asked for any key: whoever tracks a task chooses them."""
+    """Let metadata be asked for any key: the caller that tracks a task chooses them."""
     opened = dict(data)
     if isinstance(data.get("metadata"), dict):
         opened["metadata"] = Nullable(data["metadata"])
