@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bridge.app.humanize import ago, span
 from bridge.app.ports import DeliveryRow, EventRow, TaskRow
-from bridge.app.views import EventView, TaskDetailView
+from bridge.app.views.tasks import EventView, TaskDetailView
 from bridge.cli.arguments import Json, Upstream
 from bridge.cli.output import STATE_STYLES, clock, emit, line, text
 from bridge.cli.session import in_deployment

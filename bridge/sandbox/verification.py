@@ -2,7 +2,7 @@
 Verification of Standard Webhooks signatures, as a receiver does it.
 
 Written from the specification and not from the sender, with which it shares no code: two
-halves with the same mistake would agree with each other and with nobody else.
+halves with the same mistake would agree only with each other.
 
 Pure: no I/O, no clock.
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -27,7 +27,7 @@ MOST_SIGNATURES = 16
 
 
 class Refusal(StrEnum):
-    """Why a request is refused, in words for whoever has to mend it."""
+    """Why a request is refused, in words that help to mend it."""
 
     UNSIGNED = "it has no webhook-signature"
     NO_ID = "it has no webhook-id"

@@ -57,10 +57,10 @@ def http_url(text: str, *, userinfo: bool = False, instead: str = "") -> str:
     Args:
         userinfo: Whether a user and a password may be part of it.
 
-        instead: What to tell those who tried that they may not.
+        instead: What the error suggests in place of a user and a password.
 
     Raises:
-        ValueError: It is none; the message does not repeat it.
+        ValueError: It is not valid; the message does not repeat it.
     """
     text = text.strip()
     parts = _split(text)
@@ -158,7 +158,7 @@ _TRUE_OR_FALSE = re.compile(r"true|false", re.IGNORECASE)
 _ANYTHING = re.compile(r".+")
 _CERT_REQS = re.compile(r"(cert_)?(none|optional|required)", re.IGNORECASE)
 
-#: What a store's client can be told in the query of its URL, and how.
+#: What the query of a store's URL may hold, and in which form.
 _QUERY: Mapping[str, re.Pattern[str]] = {
     "db": _NUMBER,
     "virtual_host": _NUMBER,

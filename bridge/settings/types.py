@@ -141,7 +141,7 @@ Retry: TypeAlias = Annotated[
 # --- keys, and the headers that may carry them ---------------------------------------
 
 #: Headers that nobody sets: the requests', the connection's, and those of other bodies
-#: than ours. The user agent is one: receivers and their logs tell by it who calls.
+#: than ours. The user agent too: receivers and their logs recognize us by it.
 RESERVED_HEADERS = RESERVED | {
     "content-encoding",
     "proxy-authorization",
