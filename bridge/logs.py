@@ -143,7 +143,7 @@ def _answer(facts: Mapping[str, Any]) -> str:
     if reason := facts.get("reason"):
         text += f": {reason}"
     if (seconds := facts.get("retry_in")) is not None:
-        text += f"; attempt {facts.get('attempt', 0) + 1} in {span(seconds)}"
+        text += f"; attempt {facts.get('attempt', 0) + 1} in {span(round(seconds))}"
     elif facts.get("verdict") == "dead":
         text += "; given up"
     return text

@@ -95,10 +95,10 @@ def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
         "metadata",
         json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None,
     )
-    looks = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
+    polls = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
     if not row.active:
-        looks = ", no longer polled"
-    yield "tracked", f"{ago(row.tracked_at, now)}{looks}"
+        polls = ", no longer polled"
+    yield "tracked", f"{ago(row.tracked_at, now)}{polls}"
 
 
 def _print_events(events: Sequence[EventRow], now: float) -> None:
