@@ -21,6 +21,8 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from bridge.app.humanize import span
+
 #: Loggers that would name URLs, or repeat what our own lines say.
 _QUIET = ("httpx", "httpcore", "asyncio", "kombu", "amqp", "urllib3")
 #: Celery logs a line for each task, and ours run every second; and where its broker is.
@@ -90,9 +92,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
-    for name in _CHATTY:
+    for name in (*_QUIET, *_CHATTY):
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 
@@ -144,17 +144,10 @@ def _answer(facts: Mapping[str, Any]) -> str:
     if reason := facts.get("reason"):
         text += f": {reason}"
     if (seconds := facts.get("retry_in")) is not None:
-        text += f"; attempt {facts.get('attempt', 0) + 1} in {_duration(seconds)}"
+        text += f"; attempt {facts.get('attempt', 0) + 1} in {span(round(seconds))}"
     elif facts.get("verdict") == "dead":
         text += "; given up"
     return text
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _fitted(text: str, width: int) -> list[str]:

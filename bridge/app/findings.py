@@ -15,7 +15,7 @@ from bridge.app.ports import EndpointRow, FetchResult, PollError
 from bridge.app.samples import preview, sample_context
 from bridge.channels import channel_for
 from bridge.channels.webhook import signing_secrets
-from bridge.core.delivery import Attempt, AttemptResult
+from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES
 from bridge.core.http import Response, json_object
@@ -147,6 +147,8 @@ def of_answer(
 
 def of_endpoint(endpoint: Endpoint, *, now: float) -> Finding:
     """Report whether every request that an endpoint may get can be made; send none."""
+    where = f"{endpoint.kind} {masked_url(endpoint.url)}"
+    fine = Finding(about="endpoint", name=endpoint.name, detail=where)
     try:
         for event_type in EVENT_TYPES:
             context = sample_context(event_type, endpoint, at=now)
@@ -154,41 +156,21 @@ def of_endpoint(endpoint: Endpoint, *, now: float) -> Finding:
             # The samples' upstream is not configured anywhere.
             wanted = replace(endpoint, upstreams=None).wants(context.event)
             if wanted and result.attempt.platform_result in _FINAL:
-                return _undeliverable(endpoint, event_type, result.attempt)
+                detail = result.attempt.detail
+                mend = f"correct endpoints.{endpoint.name}: {event_type} cannot be sent there"
+                return replace(fine, level="error", detail=detail, mend=mend, code=2)
     except BridgeError as error:
         return of_error("endpoint", error, name=endpoint.name)
     except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong
         detail = f"no request can be made: {type(error).__name__}"
-        return Finding(
-            about="endpoint", name=endpoint.name, level="error", detail=detail, code=2
-        )
-    where = f"{endpoint.kind} {masked_url(endpoint.url)}"
+        return replace(fine, level="error", detail=detail, code=2)
     if endpoint.kind == "webhook" and not signing_secrets(endpoint.options):
         mend = (
             f"with endpoints.{endpoint.name}.secrets set, the receiver can verify that "
             "events come from you"
         )
-        return Finding(
-            about="endpoint",
-            name=endpoint.name,
-            level="warning",
-            detail=f"{where}, not signed",
-            mend=mend,
-        )
-    return Finding(
-        about="endpoint", name=endpoint.name, detail=f"{where}{_ability(endpoint)}"
-    )
-
-
-def _undeliverable(endpoint: Endpoint, event_type: str, attempt: Attempt) -> Finding:
-    return Finding(
-        about="endpoint",
-        name=endpoint.name,
-        level="error",
-        detail=attempt.detail,
-        mend=f"correct endpoints.{endpoint.name}: {event_type} cannot be sent there",
-        code=2,
-    )
+        return replace(fine, level="warning", detail=f"{where}, not signed", mend=mend)
+    return replace(fine, detail=f"{where}{_ability(endpoint)}")
 
 
 def _ability(endpoint: Endpoint) -> str:

@@ -3,7 +3,7 @@ The command line. `main` is the console command `mjbridge`.
 
 Rule 1: results go to stdout, everything else to stderr.
 Rule 2: whatever goes wrong is one clear line and an exit code: 1 not done, 2 wrong usage
-or configuration. No traceback ever.
+or configuration. Never a traceback.
 Rule 3: one module a command, named after it, or one for two that are nearly the same
 (`processes`, `local`); commands parse and print, and what they do is in `bridge.app`.
 `app` imports a command's module when it runs, and no other.

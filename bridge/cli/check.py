@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bridge.app.findings import Finding
-from bridge.app.views import FindingView
+from bridge.app.views.endpoints import FindingView
 from bridge.cli.arguments import Json
 from bridge.cli.output import emit, indented, line, text
 from bridge.runtime.checkup import check_up

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bridge.app.humanize import ago, counted
 from bridge.app.ports import DeliveryRow, DeliveryState
-from bridge.app.views import DeliveryView
+from bridge.app.views.endpoints import DeliveryView
 from bridge.cli.arguments import EndpointOption, Json, Limit, one_of
 from bridge.cli.output import STATE_STYLES, say, stdout, text, write
 from bridge.cli.session import in_deployment

@@ -11,7 +11,7 @@ from rich.text import Text
 from bridge.app.humanize import ago, counted, masked_url, span
 from bridge.app.operations import Switched
 from bridge.app.ports import EndpointRow
-from bridge.app.views import EndpointView, SampleView
+from bridge.app.views.endpoints import EndpointView, SampleView
 from bridge.cli.arguments import Json, event_type
 from bridge.cli.output import STATE_STYLES, emit, line, say, text
 from bridge.cli.session import in_deployment

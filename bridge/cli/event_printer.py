@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from bridge.app.humanize import span
 from bridge.cli.output import plain
 from bridge.sandbox.receiver import Received
 
@@ -161,7 +162,7 @@ def _tail(received: Received) -> Text:
             style="green" if received.type == "task.succeeded" else "",
         )
     if received.latency is not None:
-        tail.append(f" {_span(received.latency):>7}", style="dim")
+        tail.append(f" {span(max(received.latency, 0)):>7}", style="dim")
     return tail
 
 
@@ -233,15 +234,6 @@ def _took(data: dict[str, Any]) -> float | None:
         return (ended - begun).total_seconds()
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _span(seconds: float) -> str:
-    """Return a duration in as few characters as possible."""
-    if seconds < 1:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
 def _clock(at: float) -> str:

@@ -93,7 +93,7 @@ def program() -> str:
 
 def emit(view: View) -> None:
     """
-    Write one object on one line, at once: whoever reads a pipe may be waiting for it.
+    Write one object on one line, at once: a pipe's reader may be waiting for it.
 
     Characters that the stream's encoding lacks are escaped, so that nothing is lost.
     """
@@ -159,7 +159,7 @@ class OutputError(BridgeError):
 
 def write(content: str) -> None:
     """
-    Write one line as it is, at once: whoever reads a pipe may be waiting for it.
+    Write one line as it is, at once: a pipe's reader may be waiting for it.
 
     Raises:
         BrokenPipeError: Nobody reads any more.

@@ -12,7 +12,7 @@ import typer
 
 from bridge.app import samples
 from bridge.app.humanize import masked_url
-from bridge.app.views import RequestView
+from bridge.app.views.endpoints import RequestView
 from bridge.channels import channel_for
 from bridge.cli.arguments import Json
 from bridge.cli.arguments import event_type as known_type

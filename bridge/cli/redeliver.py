@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bridge.app.humanize import counted
-from bridge.app.views import RedeliveryView
+from bridge.app.views.endpoints import RedeliveryView
 from bridge.cli.arguments import EndpointOption, Json
 from bridge.cli.output import emit, write
 from bridge.cli.session import in_deployment

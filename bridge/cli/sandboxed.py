@@ -147,7 +147,7 @@ def _near(folder: Path) -> str:
 
 
 def _kept(folder: Path) -> Sandbox | None:
-    """Read the sandbox that is there; ``None`` if there is none that could be used."""
+    """Read the sandbox that is there; ``None`` if it cannot be used."""
     if not (folder / "bridge.toml").exists():
         return None
     try:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bridge.app.humanize import ago, span
 from bridge.app.ports import DeliveryRow, EventRow, TaskRow
-from bridge.app.views import EventView, TaskDetailView
+from bridge.app.views.tasks import EventView, TaskDetailView
 from bridge.cli.arguments import Json, Upstream
 from bridge.cli.output import STATE_STYLES, clock, emit, line, text
 from bridge.cli.session import in_deployment
@@ -95,10 +95,10 @@ def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
         "metadata",
         json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None,
     )
-    looks = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
+    polls = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
     if not row.active:
-        looks = ", no longer polled"
-    yield "tracked", f"{ago(row.tracked_at, now)}{looks}"
+        polls = ", no longer polled"
+    yield "tracked", f"{ago(row.tracked_at, now)}{polls}"
 
 
 def _print_events(events: Sequence[EventRow], now: float) -> None:

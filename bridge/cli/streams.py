@@ -1,4 +1,4 @@
-"""Standard streams, whatever whoever started us has left of them."""
+"""Standard streams, in whatever state the parent process left them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TextIO
 
 
 class Messages(io.TextIOWrapper):
-    """A stderr for which a message that cannot be written is no reason to fail."""
+    """A stderr that drops what cannot be written, instead of failing."""
 
     def write(self, text: str, /) -> int:
         """Write a message, or drop it."""
@@ -39,7 +39,7 @@ def prepare() -> None:
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number, so this one
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process lives
-    # A terminal that lacks a character shows a question mark; it is no error.
+    # A terminal that lacks a character shows a question mark instead of failing.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.stderr = Messages(
         io.FileIO(2, "w", closefd=False),  # unbuffered, as with `python -u`

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bridge.app.humanize import ago
 from bridge.app.ports import TaskRow
-from bridge.app.views import TaskView
+from bridge.app.views.tasks import TaskView
 from bridge.cli.arguments import Json, Limit, Upstream, one_of
 from bridge.cli.output import STATUS_STYLES, say, text
 from bridge.cli.session import in_deployment

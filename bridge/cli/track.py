@@ -12,7 +12,7 @@ import typer
 from bridge.app.humanize import counted
 from bridge.app.lookup import check_ids, choose_upstream
 from bridge.app.ports import Tracked
-from bridge.app.views import TrackingResult, TrackingView
+from bridge.app.views.tasks import TrackingResult, TrackingView
 from bridge.cli.arguments import Json, Upstream
 from bridge.cli.output import emit, line, say, text, write
 from bridge.cli.session import in_deployment

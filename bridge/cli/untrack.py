@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bridge.app.lookup import check_ids
-from bridge.app.views import TrackingResult, TrackingView
+from bridge.app.views.tasks import TrackingResult, TrackingView
 from bridge.cli.arguments import Json, Upstream
 from bridge.cli.output import emit, line, say, text
 from bridge.cli.session import in_deployment

@@ -31,7 +31,7 @@ WORKERS, SERVERS, STORE = 0, 1, 2
 #: tasks; delivering signs and encrypts, so it may use two processors.
 POLLERS, DELIVERERS = 1, 2
 
-#: How a child is told where the embedded store is.
+#: The variable that gives children the embedded store's URL.
 STORE_VARIABLE = "BRIDGE_REDIS_URL"
 
 

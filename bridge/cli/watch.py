@@ -16,7 +16,7 @@ from bridge.app.feed import Feed
 from bridge.app.humanize import counted, span
 from bridge.app.lookup import check_ids
 from bridge.app.ports import EventRow, TaskRow
-from bridge.app.views import NewsView, TaskEndView
+from bridge.app.views.tasks import NewsView, TaskEndView
 from bridge.cli.arguments import Json, Upstream
 from bridge.cli.output import STATUS_STYLES, clock, emit, line, stdout, text
 from bridge.cli.session import in_deployment

@@ -102,7 +102,7 @@ def change(faults: GatewayFaults, wanted: dict[str, Any]) -> GatewayFaults:
     Switch faults. What *wanted* does not name stays; ``null`` and ``false`` switch off.
 
     Raises:
-        ValueError: A name or a value makes no sense; nothing is switched then.
+        ValueError: A name or a value is invalid; nothing is switched then.
     """
     known = {spec.name for spec in dataclasses.fields(GatewayFaults)}
     if unknown := set(wanted) - known:

@@ -157,7 +157,7 @@ def _bad_ending(task: SimulatedTask, part: float, begun: float) -> Phase | None:
 
 
 def picture_progress(task: SimulatedTask, now: float) -> int:
-    """Return how far the picture of a task is, in percent; 0 where there is none to show."""
+    """Return how far the picture of a task is, in percent; 0 if it has none to show."""
     if task.action == "SHORTEN":
         return 0
     phase = phase_of(task, now)

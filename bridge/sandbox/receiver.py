@@ -14,19 +14,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bridge.sandbox.responses import (
-    CannedResponse,
-    ResponseScript,
-    body_of,
-    read_response,
-)
+from bridge.sandbox.responses import CannedResponse, body_of, read_response
 from bridge.sandbox.verification import Verification, key_of, verify
 
 #: The largest event that is read, in bytes.
@@ -36,6 +31,9 @@ MAX_BODY = 1024 * 1024
 REMEMBERED = 100_000
 
 METHODS = ["POST", "PUT", "PATCH"]
+
+#: Responses to give one after the other, and the one to give from then on.
+_Script: TypeAlias = tuple[deque[CannedResponse], CannedResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +125,7 @@ class Received:
 
 
 def _event_of(body: bytes) -> dict[str, Any]:
-    """Return the event in a body; empty where there is none."""
+    """Return the event in a body; empty if it holds none."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
@@ -137,7 +135,7 @@ def _event_of(body: bytes) -> dict[str, Any]:
 
 class Receiver:
     """
-    A receiver. `app` is what is served; the rest is for whoever runs it.
+    A receiver. `app` is what is served; the rest is for its owner.
 
     It accepts events on every path, and answers 204, or 401 where the signature is wrong.
     """
@@ -164,7 +162,7 @@ class Receiver:
         self._keys = [key_of(secret) for secret in secrets]
         self._on_event = on_event
         self._clock = clock
-        self._scripts: dict[str, ResponseScript] = {}
+        self._scripts: dict[str, _Script] = {}
         self._ledger: deque[Received] = deque(maxlen=keep)
         self._seen: OrderedDict[tuple[str, str], tuple[int, bool]] = OrderedDict()
         self._news = asyncio.Condition()
@@ -187,10 +185,8 @@ class Receiver:
         Answer requests on *path* (``*``: on all others) with these, one after the other, and
         with *then* from then on, by default 204.
         """
-        self._scripts[path] = ResponseScript(
-            [_answer(one) for one in answers],
-            then=None if then is None else _answer(then),
-        )
+        waiting = deque(map(_answer, answers))
+        self._scripts[path] = waiting, _answer(204 if then is None else then)
 
     def received(self, path: str | None = None) -> list[Received]:
         """Return the ledger: every request, in the order of arrival."""
@@ -251,8 +247,9 @@ class Receiver:
         return await answer.send()
 
     def _next(self, path: str) -> CannedResponse:
-        script = self._scripts.get(path, self._scripts.get("*"))
-        return (script.next() if script is not None else None) or CannedResponse()
+        nothing: _Script = deque(), CannedResponse()
+        waiting, then = self._scripts.get(path, self._scripts.get("*", nothing))
+        return waiting.popleft() if waiting else then
 
     def _count(
         self, message_id: str | None, path: str, answer: CannedResponse

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,23 +56,6 @@ class CutResponse(Response):
         # Without its last part, a response that the application leaves is a broken connection.
         half = {"type": "http.response.body", "body": bytes(self.body)}
         await send(half | {"more_body": True})
-
-
-class ResponseScript:
-    """Responses to give one after the other, and one to repeat when they are used up."""
-
-    def __init__(
-        self,
-        responses: Iterable[CannedResponse] = (),
-        *,
-        then: CannedResponse | None = None,
-    ) -> None:
-        self._waiting = deque(responses)
-        self._then = then
-
-    def next(self) -> CannedResponse | None:
-        """Return the next response; ``None`` where none was decided."""
-        return self._waiting.popleft() if self._waiting else self._then
 
 
 def read_response(given: Any) -> CannedResponse:
@@ -142,7 +123,7 @@ async def json_of(request: Request) -> Any:
     Return the request's JSON.
 
     Raises:
-        ValueError: There is none, it is broken, or it is too large.
+        ValueError: It is missing, broken or too large.
     """
     body = await body_of(request, limit=MAX_BODY)
     if body is None:

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-#: Seconds that requests in progress get to end when the server is told to stop. Together with
+#: Seconds that requests in progress get to end when the server is asked to stop. Together with
 #: uvicorn's own ticks it stays below a second, which is what a supervisor should have to wait.
 GRACE = 0.4
 
@@ -60,7 +60,7 @@ async def _run(
 ) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Only the main thread may; elsewhere, whoever runs the thread ends it with the process.
+        # Only the main thread may; elsewhere, the server ends with its process.
         with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     async with _serving(app, bound) as base_url:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,25 +97,16 @@ def _routes(gateway: GatewayState) -> list[Route | Mount]:
         Route("/task/{id}/cancel", _guarded(gateway, cancel), methods=["POST"]),
         Route("/task/{id}/image-seed", _guarded(gateway, image_seed), methods=["GET"]),
         Route("/submit/{what}", _guarded(gateway, submit), methods=["POST"]),
-        Route("/image/{id}", _open(gateway, _image), methods=["GET"]),
-        Route("/{path:path}", _open(gateway, _elsewhere), methods=METHODS),
+        Route("/image/{id}", partial(_image, gateway), methods=["GET"]),
+        Route("/{path:path}", partial(_elsewhere, gateway), methods=METHODS),
     ]
     return [
         Mount("/sandbox", routes=control_routes(gateway)),
         Mount("/mj", routes=api),
         # /mj-fast/mj/…, /mj-relax/mj/…: to new-api, any word before it is a mode.
         Mount("/{mode}/mj", routes=api),
-        Route("/{path:path}", _open(gateway, _elsewhere), methods=METHODS),
+        Route("/{path:path}", partial(_elsewhere, gateway), methods=METHODS),
     ]
-
-
-def _open(
-    gateway: GatewayState, handler: Handler
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        return await handler(gateway, request)
-
-    return endpoint
 
 
 def _guarded(

@@ -2,7 +2,7 @@
 Verification of Standard Webhooks signatures, as a receiver does it.
 
 Written from the specification and not from the sender, with which it shares no code: two
-halves with the same mistake would agree with each other and with nobody else.
+halves with the same mistake would agree only with each other.
 
 Pure: no I/O, no clock.
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -15,7 +15,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 #: Seconds that a signature may be old, or ahead of our clock. A copy of a request that
@@ -27,7 +27,7 @@ MOST_SIGNATURES = 16
 
 
 class Refusal(StrEnum):
-    """Why a request is refused, in words for whoever has to mend it."""
+    """Why a request is refused, in words that help to mend it."""
 
     UNSIGNED = "it has no webhook-signature"
     NO_ID = "it has no webhook-id"
@@ -90,28 +90,28 @@ def verify(
     signatures = headers.get("webhook-signature", "")
     found = Verification(message_id=message_id or None)
     if not signatures:
-        return _refused(found, Refusal.UNSIGNED)
+        return replace(found, refusal=Refusal.UNSIGNED)
     if not message_id:
-        return _refused(found, Refusal.NO_ID)
+        return replace(found, refusal=Refusal.NO_ID)
     if not stamp:
-        return _refused(found, Refusal.NO_TIMESTAMP)
+        return replace(found, refusal=Refusal.NO_TIMESTAMP)
     # Fewer digits than `int` refuses, and ASCII ones only: it would also read others.
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
-        return _refused(found, Refusal.BAD_TIMESTAMP)
+        return replace(found, refusal=Refusal.BAD_TIMESTAMP)
     signed_at = float(stamp)
-    found = Verification(message_id=message_id, signed_at=signed_at)
+    found = replace(found, signed_at=signed_at)
     if now - signed_at > TOLERANCE:
-        return _refused(found, Refusal.TOO_OLD)
+        return replace(found, refusal=Refusal.TOO_OLD)
     if signed_at - now > TOLERANCE:
-        return _refused(found, Refusal.TOO_NEW)
+        return replace(found, refusal=Refusal.TOO_NEW)
     given = _v1(signatures)
     if not given:
-        return _refused(found, Refusal.NO_V1)
+        return replace(found, refusal=Refusal.NO_V1)
     content = f"{message_id}.{stamp}.".encode() + body
     secret = _which(content, given, keys)
     if secret is None:
-        return _refused(found, Refusal.MISMATCH)
-    return Verification(message_id=message_id, signed_at=signed_at, secret=secret)
+        return replace(found, refusal=Refusal.MISMATCH)
+    return replace(found, secret=secret)
 
 
 def _v1(signatures: str) -> list[bytes]:
@@ -133,9 +133,3 @@ def _which(content: bytes, given: list[bytes], keys: Sequence[bytes]) -> int | N
             if hmac.compare_digest(wanted, signature) and fitting is None:
                 fitting = number
     return fitting
-
-
-def _refused(found: Verification, refusal: Refusal) -> Verification:
-    return Verification(
-        refusal=refusal, message_id=found.message_id, signed_at=found.signed_at
-    )

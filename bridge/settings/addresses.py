@@ -57,10 +57,10 @@ def http_url(text: str, *, userinfo: bool = False, instead: str = "") -> str:
     Args:
         userinfo: Whether a user and a password may be part of it.
 
-        instead: What to tell those who tried that they may not.
+        instead: What the error suggests in place of a user and a password.
 
     Raises:
-        ValueError: It is none; the message does not repeat it.
+        ValueError: It is not valid; the message does not repeat it.
     """
     text = text.strip()
     parts = _split(text)

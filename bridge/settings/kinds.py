@@ -1,5 +1,5 @@
 """
-Endpoints by kind: how a URL tells its kind, and a model of each kind's settings.
+Endpoints by kind: how a kind is inferred from a URL, and a model of each kind's settings.
 
 What all kinds have stands in `EndpointSettings`. What only some have is said by the
 channels, as the fields of their options, and the models are made of both: a new kind,
@@ -57,7 +57,7 @@ CHAT_KINDS = frozenset(
     kind for kind, channel in CHANNELS.items() if channel.INFO.is_chat
 )
 
-#: What a chat is told unless its ``events`` say otherwise: what ends, and what waits for
+#: What a chat gets unless its ``events`` say otherwise: what ends, and what waits for
 #: a person.
 CHAT_EVENTS = tuple(
     str(kind)

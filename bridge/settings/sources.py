@@ -44,7 +44,7 @@ class Variables(Placed, EnvSettingsSource):
     The environment, or a file of variables.
 
     Names are case-insensitive; where two differ only in case, the one in capitals counts.
-    An empty variable is as good as none. ``A__B`` goes on top of what ``A`` says as JSON.
+    An empty variable counts as unset. ``A__B`` goes on top of what ``A`` says as JSON.
 
     Args:
         lines: The lines that variables stand in, for people; none for the environment.
@@ -211,7 +211,7 @@ class Document(Placed, TomlConfigSettingsSource):
 
 
 def _lines_of(text: str) -> Iterator[tuple[SettingPath, int]]:
-    """Return where a document's tables and keys stand, as far as single lines tell."""
+    """Return where a document's tables and keys stand, as far as single lines show."""
     table: SettingPath = ()
     inside = ""  # the quotes of the text of several lines that a line belongs to
     for number, line in enumerate(text.splitlines(), 1):

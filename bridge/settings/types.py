@@ -141,8 +141,8 @@ Retry: TypeAlias = Annotated[
 # --- keys, and the headers that may carry them ---------------------------------------
 
 #: Headers that nobody sets: the requests', the connection's, and those of other bodies
-#: than ours. The user agent is one: receivers and their logs tell by it who calls.
-RESERVED_HEADERS = RESERVED_HEADERS | {
+#: than ours. The user agent too: receivers and their logs recognize us by it.
+_NEVER_SET = RESERVED_HEADERS | {
     "content-encoding",
     "proxy-authorization",
     "proxy-connection",
@@ -178,7 +178,7 @@ def _header_name(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         msg = "is not a header's name: letters, digits and - only"
         raise ValueError(msg)
-    if text.lower() in RESERVED_HEADERS or text.lower().startswith("webhook-"):
+    if text.lower() in _NEVER_SET or text.lower().startswith("webhook-"):
         msg = "is a header that the bridge sets itself"
         raise ValueError(msg)
     return text

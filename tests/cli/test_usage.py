@@ -30,7 +30,7 @@ def complaint(ran: Ran) -> str:
     return ran.err
 
 
-def test_the_version_is_told(shell: Shell) -> None:
+def test_the_version_is_shown(shell: Shell) -> None:
     assert shell.run("--version") == Ran(0, f"mjbridge {__version__}\n", "")
 
 
@@ -180,7 +180,7 @@ def test_only_a_port_that_is_in_use_is_to_be_exchanged(shell: Shell) -> None:
     assert (taken.code, elsewhere.code) == (1, 1)
 
 
-def test_toml_syntax_is_told_with_its_line(shell: Shell) -> None:
+def test_a_mistake_in_toml_is_reported_with_its_line(shell: Shell) -> None:
     (shell.folder / "bridge.toml").write_text('progress_step = 10\nlog_level = "info\n')
 
     ran = shell.run("tasks")
@@ -189,7 +189,7 @@ def test_toml_syntax_is_told_with_its_line(shell: Shell) -> None:
     assert ran.code == 2
 
 
-def test_several_wrong_settings_are_told_at_once(shell: Shell) -> None:
+def test_several_wrong_settings_are_reported_at_once(shell: Shell) -> None:
     ran = shell.run("worker", BRIDGE_LOG_LEVEL="loud", BRIDGE_PROGRESS_STEP="0")
 
     assert ran.code == 2
@@ -411,3 +411,16 @@ def test_a_value_of_the_wrong_kind_is_refused_in_plain_words(
     assert "'--limit' / '-n': it should be a valid integer" in complaint(
         Ran(code, *here.readouterr())
     )
+
+
+def test_a_command_runs_with_the_garbage_collector_on() -> None:
+    program = (
+        "import gc; from bridge.cli.app import run; gc.disable(); "
+        "run(['check', '--help']); print(gc.isenabled())"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.endswith("True\n")

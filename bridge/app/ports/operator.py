@@ -1,5 +1,5 @@
 """
-The operator's side: what people and programs ask the store, and what they do to it.
+The operator's side: what people and programs read in the store, and change there.
 
 Times are in seconds since the epoch, by the store's clock.
 """

@@ -2,41 +2,27 @@
 Views: what is shown of tasks, events, deliveries and endpoints, as JSON objects.
 
 ``--json`` prints them, and their schemas describe them. Rule: only what is written out
-here is shown; no URL that lets somebody in, no secret.
+here is shown, never a secret, nor a URL that anyone could use.
 """
 
-from bridge.app.views.endpoints import (
-    DeliveryView,
-    EndpointView,
-    FindingView,
-    RedeliveryView,
-    RequestView,
-    SampleView,
-)
-from bridge.app.views.tasks import (
-    EventView,
-    NewsView,
-    TaskDetailView,
-    TaskEndView,
-    TaskView,
-    TrackingResult,
-    TrackingView,
-)
-from bridge.app.views.view import View
+from __future__ import annotations
 
-__all__ = [
-    "DeliveryView",
-    "EndpointView",
-    "EventView",
-    "FindingView",
-    "NewsView",
-    "RedeliveryView",
-    "RequestView",
-    "SampleView",
-    "TaskDetailView",
-    "TaskEndView",
-    "TaskView",
-    "TrackingResult",
-    "TrackingView",
-    "View",
-]
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class View(BaseModel):
+    """An object that is shown; its fields are camelCase, as in events."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        defer_build=True,  # most commands show one kind of object, or none
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object with the names that are shown."""
+        return self.model_dump(by_alias=True)

@@ -14,7 +14,7 @@ from bridge.app.ports import (
     EndpointState,
     RedeliveryResult,
 )
-from bridge.app.views.view import View
+from bridge.app.views import View
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import iso

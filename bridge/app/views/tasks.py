@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeAlias
 from pydantic import Field
 
 from bridge.app.ports import DeliveryState, EventRow, TaskRow
-from bridge.app.views.view import View
+from bridge.app.views import View
 from bridge.core.event import iso, snapshot_json
 
 TrackingResult: TypeAlias = Literal["tracked", "known", "untracked", "not tracked"]
