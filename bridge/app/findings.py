@@ -35,7 +35,7 @@ class Finding:
     One thing that was checked.
 
     Attributes:
-        about: configuration, store, workers, upstream or endpoint.
+        about: configuration, store, broker, workers, upstream or endpoint.
 
         name: The upstream's or the endpoint's.
 

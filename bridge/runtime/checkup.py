@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import Sender
@@ -21,8 +22,11 @@ from bridge.core.endpoint import Endpoint
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
-from bridge.runtime.factories import upstream_options
+from bridge.runtime.factories import broker, upstream_options
 from bridge.settings import Settings, UpstreamSettings
+
+#: Seconds to wait for a broker that is not the store.
+BROKER_TIMEOUT = 3
 
 
 async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
@@ -41,6 +45,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
     return [
         Finding(about="configuration", detail=valid),
         *await _store(settings),
+        *await _broker(settings),
         *await _upstreams(settings, online=online),
         *await _with_health(endpoints, settings),
     ]
@@ -68,7 +73,9 @@ async def _store(settings: Settings) -> Sequence[Finding]:
             warnings = await deployment.ready()
             now = await deployment.admin.clock()
             heartbeat = await deployment.queries.heartbeat()
-    except StoreUnavailable:
+    except StoreUnavailable as error:
+        if error.args:  # it answers, but not as hoped: it says itself what is wrong
+            return [findings.of_error("store", error)]
         mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
         detail = "it does not answer"
         return [Finding(about="store", level="error", detail=detail, mend=mend, code=1)]
@@ -90,6 +97,36 @@ def _embedded(settings: Settings) -> Finding:
     detail = f"built in, in {settings.data_dir}; it is not running"
     mend = "mjbridge up starts it"
     return Finding(about="store", level="note", detail=detail, mend=mend)
+
+
+# --- the broker -----------------------------------------------------------------------
+
+
+async def _broker(settings: Settings) -> Sequence[Finding]:
+    """Try a broker that is not the store, once."""
+    if settings.broker_url is None:
+        return []
+    try:
+        await asyncio.to_thread(_connect, broker(settings))
+    except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
+        mend = "is the broker running, and is it where BRIDGE_BROKER_URL says?"
+        detail = f"it does not answer ({type(error).__name__})"
+        return [
+            Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
+        ]
+    return [Finding(about="broker", detail="configured; it answers")]
+
+
+def _connect(address: Broker) -> None:
+    from kombu import Connection
+
+    with Connection(
+        address.url,
+        transport_options=address.options,
+        ssl=address.tls or False,
+        connect_timeout=BROKER_TIMEOUT,
+    ) as connection:
+        connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
 
 
 # --- upstreams ------------------------------------------------------------------------

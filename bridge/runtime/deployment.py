@@ -83,7 +83,11 @@ class Deployment:
 
     async def look(self) -> list[str]:
         """Check the store once, as `ready` does."""
-        return await inspect(self.client, self.settings.namespace)
+        return await inspect(
+            self.client,
+            self.settings.namespace,
+            is_broker=self.settings.broker_url is None,
+        )
 
 
 async def wait_for_store(

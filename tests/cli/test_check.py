@@ -7,6 +7,18 @@ import pytest
 from tests.cli.commands import Shell
 
 
+def test_a_broker_of_its_own_that_does_not_answer_is_an_error(
+    deployment: Shell,
+) -> None:
+    away = "redis://127.0.0.1:1/0"
+
+    checked = deployment.run("check", "--json", BRIDGE_BROKER_URL=away)
+
+    [found] = [row for row in checked.rows if row["check"] == "broker"]
+    assert (found["level"], checked.code) == ("error", 1)
+    assert "BRIDGE_BROKER_URL" in found["mend"]
+
+
 @pytest.mark.parametrize("content", ["", "no certificate"], ids=["empty", "text"])
 @pytest.mark.parametrize(
     ("variable", "about"),

@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError
 
 from bridge.adapters.store.connection import COMMAND_TIMEOUT
 from bridge.adapters.store.errors import CLUSTER, RIGHTS, store_errors
+from bridge.app.ports import NEARLY_FULL
 from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
 
 #: The version of the layout described in ``lua/common.lua``.
@@ -49,7 +50,9 @@ def _rights(namespace: str) -> tuple[_Right, ...]:
     )
 
 
-async def _missing_rights(client: Redis, namespace: str) -> list[_Right]:
+async def _missing_rights(
+    client: Redis, namespace: str, *, is_broker: bool
+) -> list[_Right]:
     missing = []
     for right in _rights(namespace):
         try:
@@ -59,7 +62,10 @@ async def _missing_rights(client: Redis, namespace: str) -> list[_Right]:
             continue
         except StoreForbids:
             missing.append(right)
-    # Celery's workers subscribe to a pattern, which rights have to spell as it is.
+    if not is_broker:
+        return missing
+    # Celery's workers subscribe to a pattern, which rights have to spell as it is; without
+    # it they end as soon as they begin.
     db = client.connection_pool.connection_kwargs.get("db") or 0
     channel = f"{{{namespace}}}:celery:/{db}.celery.pidbox"
     try:
@@ -68,14 +74,22 @@ async def _missing_rights(client: Redis, namespace: str) -> list[_Right]:
                 await subscription.psubscribe(channel)
                 await subscription.get_message(timeout=COMMAND_TIMEOUT)
     except StoreForbids:
-        without = "Celery's workers end, unless BRIDGE_BROKER_URL names another broker"
-        missing.append(_Right(f"to use the channel {channel}", (), without))
+        missing.append(_Right(f"to use the channel {channel}", ()))
     return missing
 
 
-async def inspect(client: Redis, namespace: str) -> list[str]:
+async def inspect(
+    client: Redis, namespace: str, *, is_broker: bool = True
+) -> list[str]:
     """
     Check that a store may be used, and note the layout's version in it.
+
+    Args:
+        client: The store's.
+
+        namespace: The deployment's.
+
+        is_broker: Whether Celery's messages travel over it, too.
 
     Returns:
         What an operator should know about it, one sentence each.
@@ -88,7 +102,7 @@ async def inspect(client: Redis, namespace: str) -> list[str]:
 
         StoreForbids: Its user lacks rights; all of them are named.
     """
-    missing = await _missing_rights(client, namespace)
+    missing = await _missing_rights(client, namespace, is_broker=is_broker)
     if needed := [right.name for right in missing if not right.without]:
         msg = f"the store's user lacks the right {', and '.join(needed)}; {RIGHTS}"
         raise StoreForbids(msg)
@@ -130,9 +144,18 @@ async def _careless(client: Redis) -> list[str]:
             "so it would lose deliveries; set maxmemory-policy noeviction"
         )
         raise StoreRefused(msg)
+    careless = []
     if not int(facts.get("aof_enabled", 0)):
-        return ["the store keeps no append-only file: a restart of it loses deliveries"]
-    return []
+        careless = [
+            "the store keeps no append-only file: a restart of it loses deliveries"
+        ]
+    limit = int(facts.get("maxmemory", 0))
+    if limit and (share := int(facts["used_memory"]) / limit) >= NEARLY_FULL:
+        careless.append(
+            f"{share:.0%} of the store's memory is used, so polling pauses: raise its "
+            "maxmemory, or see what waits with `mjbridge endpoints`"
+        )
+    return careless
 
 
 async def wait_for(

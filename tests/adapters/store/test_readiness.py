@@ -146,9 +146,8 @@ async def test_every_missing_right_is_named(
     ("rights", "named"),
     [
         ((*OURS, "+@all", "-info"), "INFO"),
-        (("~*", "&{mjb}:*", "+@all"), "{mjb}:celery:/0.celery.pidbox"),
     ],
-    ids=["INFO", "channel"],
+    ids=["INFO"],
 )
 async def test_a_right_that_the_store_itself_can_do_without_is_a_warning(
     root: Redis,
@@ -162,6 +161,36 @@ async def test_a_right_that_the_store_itself_can_do_without_is_a_warning(
 
     assert any(named in warning for warning in await inspect(client, "mjb"))
     assert await Bench(client, "mjb").admin.watch_memory() is None
+
+
+async def test_the_channel_of_celery_is_needed_where_the_store_is_the_broker(
+    root: Redis, server: EmbeddedStore, clients: list[AsyncRedis]
+) -> None:
+    client = connect(user_with(root, server, "~*", "&{mjb}:*", "+@all"))
+    clients.append(client)
+
+    with pytest.raises(StoreForbids, match=r"\{mjb\}:celery:/0\.celery\.pidbox"):
+        await inspect(client, "mjb")
+    assert not any(
+        "celery" in warning for warning in await inspect(client, "mjb", is_broker=False)
+    )
+
+
+async def test_a_store_whose_memory_is_nearly_used_up_is_a_warning(
+    root: Redis, server: EmbeddedStore, clients: list[AsyncRedis]
+) -> None:
+    client = connect(server.url)
+    clients.append(client)
+    root.set("ballast", "x" * 20_000_000)  # beside it, a connection's buffers are nothing
+    used = root.info("memory")["used_memory"]
+    root.config_set("maxmemory", round(used / 0.9))
+    try:
+        warnings = await inspect(client, "mjb")
+    finally:
+        root.config_set("maxmemory", 0)
+        root.delete("ballast")
+
+    assert any("of the store's memory is used" in warning for warning in warnings)
 
 
 # --- stores that are none, or are not to be used --------------------------------------
