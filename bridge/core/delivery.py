@@ -149,7 +149,7 @@ class Verdict:
     What is to be done after an attempt.
 
     Attributes:
-        fate: What becomes of the delivery.
+        disposition: What becomes of the delivery.
 
         due: When it is tried again, by the attempt's clock; 0 unless it is a retry.
 

@@ -44,7 +44,7 @@ def stable(url: str | None) -> str | None:
 
 def expires_at(url: str | None) -> datetime | None:
     """
-    Read from a signed URL when it ends to work; ``None`` if it does not say.
+    Read from a signed URL when it expires; ``None`` if it does not say.
 
     Understood are Discord's ``ex`` (hexadecimal seconds), ``Expires`` (S3 v2, OSS),
     ``X-Amz-Date`` with ``X-Amz-Expires`` (S3 v4) and ``q-sign-time`` (COS). Other sites

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.http.tls import tls_context
 from bridge.adapters.local.embedded import find_server
 from bridge.app import findings
@@ -53,7 +53,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
 
 async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> Attempt:
     """Send a sample event of a type to an endpoint now."""
-    sender = Sender(guard=Guard(settings.allow_networks))
+    sender = HttpSender(guard=Guard(settings.allow_networks))
     try:
         return await send_sample(
             endpoint, event, sender=sender, now=time.time, elapsed=time.monotonic
@@ -202,7 +202,7 @@ async def _probe(endpoint: Endpoint, finding: Finding) -> Finding:
     request = probe.request(endpoint) if probe else None
     if probe is None or request is None:
         return finding
-    sender = Sender()
+    sender = HttpSender()
     try:
         answer = await sender.send(endpoint, request)
     finally:

@@ -21,7 +21,7 @@ import uvloop
 from bridge.adapters.broker.foreign_queue import ForeignQueue
 from bridge.adapters.gateway.batches import HttpUpstream
 from bridge.adapters.http.guard import Guard
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.pump import Pump
 from bridge.app.housekeeping import sweep
@@ -82,7 +82,7 @@ class Engine:
         self._foreign_queue: ForeignQueue
         self._poller: Poller
         self._pump: Pump
-        self._sender: Sender
+        self._sender: HttpSender
         self._upstreams: Sequence[HttpUpstream]
         self._self_tick: asyncio.Task[None]
         self._wait(self._make())
@@ -152,7 +152,7 @@ class Engine:
             await self._deployment.admin.configure(self._endpoints)
         except StoreUnavailable as error:
             log.warning("engine.store_away", error=str(error))
-        self._sender = Sender(guard=Guard(settings.allow_networks))
+        self._sender = HttpSender(guard=Guard(settings.allow_networks))
         await self._sender.warm(self._endpoints)
         if not settings.upstreams:
             log.warning(

@@ -25,7 +25,7 @@ from types import FrameType
 import httpx
 
 import bridge
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.pump import Pump
 from bridge.app.ports import Delivery, Settlement
@@ -104,7 +104,7 @@ def _carries(argument: object) -> bool:
 async def test_an_event_goes_through_few_modules_from_claim_to_settle(
     bench: Bench,
 ) -> None:
-    sender = Sender()
+    sender = HttpSender()
     async with receiver(answers("200 OK")) as there:
         endpoint = Endpoint(name="main", url=there.url, events=("task.*",))
         await bench.admin.configure([endpoint])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -15,7 +15,7 @@ async def deliver(
 ) -> ExchangeResult:
     """Tell an event to an endpoint, as a worker would."""
     talk = channel.deliver(DeliveryContext(event=event, endpoint=to, at=at, started=at))
-    sender = Sender()
+    sender = HttpSender()
     try:
         step = next(talk)
         while True:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bridge.adapters.http.guard import Guard
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import discord
 from bridge.channels.base import DeliveryContext, ExchangeResult
@@ -36,7 +36,7 @@ class World:
     server: Discord
     base: str
     to: Endpoint
-    sender: Sender
+    sender: HttpSender
     kept: dict[str, ChannelState] = field(default_factory=dict)
 
     async def tell(self, event: Event) -> ExchangeResult:
@@ -85,7 +85,7 @@ class World:
 async def world(
     server: Discord, *, allow: tuple[str, ...] = ("127.0.0.0/8",), **settings: Any
 ) -> AsyncIterator[World]:
-    sender = Sender(guard=Guard(allow))
+    sender = HttpSender(guard=Guard(allow))
     async with serving(server.app) as base:
         to = endpoint("discord", base + server.path, **{"progress": "edit", **settings})
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.channels import ntfy, teams, telegram
 from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
 from bridge.core.endpoint import Endpoint
@@ -22,7 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
 async def converse(channel: Channel, to: Endpoint) -> ExchangeResult:
     """Tell of a success, over real connections but for the picture's."""
-    sender = Sender()
+    sender = HttpSender()
     context = DeliveryContext(
         event=CASES["succeeded_grid"], endpoint=to, at=NOW, started=NOW
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.channels import CHANNELS, channel_for, discord
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
@@ -121,7 +121,7 @@ async def test_messages_in_a_simpler_form_never_exceed_20_in_a_minute(
     kind = type(group).__name__.lower()
     events = ends(60)
     async with running(group):
-        sender = Sender()
+        sender = HttpSender()
         pace = Pace(bench, channel_for(kind), endpoint(kind, group.url), sender)
         group.clock = pace.now
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.app.delivery.attempt import run_exchange
 from bridge.channels import template
 from bridge.core.delivery import Fault
@@ -272,7 +272,7 @@ def test_airflow_2_is_given_no_date() -> None:
 @pytest.mark.component
 async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
     event = told("task.succeeded", replace(DONE, prompt='"}\r\nX-Evil: 1\r\n\r\n{"'))
-    sender = Sender()
+    sender = HttpSender()
     async with receiver(answers("201 Created")) as there:
         target = endpoint(
             "template",

@@ -15,7 +15,7 @@ from kombu.transport import redis
 from redis.exceptions import ResponseError
 
 
-class Channel(redis.Channel):
+class WritableChannel(redis.Channel):
     """A channel to a server that takes writes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -23,10 +23,10 @@ class Channel(redis.Channel):
         self.client.delete("probe")
 
 
-class Transport(redis.Transport):
+class FailoverTransport(redis.Transport):
     """One server."""
 
-    Channel = Channel
+    Channel = WritableChannel
     connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
 
@@ -42,4 +42,4 @@ class SentinelTransport(redis.SentinelTransport):
     """The master that sentinels name."""
 
     Channel = SentinelChannel
-    connection_errors = Transport.connection_errors
+    connection_errors = FailoverTransport.connection_errors

@@ -74,7 +74,7 @@ def broker_of(url: str, namespace: str) -> Broker:
         url=broker_url_for(url),
         options=options,
         prefixed=True,
-        transport=None if local else f"{_TRANSPORTS}:Transport",
+        transport=None if local else f"{_TRANSPORTS}:FailoverTransport",
     )
 
 

@@ -20,7 +20,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.http import Notification, Request, Response
 from bridge.core.redact import redact_bytes, secrets_of_endpoint
 
-#: See `Sender`.
+#: See `HttpSender`.
 IDLE_AFTER = 60.0
 #: Seconds that an unused connection is kept. Receivers commonly close after 5 (Node.js,
 #: uvicorn, gunicorn 2), and a request sent at that very moment is lost.
@@ -38,7 +38,7 @@ class _Line:
     used: float = 0.0
 
 
-class Sender:
+class HttpSender:
     """
     Implements `bridge.app.ports.Sender`.
 

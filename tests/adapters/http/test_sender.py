@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from bridge.adapters.http.guard import Guard
-from bridge.adapters.http.sender import Sender
+from bridge.adapters.http.sender import HttpSender
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
@@ -25,8 +25,8 @@ from tests.receivers import Receiver, answers, receiver
 
 
 @pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    sender = Sender()
+async def sender() -> AsyncIterator[HttpSender]:
+    sender = HttpSender()
     yield sender
     await sender.aclose()
 
@@ -43,7 +43,7 @@ def request(
     )
 
 
-async def send(sender: Sender, endpoint: Endpoint, **headers: str) -> Response:
+async def send(sender: HttpSender, endpoint: Endpoint, **headers: str) -> Response:
     response = await sender.send(
         endpoint,
         request(endpoint, headers={k.replace("_", "-"): v for k, v in headers.items()}),
@@ -61,7 +61,7 @@ def assert_no_secret(response: Response, endpoint: Endpoint) -> None:
 # --- what is sent ---------------------------------------------------------------------
 
 
-async def test_body_and_headers_arrive_to_the_byte(sender: Sender) -> None:
+async def test_body_and_headers_arrive_to_the_byte(sender: HttpSender) -> None:
     async with receiver(answers()) as pipeline:
         endpoint = to(pipeline.url)
         body = '{"prompt":"猪 \\u0000 ✓"}'.encode()
@@ -101,7 +101,7 @@ async def test_body_and_headers_arrive_to_the_byte(sender: Sender) -> None:
     ],
 )
 async def test_a_url_is_requested_to_the_byte(
-    sender: Sender, configured: str, requested: str
+    sender: HttpSender, configured: str, requested: str
 ) -> None:
     async with receiver(answers()) as pipeline:
         response = await send(
@@ -113,7 +113,7 @@ async def test_a_url_is_requested_to_the_byte(
 
 
 async def test_credentials_in_the_url_become_a_header_unless_there_is_one(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(answers()) as pipeline:
         endpoint = to(pipeline.url.replace("http://", "http://user:pass@"))
@@ -125,7 +125,7 @@ async def test_credentials_in_the_url_become_a_header_unless_there_is_one(
     assert sent == ["Basic dXNlcjpwYXNz", "Bearer own"]
 
 
-async def test_cookies_are_not_kept(sender: Sender) -> None:
+async def test_cookies_are_not_kept(sender: HttpSender) -> None:
     async with receiver(answers("200 OK", "set-cookie: a=b")) as pipeline:
         for _ in range(2):
             await send(sender, to(pipeline.url))
@@ -133,7 +133,7 @@ async def test_cookies_are_not_kept(sender: Sender) -> None:
     assert all("cookie" not in got.headers for got in pipeline.requests)
 
 
-async def test_a_header_with_a_line_break_is_never_sent(sender: Sender) -> None:
+async def test_a_header_with_a_line_break_is_never_sent(sender: HttpSender) -> None:
     async with receiver(answers()) as pipeline:
         response = await send(sender, to(pipeline.url), x_team="art\r\nx-evil: 1")
 
@@ -143,7 +143,7 @@ async def test_a_header_with_a_line_break_is_never_sent(sender: Sender) -> None:
 
 @pytest.mark.parametrize("url", ["", "pipeline", "ftp://h/x", "http://", "http://h:x/"])
 async def test_a_url_that_is_none_is_a_request_that_cannot_be_made(
-    sender: Sender, url: str
+    sender: HttpSender, url: str
 ) -> None:
     response = await sender.send(to(url), request(to(url)))
 
@@ -153,7 +153,7 @@ async def test_a_url_that_is_none_is_a_request_that_cannot_be_made(
 # --- what comes back ------------------------------------------------------------------
 
 
-async def test_a_long_header_takes_nothing_from_a_yes(sender: Sender) -> None:
+async def test_a_long_header_takes_nothing_from_a_yes(sender: HttpSender) -> None:
     policy = f"Content-Security-Policy: {'x' * 20_000}"
     async with receiver(answers("200 OK", policy)) as pipeline:
         response = await send(sender, to(pipeline.url))
@@ -175,7 +175,7 @@ async def test_a_long_header_takes_nothing_from_a_yes(sender: Sender) -> None:
     ],
 )
 async def test_any_status_is_an_answer_and_redirects_are_not_followed(
-    sender: Sender, status: str, headers: tuple[str, ...]
+    sender: HttpSender, status: str, headers: tuple[str, ...]
 ) -> None:
     async with receiver(answers(status, *headers, body=b"")) as pipeline:
         response = await send(sender, to(pipeline.url))
@@ -208,7 +208,7 @@ async def test_any_status_is_an_answer_and_redirects_are_not_followed(
         ),
     ],
 )
-async def test_a_yes_in_bad_http_is_a_yes(sender: Sender, data: bytes) -> None:
+async def test_a_yes_in_bad_http_is_a_yes(sender: HttpSender, data: bytes) -> None:
     async with receiver(receivers.says(data)) as pipeline:
         responses = [await send(sender, to(pipeline.url)) for _ in range(3)]
 
@@ -249,7 +249,7 @@ async def test_a_yes_in_bad_http_is_a_yes(sender: Sender, data: bytes) -> None:
 )
 @pytest.mark.parametrize("in_pieces", [False, True])
 async def test_a_yes_that_ends_unclearly_is_a_yes_and_the_last_one_of_its_connection(
-    sender: Sender, headers: str, rest: bytes, body: bytes, in_pieces: bool
+    sender: HttpSender, headers: str, rest: bytes, body: bytes, in_pieces: bool
 ) -> None:
     head = f"HTTP/1.1 200 OK|Retry-After: 7|{headers}||".replace("|", "\r\n").encode()
 
@@ -268,7 +268,7 @@ async def test_a_yes_that_ends_unclearly_is_a_yes_and_the_last_one_of_its_connec
     assert pipeline.connections == 2
 
 
-async def test_bare_line_feeds_are_read_too(sender: Sender) -> None:
+async def test_bare_line_feeds_are_read_too(sender: HttpSender) -> None:
     async with receiver(receivers.says(b"HTTP/1.1 200 OK\nx: y\n\nok")) as pipeline:
         response = await send(sender, to(pipeline.url))
 
@@ -276,7 +276,7 @@ async def test_bare_line_feeds_are_read_too(sender: Sender) -> None:
 
 
 async def test_an_answer_that_ends_with_its_connection_is_read_whole(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(receivers.says(b"HTTP/1.0 200 OK\r\n\r\nbye")) as pipeline:
         responses = [await send(sender, to(pipeline.url)) for _ in range(2)]
@@ -284,7 +284,7 @@ async def test_an_answer_that_ends_with_its_connection_is_read_whole(
     assert [response.body for response in responses] == [b"bye", b"bye"]
 
 
-async def test_many_interim_answers_are_skipped(sender: Sender) -> None:
+async def test_many_interim_answers_are_skipped(sender: HttpSender) -> None:
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1000
     final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
     async with receiver(receivers.says(early + final)) as pipeline:
@@ -293,7 +293,7 @@ async def test_many_interim_answers_are_skipped(sender: Sender) -> None:
     assert (response.status, response.body) == (200, b"ok")
 
 
-async def test_at_most_16_kib_of_an_endless_answer_are_read(sender: Sender) -> None:
+async def test_at_most_16_kib_of_an_endless_answer_are_read(sender: HttpSender) -> None:
     async with receiver(receivers.never_ends) as pipeline:
         response = await send(sender, to(pipeline.url, timeout=30))
         await pipeline.all_closed()
@@ -302,7 +302,7 @@ async def test_at_most_16_kib_of_an_endless_answer_are_read(sender: Sender) -> N
     assert response.took < 10
 
 
-async def test_a_packed_answer_is_not_unpacked(sender: Sender) -> None:
+async def test_a_packed_answer_is_not_unpacked(sender: HttpSender) -> None:
     async with receiver(receivers.bombs()) as pipeline:
         await sender.warm([to(pipeline.url)])
         tracemalloc.start()
@@ -327,7 +327,7 @@ async def test_a_packed_answer_is_not_unpacked(sender: Sender) -> None:
     ],
 )
 async def test_what_is_not_http_is_a_broken_connection(
-    sender: Sender, data: bytes
+    sender: HttpSender, data: bytes
 ) -> None:
     async with receiver(receivers.says(data)) as pipeline:
         response = await send(sender, to(pipeline.url))
@@ -338,7 +338,7 @@ async def test_what_is_not_http_is_a_broken_connection(
 
 @pytest.mark.parametrize("then_reset", [False, True])
 async def test_a_body_that_breaks_off_does_not_take_the_yes_back(
-    sender: Sender, then_reset: bool
+    sender: HttpSender, then_reset: bool
 ) -> None:
     cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
     async with receiver(receivers.says(cut, then_reset=then_reset)) as pipeline:
@@ -352,7 +352,7 @@ async def test_a_body_that_breaks_off_does_not_take_the_yes_back(
         assert response.detail.startswith("the answer's body broke off")
 
 
-async def test_a_url_echoed_by_the_receiver_is_blotted_out(sender: Sender) -> None:
+async def test_a_url_echoed_by_the_receiver_is_blotted_out(sender: HttpSender) -> None:
     echo = (
         b"Cannot POST /hooks/T0000SECRET0000?key=s3cr3ts3cr3t (Bearer tok-0123456789)"
     )
@@ -390,7 +390,7 @@ async def test_a_url_echoed_by_the_receiver_is_blotted_out(sender: Sender) -> No
     ],
 )
 async def test_the_deadline_is_around_everything(
-    sender: Sender, habit: receivers.Habit, status: int | None
+    sender: HttpSender, habit: receivers.Habit, status: int | None
 ) -> None:
     async with receiver(habit) as pipeline:
         endpoint = to(pipeline.url, timeout=0.3)
@@ -406,7 +406,9 @@ async def test_the_deadline_is_around_everything(
     assert "not finished within 0.3 s" in response.detail
 
 
-async def test_a_refusal_before_the_body_was_read_is_an_answer(sender: Sender) -> None:
+async def test_a_refusal_before_the_body_was_read_is_an_answer(
+    sender: HttpSender,
+) -> None:
     async with receiver(receivers.answers_before_the_body_is_read) as pipeline:
         endpoint = to(pipeline.url)
 
@@ -415,7 +417,9 @@ async def test_a_refusal_before_the_body_was_read_is_an_answer(sender: Sender) -
     assert (response.status, response.took < 4) == (413, True)
 
 
-async def test_a_receiver_that_never_answers_holds_up_no_other(sender: Sender) -> None:
+async def test_a_receiver_that_never_answers_holds_up_no_other(
+    sender: HttpSender,
+) -> None:
     async with receiver(receivers.is_silent) as silent, receiver(answers()) as healthy:
         stuck = Endpoint(name="stuck", url=silent.url, timeout=20)
         waiting = [
@@ -432,7 +436,7 @@ async def test_a_receiver_that_never_answers_holds_up_no_other(sender: Sender) -
 
 
 async def test_a_cancelled_attempt_ends_at_once_and_frees_its_connection(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(receivers.is_silent) as silent:
         endpoint = to(silent.url, timeout=60)
@@ -453,7 +457,7 @@ async def test_a_cancelled_attempt_ends_at_once_and_frees_its_connection(
 
 @pytest.mark.parametrize("habit", [receivers.resets, receivers.hangs_up])
 async def test_a_connection_that_breaks_at_once_is_one_failure(
-    sender: Sender, habit: receivers.Habit
+    sender: HttpSender, habit: receivers.Habit
 ) -> None:
     async with receiver(habit) as pipeline:
         response = await send(sender, to(pipeline.url))
@@ -462,7 +466,7 @@ async def test_a_connection_that_breaks_at_once_is_one_failure(
     assert pipeline.connections == 1
 
 
-async def test_connections_are_used_again(sender: Sender) -> None:
+async def test_connections_are_used_again(sender: HttpSender) -> None:
     async with receiver(answers()) as pipeline:
         for _ in range(5):
             await send(sender, to(pipeline.url))
@@ -470,7 +474,7 @@ async def test_connections_are_used_again(sender: Sender) -> None:
     assert (pipeline.connections, len(pipeline.requests)) == (1, 5)
 
 
-async def test_what_may_have_arrived_is_not_sent_again(sender: Sender) -> None:
+async def test_what_may_have_arrived_is_not_sent_again(sender: HttpSender) -> None:
     """Nothing tells whether the receiver of a dead connection has read the request."""
     async with receiver(receivers.forgets_idle_connections()) as pipeline:
         responses = [await send(sender, to(pipeline.url)) for _ in range(3)]
@@ -481,7 +485,7 @@ async def test_what_may_have_arrived_is_not_sent_again(sender: Sender) -> None:
 
 
 async def test_connections_as_old_as_a_dead_one_are_not_used_again(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     both_there = asyncio.Barrier(2)
 
@@ -500,7 +504,7 @@ async def test_connections_as_old_as_a_dead_one_are_not_used_again(
     assert [response.status for response in responses] == [None, 200]
 
 
-async def test_no_more_connections_than_the_endpoint_allows(sender: Sender) -> None:
+async def test_no_more_connections_than_the_endpoint_allows(sender: HttpSender) -> None:
     async with receiver(answers()) as pipeline:
         endpoint = to(pipeline.url, concurrency=3)
         await asyncio.gather(*(send(sender, endpoint) for _ in range(30)))
@@ -510,7 +514,7 @@ async def test_no_more_connections_than_the_endpoint_allows(sender: Sender) -> N
 
 
 async def test_changed_settings_take_effect_with_the_next_request(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(answers()) as old, receiver(answers()) as new:
         await send(sender, to(old.url))
@@ -521,7 +525,7 @@ async def test_changed_settings_take_effect_with_the_next_request(
 
 
 async def test_an_endpoint_that_is_not_used_any_more_keeps_nothing_open() -> None:
-    sender = Sender(idle_after=0)
+    sender = HttpSender(idle_after=0)
     async with receiver(answers()) as pipeline, receiver(answers()) as other:
         await send(sender, to(pipeline.url))
         await send(sender, replace(to(other.url), name="other"))
@@ -531,7 +535,7 @@ async def test_an_endpoint_that_is_not_used_any_more_keeps_nothing_open() -> Non
 
 
 async def test_closing_closes_every_connection() -> None:
-    sender = Sender()
+    sender = HttpSender()
     async with receiver(answers()) as pipeline:
         await send(sender, to(pipeline.url))
         await sender.aclose()
@@ -539,7 +543,7 @@ async def test_closing_closes_every_connection() -> None:
 
 
 async def test_refused_connections_and_unknown_names_are_said_in_plain_words(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(answers()) as pipeline:
         port = pipeline.port
@@ -566,7 +570,7 @@ def certified(authority: trustme.CA, name: str) -> ssl.SSLContext:
 
 
 async def test_a_private_authority_is_trusted_where_the_settings_say_so(
-    sender: Sender, authority: trustme.CA, tmp_path: Path
+    sender: HttpSender, authority: trustme.CA, tmp_path: Path
 ) -> None:
     ca = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca))
@@ -580,7 +584,7 @@ async def test_a_private_authority_is_trusted_where_the_settings_say_so(
 
 
 async def test_a_certificate_for_another_name_is_refused(
-    sender: Sender, authority: trustme.CA, tmp_path: Path
+    sender: HttpSender, authority: trustme.CA, tmp_path: Path
 ) -> None:
     ca = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca))
@@ -591,7 +595,7 @@ async def test_a_certificate_for_another_name_is_refused(
     assert pipeline.requests == []
 
 
-async def test_https_to_a_port_that_speaks_http_is_said_so(sender: Sender) -> None:
+async def test_https_to_a_port_that_speaks_http_is_said_so(sender: HttpSender) -> None:
     async with receiver(receivers.speaks_no_tls) as pipeline:
         response = await send(sender, to(pipeline.url.replace("http:", "https:")))
 
@@ -600,7 +604,7 @@ async def test_https_to_a_port_that_speaks_http_is_said_so(sender: Sender) -> No
 
 
 async def test_certificates_that_cannot_be_read_fail_the_attempt_and_nothing_else(
-    sender: Sender, tmp_path: Path
+    sender: HttpSender, tmp_path: Path
 ) -> None:
     endpoint = to("https://127.0.0.1:1/", tls_ca=str(tmp_path / "none.pem"))
 
@@ -612,7 +616,7 @@ async def test_certificates_that_cannot_be_read_fail_the_attempt_and_nothing_els
 
 
 async def test_a_proxy_from_the_settings_is_used_with_its_credentials(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(answers(body=b"via")) as proxy:
         through = f"http://user:pass@127.0.0.1:{proxy.port}"
@@ -624,7 +628,7 @@ async def test_a_proxy_from_the_settings_is_used_with_its_credentials(
 
 
 async def test_a_proxy_that_is_away_or_refuses_is_blamed_by_name(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(answers("407 No")) as proxy:
         through = f"http://127.0.0.1:{proxy.port}"
@@ -636,7 +640,7 @@ async def test_a_proxy_that_is_away_or_refuses_is_blamed_by_name(
 
 
 async def test_proxies_of_the_environment_are_ignored(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
+    sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
@@ -662,7 +666,7 @@ async def test_proxies_of_the_environment_are_ignored(
 async def test_a_guarded_receiver_on_this_machine_is_never_connected_to(
     host: str,
 ) -> None:
-    sender = Sender(guard=Guard())
+    sender = HttpSender(guard=Guard())
     async with receiver(answers()) as inside:
         url = f"http://{host}:{inside.port}/"
 
@@ -674,7 +678,7 @@ async def test_a_guarded_receiver_on_this_machine_is_never_connected_to(
 
 
 async def test_a_guarded_receiver_in_an_allowed_network_is_reached() -> None:
-    sender = Sender(guard=Guard(["127.0.0.0/8", "::1/128"]))
+    sender = HttpSender(guard=Guard(["127.0.0.0/8", "::1/128"]))
     async with receiver(answers(), host="localhost") as inside:
         response = await sender.send(
             to(inside.url, guarded=True), request(to(inside.url))
@@ -684,7 +688,7 @@ async def test_a_guarded_receiver_in_an_allowed_network_is_reached() -> None:
     await sender.aclose()
 
 
-async def test_a_proxys_token_is_in_no_answer_and_no_detail(sender: Sender) -> None:
+async def test_a_proxys_token_is_in_no_answer_and_no_detail(sender: HttpSender) -> None:
     """Some providers' proxies take their token as the name, and no password."""
     token = "tok+Zm9vYmFyYmF6cXV4"
     echo = f"{token} {quote(token)} dG9rK1ptOXZZbUZ5WW1GNmNYVjQ6 may not".encode()
@@ -698,7 +702,7 @@ async def test_a_proxys_token_is_in_no_answer_and_no_detail(sender: Sender) -> N
 
 
 async def test_a_guarded_receiver_is_not_reached_through_a_proxy(
-    sender: Sender,
+    sender: HttpSender,
 ) -> None:
     async with receiver(answers()) as proxy:
         endpoint = to(
@@ -715,7 +719,7 @@ async def test_a_guarded_receiver_is_not_reached_through_a_proxy(
 
 
 async def test_nothing_about_requests_is_logged(
-    sender: Sender, caplog: pytest.LogCaptureFixture
+    sender: HttpSender, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         async with receiver(answers("200 OK", "set-cookie: =;;bad")) as pipeline:

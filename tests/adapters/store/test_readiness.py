@@ -181,7 +181,9 @@ async def test_a_store_whose_memory_is_nearly_used_up_is_a_warning(
 ) -> None:
     client = connect(server.url)
     clients.append(client)
-    root.set("ballast", "x" * 20_000_000)  # beside it, a connection's buffers are nothing
+    root.set(
+        "ballast", "x" * 20_000_000
+    )  # beside it, a connection's buffers are nothing
     used = root.info("memory")["used_memory"]
     root.config_set("maxmemory", round(used / 0.9))
     try:
