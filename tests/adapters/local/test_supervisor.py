@@ -27,8 +27,9 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 #: What all tests run: the children come as JSON; a file says whether one is ready.
 PROGRAM = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup ignores it
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.supervisor import Child, Supervisor
 
