@@ -27,9 +27,8 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 #: What all tests run: the children come as JSON; a file says whether one is ready.
 PROGRAM = """
-import json, signal, sys
+import json, sys
 from pathlib import Path
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup ignores it
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.supervisor import Child, Supervisor
 
@@ -45,6 +44,9 @@ def child(*, ready_file=None, store_in=None, **given):
 children, options = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 sys.exit(Supervisor([child(**c) for c in children], **options).run())
 """
+
+#: In front of it, as the tests themselves may run under nohup.
+HEARS_HANG_UPS = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)"
 
 #: A child of a few lines of shell, which writes what happens to it to ``$LOG``, its
 #: process id first, and the one of a child of its own.
@@ -77,7 +79,7 @@ class Supervised:
                 [
                     sys.executable,
                     "-c",
-                    PROGRAM,
+                    HEARS_HANG_UPS + PROGRAM,
                     json.dumps(children),
                     json.dumps(options),
                 ],
