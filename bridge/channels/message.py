@@ -2,8 +2,8 @@
 A message: what there is to say about an event, before it takes any platform's form.
 
 Every channel makes its payload from this, so that what is worth reading is decided once, in
-`bridge.channels.compose`: which picture is shown, what can be opened, what is said where there
-is neither.
+`bridge.channels.compose`: which picture is shown by its URL, what can be opened, what is said
+where there is neither. A channel that uploads pictures decides itself which file it sends.
 
 Rule 1: texts are cleaned, and not escaped for any platform yet: a channel escapes what it puts
 into a payload. `headline` and `notes` hold only our own words and names from the configuration.
