@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
--- Write one of the strings that stand for something: that a sweep ran, that memory is full.
+-- Write one of the strings that mark a fact: that a sweep ran, that a worker ticks by itself, that
+-- memory is full, that rules rest.
 --
--- Reads and writes  heartbeat, full
+-- Reads and writes  heartbeat, alone, full, rules:paused
 -- ARGV              key, value or '' to remove it, seconds it is kept or 0 for ever
 -- Returns           1
 --
--- A plain SET is refused when memory is full, which is when both have to be written.
+-- A plain SET is refused when memory is full, which is when they have to be written.
 
 local key, value, seconds = P .. ARGV[1], ARGV[2], tonumber(ARGV[3])
 if value == '' then
