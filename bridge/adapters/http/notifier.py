@@ -5,7 +5,7 @@ Apprise blocks: it connects, waits, sleeps between requests. So each notificatio
 thread of its own, and the sender stops waiting when its time is up. A thread cannot be
 stopped from outside; it ends when Apprise's own time-outs do (4 seconds to connect and 4 to
 read, unless the URL says otherwise with ``cto`` and ``rto``), and meanwhile counts towards
-`MOST_THREADS`, so that a service that hangs does not fill the process with threads. They are
+`MAX_THREADS`, so that a service that hangs does not fill the process with threads. They are
 daemons: nothing waits for them when the process ends. The loop's own pool of threads is not
 used, because others need it.
 
@@ -21,8 +21,10 @@ import logging
 import re
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from bridge.adapters.http.threads import in_thread
 from bridge.core.delivery import AttemptResult, Fault
 from bridge.core.http import Notification, Response
 from bridge.core.redact import redact, secrets_of_url
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     import apprise
 
 #: Notifications of one `Notifier` under way, those that nobody waits for any more included.
-MOST_THREADS = 32
+MAX_THREADS = 32
 
 HOW_TO_INSTALL = "pip install 'mjbridge[apprise]'"
 
@@ -66,74 +68,40 @@ def problem_with(url: str) -> str | None:
 
 
 class Notifier:
-    """Sends notifications, at most `MOST_THREADS` at once."""
+    """Sends notifications, at most `MAX_THREADS` at once."""
 
     def __init__(self) -> None:
-        self._slots = threading.BoundedSemaphore(MOST_THREADS)
+        self._slots = threading.BoundedSemaphore(MAX_THREADS)
 
-    async def notify(self, notification: Notification, *, within: float) -> Response:
+    async def notify(self, notification: Notification) -> Response:
         """
         Send a notification. Never raises: whatever goes wrong is in the response.
-
-        Args:
-            within: Seconds after which nobody waits for it any more.
 
         Returns:
             A response with a result in place of a status; its detail is the service and,
             where that did not take the notification, what it said.
         """
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         if not self._slots.acquire(blocking=False):
-            detail = f"{MOST_THREADS} notifications are still under way in this process"
-            return Response(took=0.0, fault=Fault.TIMEOUT, detail=detail)
-        done: asyncio.Future[Response] = loop.create_future()
-        threading.Thread(
-            target=self._work,
-            args=(loop, done, notification),
-            name="apprise",
-            daemon=True,
-        ).start()
+            detail = f"{MAX_THREADS} notifications are still under way in this process"
+            return Response(fault=Fault.TIMEOUT, detail=detail)
         try:
-            async with asyncio.timeout(within):
-                response = await done
+            async with asyncio.timeout(notification.timeout):
+                work = partial(self._work, notification)
+                response = await in_thread(work, name="apprise")
         except TimeoutError:
-            return Response(
-                took=loop.time() - began,
-                fault=Fault.TIMEOUT,
-                detail=f"the service did not finish within {within:g} s",
-            )
-        return replace(response, took=loop.time() - began)
+            detail = f"the service did not finish within {notification.timeout:g} s"
+            response = Response(fault=Fault.TIMEOUT, detail=detail)
+        return replace(response, duration=clock() - began)
 
-    def _work(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        done: asyncio.Future[Response],
-        notification: Notification,
-    ) -> None:
+    def _work(self, notification: Notification) -> Response:
         try:
-            response = _send(notification)
+            return _send(notification)
         except Exception as error:  # noqa: BLE001 - a plugin may do anything
-            response = _response("apprise", type(error).__name__)
+            return _response("apprise", type(error).__name__)
         finally:
             self._slots.release()
-        _hand_over(loop, done, response)
-
-
-def _hand_over(
-    loop: asyncio.AbstractEventLoop,
-    done: asyncio.Future[Response],
-    response: Response,
-) -> None:
-    def hand_over() -> None:
-        if not done.done():
-            done.set_result(response)
-
-    try:
-        loop.call_soon_threadsafe(hand_over)
-    except RuntimeError:
-        # The loop is closed: nobody waits any more.
-        logging.getLogger(__name__).debug("a notification ended after its loop")
 
 
 # --- in the thread --------------------------------------------------------------------
@@ -209,4 +177,4 @@ def _response(
     """Report what came of a notification; Apprise does not say why one failed."""
     fault = None if result is AttemptResult.DELIVERED else Fault.CONNECTION
     detail = f"{name}: {said}" if said else name
-    return Response(took=0.0, fault=fault, detail=detail, result=result)
+    return Response(fault=fault, detail=detail, result=result)
