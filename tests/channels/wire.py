@@ -1,4 +1,4 @@
-"""Conversations over real connections: a channel's requests, sent by the sender itself."""
+"""Exchanges over real connections: a channel's requests, sent by the sender itself."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from tests.channels.cases import NOW
 async def deliver(
     channel: Channel, event: Event, to: Endpoint, *, at: float = NOW
 ) -> ExchangeResult:
-    """Tell an event to an endpoint, as a worker would."""
-    talk = channel.deliver(DeliveryContext(event=event, endpoint=to, at=at, started=at))
+    """Deliver an event to an endpoint, as a worker would."""
+    exchange = channel.deliver(
+        DeliveryContext(event=event, endpoint=to, now=at, started=at)
+    )
     sender = HttpSender()
     try:
-        step = next(talk)
+        step = next(exchange)
         while True:
             response = (
-                Response(took=0.0)
+                Response(duration=0.0)
                 if isinstance(step, SaveState)
                 else await sender.send(to, step)
             )
-            step = talk.send(response)
+            step = exchange.send(response)
     except StopIteration as ended:
         outcome: ExchangeResult = ended.value
         return outcome
