@@ -38,6 +38,9 @@ _TOML = """\
 # to begin anew.
 data_dir = "."
 
+[archive]
+url = "file:./pictures"
+
 [upstreams.{upstream}]
 base_url = "http://127.0.0.1:{gateway}"
 api_key = "sk-sandbox"
@@ -106,8 +109,8 @@ def enter(sandbox: Sandbox, settings: Settings) -> None:
     os.chdir(sandbox.folder)
 
 
-def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
-    """Print that nothing of this is real, and how it would be."""
+def banner(sandbox: Sandbox, *, asked_for: bool, dashboard: str | None) -> None:
+    """Print that nothing of this is real, where to watch it, and how it would be real."""
     why = (
         "Asked for with --sandbox: your gateways and endpoints are left alone."
         if asked_for
@@ -115,10 +118,14 @@ def banner(sandbox: Sandbox, *, asked_for: bool) -> None:
     )
     facts = facts_table()
     gateway = f"http://127.0.0.1:{sandbox.gateway_port}"
+    if dashboard is not None:
+        facts.add_row("dashboard", f"[bold]{dashboard}[/]")
     facts.add_row("gateway", f"simulated: tasks, progress, pictures  {gateway}")
     facts.add_row("receiver", "verifies each signature, and prints every event below")
     facts.add_row("data", f"kept for the next run  {_near(sandbox.folder)}")
     facts.add_row("try", f"{program()} watch  (in another terminal)")
+    if dashboard is not None:
+        facts.add_row("", "open a finished picture in the dashboard, and press U1")
     real = Text("\nThe real thing: set these two, and run the same again", style="bold")
     variables = Text(
         "  BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-...\n"

@@ -13,9 +13,9 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -25,87 +25,42 @@ from bridge.cli.streams import discard
 from bridge.errors import BridgeError
 from bridge.version import __version__
 
-RUN, TASKS, DELIVERY, TRY = "Run", "Tasks", "Endpoints and deliveries", "Try and mend"
-
-
-class Entry(NamedTuple):
-    """
-    A command in the list that ``--help`` shows.
-
-    Attributes:
-        module: The module of `bridge.cli` that holds it.
-
-        panel: The part of the list in which it is; "" for a hidden command.
-
-        summary: The first sentence of its own help.
-
-        attribute: What it is called in its module, if not as the module: a function, or a
-            `typer.Typer` for a command that has commands.
-    """
-
-    module: str
-    panel: str
-    summary: str
-    attribute: str = ""
-
-
-COMMANDS = {
-    "up": Entry(
-        "up", RUN, "Run everything: store, workers and beat. Ctrl-C ends it all."
-    ),
-    "worker": Entry(
-        "processes", RUN, "Run a Celery worker: it polls and delivers.", "worker"
-    ),
-    "beat": Entry("processes", RUN, "Run Celery's beat: it gives the ticks.", "beat"),
-    "track": Entry(
-        "track", TASKS, "Follow tasks: every change is sent to your endpoints."
-    ),
-    "untrack": Entry(
-        "untrack", TASKS, "Stop polling tasks; what is queued is still delivered."
-    ),
-    "tasks": Entry("tasks", TASKS, "List tasks, the newest first."),
-    "show": Entry(
-        "show", TASKS, "Show a task: its state, events, deliveries and attempts."
-    ),
-    "watch": Entry(
-        "watch", TASKS, "Watch tasks change, until those given have ended, or Ctrl-C."
-    ),
-    "endpoints": Entry(
-        "endpoints",
-        DELIVERY,
-        "List endpoints and how they are doing; test, pause and resume them.",
-        "app",
-    ),
-    "deliveries": Entry(
-        "deliveries",
-        DELIVERY,
-        "List deliveries, those of the newest event first; or give them up.",
-        "app",
-    ),
-    "redeliver": Entry(
-        "redeliver", DELIVERY, "Send an event again, or all since a time."
-    ),
-    "preview": Entry(
-        "preview",
-        DELIVERY,
-        "Show the exact request for a sample event; nothing is sent.",
-    ),
-    "check": Entry(
-        "check", TRY, "Check settings, store, workers, upstreams and endpoints."
-    ),
-    "sandbox": Entry("local", TRY, "Run the simulated gateway alone.", "sandbox"),
-    "listen": Entry(
-        "local",
-        TRY,
-        "Run a receiver: it verifies what arrives, and prints it.",
-        "listen",
-    ),
-    "demo": Entry(
-        "demo",
-        "",
-        "Submit a few tasks to the sandbox's gateway, and follow them.",
-        "demo",
-    ),
+#: The commands, in the parts of the list that ``--help`` shows, each with the first sentence
+#: of its own help. What is under "" is not listed. Each has a module of its name, in which it
+#: is a function of its name, or `app` where it has commands of its own.
+COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "Run": {
+        "up": "Run everything: store, workers, beat and web. Ctrl-C ends it all.",
+        "worker": "Run a Celery worker: it polls and delivers.",
+        "beat": "Run Celery's beat: it gives the ticks.",
+        "web": "Serve the HTTP API, the dashboard, metrics and health.",
+    },
+    "Tasks": {
+        "track": "Follow tasks: every change is sent to your endpoints.",
+        "untrack": "Stop polling tasks; what is queued is still delivered.",
+        "tasks": "List tasks, the newest first.",
+        "show": "Show a task: its state, events, deliveries and attempts.",
+        "watch": "Watch tasks change, until those given have ended, or Ctrl-C.",
+    },
+    "Actions": {
+        "imagine": "Submit a prompt, and follow the task that comes of it.",
+        "press": "Press a button of a task: U1, V2, upsample:1, a customId.",
+        "actions": "List presses and submissions, the newest first.",
+        "rules": "List rules, and whether they are at work; test, pause and resume them.",
+    },
+    "Endpoints and deliveries": {
+        "endpoints": "List endpoints and how they are doing; test, pause and resume them.",
+        "deliveries": "List deliveries, those of the newest event first; or give them up.",
+        "redeliver": "Send an event again, or all since a time.",
+        "preview": "Show the exact request for a sample event; nothing is sent.",
+    },
+    "Try and mend": {
+        "check": "Check settings, store, workers, upstreams and endpoints.",
+        "setup": "Set up buttons in Slack, Discord or Telegram, and try one.",
+        "sandbox": "Run the simulated gateway alone.",
+        "listen": "Run a receiver: it verifies what arrives, and prints it.",
+    },
+    "": {"demo": "Submit a few tasks to the sandbox's gateway, and follow them."},
 }
 
 
@@ -120,13 +75,11 @@ class LazyGroup(TyperGroup):
 
 def load(name: str, ctx: typer.Context) -> Any:
     """Import a command."""
-    entry = COMMANDS[name]
-    found = getattr(
-        import_module(f"bridge.cli.{entry.module}"), entry.attribute or entry.module
-    )
-    if not isinstance(found, typer.Typer):
-        function, found = found, typer.Typer(add_completion=False)
-        found.command(name)(function)
+    module = import_module(f"bridge.cli.{name}")
+    found = getattr(module, "app", None)
+    if found is None:
+        found = typer.Typer(add_completion=False)
+        found.command(name)(getattr(module, name))
     command = typer.main.get_command(found)
     _show_flags_plainly(command, ctx)
     gc.freeze()
@@ -169,28 +122,26 @@ def begin(
         typer.echo(ctx.get_help())
 
 
-for _name, _entry in COMMANDS.items():
-    app.command(
-        _name,
-        help=_entry.summary,
-        rich_help_panel=_entry.panel,
-        hidden=not _entry.panel,
-    )(lambda: None)
+for _panel, _commands in COMMANDS.items():
+    for _name, _summary in _commands.items():
+        app.command(_name, help=_summary, rich_help_panel=_panel, hidden=not _panel)(
+            lambda: None
+        )
 
 
 #: Commands whose stderr is a log, and so is the line that says why they end.
-SERVICES = {"up", "worker", "beat", "sandbox", "listen", "demo"}
+SERVICES = {"up", "worker", "beat", "web", "sandbox", "listen", "demo"}
 
 
 def run(argv: Sequence[str]) -> int:
     """Run a command; return the exit code."""
-    code, complaint = _run(argv)
-    if complaint and argv and argv[0] in SERVICES:
+    code, problem = _run(argv)
+    if problem and argv and argv[0] in SERVICES:
         from bridge.logs import complain
 
-        complain(complaint)
-    elif complaint:
-        print(f"mjbridge: {complaint}", file=sys.stderr)  # noqa: T201 - this is the place
+        complain(problem)
+    elif problem:
+        print(f"mjbridge: {problem}", file=sys.stderr)  # noqa: T201 - this is the place
     return code
 
 
