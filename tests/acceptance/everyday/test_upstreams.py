@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from bridge.sandbox.receiver import Received
+from bridge.sandbox.received import Received
 from tests.acceptance.checks import conforms, in_order, same_on_every_attempt
-from tests.acceptance.scenery import HABITS, Everyday
+from tests.acceptance.everyday.scenery import HABITS, Everyday
 from tests.acceptance.stage import sequences
 from tests.waiting import until
 

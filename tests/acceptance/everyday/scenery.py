@@ -9,6 +9,7 @@ configuration once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,16 +37,21 @@ CORNERS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "overtaken": {"overtaken": {"events": ["task.*"]}},
     "refusing": {"refusing": {}},
     "hopeless": {"hopeless": {"retry": [0.4, 0.4]}},
-    "rated": {"rated": {"rate_limit": "10/s"}},
+    "rated": {"rated": {"rate_limit": "5/s"}},
     "capped": {"capped": {"concurrency": 2}},
-    "silence": {"silent": {"timeout": 5}, "beside": {}},
+    "silence": {"silent": {"timeout": 12}, "beside": {}},
     "again": {"again": {}},
     "program": {"program": {}},
     "producer": {"producer": {}},
+    "acting": {"acting": {}},
     "quick": {"quick": {"events": ["task.*"], "secrets": [NEW_SECRET]}},
     "moved": {"moved": {}},
     "operated": {"operated": {}},
+    "hooked": {},
 }
+
+#: Receivers of single tasks' events may be on this machine, as all others here are.
+HOOKS = {"secrets": [NEW_SECRET], "allow_networks": ["127.0.0.0/8"], "retry": SOON}
 
 #: Upstreams with something particular about how they are polled, on the shared gateway.
 IMPATIENT: Mapping[str, Mapping[str, Any]] = {
@@ -104,6 +110,8 @@ def everyday_deployment(stage: Stage, folder: Path) -> Iterator[Everyday]:
             name: {**QUICK_UPSTREAM, **told} for name, told in upstreams.items()
         },
         endpoints={name: {"retry": SOON, **told} for name, told in endpoints.items()},
+        hooks=json.dumps(HOOKS),
+        celery=True,
     ) as deployment:
         worker = deployment.start_worker(wait=False)
         deployment.start_beat()

@@ -8,11 +8,11 @@ from typing import Any
 
 import bridge
 from tests.acceptance.checks import conforms, verified
-from tests.acceptance.scenery import NEW_SECRET, OLD_SECRET, Everyday
+from tests.acceptance.everyday.scenery import NEW_SECRET, OLD_SECRET, Everyday
 from tests.acceptance.stage import row, sequences
 from tests.waiting import until
 
-EXAMPLE = Path(__file__).parents[1] / "data" / "quickrouter-example.json"
+EXAMPLE = Path(__file__).parents[2] / "data" / "quickrouter-example.json"
 
 
 def test_a_life_is_told_step_by_step(everyday: Everyday) -> None:
@@ -196,6 +196,11 @@ def test_the_example_of_quickrouter_from_wire_to_webhook(everyday: Everyday) -> 
         "finishTime": "2024-11-03T08:17:35.817Z",
         "state": None,
         "metadata": {"order": "77"},
+        "parentId": None,
+        "rootId": None,
+        "actionId": None,
+        "by": None,
+        "archived": None,
     }
     assert [button["customId"] for button in buttons] == [
         button["customId"] for button in example["buttons"]
