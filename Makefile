@@ -15,6 +15,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A banner of MkDocs' theme about its successor, on every build.
 export NO_MKDOCS_2_WARNING := 1
+# Everything here starts Python again and again; without compiled modules, each of these
+# processes would compile all that it imports, which takes longer than most of them run.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
 # In this order: what is installed anew is linked anew.
 RUNTIME := $(VENV)/.runtime $(VENV)/.linked
@@ -34,25 +37,35 @@ run: $(RUNTIME)  ## run everything: the real thing with an API key in the settin
 	@exec $(BIN)/mjbridge up --auto
 
 fast: $(DEVELOPMENT)  ## run the tests that need no process and no socket, with few examples each
-	@$(PYTEST) -m unit --numprocesses 2 --hypothesis-profile fast tests/core tests/channels tests/settings
+	@$(PYTEST) -m unit --numprocesses auto --dist worksteal --hypothesis-profile fast tests/core tests/channels tests/settings
 
 test: $(DEVELOPMENT)  ## run the tests, which start what they need themselves
 	@$(PYTEST)
 
-check: $(DEVELOPMENT)  ## format, lint, types, layers, tests with coverage: what .ci/run runs
+check: $(DEVELOPMENT)  ## format, lint, types, layers, tests with coverage, speed: what .ci/run runs
 	@echo '== format';  $(BIN)/ruff format --check --quiet . || { echo 'mend with: $(BIN)/ruff format .' >&2; exit 1; }
 	@echo '== lint';    $(BIN)/ruff check --quiet .
 	@echo '== types';   $(BIN)/mypy
+	@echo '== types of the dashboard'; $(TSC)
 	@echo '== layers';  $(BIN)/lint-imports --no-logo
 	@echo '== docs';    $(BIN)/mkdocs build --strict
 	@echo '== tests';   $(BIN)/coverage erase && $(BIN)/coverage run -m pytest
 	@echo '== coverage'; $(BIN)/coverage combine --quiet && $(BIN)/coverage report
 	@echo '== coverage of core and channels'; $(BIN)/coverage report --include 'bridge/core/*,bridge/channels/*' --fail-under 100
+	@echo '== speed';   $(BIN)/python -m benchmarks check
+
+# The dashboard's modules need no build; only their check needs npm, and its registry once. Where
+# either is missing the check is skipped, but never in CI: there it fails.
+TSC = cd tools/typescript \
+	&& if test node_modules/.package-lock.json -nt package-lock.json || npm ci --ignore-scripts \
+	  --no-audit --no-fund --loglevel error --fetch-retries 1 --fetch-timeout 30000 >/dev/null; \
+	then node_modules/.bin/tsc -p .; \
+	else echo 'not checked: TypeScript is not here, and npm could not install it' >&2; test -z "$$CI"; fi
 
 docs: $(DEVELOPMENT)  ## build the documentation's site in site/
 	@$(BIN)/mkdocs build --strict
 
-bench: $(DEVELOPMENT)  ## run the benchmarks and print their table
+bench: $(DEVELOPMENT)  ## run the benchmarks: ten minutes, tables, and benchmark.json
 	@$(BIN)/python -m benchmarks
 
 chaos: $(DEVELOPMENT)  ## kill processes for minutes and count what was lost (nothing)
@@ -64,14 +77,14 @@ soak: $(DEVELOPMENT)  ## run for long under load and watch for growth
 # The locks name hashes and no addresses: packages come from wherever their user gets them.
 lock:  ## compile both lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv on PATH' >&2; exit 1; }
-	@uv pip compile --universal --generate-hashes --no-header --quiet --extra apprise \
+	@uv pip compile --universal --generate-hashes --no-header --quiet --extra apprise --extra images --extra otel --extra s3 \
 	  --group build pyproject.toml -o requirements.lock
-	@uv pip compile --universal --generate-hashes --no-header --quiet --extra apprise \
+	@uv pip compile --universal --generate-hashes --no-header --quiet --extra apprise --extra images --extra otel --extra s3 \
 	  --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove .venv and everything that checks leave behind (never the data in .mjbridge)
-	@rm -rf $(VENV) dist site htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
-	  .hypothesis .import_linter_cache
+	@rm -rf $(VENV) dist site htmlcov benchmark.json .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
+	  .hypothesis .import_linter_cache tools/typescript/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv sets up in seconds where it is there and can; pip does it anywhere.

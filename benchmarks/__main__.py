@@ -1,110 +1,153 @@
 """
-The benchmarks: `make bench`.
+The benchmarks: `make bench`, or one group of them: `python -m benchmarks deliveries`.
 
-Everything runs on this machine, receiver and store included, so absolute numbers tell
-about the machine; compare the ratios, which are taken in one run.
+Everything runs on this machine, receivers, gateway and store included, so rates tell about
+the machine. Compare what belongs to one run: ratios, and processor time.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import delivering, polling, starting
-from bridge import logs
+from benchmarks import check
+from benchmarks.case import GROUPS, Row, Size, group
+from benchmarks.feed import SEED
+from benchmarks.marks import checked
+from benchmarks.report import Results, summary, table
+from bridge.adapters.local.process import tied
 
-MARKS = (
-    "marks: ours at least 3x the baseline; healthy endpoints beside slow ones at least "
-    "0.8 of ours without; p50 under 10 ms; commands under 0.4 s"
-)
+HERE = Path(__file__).parents[1]
+#: The share of the load that --quick is.
+QUICK = 0.25
+#: What the tables need, in a file or a narrow terminal, too.
+WIDTH = 250
+PACKAGES = ("mjbridge", "celery", "kombu", "redis", "httpx", "aiohttp", "uvloop")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="a tenth of the load, for a look"
-    )
-    scale = 0.1 if parser.parse_args().quick else 1.0
-    logs.configure("warning")
+    given = _arguments()
+    if given.groups == ["check"]:
+        sys.exit(check.main())
     console = Console()
+    console.width = max(console.width, WIDTH)
     began = time.monotonic()
-    table = Table(
-        title=f"mjbridge on {os.cpu_count()} cores, Python {platform.python_version()}"
+    cases = list(_chosen(given))
+    checkouts = [HERE, *filter(None, [given.beside])]
+    found = [Results() for _ in checkouts]
+    failed = False
+    for turn, of, name, rounds in _in_turn(cases):
+        console.print(
+            f"[dim]{time.monotonic() - began:4.0f} s  {of}: {name}, {turn}/{rounds}"
+        )
+        for results, checkout in zip(found, checkouts, strict=True):
+            try:
+                for row in _measured(checkout, of, name, given.scale):
+                    results.add(of, name, row)
+            except subprocess.CalledProcessError as error:
+                failed = True
+                console.print(error.stderr[-3000:], style="red", markup=False)
+    for of in dict.fromkeys(of for of, _, _ in cases):
+        console.print(table(group(of), [results.of(of) for results in found]))
+    marks = list(checked(found[0]))
+    for line in marks:
+        console.print(line, highlight=False)
+    took = time.monotonic() - began
+    console.print(f"[dim]took {took:.0f} s")
+    report: dict[str, Any] = {
+        "machine": _machine(),
+        "seed": SEED,
+        "took": took,
+        "marks": marks,
+    }
+    report["results"] = [summary(one) for one in found]
+    given.json.write_text(json.dumps(report, indent=1))
+    sys.exit(failed)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    add = parser.add_argument
+    add(
+        "groups",
+        nargs="*",
+        metavar="GROUP",
+        help=f"of {', '.join(GROUPS)}; all by default. Or check: a few ratios, in seconds",
     )
-    table.add_column("what")
-    table.add_column("measured", justify="right")
-    table.add_column("beside", justify="right")
+    add("--only", metavar="TEXT", default="", help="cases whose name has it")
+    add("--quick", action="store_true", help="once, and a quarter of the load")
+    add("--full", action="store_true", help="with the cases that take long")
+    add("--rounds", type=int, help="how often each case is measured, in turn")
+    add("--beside", type=Path, help="another checkout, measured in turn with this one")
+    add("--json", type=Path, default=Path("benchmark.json"), help="where figures go")
+    given = parser.parse_args()
+    unknown = set(given.groups) - {*GROUPS, "check"}
+    if unknown:
+        parser.error(f"there is no group {', '.join(unknown)}")
+    given.scale = QUICK if given.quick else 1.0
+    return given
 
-    console.print("[dim]deliveries, baseline ...")
-    baseline = delivering.theirs(int(2000 * scale), slow=0)
-    console.print("[dim]deliveries, ours ...")
-    rate = delivering.ours(int(12000 * scale), slow=0)
-    table.add_row("deliveries a second, one Celery task each", f"{baseline:,.0f}/s", "")
-    table.add_row(
-        "deliveries a second, mjbridge", f"{rate:,.0f}/s", f"{rate / baseline:.1f}x"
+
+def _chosen(given: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
+    """Return the cases to measure, each with its group's name and its rounds."""
+    size = Size.FULL if given.full else Size.QUICK if given.quick else Size.DEFAULT
+    for of in given.groups or GROUPS:
+        for name, case in group(of).cases.items():
+            if given.only in name and (case.size <= size or given.only):
+                rounds = 1 if given.quick else case.rounds
+                yield of, name, given.rounds or rounds
+
+
+def _in_turn(
+    cases: Sequence[tuple[str, str, int]],
+) -> Iterator[tuple[int, str, str, int]]:
+    """Return every case's every round: the first of each, the second of each, and so on."""
+    for turn in range(1, max(rounds for *_, rounds in cases) + 1):
+        for of, name, rounds in cases:
+            if turn <= rounds:
+                yield turn, of, name, rounds
+
+
+def _measured(checkout: Path, of: str, name: str, scale: float) -> Iterator[Row]:
+    """Measure a case once, in a process of its own, by the benchmarks of its checkout."""
+    python = sys.executable if checkout == HERE else checkout / ".venv/bin/python"
+    done = subprocess.run(
+        tied([str(python), "-m", "benchmarks.case", of, name, str(scale)], SIGTERM),
+        cwd=checkout,
+        check=True,
+        capture_output=True,
+        text=True,
     )
+    for line in done.stdout.splitlines():
+        if line.startswith('{"row"'):
+            yield Row(**json.loads(line)["row"])
 
-    console.print("[dim]the same beside slow endpoints ...")
-    window = 8.0 * max(scale, 0.5)
-    total = int(16000 * scale)
-    # The better of two each, taken in turn: whatever else the machine does costs both.
-    turns = [
-        [
-            delivering.ours(total, slow=slow, window=window)
-            for slow in (0, delivering.SLOW)
-        ]
-        for _ in range(2)
-    ]
-    unhindered, healthy = (max(rates) for rates in zip(*turns, strict=True))
-    alone = delivering.theirs(int(4000 * scale), slow=0, window=window)
-    hindered = delivering.theirs(int(4000 * scale), slow=delivering.SLOW, window=window)
-    table.add_row(
-        "healthy endpoints beside slow ones, one Celery task each",
-        f"{hindered:,.0f}/s",
-        f"{hindered / alone:.2f} of without",
-    )
-    table.add_row(
-        "healthy endpoints beside slow ones, mjbridge",
-        f"{healthy:,.0f}/s",
-        f"{healthy / unhindered:.2f} of without",
-    )
 
-    console.print("[dim]latency ...")
-    p50, p99 = delivering.latency(int(200 * max(scale, 0.5)))
-    table.add_row("record to receiver at low load, p50", f"{p50 * 1000:.1f} ms", "")
-    table.add_row("record to receiver at low load, p99", f"{p99 * 1000:.1f} ms", "")
-
-    for tracked in (int(10_000 * scale), int(100_000 * scale)):
-        for share in (0.0, 0.1):
-            console.print(f"[dim]polling {tracked:,} ids, {share:.0%} changed ...")
-            ids = polling.ids_per_second(tracked, share)
-            table.add_row(
-                f"ids a second, {tracked:,} tracked, {share:.0%} changed",
-                f"{ids:,.0f}/s",
-                "",
-            )
-
-    for command in ("--help", "tasks"):
-        console.print(f"[dim]mjbridge {command} ...")
-        used = starting.processor_seconds(command)
-        table.add_row(f"processor time of mjbridge {command}", f"{used:.2f} s", "")
-
-    console.print("[dim]memory ...")
-    pending = int(100_000 * scale)
-    memory = polling.memory_of(pending)
-    table.add_row(
-        f"store's memory for {pending:,} pending deliveries",
-        f"{memory / 1e6:,.0f} MB",
-        f"{memory / pending:,.0f} B each",
-    )
-    console.print(table)
-    console.print(MARKS)
-    console.print(f"[dim]took {time.monotonic() - began:.0f} s")
+def _machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = cpuinfo.read_text().split("model name\t: ") if cpuinfo.exists() else []
+    return {
+        "cores": os.cpu_count(),
+        "processor": models[1].split("\n")[0] if models[1:] else platform.processor(),
+        "system": platform.platform(),
+        "load": os.getloadavg(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
 
 
 if __name__ == "__main__":

@@ -1,134 +1,188 @@
-"""Ids per second through claim, diff and record; memory of what waits."""
+"""What polling costs: a gateway is asked over HTTP, in rows of 2 kB, and little has changed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
-from benchmarks import arena
-from benchmarks.recording import LIMITS, PATIENCE, claim_all, ended
-from bridge.app.poll import PolledUpstream, Poller
-from bridge.app.ports import FetchResult
-from bridge.core.button import Button
-from bridge.core.task import TaskSnapshot, TaskStatus
+from benchmarks.arena import Arena, ask, deployment
+from benchmarks.case import Case, Column, Figures, Group, Row, Size
+from benchmarks.usage import store_memory, wait_until_still
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.discovery import endpoints_of
+from bridge.settings import Settings
+from tests.waiting import until
 
-BUTTONS = tuple(
-    Button.of(
-        f"MJ::JOB::upsample::{n}::3785da15-4f70-4034-9128-f3ff1ac634fa", f"U{n}", None
-    )
-    for n in range(1, 5)
+#: Seconds that a look at all tasks may take.
+PATIENCE = 1800
+FIRST_ID = 1730621826000000
+#: Tasks whose next look is at least so many seconds away have been looked at.
+DONE = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """
+    Tasks that are looked at once in each phase.
+
+    Attributes:
+        tasks: How many.
+
+        batch: Ids in a request.
+
+        delay: Seconds that the gateway takes for an answer.
+
+        phases: Of each the percentage of tasks that have ended by then, and whether links
+            differ from answer to answer, as new-api's do.
+    """
+
+    tasks: int
+    batch: int = 500
+    delay: float = 0.0
+    phases: tuple[tuple[int, bool], ...] = ((0, False),)
+
+
+#: A few looks of each kind: nothing has ended, links or none; 1 % more have each time, then
+#: 10 % of what is left each time; everything has.
+MIXED = (
+    *((0, False), (0, True)) * 3,
+    *((1, False), (2, False), (3, False), (13, False), (22, False), (30, False)),
+    (100, False),
 )
+LOOKS = {
+    "1,000 tasks": Tracked(tasks=1_000, phases=((0, False),) * 3),
+    "10,000 tasks": Tracked(tasks=10_000, phases=MIXED),
+    "10,000 tasks, 50 a request": Tracked(
+        tasks=10_000, batch=50, phases=((0, False),) * 3
+    ),
+    "100,000 tasks, after 100 ms": Tracked(
+        tasks=100_000, delay=0.1, phases=((0, False),) * 3
+    ),
+    "100,000 tasks, mixed": Tracked(tasks=100_000, phases=MIXED),
+    "1,000,000 tasks": Tracked(tasks=1_000_000, phases=((0, False),) * 3),
+}
 
 
-class Gateway:
-    """An upstream that answers from memory: what is left is our own work."""
-
-    def __init__(self, share_changed: float) -> None:
-        self._share = share_changed
-        self.asked = 0
-        self.round = 0
-
-    async def fetch(self, ids: Sequence[str]) -> FetchResult:
-        self.asked += len(ids)
-        return FetchResult(tasks={task_id: self._snapshot(task_id) for task_id in ids})
-
-    def _snapshot(self, task_id: str) -> TaskSnapshot:
-        changed = self.round and int(task_id) % 1000 < self._share * 1000
-        running = TaskSnapshot(
-            id=task_id,
-            status=TaskStatus.IN_PROGRESS,
-            progress=31,
-            action="IMAGINE",
-            prompt="pig --v 6.1",
-            prompt_en="pig --v 6.1",
-            submit_time=1730621826053,
-            image_url=f"https://gw.example/mj/image/{task_id}?rand={time.monotonic_ns()}",
-        )
-        if not changed:
-            return running
-        return replace(
-            running, status=TaskStatus.SUCCESS, progress=100, buttons=BUTTONS
-        )
-
-    async def aclose(self) -> None:
-        pass
+def measure(shape: Tracked, scale: float) -> Iterator[Row]:
+    """Measure every phase of a shape."""
+    limits = {
+        "batch_size": shape.batch,
+        # However much closer the cadence looks at some: far beyond `DONE`.
+        "poll_interval": 86400,
+        "rate_limit": "1000/s",
+        "concurrency": 8,
+    }
+    with deployment(
+        {"one": "0/one"}, events="task.succeeded", upstream=limits
+    ) as arena:
+        yield from asyncio.run(_measure(arena, shape, scale))
 
 
-async def _cycle(tracked: int, share_changed: float) -> float:
-    """Look at every task once, and time the second time around."""
-    with arena.store() as url:
-        settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
-        async with Deployment(settings) as deployment:
-            ids = [str(1730621826053455 + number) for number in range(tracked)]
-            await deployment.tasks.track("default", ids, {})
-            gateway = Gateway(share_changed)
-            poller = Poller(
-                store=deployment.tasks,
-                upstreams={
-                    "default": PolledUpstream(
-                        upstream=gateway,
-                        limits=replace(LIMITS, concurrency=4),
-                        policy=replace(PATIENCE, poll_interval=3600),
-                    )
-                },
-                endpoints=endpoints_of(settings),
-                progress_step=10,
-                now=time.time,
-                elapsed=time.monotonic,
-                roll=lambda: 0.0,
-                wake=_nobody,
-            )
-            await _once_around(poller)
-            await _make_due(deployment, ids)
-            gateway.round, gateway.asked = 1, 0
-            began = time.monotonic()
-            await _once_around(poller)
-            return gateway.asked / (time.monotonic() - began)
+async def _measure(arena: Arena, shape: Tracked, scale: float) -> list[Row]:
+    tasks = int(shape.tasks * scale)
+    ids = [str(FIRST_ID + number) for number in range(tasks)]
+    before = _memory(arena)
+    found = []
+
+    def taken() -> Figures:
+        now = _memory(arena)
+        return {name: (now[name] - before[name]) / tasks for name in now}
+
+    async with Deployment(arena.settings) as bridge:
+        with arena.frozen("deliverer"):
+            with arena.frozen("poller"):
+                await bridge.tasks.track("default", ids, {})
+                found.append(Row("tracked", taken()))
+            figures = await _look(arena, tasks)
+            found.append(Row("seen first", {**figures, **taken()}))
+            ended = 0
+            ask(f"{arena.gateway}/set/delay/{shape.delay}")
+            for percentage, rand in shape.phases:
+                left = [one for one in ids if int(one[-2:]) >= ended]
+                with arena.frozen("poller"):
+                    await _make_due(bridge, left)
+                    ask(f"{arena.gateway}/set/rand/{int(rand)}")
+                    ask(f"{arena.gateway}/set/ended/{percentage}")
+                name = f"{(percentage - ended) / (100 - ended):.0%} ended"
+                name += ", links differ" if rand else ""
+                found.append(Row(name, await _look(arena, len(left))))
+                ended = percentage
+    return found
 
 
-async def _once_around(poller: Poller) -> None:
-    await poller.poll()
-    await poller.idle()
+def _memory(arena: Arena) -> Figures:
+    return store_memory(arena.store, arena.components()["store"])
 
 
-async def _make_due(deployment: Deployment, ids: list[str]) -> None:
-    """Let an hour pass for the poller, and only for it."""
-    key = f"{{{deployment.settings.namespace}}}:poll:default"
+async def _look(arena: Arena, tasks: int) -> Figures:
+    """Have all tasks, which are due, looked at once, until the last is recorded."""
+    from bridge.tasks import poll
+
+    start = arena.used()
+    await asyncio.to_thread(poll.apply_async, expires=5.0)
+    await asyncio.to_thread(until, lambda: _all_seen(arena), within_s=PATIENCE)
+    seconds = time.monotonic() - start.at
+    told = ask(f"{arena.gateway}/counts")
+    if told["distinct"] != tasks:
+        msg = f"{told['distinct']} of {tasks} were asked for"
+        raise RuntimeError(msg)
+    components = arena.components()
+    wait_until_still([*components["poller"], *components["store"]])
+    figures = arena.used().per(start, tasks, seconds=seconds)
+    cpu = figures["cpu poller"] + figures["cpu store"]
+    return {
+        **figures,
+        "cpu": cpu,
+        "seconds": seconds,
+        "a request": tasks / told["requests"],
+    }
+
+
+def _all_seen(arena: Arena) -> bool:
+    soon = arena.store.zcount(_due(arena.settings), "-inf", time.time() + DONE)
+    return soon == 0
+
+
+def _due(settings: Settings) -> str:
+    """Return where the store keeps when tasks are looked at next."""
+    return f"{{{settings.namespace}}}:poll:default"
+
+
+async def _make_due(bridge: Deployment, ids: list[str]) -> None:
+    """Let a day pass for the poller, and only for it."""
+    key = _due(bridge.settings)
+    now = time.time()
     for start in range(0, len(ids), 5000):
-        due = {f"default:{task_id}": 0.0 for task_id in ids[start : start + 5000]}
-        await cast("Any", deployment.client).zadd(key, due)
+        due = {f"default:{task_id}": now for task_id in ids[start : start + 5000]}
+        await cast("Any", bridge.client).zadd(key, due)
 
 
-async def _nobody() -> None:
-    pass
-
-
-def ids_per_second(tracked: int, share_changed: float) -> float:
-    return asyncio.run(_cycle(tracked, share_changed))
-
-
-async def _fill(pending: int) -> float:
-    with arena.store() as url:
-        settings, _ = arena.settings_for(url, {"one": "http://127.0.0.1:9/hook"})
-        async with Deployment(settings) as deployment:
-            before = (await deployment.client.info("memory"))["used_memory"]
-            for first in range(0, pending, 10_000):
-                ids = [str(number) for number in range(first, first + 10_000)]
-                await deployment.tasks.track("default", ids, {})
-                claimed = await claim_all(deployment.tasks)
-                results = [
-                    ended(due, arena.event(int(due.key.id)), ["one"]) for due in claimed
-                ]
-                await deployment.tasks.record(results)
-            after = (await deployment.client.info("memory"))["used_memory"]
-            return float(after - before)
-
-
-def memory_of(pending: int) -> float:
-    """Bytes of the store for so many pending deliveries of 2 kB events, tasks included."""
-    return asyncio.run(_fill(pending))
+COLUMNS = (
+    Column(figure="rate", title="ids a second", spread=True),
+    Column(figure="seconds", title="s in all", digits=2, spread=True),
+    Column(figure="cpu", title="CPU an id, us", spread=True),
+    Column(figure="cpu poller", title="of it\npoller"),
+    Column(figure="cpu store", title="store"),
+    Column(figure="cpu gateway", title="and the\ngateway"),
+    Column(figure="cores", title="cores\nbusy", digits=2),
+    Column(figure="commands", title="commands", digits=1),
+    Column(figure="scripts", title="scripts", digits=3),
+    Column(figure="used_memory", title="memory\na task, B"),
+    Column(figure="rss", title="RSS\na task, B"),
+)
+_SIZES = {
+    "10,000 tasks": Size.QUICK,
+    "100,000 tasks, mixed": Size.FULL,
+    "1,000,000 tasks": Size.FULL,
+}
+GROUP = Group(
+    title="Polling: what an id costs, over HTTP in rows of 2 kB",
+    columns=COLUMNS,
+    cases={
+        name: Case(measure=partial(measure, shape), size=_SIZES.get(name, Size.DEFAULT))
+        for name, shape in LOOKS.items()
+    },
+)

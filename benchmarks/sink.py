@@ -1,8 +1,9 @@
 """
-A receiver that costs as little as a receiver can: it counts, and answers 204.
+A receiver that costs as little as a receiver can: it notes what arrives, and answers 204.
 
-Paths that begin with ``/slow`` are answered after two seconds. ``GET /counts`` tells how
-many requests of each kind came, and when the last one did.
+``POST /50/NAME`` is answered after 50 ms, ``/0/NAME`` at once, ``/never/NAME`` never.
+``GET /counts`` tells how many distinct deliveries came to each kind of path, and how many
+came again, and when the last one did by a monotonic clock; ``GET /arrivals`` when each came first, by event id and by task id.
 
     python -m benchmarks.sink 8099
 """
@@ -10,76 +11,56 @@ many requests of each kind came, and when the last one did.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import time
-from typing import cast
+from collections import Counter
 
-import uvloop
-
-ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
-SLOW = 2.0
+from benchmarks.raw_http import NO_CONTENT, answer, later, serve
 
 
-class Counts:
+class Sink:
+    """What has arrived: of each delivery, which is an event at a path, the first time."""
+
     def __init__(self) -> None:
-        self.fast = self.slow = 0
-        self.delays: list[float] = []
+        self._seen: set[tuple[bytes, bytes]] = set()
+        self._counts: Counter[str] = Counter()
+        self._repeats = 0
+        self._last = 0.0
+        self._arrivals: list[tuple[bytes, bytes, float]] = []
 
-    def report(self) -> bytes:
-        body = json.dumps(
-            {"fast": self.fast, "slow": self.slow, "delays": self.delays[-5000:]}
-        ).encode()
-        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
-
-
-class Sink(asyncio.Protocol):
-    """HTTP/1.1 as far as our own clients speak it: a head, a content-length, a body."""
-
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
-        self._buffer = b""
-        self._transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].lower()
-            length = 0
-            if (at := head.find(b"content-length:")) >= 0:
-                length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-            if len(self._buffer) < end + 4 + length:
-                return
-            body = self._buffer[end + 4 : end + 4 + length]
-            self._buffer = self._buffer[end + 4 + length :]
-            self._answer(head, body)
-
-    def _answer(self, head: bytes, body: bytes) -> None:
-        if head.startswith(b"get /counts"):
-            self._transport.write(self._counts.report())
-        elif b" /slow" in head[:12]:
-            self._counts.slow += 1
-            asyncio.get_running_loop().call_later(SLOW, self._transport.write, ANSWER)
+    def handle(
+        self, path: bytes, head: bytes, body: bytes, transport: asyncio.Transport
+    ) -> None:
+        if path == b"/counts":
+            counts = {"distinct": self._counts, "again": self._repeats}
+            transport.write(answer({**counts, "last": self._last}))
+        elif path == b"/arrivals":
+            transport.write(
+                answer(
+                    [(one.decode(), of.decode(), at) for one, of, at in self._arrivals]
+                )
+            )
         else:
-            self._counts.fast += 1
-            if (at := body.find(b'"recordedAt":')) >= 0:
-                recorded = float(body[at + 13 :].split(b"}", 1)[0].split(b",", 1)[0])
-                self._counts.delays.append(time.time() - recorded)
-            self._transport.write(ANSWER)
+            kind = path.split(b"/", 2)[1].decode()
+            self._note(path, kind, head, body)
+            if kind != "never":
+                later(int(kind) / 1000, transport, NO_CONTENT)
+
+    def _note(self, path: bytes, kind: str, head: bytes, body: bytes) -> None:
+        event = _after(head, b"\r\nwebhook-id:", b"\r\n").strip()
+        if (path, event) in self._seen:
+            self._repeats += 1
+            return
+        self._seen.add((path, event))
+        self._counts[kind] += 1
+        self._last = time.monotonic()
+        task = _after(body, b'"id":"', b'"')
+        self._arrivals.append((event, task, time.time()))
 
 
-async def main(port: int) -> None:
-    counts = Counts()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Sink(counts), "127.0.0.1", port, backlog=1024
-    )
-    print("ready", flush=True)
-    await server.serve_forever()
+def _after(text: bytes, mark: bytes, end: bytes) -> bytes:
+    at = text.find(mark)
+    return b"" if at < 0 else text[at + len(mark) :].split(end, 1)[0]
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    serve(Sink().handle)

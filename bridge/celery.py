@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
-from kombu import Queue
+from kombu import Producer, Queue
+
+from bridge.runtime.broker_outage import (
+    BrokerBack,
+    broker_outage,
+    reason_of,
+    report_in_our_words,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -17,8 +25,11 @@ log = structlog.get_logger(__name__)
 MOST_WAITING = 2
 
 
-#: Tasks after which replacing a child costs more than it can be worth: two ticks a second
-#: make this every ten minutes.
+#: Seconds between two events by which flower knows that a worker lives. Celery's own are two, and
+#: each costs more than a tick.
+HEARTBEAT_INTERVAL = 30
+#: Tasks after which replacing a child costs more than it can be worth: a tick every two
+#: seconds, or so, makes this every half an hour.
 FEW_TASKS = 1000
 
 
@@ -30,6 +41,11 @@ class TickScheduler(Scheduler):
     of a million.
     """
 
+    #: Celery's own connects before anything can be caught, and keeps what is broken.
+    producer = None  # type: ignore[assignment]  # what is passed on is not used
+
+    _connected: Producer | None = None
+
     def setup_schedule(self) -> None:
         """Make every entry due at once: a deployment that has just started works at once."""
         super().setup_schedule()
@@ -40,32 +56,49 @@ class TickScheduler(Scheduler):
     def apply_async(
         self,
         entry: ScheduleEntry,
-        producer: Any = None,
+        producer: Any = None,  # noqa: ARG002 - it is ours, above
         advance: bool = True,  # noqa: FBT001, FBT002 - the signature is Celery's
         **options: Any,
     ) -> Any:
         """
         Send an entry's task, unless its queue has unread ticks.
 
-        One that cannot be sent is a line in the log: the next one does its work.
+        One that cannot be sent needs no second try: the next one does its work.
         """
-        queue = self.app.amqp.router.route({}, str(entry.task))["queue"]
         try:
-            if self._waiting(queue) < MOST_WAITING:
-                return super().apply_async(
-                    entry, producer=producer, advance=advance, **options
+            sender = self._connect()
+            if self._waiting(entry) < MOST_WAITING:
+                sent = super().apply_async(
+                    entry, producer=sender, advance=advance, **options
                 )
+                broker_outage.worked()
+                return sent
         except Exception as error:  # noqa: BLE001 - whatever a broker's client raises
-            log.warning("tick.not_sent", task=entry.task, error=type(error).__name__)
+            broker_outage.failed(reason_of(error))
+            self._disconnect()
         if advance:
             self.reserve(entry)
         return None
 
-    def _waiting(self, queue: Queue) -> int:
-        with self.app.connection_or_acquire(self.connection) as connection:
-            bound = queue(connection.default_channel)
-            declared: Any = bound.queue_declare(passive=False)
-            return int(declared.message_count)
+    def _connect(self) -> Producer:
+        if self._connected is None:
+            self._connection = self.app.connection_for_write()
+            self._connection.ensure_connection(max_retries=1, interval_start=0)
+            self._connected = self.app.amqp.Producer(
+                self._connection, auto_declare=False
+            )
+        return self._connected
+
+    def _disconnect(self) -> None:
+        """Let go of what may be broken: the next tick connects anew."""
+        if self._connected is not None:
+            self._connection.collect(socket_timeout=1)
+            self._connected = None
+
+    def _waiting(self, entry: ScheduleEntry) -> int:
+        queue: Queue = self.app.amqp.router.route({}, str(entry.task))["queue"]
+        declared: Any = queue(self._connection).queue_declare(passive=False)
+        return int(declared.message_count)
 
 
 class BridgeCelery(Celery):
@@ -78,6 +111,7 @@ class BridgeCelery(Celery):
     def Worker(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - Celery's, a class there
         """Make a worker; one whose pool cannot run an engine ends the process with code 2."""
         from bridge.logs import complain
+        from bridge.settings import load_settings
 
         pool = str(options.get("pool") or options.get("pool_cls"))
         for name in ("gevent", "eventlet"):
@@ -93,8 +127,13 @@ class BridgeCelery(Celery):
             log.warning(
                 "worker.short_lived_children",
                 max_tasks_per_child=lives,
-                effect="every few ticks a new process connects anew; leave the option out",
+                effect="after every few ticks a new process has to connect; leave the option "
+                f"out, or use {FEW_TASKS} or more",
             )
+        consumer = logging.getLogger("celery.worker.consumer.consumer")
+        report_in_our_words(consumer, is_store=load_settings().broker_url is None)
+        if options.get("heartbeat_interval") is None:
+            options["heartbeat_interval"] = HEARTBEAT_INTERVAL
         return super().Worker(**options | {"quiet": quiet})
 
     def Beat(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - as above
@@ -117,3 +156,4 @@ class BridgeCelery(Celery):
 # @shared_tasks stay its own, and its Django settings are not for our workers.
 app = BridgeCelery("mjbridge", set_as_current=False, fixups=[])
 app.config_from_object("bridge.runtime.celery_settings")
+app.steps["consumer"].add(BrokerBack)

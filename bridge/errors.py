@@ -7,7 +7,9 @@ Errors: what a person can do something about.
     ├── StoreRefused        the store is there, but must not be used as it is  exit 2
     │   └── StoreForbids    its user lacks a right                             exit 2
     ├── NotFound            there is no such task or event                     exit 1
-    └── Ambiguous           the id is known at several upstreams               exit 2
+    ├── Ambiguous           the id is known at several upstreams               exit 2
+    ├── Refused             an action that cannot be made                      exit 1
+    └── InvalidCursor       a list cannot go on there                          exit 2
 
 What a receiver or an upstream does wrong is not an exception here: it is a value (an
 attempt, an answer) that the use cases weigh. An error's text is shown to people as it
@@ -20,6 +22,7 @@ that might contain one.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -63,11 +66,30 @@ class StoreForbids(StoreRefused):
     """The store's user lacks a right; docs/operating.md lists those that it needs."""
 
 
+class ArchiveUnavailable(BridgeError):
+    """The archive cannot be reached; `mjbridge check` says why."""
+
+
 class NotFound(BridgeError):
     """There is no such task or event; `mjbridge tasks` lists what is known."""
 
 
 class Ambiguous(BridgeError):
     """The id is known at several upstreams; say which one with --upstream."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, *args: object, upstreams: Sequence[str] = ()) -> None:
+        """Raise it with the names of the upstreams that know the id."""
+        super().__init__(*args)
+        self.upstreams = tuple(upstreams)
+
+
+class Refused(BridgeError):
+    """The action cannot be made with the task as it is."""
+
+
+class InvalidCursor(BridgeError):
+    """The cursor does not come from a list; begin without one."""
 
     exit_code: ClassVar[int] = 2

@@ -24,14 +24,16 @@ import structlog
 from bridge.app.humanize import span
 
 #: Loggers that would name URLs, or repeat what our own lines say.
-_QUIET = ("httpx", "httpcore", "asyncio", "kombu", "amqp", "urllib3")
-#: Celery logs a line for each task, and ours run every second; and where its broker is.
+_QUIET = ("aiohttp", "httpx", "httpcore", "asyncio", "kombu", "amqp", "urllib3")
+#: Celery logs a line for each task, and ours run all the time; and where its broker is.
 _CHATTY = (
     "celery.app.trace",
     "celery.beat",
     "celery.worker.consumer.connection",
     "celery.worker.strategy",
 )
+#: It warns of a tick that came to a worker while that was ending, and goes back to the queue.
+_NEEDLESS = "kombu.transport.virtual.base"
 
 
 def configure(
@@ -47,13 +49,7 @@ def configure(
     """
     stderr = _below(sys.stderr)
     text = form == "text" or (form == "auto" and stderr.isatty())
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(
-            fmt="%H:%M:%S" if text else "iso", utc=not text
-        ),
-    ]
+    shared: list[structlog.types.Processor] = [_stamp_for_people if text else _stamp]
     renderer: structlog.types.Processor
     if text and stderr.isatty():
         shared.append(structlog.processors.format_exc_info)
@@ -67,10 +63,10 @@ def configure(
         )
     else:
         shared.append(structlog.processors.format_exc_info)
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderer = structlog.processors.JSONRenderer(serializer=_json)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*shared, _tidy, renderer],
+        processors=[*shared, renderer],
         # Our own lines go straight to stderr. By way of `logging` each would cost four
         # times as much, and a busy deliverer writes a thousand a second.
         logger_factory=structlog.WriteLoggerFactory(stderr),
@@ -82,7 +78,6 @@ def configure(
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _tidy,
                 renderer,
             ],
             foreign_pre_chain=shared,
@@ -94,6 +89,7 @@ def configure(
     root.setLevel(threshold)
     for name in (*_QUIET, *_CHATTY):
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.getLogger(_NEEDLESS).setLevel(max(threshold, logging.ERROR))
 
 
 # --- on a terminal --------------------------------------------------------------------
@@ -147,6 +143,8 @@ def _answer(facts: Mapping[str, Any]) -> str:
         text += f"; attempt {facts.get('attempt', 0) + 1} in {span(round(seconds))}"
     elif facts.get("verdict") == "dead":
         text += "; given up"
+    elif facts.get("disabled"):
+        text += f"; held until mjbridge endpoints resume {facts.get('endpoint')}"
     return text
 
 
@@ -238,7 +236,7 @@ class JsonLines:
         event = {
             "timestamp": now.replace("+00:00", "Z"),
             "level": self._level,
-            "event": line.strip(),
+            "event": line.strip().removeprefix("mjbridge: "),
         }
         return json.dumps(event, ensure_ascii=False)
 
@@ -266,9 +264,36 @@ def _log_uncaught(
     structlog.get_logger(__name__).critical("process.crashed", exc_info=exc_info)
 
 
-def _tidy(
-    _logger: object, _method: str, line: structlog.types.EventDict
+def _stamp(
+    _logger: object, method: str, line: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    """Put first what every line has, and leave out what has no value."""
-    first = {name: line.pop(name, None) for name in ("timestamp", "level", "event")}
-    return {k: v for k, v in (first | dict(line)).items() if v is not None}
+    """
+    Put first what every line has, and leave out what has no value.
+
+    One step in place of structlog's four: they took half of what a line costs.
+    """
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return _stamped(now, method, line)
+
+
+def _stamp_for_people(
+    _logger: object, method: str, line: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    return _stamped(f"{datetime.now():%H:%M:%S}", method, line)  # noqa: DTZ005 - their own
+
+
+def _stamped(
+    now: str, method: str, line: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    level = "error" if method == "exception" else method
+    stamped = {"timestamp": now, "level": level, "event": line.pop("event", None)}
+    stamped |= {name: value for name, value in line.items() if value is not None}
+    return stamped
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+
+
+def _json(line: structlog.types.EventDict, **_: object) -> str:
+    # An encoder that is made anew for each line takes as long as encoding it.
+    return _encode(line)

@@ -9,12 +9,14 @@ flight a few seconds and hands the rest back.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
+import signal
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from billiard.exceptions import WorkerLostError
@@ -22,13 +24,19 @@ from celery import signals
 
 from bridge import logs
 from bridge.celery import app
-from bridge.core.event import Json
 from bridge.errors import BridgeError
 from bridge.runtime.deployment import wait_for_store
-from bridge.runtime.engine import Engine
+from bridge.runtime.discovery import NO_KEY
 from bridge.settings import load_settings
 
+if TYPE_CHECKING:
+    from bridge.runtime.engine import Engine
+
 log = structlog.get_logger(__name__)
+
+#: Seconds after which a worker that was asked to end does, whatever it waits for. Celery
+#: speaks to the broker in between, and tries again for ever. Its children have drained by then.
+LAST_RESORT = 7.0
 
 _lock = threading.Lock()
 _engines: dict[int, Engine] = {}
@@ -36,20 +44,16 @@ _engines: dict[int, Engine] = {}
 
 def engine() -> Engine:
     """Return this process's engine; the first call makes it."""
+    # Not above: beat has none, and is up sooner, and smaller, without its imports.
+    from bridge.runtime.engine import Engine
+
     with _lock:
         pid = os.getpid()
         if pid not in _engines:
             _engines.clear()  # inherited over a fork: its thread stayed behind
-            _engines[pid] = Engine(load_settings(), wake=wake)
+            queues = app.amqp.queues.consume_from
+            _engines[pid] = Engine(load_settings(), queues=queues)
         return _engines[pid]
-
-
-def wake() -> None:
-    """Publish a wake-up for a deliverer; if that fails, the next tick does its work."""
-    try:
-        deliver.apply_async(expires=5.0)
-    except Exception as error:  # noqa: BLE001 - a broker that is away is no reason to fail
-        log.warning("wake_up.not_sent", error=type(error).__name__)
 
 
 @app.task(name="mjbridge.poll")
@@ -70,25 +74,48 @@ def sweep() -> None:
     engine().sweep()
 
 
-@app.task(name="mjbridge.track")
-def track(
-    ids: Sequence[object],
-    upstream: str | None = None,
-    metadata: dict[str, Json] | None = None,
-) -> None:
+@app.task(name="mjbridge.track", bind=True)
+def track(self: Any, /, *args: Any, **options: Any) -> None:
     """
     Track tasks, from any Celery producer on the same broker.
 
-    Ids that are not ids, or an upstream that is not configured, are logged: a producer
-    that does not wait for results has no other way to learn it.
+    Arguments are those of `bridge.track`: ids, upstream, metadata, hook, hook_format. What is wrong
+    with them is logged.
     """
+    _take(self, args, options)
+
+
+@app.task(name="mjbridge.press", bind=True)
+def press(self: Any, /, *args: Any, **options: Any) -> str | None:
+    """
+    Press a button of a task: its id, the button, the upstream; options are those of `bridge.press`.
+
+    Returns:
+        The action's id; ``None`` if there is none.
+    """
+    return _take(self, args, options)
+
+
+@app.task(name="mjbridge.imagine", bind=True)
+def imagine(self: Any, /, *args: Any, **options: Any) -> str | None:
+    """
+    Submit a prompt, as `press` does a press; options are those of `bridge.imagine`.
+
+    Without a ``key`` of its own, it has the message's id: one that is delivered twice submits once.
+    """
+    return _take(self, args, options)
+
+
+def _take(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """Do what a message asks for; return the id of the action that was asked for, if one was."""
     try:
-        tracked = engine().track(ids, upstream, metadata)
+        action = engine().take(task.name, args, kwargs, message=task.request.id)
     except BridgeError as error:
-        log.error("track.refused", error=str(error))  # noqa: TRY400 - a trace says no more
-        return
-    log.info("track.done", tracked=len(tracked.tracked), known=len(tracked.known))
-    engine().poll()
+        log.error("message.refused", task=task.name, error=str(error))  # noqa: TRY400
+        return None
+    if action is None:
+        return None
+    return action.id
 
 
 @signals.setup_logging.connect
@@ -97,11 +124,22 @@ def _set_up_logging(**_: Any) -> None:
     logs.configure(settings.log_level, settings.log_format)
 
 
+@signals.beat_init.connect
+def _end_beat_at_once(**_: Any) -> None:
+    # Celery's own handler raises SystemExit wherever beat is, in the middle of a line of its
+    # log, too. Beat has nothing to save.
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: os._exit(0))
+
+
 @signals.worker_init.connect
 @signals.beat_init.connect
 def _wait_for_the_store(**_: Any) -> None:
+    settings = load_settings()
+    if not settings.upstreams:
+        _say(f"nothing will be polled, only delivered: {NO_KEY}")
     try:
-        warnings = asyncio.run(wait_for_store(load_settings(), say=_say))
+        warnings = asyncio.run(wait_for_store(settings, say=_say))
     except BridgeError as error:
         _say(str(error))
         sys.exit(error.exit_code)
@@ -163,17 +201,30 @@ _pipe = DrainPipe()
 
 
 @signals.worker_init.connect
-def _open_pipe(**_: Any) -> None:
+def _before_it_forks(**_: Any) -> None:
+    # Imported once for all children, which share its memory.
+    importlib.import_module("bridge.runtime.engine")
     _pipe.open()
 
 
 @signals.worker_shutting_down.connect
 def _drain_children(**_: Any) -> None:
     _pipe.release()
+    last_resort = threading.Timer(LAST_RESORT, _leave)
+    last_resort.daemon = True
+    last_resort.start()
     # Where the whole group was asked to end (honcho, Kubernetes), children go in the middle of
     # a task, and Celery logs each as lost. They drain, which is not an error.
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_not_a_lost_child)
+
+
+def _leave() -> None:
+    """End a worker that waits for a broker which takes its messages and never answers."""
+    log.warning(
+        "worker.left", reason="the broker does not answer; what it holds stays there"
+    )
+    os._exit(0)
 
 
 def _is_not_a_lost_child(record: logging.LogRecord) -> bool:

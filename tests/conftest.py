@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.store.connection import connect
@@ -20,23 +23,39 @@ settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)
 #: The folders of tests, by their distance from reality. A test that is nearer to it than its
 #: folder says so with a marker of its own.
 DISTANCES = {
-    "unit": {"core", "channels", "settings", "test_errors.py"},
+    "unit": {"core", "channels", "settings", "test_errors.py", "test_names.py"},
     "component": {
+        "actions",
         "adapters",
         "app",
         "contract",
         "runtime",
         "sandbox",
         "test_stores.py",
+        "web",
     },
     "acceptance": {"acceptance", "cli", "tools", "typing", "test_track.py"},
+}
+#: Fixtures that start a server: a test that asks for one is no nearer than "component".
+SERVERS = {"group", "redis_url"}
+#: The folder whose tests share one deployment: a process of the tests' own takes them all.
+TOGETHER = "tests/acceptance/everyday"
+#: The files whose tests share nothing and wait a lot: any process takes any of them.
+APART = {
+    "tests/acceptance/test_outages.py",
+    "tests/acceptance/test_start.py",
+    "tests/acceptance/test_workers.py",
+    "tests/cli/test_up.py",
 }
 _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Mark each test by its folder.
+    Mark each test by its folder, and put what is nearest to reality first.
+
+    Acceptance tests wait most of the time: begun last, they would be all that is left, with
+    the processors idle.
 
     Raises:
         UsageError: A folder has no distance yet.
@@ -49,7 +68,70 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not found:
             msg = f"tests/{top} has no distance from reality: give it one in tests/conftest.py"
             raise pytest.UsageError(msg)
-        item.add_marker(found[0])
+        distance = found[0]
+        if distance == "unit" and SERVERS & set(getattr(item, "fixturenames", ())):
+            distance = "component"
+        item.add_marker(distance)
+    items.sort(key=_order)
+
+
+def _order(item: pytest.Item) -> tuple[int, bool]:
+    """Return what is the less, the nearer to reality a test is; `TOGETHER` is the first of all."""
+    names = reversed(DISTANCES)
+    reality = (n for n, name in enumerate(names) if item.get_closest_marker(name))
+    return next(reality, 0), group_of(item.nodeid) != TOGETHER
+
+
+def group_of(nodeid: str) -> str:
+    """Return the name of all that a test is run together with: most often of its file."""
+    file = nodeid.partition("::")[0]
+    if file in APART:
+        return nodeid
+    return TOGETHER if file.startswith(f"{TOGETHER}/") else file
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out groups of tests, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer
+) -> LoadScopeScheduling | None:
+    """Hand out groups, unless another way is asked for on the command line."""
+    return (
+        GroupScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+    )
+
+
+#: What a test that is pure never does, by the names that Python's audit events have.
+_IMPURE = frozenset(
+    {"os.fork", "os.posix_spawn", "socket.bind", "socket.connect", "subprocess.Popen"}
+)
+#: The test that runs, if it is a pure one.
+_pure: list[str] = []
+
+
+def _refuse(event: str, _args: object) -> None:
+    if _pure and event in _IMPURE:
+        pytest.fail(f"{event} in a test that is marked as unit: {_pure[0]}")
+
+
+sys.addaudithook(_refuse)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Hold a test that says it is pure to that."""
+    if item.get_closest_marker("unit"):
+        _pure.append(item.nodeid)
+    try:
+        return (yield)
+    finally:
+        _pure.clear()
 
 
 @pytest.fixture(scope="session")

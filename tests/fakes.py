@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bridge.app.ports import FetchResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Notification, Request, Response
+from bridge.core.http import AnyRequest, Request, Response
 from bridge.core.task import TaskSnapshot
 
 
 def answered(status: int, **headers: str) -> Response:
     """Make a receiver's answer; ``retry_after`` stands for ``retry-after``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(took=0.01, status=status, headers=named)
+    return Response(duration=0.01, status=status, headers=named)
 
 
 class FakeUpstream:
@@ -41,11 +41,20 @@ class FakeUpstream:
         """Have it answer with these tasks."""
         self.says = FetchResult(tasks={task.id: task for task in tasks})
 
-    async def fetch(self, ids: Sequence[str]) -> FetchResult:
+    async def fetch(
+        self, ids: Sequence[str], known: Mapping[str, str] | None = None
+    ) -> FetchResult:
         self.asked.append(list(ids))
         await self.gate.wait()
-        tasks = {name: task for name, task in self.says.tasks.items() if name in ids}
-        return replace(self.says, tasks=tasks)
+        listed = {name: task for name, task in self.says.tasks.items() if name in ids}
+        digests = known or {}
+        unchanged = frozenset(
+            name
+            for name, task in listed.items()
+            if digests.get(name) == task.row_digest
+        )
+        tasks = {name: task for name, task in listed.items() if name not in unchanged}
+        return replace(self.says, tasks=tasks, unchanged=unchanged)
 
     async def aclose(self) -> None:
         """Close nothing."""
@@ -77,9 +86,7 @@ class FakeSender:
         """List the ids of the events sent to an endpoint, in order."""
         return [sent.headers["webhook-id"] for to, sent in self.sent if to == name]
 
-    async def send(
-        self, endpoint: Endpoint, request: Request | Notification
-    ) -> Response:
+    async def send(self, endpoint: Endpoint, request: AnyRequest) -> Response:
         assert isinstance(request, Request), "nothing here is a notification"
         self.sent.append((endpoint.name, request))
         self._under_way += 1

@@ -1,22 +1,23 @@
 """
-Real servers that deployments bring, as Debian has them.
+Real servers and tools that deployments bring, as Debian has them.
 
-A test that needs one is marked ``parts``. Where the server is not installed, the test is
-skipped, except in CI: there it fails.
+A test that needs one is marked ``parts``. Where it is not installed, the test is
+skipped, except in CI: there it fails. A server ends with the test's process, however that ends.
 """
 
 from __future__ import annotations
 
 import os
-import signal
+import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from bridge.adapters.local.process import kill_group, spawn
 from tests.waiting import until
 
 REDIS = Path("/usr/bin/redis-server")
@@ -28,11 +29,11 @@ EPMD = Path("/usr/bin/epmd")
 STARTS_WITHIN_S = 60.0
 
 
-def installed(server: Path, package: str) -> Path:
-    """Return *server*; skip the test if it is not there and this is not CI."""
-    if not server.exists() and not os.environ.get("CI"):
-        pytest.skip(f"there is no {server} (on Debian: apt-get install {package})")
-    return server
+def installed(program: str | Path, package: str) -> Path:
+    """Return *program*; skip the test if it is not there and this is not CI."""
+    if shutil.which(program) is None and not os.environ.get("CI"):
+        pytest.skip(f"there is no {program} (on Debian: apt-get install {package})")
+    return Path(program)
 
 
 def debian_redis() -> Path:
@@ -40,54 +41,86 @@ def debian_redis() -> Path:
     return installed(REDIS, "redis-server")
 
 
-@contextmanager
-def rabbitmq(folder: Path) -> Iterator[str]:
-    """
-    Run a RabbitMQ for as long as the context lasts; yields its URL.
-
-    Node, ports, cookie and data are its own, and it listens on loopback only.
-    """
-    server = installed(RABBITMQ, "rabbitmq-server")
-    names, distribution, port = _free_ports(3)
-    config = folder / "rabbitmq.conf"
-    config.write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{port}\n"
-        "distribution.listener.interface = 127.0.0.1\n"
+def promtool(*command: str, given: bytes = b"") -> str:
+    """Run Prometheus' own tool; return what it says, or fail with that."""
+    run = subprocess.run(
+        [installed("promtool", "prometheus"), *command],
+        input=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+        check=False,
     )
-    env = os.environ | {
-        "HOME": os.fspath(folder),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "ERL_EPMD_PORT": str(names),
-        "RABBITMQ_NODENAME": f"mjbridge{port}@localhost",
-        "RABBITMQ_DIST_PORT": str(distribution),
-        "RABBITMQ_MNESIA_BASE": os.fspath(folder / "data"),
-        "RABBITMQ_LOG_BASE": os.fspath(folder / "log"),
-        "RABBITMQ_LOGS": "-",
-        "RABBITMQ_PID_FILE": os.fspath(folder / "pid"),
-        "RABBITMQ_CONFIG_FILE": os.fspath(config),
-        "RABBITMQ_CONF_ENV_FILE": os.devnull,
-        "RABBITMQ_ENABLED_PLUGINS_FILE": os.fspath(folder / "plugins"),
-    }
-    log = folder / "rabbitmq.log"
-    with ExitStack() as stack:
-        output = stack.enter_context(log.open("wb"))
-        # Erlang's register of names. Without ours, the node would start one that outlives it.
-        for command in (EPMD, server):
-            process = subprocess.Popen(
-                [command],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-            stack.callback(_end, process)
-        until(
-            lambda: "Server startup complete" in log.read_text(errors="replace"),
-            within_s=STARTS_WITHIN_S,
-            what=log.read_text,
+    said = run.stdout.decode()
+    assert run.returncode == 0, said
+    return said
+
+
+class RabbitMQ:
+    """
+    A RabbitMQ whose node, ports, cookie and data are its own; it listens on loopback only.
+
+    It runs while the context lasts, unless a test stops it in between.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare one that has its files in *folder*."""
+        self._server = installed(RABBITMQ, "rabbitmq-server")
+        names, distribution, port = _free_ports(3)
+        config = folder / "rabbitmq.conf"
+        config.write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{port}\n"
+            "distribution.listener.interface = 127.0.0.1\n"
         )
-        yield f"amqp://guest:guest@127.0.0.1:{port}//"
+        self._env = {
+            "HOME": os.fspath(folder),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(names),
+            # With it, the node is the process that is started, and not a child of a shell.
+            "NOTIFY_SOCKET": os.fspath(folder / "nobody-listens"),
+            "RABBITMQ_NODENAME": f"mjbridge{port}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_MNESIA_BASE": os.fspath(folder / "data"),
+            "RABBITMQ_LOG_BASE": os.fspath(folder / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_PID_FILE": os.fspath(folder / "pid"),
+            "RABBITMQ_CONFIG_FILE": os.fspath(config),
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "RABBITMQ_ENABLED_PLUGINS_FILE": os.fspath(folder / "plugins"),
+        }
+        self._log = folder / "rabbitmq.log"
+        self._running: list[subprocess.Popen[bytes]] = []
+        self.url = f"amqp://guest:guest@127.0.0.1:{port}//"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._running]
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        with self._log.open("wb") as output:
+            # Erlang's register of names. Without ours, the node would start one that
+            # outlives it.
+            for command in (EPMD, self._server):
+                process = spawn([os.fspath(command)], env=self._env, output=output)
+                self._running.append(process)
+        until(
+            lambda: "Server startup complete" in self._log.read_text(errors="replace"),
+            within_s=STARTS_WITHIN_S,
+            what=self._log.read_text,
+        )
+
+    def stop(self) -> None:
+        """Stop it; what it holds is kept."""
+        while self._running:
+            _end(self._running.pop())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -95,9 +128,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(20)
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+        kill_group(process)
+        process.wait(10)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -182,6 +182,16 @@ async def does_not_read(connection: Connection) -> None:
     await asyncio.get_running_loop().create_future()
 
 
+async def resets_at_once(connection: Connection) -> None:
+    """Accept, and break the connection before anything was read."""
+    connection.reset()
+
+
+async def closes_at_once(connection: Connection) -> None:
+    """Accept, and close the connection as soon as something was said."""
+    await connection.reader.read(1)
+
+
 async def resets(connection: Connection) -> None:
     """Accept, read, and break the connection."""
     await connection.request()

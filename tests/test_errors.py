@@ -7,13 +7,21 @@ import pytest
 from bridge.errors import (
     Ambiguous,
     BridgeError,
+    InvalidCursor,
     Misconfigured,
     NotFound,
     StoreRefused,
     StoreUnavailable,
 )
 
-EVERY_ERROR = [Misconfigured, StoreUnavailable, StoreRefused, NotFound, Ambiguous]
+EVERY_ERROR = [
+    Misconfigured,
+    StoreUnavailable,
+    StoreRefused,
+    NotFound,
+    Ambiguous,
+    InvalidCursor,
+]
 
 
 @pytest.mark.parametrize("kind", EVERY_ERROR)
@@ -41,4 +49,5 @@ def test_a_command_fails_with_2_only_when_it_would_fail_again() -> None:
         StoreRefused: 2,
         NotFound: 1,
         Ambiguous: 2,
+        InvalidCursor: 2,
     }

@@ -15,11 +15,14 @@ T = TypeVar("T")
 def until(
     condition: Callable[[], T],
     *,
-    within_s: float = 10.0,
+    within_s: float = 20.0,
     what: str | Callable[[], str] = "",
 ) -> T:
     """
     Ask *condition* until its answer is true, and return that; fail after *within_s*.
+
+    What has not come at once is asked for less and less often, a tenth later than need be at
+    worst: to ask takes processor time that what is waited for could have.
 
     Args:
         condition: What to ask.
@@ -28,13 +31,14 @@ def until(
 
         what: What was waited for, for whoever reads the failure.
     """
-    deadline = monotonic() + within_s
+    began = monotonic()
     while not (answer := condition()):
-        if monotonic() >= deadline:
+        waited = monotonic() - began
+        if waited >= within_s:
             waited_for = what() if callable(what) else what
             msg = f"not within {within_s} s: {waited_for or 'what was waited for'}"
             raise AssertionError(msg)
-        Event().wait(0.01)
+        Event().wait(min(max(waited / 10, 0.01), 0.2))
     return answer
 
 

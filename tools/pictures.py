@@ -13,12 +13,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser
 
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from tools import scenes
-from tools.browser import Browser, browser
+from tools.browser import browser, shoot
 from tools.looks import discord, feishu, slack, telegram
 from tools.scenes import Shown, endpoint
 
@@ -26,30 +29,52 @@ HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
 STYLE = (HERE / "looks" / "style.css").read_text(encoding="utf-8")
 
-DISCORD = endpoint(
-    "discord", f"https://discord.com/api/webhooks/1/{'x' * 20}", progress="edit"
-)
-SLACK = endpoint(
-    "slack",
-    "https://slack.com/api",
-    token="xoxb-1",  # noqa: S106 - nobody's
-    channel="C1",
-    progress="edit",
-)
-TELEGRAM = endpoint("telegram", "https://api.telegram.org/bot1:x", chat_id="7")
-FEISHU = endpoint(
-    "feishu", "https://open.feishu.cn/open-apis/bot/v2/hook/x", language="zh"
-)
+ADDRESSES = {
+    "discord": f"https://discord.com/api/webhooks/1/{'x' * 20}",
+    "slack": "https://slack.com/api",
+    "telegram": "https://api.telegram.org/bot1:x",
+    "feishu": "https://open.feishu.cn/open-apis/bot/v2/hook/x",
+}
+BOT = {"token": "xoxb-1", "channel": "C1", "progress": "edit"}  # nobody's
+
+
+def _to(kind: str, **settings: Any) -> Endpoint:
+    return endpoint(kind, ADDRESSES[kind], **settings)
+
+
+DISCORD = _to("discord", progress="edit")
+SLACK = _to("slack", **BOT)
+TELEGRAM = _to("telegram", chat_id="7")
+FEISHU = _to("feishu", language="zh", buttons="off")
+#: Where buttons can be pressed: those of the chat's own, or a link to the page.
+PRESSED = {
+    "slack": (_to("slack", **BOT, buttons="native", signing_secret="s" * 32), slack),
+    "discord": (_to("discord", buttons="native", public_key="ab" * 32), discord),
+    "telegram": (_to("telegram", chat_id="7", buttons="native"), telegram),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Events that are told to an endpoint, and how the last of them looks there."""
+    """
+    Events that are delivered to an endpoint, and how the last of them looks there.
+
+    Attributes:
+        pressed: Whether its first button was pressed.
+    """
 
     to: Endpoint
     events: Sequence[Event]
     look: Callable[[Shown], str]
     width: int
+    pressed: bool = False
+
+    def shown(self) -> Shown:
+        """Return the message."""
+        shown = scenes.shown(self.to, self.events, links=scenes.LINKS)
+        if not self.pressed:
+            return shown
+        return scenes.pressed(self.to, self.events[-1], shown, who="ada")
 
 
 PICTURES: Mapping[str, Picture] = {
@@ -70,19 +95,36 @@ PICTURES: Mapping[str, Picture] = {
             "failed": scenes.failed(),
         }[moment]
     ]
+} | {
+    "feishu-link": Picture(
+        to=_to("feishu"),
+        events=scenes.succeeded(),
+        look=feishu.html,
+        width=feishu.WIDTH,
+    ),
+    **{
+        f"{kind}-pressed": Picture(
+            to=to,
+            events=scenes.succeeded(),
+            look=look.html,
+            width=look.WIDTH,
+            pressed=True,
+        )
+        for kind, (to, look) in PRESSED.items()
+    },
 }
 
 
 def page(name: str) -> str:
     """Return the page that shows a message."""
     one = PICTURES[name]
-    message = one.look(scenes.shown(one.to, one.events))
+    message = one.look(one.shown())
     return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><body>{message}</body>"
 
 
 def take(name: str, camera: Browser) -> bytes:
     """Take a message's picture, as a PNG."""
-    return camera.shoot(page(name), width=PICTURES[name].width)
+    return shoot(camera, page(name), width=PICTURES[name].width)
 
 
 def main(names: Sequence[str]) -> None:

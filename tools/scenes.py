@@ -1,8 +1,8 @@
 """
-Scenes: moments of tasks, and the requests that tell of them, made by the channels.
+Scenes: moments of tasks, and the requests about them, made by the channels.
 
-The pictures in them are the sandbox's. A channel is had a conversation with in which the
-platform agrees to everything, so what is shown is what would be sent.
+The pictures in them are the sandbox's. The platform accepts
+everything that a channel sends, so what is shown is what would be sent.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from typing import Any
 
 from bridge.channels import channel_for
 from bridge.channels.base import DeliveryContext, SaveState
+from bridge.channels.interaction import Interaction
+from bridge.channels.offer import rows_of
+from bridge.channels.strings import STRINGS
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, task_event
-from bridge.core.http import ChannelState, Notification, Request, Response
+from bridge.core.http import ChannelState, Request, Response
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.core.token import ActionLinks, Purpose, TokenKeys
 from bridge.sandbox.pages import picture
 from bridge.settings import endpoint_settings
+from bridge.web.interactions import PLATFORMS
 
 #: 2026-11-22T18:41:00Z; the tasks begin then.
 BEGAN = 1795372860
@@ -31,6 +36,13 @@ JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 _PLACE = "https://cdn.example/attachments/"
 #: Its pictures, and whether the task has finished.
 _PICTURES = {"dusk.png": True, "garden_46.png": False}
+
+#: Signs buttons and links that lead nowhere.
+LINKS = ActionLinks(
+    keys=TokenKeys(["of the documentation"]),
+    public_url="https://bridge.example.com",
+    ttl=1_209_600.0,
+)
 
 DUSK = "a mountain range at dusk, layered paper cut-out, soft light --v 7"
 DUSK_ZH = "黄昏的群山，层叠剪纸风格，柔和光线 --v 7"  # noqa: RUF001 - Chinese has its own commas
@@ -143,41 +155,87 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
     return endpoint_settings(**given).to_endpoint("art")
 
 
-def shown(to: Endpoint, events: Sequence[Event]) -> Shown:
-    """Tell the events one after the other, and return what the last one looks like."""
+def shown(
+    to: Endpoint, events: Sequence[Event], *, links: ActionLinks | None = None
+) -> Shown:
+    """
+    Deliver events one after the other, and return what the last one looks like.
+
+    Args:
+        links: Signs buttons and links, where the endpoint has them.
+    """
     channel_state: ChannelState = {}
-    said: list[Request] = []
+    sent: list[Request] = []
     for event in events:
-        requests, channel_state = _tell(to, event, channel_state)
-        said += requests
-    return _opened(said[-1], at=events[-1].at)
+        requests, channel_state = _deliver(to, event, channel_state, links)
+        sent += requests
+    return _opened(sent[-1], at=events[-1].at)
 
 
-def _tell(
-    to: Endpoint, event: Event, channel_state: ChannelState
+def pressed(to: Endpoint, event: Event, before: Shown, *, who: str) -> Shown:
+    """Return what a message looks like when its first button was pressed."""
+    payload = before.payload
+    key = TaskKey.read(event.subject)
+    buttons = json.loads(event.body)["data"]["buttons"]
+    rows = rows_of(
+        buttons,
+        LINKS,
+        key,
+        endpoint=to.name,
+        purpose=Purpose(to.kind),
+        now=event.at,
+        without={buttons[0]["customId"]},
+    )
+    interaction = Interaction(
+        token="",
+        user="1",
+        name=who,
+        message="1001",
+        channel="C1",
+        reply="https://hooks.slack.com/actions/T/1/x",
+        shown=payload.get("blocks", ()),
+    )
+    lines = [f"{buttons[0]['label']} · {who} {STRINGS['en'].accepted}"]
+    request = PLATFORMS[Purpose(to.kind)].mark(to, interaction, lines, rows)
+    if request is None:
+        msg = "the message cannot be changed"
+        raise TypeError(msg)
+    return replace(before, payload=payload | json.loads(request.body))
+
+
+def _deliver(
+    to: Endpoint,
+    event: Event,
+    channel_state: ChannelState,
+    links: ActionLinks | None,
 ) -> tuple[list[Request], ChannelState]:
     channel = channel_for(to.kind)
     at = event.at + 1
     context = DeliveryContext(
-        event=event, endpoint=to, at=at, started=at, channel_state=channel_state
+        event=event,
+        endpoint=to,
+        now=at,
+        started=at,
+        channel_state=channel_state,
+        links=links,
     )
-    talk, requests = channel.deliver(context), []
-    step = next(talk)
+    exchange, requests = channel.deliver(context), []
+    step = next(exchange)
     try:
         while True:
             if isinstance(step, SaveState):
                 channel_state = step.channel_state
-                step = talk.send(Response(took=0.0, at=at))
+                step = exchange.send(Response(duration=0.0, received_at=at))
                 continue
-            if isinstance(step, Notification):
-                msg = "there is no scene of a notification"
+            if not isinstance(step, Request):
+                msg = "there are scenes of requests only"
                 raise TypeError(msg)
             if image := image_at(step.url):
-                answer = Response(took=0.1, status=200, body=image)
+                answer = Response(duration=0.1, status=200, body=image)
             else:
                 requests.append(step)
                 answer = channel.sample_response(step)
-            step = talk.send(replace(answer, at=at))
+            step = exchange.send(replace(answer, received_at=at))
     except StopIteration as end:
         kept = end.value.channel_state
         return requests, channel_state if kept is None else kept

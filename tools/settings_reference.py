@@ -1,73 +1,102 @@
 """
-The reference of all settings in docs/configuration.md, made from the settings' models.
+The tables of settings in docs/configuration.md, made from the settings' models.
 
-``python -m tools.settings_reference`` writes it; a test fails where it is out of date.
+``python -m tools.settings_reference`` writes them; a test fails where they are out of date.
+The last column, what a setting is for, is written by hand.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from bridge.channels.endpoint_options import LONGEST
-from bridge.settings import CHAT_KINDS, KINDS, Settings, UpstreamSettings
+from bridge.channels.endpoint_options import MAX_SECONDS
+from bridge.settings import (
+    CHAT_KINDS,
+    KINDS,
+    ActionSettings,
+    ArchiveSettings,
+    GatewaySettings,
+    HookSettings,
+    LinkSettings,
+    RuleSettings,
+    Settings,
+    UpstreamSettings,
+    WebSettings,
+)
 from bridge.settings.kinds import MODELS
-from bridge.settings.models import FILE_SUFFIX, files_of
+from bridge.settings.models import FILE_SUFFIX, SECTIONS, TABLES, files_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
-BEGIN = (
-    "<!-- Made by `python -m tools.settings_reference` from the settings' models. -->\n"
+#: A table on the page, with its name.
+_TABLE = re.compile(
+    r"(?P<begin><!-- settings: (?P<name>.+?) -->\n\n)(?P<rows>.*?)(?=\n<!-- end -->)",
+    re.DOTALL,
 )
-END = "<!-- The reference ends here. -->\n"
-
-_SETS = {frozenset(KINDS): "all", CHAT_KINDS: "all chats"}
+#: Kinds that some settings of endpoints have in common.
+_SETS = {frozenset(KINDS): "all", CHAT_KINDS: "chats"}
 
 #: A setting as it is shown: its name, what it accepts, and its default.
-Row = tuple[str, str, str]
+Row = tuple[str, ...]
 
 
 def with_reference(page: str) -> str:
-    """Return a page with its reference made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{reference()}{END}{after}"
+    """Return a page with its tables made anew; what is said of each setting stays."""
+    return _TABLE.sub(_made_anew, page)
 
 
-def reference() -> str:
-    """Return the reference: a table of each level's settings."""
+def _made_anew(table: re.Match[str]) -> str:
+    notes = {}
+    for line in table["rows"].splitlines()[2:]:
+        setting, _, _, *kinds, note = line.strip("| ").split(" | ")
+        notes[setting, *kinds] = note
+    title, *more = table["name"].split(" of ")
+    rows = list(_of_kinds(*more) if more else _rows(_MODELS[title], title))
+    own_column = ["kinds"] if more == ["some kinds"] else []
+    head = ["setting", "accepts", "default", *own_column]
+    lines = [f"| {' | '.join(head)} | |", "|---" * (len(head) + 1) + "|"]
+    for row in rows:
+        note = notes.get((row[0], *row[3:]), "")
+        lines.append(f"| {' | '.join((*row, note))} |")
+    return table["begin"] + "".join(f"{line}\n" for line in lines)
+
+
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "top": Settings,
+    "web": WebSettings,
+    "hooks": HookSettings,
+    "links": LinkSettings,
+    "gateway": GatewaySettings,
+    "actions": ActionSettings,
+    "archive": ArchiveSettings,
+    "upstreams": UpstreamSettings,
+    "rules": RuleSettings,
+}
+
+
+def _of_kinds(which: str) -> Iterator[Row]:
+    """Return what endpoints of all kinds have, or all chats; or what some have, and which."""
     kinds: dict[Row, list[str]] = {}
     for kind, model in MODELS.items():
         for row in _rows(model, "endpoints"):
             kinds.setdefault(row, []).append(kind)
-    endpoints = [
-        (*row, _SETS.get(frozenset(of), ", ".join(of))) for row, of in kinds.items()
-    ]
-    return "\n".join(
-        [
-            *_table("Top level", _rows(Settings, "")),
-            *_table("`[upstreams.<name>]`", _rows(UpstreamSettings, "upstreams")),
-            *_table("`[endpoints.<name>]`", endpoints, "kinds"),
-        ]
-    )
-
-
-def _table(title: str, rows: Iterator[Row] | list[Any], *more: str) -> Iterator[str]:
-    head = ["setting", "accepts", "default", *more]
-    yield from (f"**{title}**", "")
-    for cells in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+    for row, of in kinds.items():
+        name = _SETS.get(frozenset(of), "some kinds")
+        if name == which:
+            yield (*row, ", ".join(of)) if name == "some kinds" else row
 
 
 def _rows(model: type[BaseModel], table: str) -> Iterator[Row]:
+    table = "" if table == "top" else table
     files = files_of(table)
     schema = model.model_json_schema()
     for name, shown in schema["properties"].items():
-        if name in {"upstreams", "endpoints"} and not table:
+        if not table and name in {*TABLES, *SECTIONS}:
             continue
         names = f"`{name}`"
         if name + FILE_SUFFIX in files:
@@ -111,7 +140,7 @@ def _accepts(schema: Mapping[str, Any]) -> str:
 def _bounds(schema: Mapping[str, Any], what: str = "imum") -> str:
     least = schema.get(f"min{what}", schema.get("ge"))
     most = schema.get(f"max{what}", schema.get("le"))
-    most = None if most == LONGEST else most
+    most = None if most == MAX_SECONDS else most
     unit = {"Items": " entries", "Length": " characters"}.get(what, "")
     if "gt" in schema:
         bounds = f"more than {schema['gt']:g}{f', up to {most:,}' if most else ''}"

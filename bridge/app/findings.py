@@ -6,14 +6,16 @@ Nothing here looks anything up: that is `bridge.runtime.checkup`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from bridge.app.humanize import ago, counted, masked_url
-from bridge.app.ports import EndpointRow, FetchResult, PollError
+from bridge.app.humanize import ago, counted, host_of, masked_url, span
+from bridge.app.ports import ArchiveUsage, EndpointRow, FetchResult, PollError
+from bridge.app.removed import how_held, mend_of_removed
 from bridge.app.samples import preview, sample_context
-from bridge.channels import channel_for
+from bridge.app.waiting import SILENT_AFTER
+from bridge.channels import channel_for, discord
 from bridge.channels.webhook import signing_secrets
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -23,10 +25,8 @@ from bridge.errors import BridgeError
 
 Level: TypeAlias = Literal["ok", "note", "warning", "error"]
 
-#: Seconds after which a deployment without a heartbeat counts as not running.
-SILENT_AFTER = 30.0
 #: Results that no later attempt changes.
-_FINAL = frozenset({AttemptResult.GONE, AttemptResult.HOPELESS})
+_FINAL = frozenset({AttemptResult.GONE, AttemptResult.PERMANENT_FAILURE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Finding:
     One thing that was checked.
 
     Attributes:
-        about: configuration, store, broker, workers, upstream or endpoint.
+        about: configuration, store, broker, workers, web, archive, upstream or endpoint.
 
         name: The upstream's or the endpoint's.
 
@@ -84,18 +84,66 @@ def of_error(
 # --- workers and upstreams ------------------------------------------------------------
 
 
-def of_heartbeat(heartbeat: float | None, now: float) -> Finding:
-    """Report whether workers and beat run."""
+def of_heartbeat(heartbeat: float | None, now: float, *, alone: bool) -> Finding:
+    """Report whether workers and beat run; *alone* says that a worker ticks by itself."""
+    seen = ago(heartbeat, now)
+    level: Level = "warning"
     if heartbeat is not None and now - heartbeat < SILENT_AFTER:
-        detail = f"beat and a worker are running, last seen {ago(heartbeat, now)}"
-        return Finding(about="workers", detail=detail)
-    seen = (
-        f"not running, last seen {ago(heartbeat, now)}"
-        if heartbeat
-        else "not running, and never seen"
-    )
-    mend = "start them with mjbridge up, or with mjbridge worker and mjbridge beat"
-    return Finding(about="workers", level="warning", detail=seen, mend=mend)
+        level, detail, mend = (
+            "ok",
+            f"beat and a worker are running, last seen {seen}",
+            "",
+        )
+    elif alone:
+        last = f"the last one came {seen}" if heartbeat else "none came"
+        detail = f"a worker is running, by itself: no tick of beat comes, {last}"
+        mend = "start mjbridge beat; if it runs, its log says why its ticks do not come"
+    else:
+        last = f"last seen {seen}" if heartbeat else "and never seen"
+        detail = f"not running, {last}"
+        mend = "start them with mjbridge up, or with mjbridge worker and mjbridge beat"
+    return Finding(about="workers", level=level, detail=detail, mend=mend)
+
+
+def of_web(url: str | None, *, answers: bool) -> Finding:
+    """Report whether the process `web` answers on this machine, and where."""
+    if answers:
+        return Finding(about="web", detail=f"serving at {url}")
+    where = "its port is chosen at the start"
+    if url:
+        where = f"nothing of ours answers at {url}"
+    mend = "mjbridge up or mjbridge web serves it"
+    return Finding(about="web", level="note", detail=where, mend=mend)
+
+
+def of_archive(
+    url: str, usage: ArchiveUsage | None, *, thumbnails: bool, is_reached: bool
+) -> Sequence[Finding]:
+    """
+    Report on an archive that pictures can be kept in.
+
+    Args:
+        url: Where it is.
+
+        usage: What it holds; ``None`` if that is not known.
+
+        thumbnails: Whether they can be made.
+
+        is_reached: Whether the settings say how others reach the process `web`.
+    """
+    held = ""
+    if usage is not None:
+        held = f"; it holds {counted(usage.files, 'file')}, {usage.bytes / 1e6:,.1f} MB"
+    found = [Finding(about="archive", detail=f"{url}: files can be kept there{held}")]
+    if not thumbnails:
+        detail = "no thumbnails are made, because Pillow is not installed"
+        mend = "pip install 'mjbridge[images]'"
+        found.append(Finding(about="archive", level="note", detail=detail, mend=mend))
+    if not is_reached:
+        detail = "task.archived names addresses that only this machine reaches"
+        mend = "set public_url to where others reach `mjbridge web`"
+        found.append(Finding(about="archive", level="note", detail=detail, mend=mend))
+    return found
 
 
 def of_answer(
@@ -164,13 +212,44 @@ def of_endpoint(endpoint: Endpoint, *, now: float) -> Finding:
     except Exception as error:  # noqa: BLE001 - whatever a channel raises is what is wrong
         detail = f"no request can be made: {type(error).__name__}"
         return replace(fine, level="error", detail=detail, code=2)
-    if endpoint.kind == "webhook" and not signing_secrets(endpoint.options):
-        mend = (
-            f"with endpoints.{endpoint.name}.secrets set, the receiver can verify that "
-            "events come from you"
-        )
-        return replace(fine, level="warning", detail=f"{where}, not signed", mend=mend)
+    if is_unsigned(endpoint):
+        return replace(fine, detail=f"{where}, not signed")
     return replace(fine, detail=f"{where}{_ability(endpoint)}")
+
+
+def is_unsigned(endpoint: Endpoint) -> bool:
+    """Check whether a receiver cannot know who sent its events."""
+    return endpoint.kind == "webhook" and not signing_secrets(endpoint.options)
+
+
+def of_unsigned(names: Sequence[str]) -> Finding:
+    """Warn, once for all, of endpoints whose events are not signed."""
+    one = names[0] if len(names) == 1 else "<name>"
+    mend = f"with endpoints.{one}.secrets set, receivers can verify that it was you"
+    detail = f"not signed: {', '.join(names)}"
+    return Finding(about="endpoint", level="warning", detail=detail, mend=mend)
+
+
+def of_ban_limit(endpoints: Sequence[Endpoint]) -> Finding | None:
+    """Warn if endpoints at Discord are so many that their refusals could get us banned."""
+    rates = [
+        endpoint.rate.per_second
+        for endpoint in endpoints
+        if endpoint.kind == "discord"
+        and endpoint.rate is not None
+        and host_of(endpoint.url) in discord.INFO.hosts
+    ]
+    most = round(sum(rates) * discord.BANNED_WITHIN)
+    if most <= discord.BANNED_AFTER:
+        return None
+    fitting = discord.BANNED_AFTER / discord.BANNED_WITHIN / len(rates) * 60
+    return Finding(
+        about="endpoint",
+        level="warning",
+        detail=f"{len(rates)} endpoints at Discord may send {most:,} requests in ten "
+        f"minutes, and Discord bans an address after {discord.BANNED_AFTER:,} refused ones",
+        mend=f'with rate_limit = "{max(1, int(fitting))}/m" for each they stay below that',
+    )
 
 
 def _ability(endpoint: Endpoint) -> str:
@@ -192,13 +271,30 @@ def of_probe(
         mend = "it may be down; try again later"
         return replace(finding, level="error", detail=detail, mend=mend, code=1)
     probe = channel_for(endpoint.kind).INFO.probe
-    described = probe.describe(replace(answer, at=now)) if probe else ""
+    described = probe.describe(replace(answer, received_at=now)) if probe else ""
     # Some platforms refuse with a 200.
     body = json_object(answer.body)
     if 200 <= answer.status < 300 and body and body.get("ok") is not False:
         return replace(finding, detail=f"{finding.detail}; {described}")
     mend = f"check endpoints.{endpoint.name}: the platform does not accept it"
     return replace(finding, level="error", detail=described, mend=mend, code=1)
+
+
+def of_unconfigured(
+    rows: Sequence[EndpointRow], configured: Collection[str], now: float
+) -> Sequence[Finding]:
+    """Report endpoints that are configured nowhere, and still have something to deliver."""
+    return [
+        Finding(
+            about="endpoint",
+            name=row.name,
+            level="warning",
+            detail=f"not configured; {counted(row.pending, 'delivery', 'deliveries')} {held}",
+            mend=mend_of_removed(row.name),
+        )
+        for row in rows
+        if row.name not in configured and (held := how_held(row, now))
+    ]
 
 
 def with_health(
@@ -215,15 +311,18 @@ def with_health(
 
 
 def _with_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
-    if row.state in {"ok", "idle"} or finding.level == "error":
+    served = row.state == "up" and row.until is None
+    if served or finding.level == "error":
         return finding
-    since = f" since {ago(row.failing_since, now)}" if row.failing_since else ""
+    words = {"up": "asked to be left alone (Retry-After)", "open": "breaker open"}
+    trouble = words.get(row.state, row.state)
+    since = f" for {span(now - row.failing_since)}" if row.failing_since else ""
     why = f": {row.reason}" if row.reason else ""
     waiting = counted(row.pending, "delivery", "deliveries")
     return replace(
         finding,
         level="warning",
-        detail=f"{finding.detail}; {row.state}{since}{why}"
+        detail=f"{finding.detail}; {trouble}{since}{why}"
         f"{f'; {waiting} waiting' if row.pending else ''}",
         mend="mjbridge endpoints "
         f"{'resume' if row.state in {'paused', 'disabled'} else 'test'} {row.name}",

@@ -16,15 +16,18 @@ from typing import Protocol
 import structlog
 
 from bridge.app.operator_events import death_notice, publications
+from bridge.app.outage import Outage
 from bridge.app.ports import NEARLY_FULL, Publication, Waiting
+from bridge.app.removed import GONE_AFTER
 from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
+from bridge.core.hook import HookPolicy
 
 log = structlog.get_logger(__name__)
 
 #: Deliveries that are given up in one step, and things that are forgotten.
-AT_ONCE = 200
+SWEEP_BATCH = 200
 #: Steps in which one sweep gives up deliveries of one kind: an endpoint that is held may
 #: collect hundreds a second, and must not outgrow the store.
 GIVE_UP_STEPS = 20
@@ -32,8 +35,8 @@ GIVE_UP_STEPS = 20
 FORGET_STEPS = 100
 #: Steps in which one sweep moves what waits after the store's clock was set back.
 CLOCK_STEPS = 500
-#: Seconds without a worker that has an endpoint configured, after which it is gone.
-GONE_AFTER = 3600.0
+
+_memory = Outage("store.nearly_full", "store.has_room", quiet=30.0, remind_every=600.0)
 
 
 class HousekeepingStore(Protocol):
@@ -42,17 +45,29 @@ class HousekeepingStore(Protocol):
     async def clock(self) -> float:
         """Return the store's clock."""
 
+    async def was_emptied(self) -> bool:
+        """Return, once, whether the store has lost all that it held."""
+
     async def beat(self, now: float) -> None:
         """Write the heartbeat."""
+
+    async def tick_alone(self) -> None:
+        """Note, for some seconds, that a worker ticks by itself."""
+
+    async def hook_endpoints(self) -> Sequence[str]:
+        """Name the endpoints that stand for hooks of tasks that are kept."""
+
+    async def action_endpoints(self) -> Sequence[str]:
+        """Name the endpoints that stand for the upstreams of actions that there were."""
 
     async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
         """Note that these endpoints are configured; name those whose URL has changed."""
 
-    async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
+    async def open_before(self, cutoff: float, limit: int) -> Sequence[Waiting]:
         """List open deliveries of events older than a time."""
 
     async def open_at(
-        self, endpoint: str, most: int, *, before: float | None = None
+        self, endpoint: str, limit: int, *, before: float | None = None
     ) -> Sequence[Waiting]:
         """List deliveries that wait at an endpoint, or those older than a time."""
 
@@ -73,10 +88,10 @@ class HousekeepingStore(Protocol):
     async def forget_endpoint(self, name: str, since: float) -> bool:
         """Forget an endpoint not configured since a time, unless something waits for it."""
 
-    async def follow_clock(self, upstreams: Iterable[str], most: int) -> int:
+    async def follow_clock(self, upstreams: Iterable[str], limit: int) -> int:
         """Where the store's clock was set back, move what waits back with it."""
 
-    async def tidy(self, most: int) -> int:
+    async def tidy(self, limit: int) -> int:
         """Forget what was kept for `retention`."""
 
     async def watch_memory(self) -> float | None:
@@ -87,9 +102,12 @@ async def sweep(
     store: HousekeepingStore,
     endpoints: Sequence[Endpoint],
     *,
+    hooks: HookPolicy | None = None,
+    actions: Sequence[Endpoint] = (),
     upstreams: Iterable[str],
     retention: float,
     on_a_tick: bool = True,
+    thorough: bool = True,
 ) -> None:
     """
     Do one sweep's worth of housekeeping; running it twice at once does no harm.
@@ -99,43 +117,80 @@ async def sweep(
 
         endpoints: Those that are configured here.
 
+        hooks: How hooks are delivered to; ``None`` if they are not.
+
+        actions: The endpoints that stand for upstreams of actions.
+
         upstreams: Their names; those that are configured here.
 
         retention: Seconds that what is over, or held, is kept.
 
         on_a_tick: Whether a tick of beat has led to it. Then it writes the heartbeat,
             which proves that beat, broker and worker work.
+
+        thorough: Whether to go through all endpoints, too: that costs the more, the more
+            there are, and what it finds is hours old.
     """
     now = await store.clock()
+    if await store.was_emptied():
+        log.error(
+            "store.emptied",
+            effect="all tasks and what was not delivered yet are forgotten; track the ids "
+            "again, and their changes are delivered",
+        )
     if on_a_tick:
         await store.beat(now)
+    else:
+        await store.tick_alone()
     for _ in range(CLOCK_STEPS):
-        if await store.follow_clock(upstreams, AT_ONCE) < AT_ONCE:
+        if await store.follow_clock(upstreams, SWEEP_BATCH) < SWEEP_BATCH:
             break
-    for name in await store.configure(endpoints):
-        log.info("endpoint.url_changed", endpoint=name)
     share = await store.watch_memory()
     if share is not None and share >= NEARLY_FULL:
-        log.error("store.nearly_full", used=f"{share:.0%}", effect="polling pauses")
-    await _give_up_old_deliveries(store, endpoints, retention, now)
-    await _forget_gone_endpoints(store, endpoints, now)
+        _memory.failed("polling pauses", used=f"{share:.0%}")
+    elif share is not None:
+        _memory.worked()
+    if thorough:
+        await _configure(store, endpoints, hooks, actions)
+        kinds = endpoints if hooks is None else [*endpoints, hooks.endpoint]
+        longest = max(map(_lifetime, kinds), default=0.0)
+        await _give_up_old_deliveries(store, endpoints, retention, longest, now)
+        await _forget_gone_endpoints(store, endpoints, now)
     for _ in range(FORGET_STEPS):
-        if await store.tidy(AT_ONCE) < AT_ONCE:
+        if await store.tidy(SWEEP_BATCH) < SWEEP_BATCH:
             break
+
+
+async def _configure(
+    store: HousekeepingStore,
+    endpoints: Sequence[Endpoint],
+    hooks: HookPolicy | None,
+    actions: Sequence[Endpoint],
+) -> None:
+    known = await store.action_endpoints()
+    used = [one for one in actions if one.name in known]
+    for name in await store.configure([*endpoints, *used]):
+        log.info("endpoint.url_changed", endpoint=name)
+    if hooks is None:
+        return
+    names = await store.hook_endpoints()
+    for start in range(0, len(names), SWEEP_BATCH):
+        some = names[start : start + SWEEP_BATCH]
+        await store.configure([hooks.endpoint_at(name) for name in some])
 
 
 async def _give_up_old_deliveries(
     store: HousekeepingStore,
     endpoints: Sequence[Endpoint],
     retention: float,
+    longest: float,
     now: float,
 ) -> None:
     for name in await store.holding():
-        held = partial(store.open_at, name, AT_ONCE, before=now - retention)
+        held = partial(store.open_at, name, SWEEP_BATCH, before=now - retention)
         await _give_up(store, held, f"held longer than {retention:g} s", endpoints, now)
-    longest = max((_lifetime(one) for one in endpoints), default=0.0)
     limit = max(retention, longest)
-    old = partial(store.open_before, now - limit, AT_ONCE)
+    old = partial(store.open_before, now - limit, SWEEP_BATCH)
     await _give_up(store, old, f"not delivered within {limit:g} s", endpoints, now)
 
 
@@ -144,7 +199,7 @@ async def _forget_gone_endpoints(
 ) -> None:
     since = now - GONE_AFTER
     for name in await store.unconfigured(since):
-        waiting = partial(store.open_at, name, AT_ONCE)
+        waiting = partial(store.open_at, name, SWEEP_BATCH)
         await _give_up(store, waiting, "endpoint removed", endpoints, now)
         await store.forget_endpoint(name, since)
 
@@ -164,13 +219,13 @@ async def _give_up(
     """Give up what is found, a few hundred deliveries at a time, until nothing more is."""
     total = 0
     for _ in range(GIVE_UP_STEPS):
-        waiting = (await find())[:AT_ONCE]
+        waiting = (await find())[:SWEEP_BATCH]
         notices = [
             _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
         ]
         given_up = await store.give_up(waiting, reason, notices) if waiting else 0
         total += given_up
-        if not given_up or len(waiting) < AT_ONCE:
+        if not given_up or len(waiting) < SWEEP_BATCH:
             break
     if total:
         log.warning("deliveries.given_up", count=total, reason=reason)

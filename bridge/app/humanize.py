@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from bridge.core.address import in_url
+from bridge.core.endpoint import Rate
+
 #: Part of a path that names a service rather than somebody's secret.
 _PLAIN_PART = re.compile(r"[A-Za-z_-]{1,20}")
 
@@ -42,7 +45,8 @@ def masked_url(url: str) -> str:
     Write a URL so that its owner recognizes it and nobody can use it.
 
     Shown are the host and, if it is a plain word, the first part of the path. Of schemes
-    other than HTTP nothing is shown: there the "host" may be a token.
+    other than HTTP nothing is shown: there the "host" may be a token. Secrets within texts of
+    others are taken out by `bridge.core.redact`.
     """
     try:
         parts = urlsplit(url)
@@ -51,8 +55,7 @@ def masked_url(url: str) -> str:
         return "…"
     if parts.scheme not in {"http", "https"}:
         return f"{parts.scheme}://…"
-    host = f"[{host}]" if ":" in host else host
-    shown = f"{parts.scheme}://{host}{f':{port}' if port else ''}"
+    shown = f"{parts.scheme}://{in_url(host)}{f':{port}' if port else ''}"
     first, *others = parts.path.lstrip("/").split("/")
     if others and _PLAIN_PART.fullmatch(first):
         return f"{shown}/{first}/…"
@@ -60,10 +63,25 @@ def masked_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return a URL's host, with its port if it names one."""
+    """
+    Return the host of an HTTP URL, with its port if it names one.
+
+    For any other URL this is empty: there the "host" may be a token.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
+    if parts.scheme not in {"http", "https"}:
+        return ""
     return f"{host}:{port}" if port else host
+
+
+def written_rate(rate: Rate | None) -> str | None:
+    """Write a limit as the settings do: ``20/s``, ``30/m``; ``None`` for none."""
+    if rate is None:
+        return None
+    if rate.per_second >= 1:
+        return f"{rate.per_second:g}/s"
+    return f"{rate.per_second * 60:g}/m"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
-from bridge.app.operator_events import published
 from bridge.app.ports import (
     DueTask,
     FetchResult,
@@ -17,11 +16,22 @@ from bridge.app.ports import (
     PollResult,
     Publication,
 )
+from bridge.app.rule_presses import rule_presses
 from bridge.core.backoff import poll_backoff
 from bridge.core.cadence import Loss, PollPolicy, next_poll_in, why_lost
-from bridge.core.change import Change, Observation, lose, observe
+from bridge.core.change import (
+    Change,
+    ChangeType,
+    Observation,
+    TaskState,
+    known_row,
+    lose,
+    observe,
+)
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import NoticeType, notice, task_event
+from bridge.core.hook import HookPolicy
+from bridge.core.rule import Rule
 from bridge.core.task import TaskKey, TaskSnapshot
 
 log = structlog.get_logger(__name__)
@@ -29,9 +39,7 @@ log = structlog.get_logger(__name__)
 #: Failures in a row that are reported to operators. A refused key needs no second try.
 FAILURES_TO_REPORT = 3
 #: The longest wait that an upstream can ask for, in seconds.
-LONGEST_HOLD = 3600.0
-#: Seconds after which a task is due again that there was no time to ask about.
-ASK_AGAIN = 1.0
+MAX_HOLD = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,8 @@ class Interpreter:
     Attributes:
         endpoints: Those that may subscribe to the events.
 
+        hooks: Which events tasks' hooks are sent; ``None`` if they are sent none.
+
         progress_step: Percentage points between two ``task.progress``.
 
         now: Returns this machine's time, in seconds since the epoch.
@@ -49,13 +59,17 @@ class Interpreter:
         roll: Returns a random number in ``[0, 1)``.
 
         kept: Returns the snapshot kept of a task, if it was ever seen.
+
+        rules: What presses buttons by itself.
     """
 
     endpoints: Sequence[Endpoint]
+    hooks: HookPolicy | None = None
     progress_step: int
     now: Callable[[], float]
     roll: Callable[[], float]
     kept: Callable[[TaskKey], Awaitable[TaskSnapshot | None]]
+    rules: Sequence[Rule] = ()
 
     def failure(
         self,
@@ -73,9 +87,9 @@ class Interpreter:
         hold = poll_backoff(
             failures, interval=interval, refused=refused, roll=self.roll()
         )
-        hold = max(hold, min(answer.retry_after or 0.0, LONGEST_HOLD))
+        hold = max(hold, min(answer.retry_after or 0.0, MAX_HOLD))
         log.warning(
-            "upstream.complained",
+            "poll.failed",
             upstream=claim.upstream,
             error=error,
             detail=answer.detail,
@@ -93,25 +107,56 @@ class Interpreter:
 
     def recovery(self, claim: PollClaim) -> Publication | None:
         """Report that an upstream is well again; ``None`` if it was not unhealthy."""
+        if claim.failures:
+            log.warning(
+                "poll.recovered",
+                upstream=claim.upstream,
+                failures=claim.failures,
+                after_s=round(max(0.0, claim.now - claim.unhealthy_since)),
+            )
         if not claim.unhealthy:
             return None
         reason, since = "the upstream answers again", claim.unhealthy_since
         return self._report(NoticeType.UPSTREAM_RECOVERED, claim, reason, since)
 
     def _report(
-        self, kind: NoticeType, claim: PollClaim, reason: str, since: float
+        self, type_: NoticeType, claim: PollClaim, reason: str, since: float
     ) -> Publication:
         name, at = claim.upstream, self.now()
-        event = notice(kind, name=name, reason=reason, since=since, at=at)
-        return published(event, self.endpoints)
+        event = notice(type_, name=name, reason=reason, since=since, at=at)
+        return Publication.of(event, self.endpoints)
+
+    def known_rows(self, claim: PollClaim) -> Mapping[str, str]:
+        """Return the digests of the rows that would bring no news, by the tasks' ids."""
+        step = self.progress_step
+        return {
+            due.key.id: digest
+            for due in claim.tasks
+            if (digest := known_row(due.task_state, progress_step=step))
+        }
+
+    def wait_of_unchanged(
+        self, due: DueTask, *, claim: PollClaim, duration: float, policy: PollPolicy
+    ) -> float | None:
+        """
+        Return in how many seconds to poll a task again whose row is as it was.
+
+        It is what `result` would say, told more quickly; ``None`` if that would say more.
+        """
+        if due.misses or claim.clock - due.tracked_clock >= policy.max_age:
+            return None
+        return _next_in(
+            due, due.task_state, claim=claim, duration=duration, policy=policy
+        )
 
     async def result(
         self,
         due: DueTask,
         seen: TaskSnapshot | None,
         *,
+        unchanged: bool = False,
         claim: PollClaim,
-        took: float,
+        duration: float,
         policy: PollPolicy,
     ) -> PollResult:
         """
@@ -120,25 +165,27 @@ class Interpreter:
         Args:
             due: The task as it was claimed.
 
-            seen: What the answer says of it; ``None`` if it is missing.
+            seen: What the answer says of it; ``None`` if it is missing, or unchanged.
+
+            unchanged: Whether its row is the one that `known_rows` names.
 
             claim: The claim that it is part of.
 
-            took: Seconds that the answer took.
+            duration: Seconds that the answer took.
 
             policy: The upstream's.
         """
         misses, missed_clock = 0, 0.0
-        if seen is None:
-            misses = due.misses + 1
-            missed_clock = due.missed_clock if due.misses else claim.clock
-            observation = Observation(
-                task_state=due.task_state, snapshot=None, change=None, done=False
-            )
-        else:
+        observation = Observation(
+            task_state=due.task_state, snapshot=None, change=None, done=False
+        )
+        if seen is not None:
             observation = observe(
                 due.task_state, seen, progress_step=self.progress_step
             )
+        elif not unchanged:
+            misses = due.misses + 1
+            missed_clock = due.missed_clock if due.misses else claim.clock
         if not observation.done:
             loss = why_lost(
                 misses=misses,
@@ -151,10 +198,15 @@ class Interpreter:
                 observation = _lost(observation, kept, loss)
         next_in = None
         if not observation.done:
-            age = max(0.0, claim.now - due.tracked_at)
-            status = observation.task_state.status
-            next_in = next_poll_in(status, age=age, took=took, policy=policy)
+            next_in = _next_in(
+                due,
+                observation.task_state,
+                claim=claim,
+                duration=duration,
+                policy=policy,
+            )
         changed = observation.task_state != due.task_state
+        publication = self._publication(due, observation.change)
         return PollResult(
             due=due,
             task_state=observation.task_state if changed else None,
@@ -162,7 +214,17 @@ class Interpreter:
             misses=misses,
             missed_clock=missed_clock,
             next_in=next_in,
-            publication=self._publication(due, observation.change),
+            publication=publication,
+            actions=tuple(
+                rule_presses(
+                    self.rules,
+                    due,
+                    observation.change,
+                    publication,
+                    endpoints=self.endpoints,
+                )
+            ),
+            learned=_learned(observation, age=claim.now - due.tracked_at),
         )
 
     def _publication(self, due: DueTask, change: Change | None) -> Publication | None:
@@ -174,15 +236,41 @@ class Interpreter:
             sequence=due.sequence + 1,
             metadata=due.metadata,
             at=self.now(),
+            lineage=due.lineage,
         )
-        return published(event, self.endpoints)
+        hook = () if self.hooks is None else self.hooks.formats(event)
+        return replace(Publication.of(event, self.endpoints), hook=hook)
 
 
-def not_asked(due: DueTask) -> PollResult:
-    """Return the result for a task that there was no time to ask about: nothing is known."""
-    return PollResult(
-        due=due, misses=due.misses, missed_clock=due.missed_clock, next_in=ASK_AGAIN
+def _next_in(
+    due: DueTask,
+    task_state: TaskState,
+    *,
+    claim: PollClaim,
+    duration: float,
+    policy: PollPolicy,
+) -> float:
+    return next_poll_in(
+        task_state.status,
+        age=max(0.0, claim.now - due.tracked_at),
+        duration=duration,
+        policy=policy,
+        kind=task_state.kind,
+        shared=len(claim.tasks),
+        due=claim.due,
     )
+
+
+def _learned(observation: Observation, *, age: float) -> tuple[str, float] | None:
+    """Return what was learned of how long tasks take, if it was seen how one began or ended."""
+    change, kind = observation.change, observation.task_state.kind
+    if change is None or change.before is None or not kind or age < 0:
+        return None
+    if change.type is ChangeType.SUCCEEDED:
+        return f"{kind}:end", age
+    if change.type is ChangeType.STARTED and change.before.waits:
+        return f"{kind}:start", age
+    return None
 
 
 def _lost(

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from bridge.app.ports import EventRow, Queries, TaskRow
-from bridge.core.task import TaskKey, why_not_an_id
+from bridge.app.ports import (
+    DeliveryRow,
+    DeliveryState,
+    EventRow,
+    Page,
+    Queries,
+    TaskRow,
+    Wait,
+)
+from bridge.core.task import MAX_ID_LENGTH, TaskKey, why_not_an_id
 from bridge.errors import Ambiguous, Misconfigured, NotFound
 
+#: States of deliveries that have not ended.
+OPEN = frozenset({"pending", "held"})
 #: Ids that are not ids, of which an error names the reason.
 REASONS_GIVEN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedDelivery:
+    """A delivery, and why it waits; ``None`` if it has ended."""
+
+    row: DeliveryRow
+    wait: Wait | None
 
 
 class Lookup:
@@ -38,16 +57,66 @@ class Lookup:
         await self.check_upstream(upstream)
         rows = await self._rows(task_id, [upstream] if upstream else self._upstreams)
         if not rows and upstream is None:
-            rows = await self._rows(task_id, await self._queries.upstreams())
+            rows = await self._rows(task_id, await self._known_upstreams())
         if not rows:
             where = f" at upstream {upstream}" if upstream else ""
             msg = f"no task {task_id!r} is known{where}; `mjbridge tasks` lists what is"
             raise NotFound(msg)
         if len(rows) > 1:
-            known = ", ".join(row.key.upstream for row in rows)
-            msg = f"task {task_id} is known at several upstreams ({known}); say which one with --upstream"
-            raise Ambiguous(msg)
+            known = [row.key.upstream for row in rows]
+            msg = f"task {task_id} is known at several upstreams ({', '.join(known)}); say which one with --upstream"
+            raise Ambiguous(msg, upstreams=known)
         return rows[0]
+
+    async def subject_of(self, task_id: str, upstream: str | None = None) -> str:
+        """
+        Return what the events of a task are kept under, whether or not it is known.
+
+        Raises:
+            Ambiguous: Several upstreams know the id, and none was named.
+        """
+        try:
+            return str((await self.find_task(task_id, upstream)).key)
+        except (Misconfigured, NotFound):
+            return str(TaskKey(upstream or "", task_id))
+
+    async def delivery_page(
+        self,
+        *,
+        endpoint: str | None = None,
+        state: DeliveryState | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[ExplainedDelivery]:
+        """
+        List deliveries as `Queries.delivery_page` does, and why those wait that do.
+
+        Raises:
+            InvalidCursor: The cursor does not come from a list.
+        """
+        page = await self._queries.delivery_page(
+            endpoint=endpoint, state=state, cursor=cursor, limit=limit
+        )
+        waits = await self.waits_of(page.items)
+        items = [
+            ExplainedDelivery(row=row, wait=waits.get((row.event_id, row.endpoint)))
+            for row in page.items
+        ]
+        return Page(items=items, next=page.next)
+
+    async def waits_of(
+        self, deliveries: Iterable[DeliveryRow]
+    ) -> Mapping[tuple[str, str], Wait]:
+        """Return why those deliveries wait that do, by event and endpoint."""
+        names = [
+            (one.event_id, one.endpoint) for one in deliveries if one.state in OPEN
+        ]
+        waits = await self._queries.waits(names) if names else ()
+        return {
+            name: wait
+            for name, wait in zip(names, waits, strict=True)
+            if wait is not None
+        }
 
     async def _rows(self, task_id: str, upstreams: Iterable[str]) -> Sequence[TaskRow]:
         return await self._queries.rows([TaskKey(name, task_id) for name in upstreams])
@@ -73,8 +142,11 @@ class Lookup:
             Misconfigured: There is no such upstream.
         """
         if name is not None and name not in self._upstreams:
-            known = [*self._upstreams, *await self._queries.upstreams()]
+            known = [*self._upstreams, *await self._known_upstreams()]
             _check("upstream", name, known)
+
+    async def _known_upstreams(self) -> Sequence[str]:
+        return [row.name for row in await self._queries.upstreams(0.0)]
 
     async def check_endpoint(self, name: str | None) -> None:
         """
@@ -105,16 +177,36 @@ def check_ids(ids: Sequence[object]) -> list[str]:
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Sequence):
         msg = "task ids come as a list, also a single one"
         raise Misconfigured(msg)
-    ids = [value.strip() if isinstance(value, str) else value for value in ids]
-    wrong = [(value, why) for value in ids if (why := why_not_an_id(value)) is not None]
+    right, wrong = sift_ids(ids)
     if wrong:
         reasons = "; ".join(
-            f"{str(value)[:40]!r}: {why}" for value, why in wrong[:REASONS_GIVEN]
+            f"{given[:40]!r}: {why}" for given, why in wrong[:REASONS_GIVEN]
         )
         rest = len(wrong) - REASONS_GIVEN
         msg = f"not a task id: {reasons}{f' (and {rest} more)' if rest > 0 else ''}"
         raise Misconfigured(msg)
-    return list(dict.fromkeys(str(value) for value in ids))
+    return right
+
+
+def sift_ids(ids: Sequence[object]) -> tuple[list[str], list[tuple[str, str]]]:
+    """
+    Part ids from what cannot be one.
+
+    Returns:
+        Ids, each once, in their order, without white space around them; and the beginning
+        of what is not an id, each with the reason.
+    """
+    right: dict[str, None] = {}
+    wrong: list[tuple[str, str]] = []
+    for value in ids:
+        task_id = value.strip() if isinstance(value, str) else value
+        why = why_not_an_id(task_id)
+        if why is None:
+            right[str(task_id)] = None
+        else:
+            shown = str(value)[:MAX_ID_LENGTH]
+            wrong.append((shown.encode(errors="replace").decode(), why))
+    return list(right), wrong
 
 
 def choose_upstream(configured: Sequence[str], name: str | None) -> str:

@@ -6,8 +6,7 @@ Names are checked before anything is changed. Callers print, or serve, what is r
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,22 +14,23 @@ from bridge.app.lookup import Lookup, check_ids, choose_upstream
 from bridge.app.operator_events import death_notice, publications
 from bridge.app.ports import (
     Admin,
+    EndpointRow,
     Publication,
     Queries,
-    RedeliveryResult,
+    Submitted,
     Tracked,
     Tracker,
     Waiting,
 )
+from bridge.app.removed import how_held
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Json
+from bridge.core.event_data import Json
+from bridge.core.hook import Hook, HookFormat, HookPolicy, is_hook
 from bridge.core.task import TaskKey, why_not_metadata
 from bridge.errors import Misconfigured, NotFound
 
 #: Deliveries given up in one call of a script, so that none blocks the store for long.
 DROPPED_AT_ONCE = 200
-#: Redeliveries that are asked for side by side.
-REDELIVERED_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +50,26 @@ class Untracked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
-    """Whether pausing or resuming changed anything, and how many deliveries wait."""
+    """Whether pausing or resuming changed anything, and what waits; see `how_held`."""
 
     changed: bool
     pending: int
+    held: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redelivered:
-    """What became of one event that was to be sent to one endpoint again."""
+class KnownEndpoint:
+    """
+    An endpoint that is configured here, or that the store knows, or both.
 
-    event_id: str
-    endpoint: str
-    result: RedeliveryResult
+    Attributes:
+        endpoint: Its configuration; ``None`` if it is not configured here any more.
+
+        row: What the store knows of it.
+    """
+
+    endpoint: Endpoint | None
+    row: EndpointRow
 
 
 class Operations:
@@ -77,16 +84,37 @@ class Operations:
         lookup: Lookup,
         upstreams: Sequence[str],
         endpoints: Sequence[Endpoint],
+        hooks: HookPolicy | None = None,
+        internal: Sequence[Endpoint] = (),
     ) -> None:
-        """Bind the commands to a store, and to the configured upstreams and endpoints."""
+        """
+        Bind the commands to a store, and to the configured upstreams and endpoints.
+
+        Args:
+            hooks: Which hooks are taken; ``None`` if none are.
+
+            internal: Endpoints that no configuration names, and that are shown once
+                something was delivered to them.
+        """
         self._tracker = tracker
         self._admin = admin
         self._queries = queries
         self._lookup = lookup
         self._upstreams = upstreams
         self._endpoints = endpoints
+        self._hooks = hooks
+        self._internal = {one.name: one for one in internal}
 
     # --- tasks ------------------------------------------------------------------------
+
+    def choose_upstream(self, name: str | None) -> str:
+        """
+        Return the name of the upstream that is meant.
+
+        Raises:
+            Misconfigured: It is not configured, or there are several and none was named.
+        """
+        return choose_upstream(self._upstreams, name)
 
     async def track(
         self,
@@ -94,20 +122,107 @@ class Operations:
         *,
         upstream: str | None = None,
         metadata: Mapping[str, Json] | None = None,
+        hook: object = None,
+        hook_format: object = None,
+        request: str | None = None,
     ) -> Tracked:
         """
         Begin to poll tasks; all ids are checked before any is tracked.
 
+        Args:
+            ids: The tasks' ids.
+
+            upstream: Where they were submitted.
+
+            metadata: What every event of theirs carries.
+
+            hook: The URL of a receiver of these tasks' events.
+
+            hook_format: The form of the body that it gets, see `HookFormat`.
+
+            request: Names a request that may be repeated, see `RequestStore`.
+
         Raises:
-            Misconfigured: An id, the upstream or the metadata is not valid.
+            Misconfigured: An id, the upstream, the metadata or the hook is not valid.
         """
+        wanted = self.read_hook(hook, hook_format)
         wrong = why_not_metadata(metadata or {})
         if wrong is not None:
             raise Misconfigured(wrong)
-        tracked, _wake = await self._tracker.track(
-            choose_upstream(self._upstreams, upstream), check_ids(ids), metadata or {}
+        tracked = await self._tracker.track(
+            self.choose_upstream(upstream),
+            check_ids(ids),
+            metadata or {},
+            request=request,
+            hook=wanted,
+            max_origins=self.max_origins,
         )
+        if tracked.tracked or tracked.known:
+            await self.prepare(wanted)
         return tracked
+
+    async def prepare(self, hook: Hook | None) -> None:
+        """Have a hook's limits hold from the first delivery on, not from the next sweep."""
+        if self._hooks is not None and hook is not None:
+            await self._admin.configure([self._hooks.endpoint_at(hook.endpoint)])
+
+    @property
+    def max_origins(self) -> int:
+        """How many origins hooks may have."""
+        return self._hooks.max_origins if self._hooks else 0
+
+    async def take_in(self, submitted: Submitted) -> Tracked:
+        """
+        Begin to poll tasks that a client has submitted through the gateway.
+
+        Raises:
+            Misconfigured: Their upstream is not configured any more.
+        """
+        tracked = await self._tracker.track(
+            self.choose_upstream(submitted.upstream),
+            submitted.ids,
+            {},
+            hook=submitted.hook,
+            hook_refused=submitted.hook_refused,
+            max_origins=self.max_origins,
+        )
+        if tracked.tracked or tracked.known:
+            await self.prepare(submitted.hook)
+        return tracked
+
+    def read_hook(self, url: object, hook_format: object = None) -> Hook | None:
+        """
+        Return the hook that is asked for; ``None`` if none is.
+
+        Raises:
+            Misconfigured: It is not taken; the text says why, without the URL.
+        """
+        if url is None and hook_format is None:
+            return None
+        if self._hooks is None:
+            msg = "hooks are not enabled here (hooks.enabled)"
+            raise Misconfigured(msg)
+        if url is None:
+            msg = "the format of a hook needs the hook's URL"
+            raise Misconfigured(msg)
+        try:
+            return self._hooks.read(url, hook_format or HookFormat.EVENT)
+        except ValueError as error:
+            raise Misconfigured(str(error)) from None
+
+    async def untrack_one(self, task_id: str, *, upstream: str | None = None) -> bool:
+        """
+        Stop polling a task; return whether it was polled until now.
+
+        Raises:
+            Misconfigured: The id or the upstream is not valid.
+
+            NotFound: No such task is known.
+
+            Ambiguous: Several upstreams know it, and none was named.
+        """
+        row = await self._lookup.find_task(task_id, upstream)
+        return bool(await self._admin.untrack(row.key))
 
     async def untrack(
         self, ids: Sequence[object], *, upstream: str | None = None
@@ -132,30 +247,54 @@ class Operations:
 
     # --- endpoints --------------------------------------------------------------------
 
-    async def pause(self, endpoint: str) -> Switched:
+    async def endpoints(self) -> Sequence[KnownEndpoint]:
+        """Return every endpoint: those that are configured first, in that order."""
+        kept = {
+            row.name: row
+            for row in await self._queries.endpoints(await self._admin.clock())
+        }
+        configured = {one.name: one for one in self._endpoints}
+        configured |= {n: one for n, one in self._internal.items() if n in kept}
+        if self._hooks is not None:
+            hooks = filter(is_hook, kept)
+            configured |= {name: self._hooks.endpoint_at(name) for name in hooks}
+        return [
+            KnownEndpoint(
+                endpoint=configured.get(name),
+                row=kept.get(name) or EndpointRow(name=name),
+            )
+            for name in dict.fromkeys([*configured, *kept])
+        ]
+
+    async def pause(self, endpoint: str, *, request: str | None = None) -> Switched:
         """
         Hold an endpoint's deliveries; they go on collecting.
 
         Raises:
             Misconfigured: There is no such endpoint.
         """
-        return await self._switch(endpoint, "pause")
+        return await self._switch(endpoint, "pause", request)
 
-    async def resume(self, endpoint: str) -> Switched:
+    async def resume(self, endpoint: str, *, request: str | None = None) -> Switched:
         """
-        Deliver again to an endpoint that was paused, or disabled by a 410.
+        Deliver again to an endpoint that was paused, or disabled by a 410, and try at once
+        what waits for its next attempt.
 
         Raises:
             Misconfigured: There is no such endpoint.
         """
-        return await self._switch(endpoint, "resume")
+        return await self._switch(endpoint, "resume", request)
 
     async def _switch(
-        self, endpoint: str, what: Literal["pause", "resume"]
+        self, endpoint: str, what: Literal["pause", "resume"], request: str | None
     ) -> Switched:
         await self._lookup.check_endpoint(endpoint)
-        changed, _wake = await self._admin.switch(endpoint, what)
-        return Switched(changed=changed, pending=await self.pending_at(endpoint))
+        changed = await self._admin.switch(endpoint, what, request=request)
+        now = await self._admin.clock()
+        row = await self._row(endpoint, now)
+        here = any(one.name == endpoint for one in self._endpoints)
+        held = "" if here else how_held(row, now)
+        return Switched(changed=changed, pending=row.pending, held=held)
 
     async def pending_at(self, endpoint: str) -> int:
         """
@@ -165,8 +304,11 @@ class Operations:
             Misconfigured: There is no such endpoint.
         """
         await self._lookup.check_endpoint(endpoint)
-        rows = await self._queries.endpoints(await self._admin.clock())
-        return next((row.pending for row in rows if row.name == endpoint), 0)
+        return (await self._row(endpoint, await self._admin.clock())).pending
+
+    async def _row(self, name: str, now: float) -> EndpointRow:
+        rows = await self._queries.endpoints(now)
+        return next((row for row in rows if row.name == name), EndpointRow(name=name))
 
     async def drop(self, endpoint: str) -> int:
         """
@@ -180,7 +322,9 @@ class Operations:
         while waiting := await self._admin.open_at(endpoint, DROPPED_AT_ONCE):
             now = await self._admin.clock()
             notices = [self._death_notices(one, now) for one in waiting]
-            given_up = await self._admin.give_up(waiting, "dropped by hand", notices)
+            given_up = await self._admin.give_up(
+                waiting, "dropped by hand", notices, by_hand=True
+            )
             if not given_up:
                 break
             dropped += given_up
@@ -193,59 +337,3 @@ class Operations:
             waiting.endpoint, waiting.event, "dropped by hand", at=now
         )
         return publications([notice], others)
-
-    # --- once more --------------------------------------------------------------------
-
-    async def redeliver_event(
-        self, event_id: str, endpoint: str | None = None, *, dead_only: bool = False
-    ) -> AsyncIterator[Redelivered]:
-        """
-        Send an event again, to one endpoint or to all that it was for.
-
-        Raises:
-            NotFound: No such event is kept, or it was not for the endpoint.
-        """
-        await self._lookup.check_endpoint(endpoint)
-        row = await self._lookup.find_event(event_id)
-        names = [
-            one.endpoint for one in row.deliveries if endpoint in {None, one.endpoint}
-        ]
-        if not names:
-            whom = f"endpoint {endpoint}" if endpoint else "any endpoint"
-            msg = f"event {event_id} was not for {whom}"
-            raise NotFound(msg)
-        pairs = [(event_id, name) for name in names]
-        async for done in self._redeliver(pairs, dead_only=dead_only):
-            yield done
-
-    async def redeliver_since(
-        self, endpoint: str, since: float, *, dead_only: bool = False
-    ) -> AsyncIterator[Redelivered]:
-        """
-        Send an endpoint again what it was to get since a time, the oldest first.
-
-        Progress that newer events superseded is left out.
-
-        Raises:
-            Misconfigured: There is no such endpoint.
-        """
-        await self._lookup.check_endpoint(endpoint)
-        found = []
-        async for row in self._queries.deliveries(endpoint=endpoint):
-            if row.at < since:
-                break
-            if row.state == "dead" or (not dead_only and row.state != "superseded"):
-                found.append((row.event_id, endpoint))
-        async for done in self._redeliver(found[::-1], dead_only=dead_only):
-            yield done
-
-    async def _redeliver(
-        self, pairs: Sequence[tuple[str, str]], *, dead_only: bool
-    ) -> AsyncIterator[Redelivered]:
-        for start in range(0, len(pairs), REDELIVERED_AT_ONCE):
-            some = pairs[start : start + REDELIVERED_AT_ONCE]
-            done = await asyncio.gather(
-                *(self._admin.redeliver(*pair, dead_only=dead_only) for pair in some)
-            )
-            for (event_id, endpoint), (result, _wake) in zip(some, done, strict=True):
-                yield Redelivered(event_id=event_id, endpoint=endpoint, result=result)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.app.ports import Publication
-from bridge.core.endpoint import Endpoint, receivers
+from bridge.core.endpoint import Endpoint, Publication
 from bridge.core.event import Event, NoticeType, notice
 
 
@@ -33,10 +32,7 @@ def publications(
     events: Sequence[Event | None], endpoints: Sequence[Endpoint]
 ) -> Sequence[Publication]:
     """Address events to their subscribers, without those that have none."""
-    addressed = (published(event, endpoints) for event in events if event is not None)
-    return [publication for publication in addressed if publication.endpoints]
-
-
-def published(event: Event, endpoints: Sequence[Endpoint]) -> Publication:
-    """Address an event to the endpoints that subscribe to it."""
-    return Publication(event=event, endpoints=receivers(event, endpoints))
+    addressed = (
+        Publication.of(event, endpoints) for event in events if event is not None
+    )
+    return [publication for publication in addressed if publication.recipients]

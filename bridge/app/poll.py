@@ -18,29 +18,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
-
-from bridge.app.interpreter import Interpreter, not_asked
-from bridge.app.ports import (
-    FetchResult,
-    PollClaim,
-    PollLimits,
-    PollResult,
-    TaskStore,
-    Upstream,
+from bridge.app.interpreter import Interpreter
+from bridge.app.learning import LearnedPolicies
+from bridge.app.outage import store_outage
+from bridge.app.poll_results import results_of
+from bridge.app.ports import FetchResult, PollClaim, PollLimits, TaskStore, Upstream
+from bridge.app.ports.telemetry import Span, Telemetry
+from bridge.app.recording import record
+from bridge.core.cadence import (
+    MIN_PAUSE,
+    STORE_RETRY,
+    PollPolicy,
+    max_clock_advance,
 )
-from bridge.core.cadence import PollPolicy, clock_step
 from bridge.core.endpoint import Endpoint
+from bridge.core.hook import HookPolicy
+from bridge.core.rule import Rule
+from bridge.core.task import TaskKey
 from bridge.errors import BridgeError
-
-log = structlog.get_logger(__name__)
-
-#: Seconds between two attempts to write to a store that is away.
-STORE_AGAIN = 0.5
-#: Seconds within which the poller itself claims again. Beat ticks every second.
-NEAR = 1.0
-#: Seconds between two claims, at least.
-SHORTEST = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +56,13 @@ class Poller:
         store: TaskStore,
         upstreams: Mapping[str, PolledUpstream],
         endpoints: Sequence[Endpoint],
+        hooks: HookPolicy | None = None,
+        rules: Sequence[Rule] = (),
         progress_step: int,
         now: Callable[[], float],
         elapsed: Callable[[], float],
         roll: Callable[[], float],
-        wake: Callable[[], Awaitable[None]],
+        telemetry: Telemetry | None = None,
     ) -> None:
         """
         Make a poller that asks nothing yet.
@@ -77,6 +74,10 @@ class Poller:
 
             endpoints: Those that may subscribe to the events.
 
+            hooks: Which events tasks' hooks are sent; ``None`` if they are sent none.
+
+            rules: What presses buttons by itself.
+
             progress_step: Percentage points between two ``task.progress``.
 
             now: Returns this machine's time, in seconds since the epoch.
@@ -85,19 +86,24 @@ class Poller:
 
             roll: Returns a random number in ``[0, 1)``.
 
-            wake: Wakes a deliverer.
+            telemetry: Where polls and events are reported; ``None`` if they are not.
         """
         self._store = store
         self._upstreams = upstreams
         self._interpreter = Interpreter(
             endpoints=endpoints,
+            hooks=hooks,
             progress_step=progress_step,
             now=now,
             roll=roll,
             kept=store.snapshot,
+            rules=rules,
+        )
+        self._policies = LearnedPolicies(
+            store, {name: one.policy for name, one in upstreams.items()}, elapsed
         )
         self._elapsed = elapsed
-        self._wake = wake
+        self._telemetry = telemetry
         #: By upstream: the timer of its next claim.
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -130,24 +136,41 @@ class Poller:
     # --- claiming ---------------------------------------------------------------------
 
     async def _claim_all(self, name: str) -> None:
+        while await self._claim(name):
+            pass
+
+    async def _claim(self, name: str) -> bool:
+        """Claim a batch, and start to ask about it; return whether there was one."""
+        if self._stopping:
+            return False
         limits = self._upstreams[name].limits
         try:
-            while not self._stopping:
-                claim = await self._store.claim_tasks(name, limits)
-                if not claim.tasks:
-                    self._claim_later(name, claim.next_in)
-                    return
-                self._spawn(self._process(claim))
+            return self._take(await self._store.claim_tasks(name, limits))
         except BridgeError as error:
-            log.warning("poll.store_away", upstream=name, error=str(error))
+            store_outage.failed(str(error))
+            return False
+
+    def _take(self, claim: PollClaim) -> bool:
+        """Start to ask about a claim; return whether there is anything in it."""
+        if claim.tasks:
+            self._spawn(self._process(claim))
+        else:
+            self._claim_later(claim.upstream, claim.next_in)
+        return bool(claim.tasks)
 
     def _claim_later(self, name: str, seconds: float | None) -> None:
-        """Claim again before the next tick, if something is known to be due by then."""
-        if seconds is None or seconds >= NEAR or name in self._timers or self._stopping:
+        """Claim again when something is known to come due, unless that will be done sooner."""
+        if seconds is None or self._stopping:
             return
         loop = asyncio.get_running_loop()
-        delay = max(seconds, SHORTEST)
-        self._timers[name] = loop.call_later(delay, self._claim_again, name)
+        at = loop.time() + max(seconds, MIN_PAUSE)
+        timer = self._timers.get(name)
+        if timer is not None:
+            # Replies overtake one another: the one that comes last may know least.
+            if timer.when() <= at:
+                return
+            timer.cancel()
+        self._timers[name] = loop.call_at(at, self._claim_again, name)
 
     def _claim_again(self, name: str) -> None:
         del self._timers[name]
@@ -164,116 +187,110 @@ class Poller:
         """Fetch what a claim is about, note how that went, and record what changed."""
         polled = self._upstreams[claim.upstream]
         began = self._elapsed()
+        span = self._telemetry.fetch(claim) if self._telemetry else None
         try:
-            answer = await polled.upstream.fetch([due.key.id for due in claim.tasks])
+            answer = await polled.upstream.fetch(
+                [due.key.id for due in claim.tasks],
+                self._interpreter.known_rows(claim),
+            )
         except asyncio.CancelledError:
             await self._hand_back(claim)
             raise
-        took = self._elapsed() - began
+        duration = self._elapsed() - began
+        if span is not None:
+            span.end(error=answer.error)
         # Until the lease ends nobody else asks, so that is how long an answer is kept
         # for a store that is away. Writing it twice changes nothing.
         until = began + polled.limits.lease
-        if (
-            await self._write(claim, self._note(claim, answer), until)
-            and await self._write(
-                claim, lambda: self._record(claim, answer, took), until
-            )
-            and answer.error is None
-        ):
-            await self._claim_all(claim.upstream)
+        note = self._note(claim, answer)
+        await self._write(
+            lambda: self._record(claim, answer, duration, note=note, seen_in=span),
+            until,
+        )
 
-    async def _write(
-        self, claim: PollClaim, write: Callable[[], Awaitable[bool]], until: float
-    ) -> bool:
+    async def _write(self, write: Callable[[], Awaitable[None]], until: float) -> None:
         """
         Write to a store that may be away.
 
         Args:
-            claim: What it is about.
-
-            write: Writes, and returns whether a deliverer should be woken.
+            write: Writes; it may do so twice.
 
             until: When to give up, by the clock `elapsed`.
-
-        Returns:
-            Whether it was written.
         """
         while True:
             try:
-                wake = await write()
+                return await write()
             except BridgeError as error:
-                log.warning(
-                    "poll.store_away", upstream=claim.upstream, error=str(error)
-                )
-            else:
-                if wake:
-                    await self._wake()
-                return True
-            if self._stopping or self._elapsed() + STORE_AGAIN > until:
-                return False
-            await asyncio.sleep(STORE_AGAIN)
+                store_outage.failed(str(error))
+            if self._stopping or self._elapsed() + STORE_RETRY > until:
+                return None
+            await asyncio.sleep(STORE_RETRY)
 
     async def _hand_back(self, claim: PollClaim) -> None:
         try:
             await self._store.return_tasks(claim)
         except BridgeError as error:
-            log.warning("poll.store_away", upstream=claim.upstream, error=str(error))
+            store_outage.failed(str(error))
 
     def _note(
         self, claim: PollClaim, answer: FetchResult
-    ) -> Callable[[], Awaitable[bool]]:
-        """Return what notes how the upstream answered."""
-        policy = self._upstreams[claim.upstream].policy
-        step, requests = clock_step(policy), answer.requests
-        if answer.error is None:
-            recovery = self._interpreter.recovery(claim)
-            return lambda: self._store.poll_succeeded(
-                claim, requests=requests, clock_step=step, recovery=recovery
+    ) -> Callable[[Mapping[TaskKey, float], PollLimits | None], Awaitable[None]]:
+        """
+        Return what notes how the upstream answered, puts off tasks without news, and claims
+        the next batch within limits.
+        """
+        polled = self._upstreams[claim.upstream]
+        step, requests = max_clock_advance(polled.policy), answer.requests
+        if answer.error is not None:
+            failure = self._interpreter.failure(
+                claim, answer, answer.error, policy=polled.policy
             )
-        failure = self._interpreter.failure(claim, answer, answer.error, policy=policy)
-        return lambda: self._store.poll_failed(
-            claim, failure, requests=requests, clock_step=step
+            return lambda _waits, _limits: self._store.poll_failed(
+                claim, failure, requests=requests, max_clock_advance=step
+            )
+        recovery = self._interpreter.recovery(claim)
+
+        async def succeeded(
+            waits: Mapping[TaskKey, float], limits: PollLimits | None
+        ) -> None:
+            following = await self._store.poll_succeeded(
+                claim,
+                requests=requests,
+                max_clock_advance=step,
+                recovery=recovery,
+                waits=waits,
+                limits=limits,
+            )
+            if following is not None:
+                self._take(following)
+            elif limits is not None:  # the answer came after its claim had ended
+                await self._claim(claim.upstream)
+
+        return succeeded
+
+    async def _record(
+        self,
+        claim: PollClaim,
+        answer: FetchResult,
+        duration: float,
+        *,
+        note: Callable[[Mapping[TaskKey, float], PollLimits | None], Awaitable[None]],
+        seen_in: Span | None,
+    ) -> None:
+        """Note an answer, record what changed, and claim what may be claimed then."""
+        news, waits = await results_of(
+            answer,
+            claim=claim,
+            interpreter=self._interpreter,
+            duration=duration,
+            policy=await self._policies.of(claim.upstream),
         )
-
-    async def _record(self, claim: PollClaim, answer: FetchResult, took: float) -> bool:
-        """Record what changed; return whether a deliverer should be woken."""
-        results = await self._results(claim, answer, took)
-        recorded = await self._store.record(results)
-        for result, applied in zip(results, recorded.applied, strict=True):
-            if applied and result.publication is not None:
-                event = result.publication.event
-                log.info(
-                    event.type,
-                    event_id=event.id,
-                    task=event.subject,
-                    sequence=event.sequence,
-                    progress=result.snapshot and result.snapshot.progress,
-                    endpoints=len(result.publication.endpoints),
-                )
-        return recorded.wake
-
-    async def _results(
-        self, claim: PollClaim, answer: FetchResult, took: float
-    ) -> list[PollResult]:
-        policy = self._upstreams[claim.upstream].policy
-        results = []
-        for due in claim.tasks:
-            if due.key.id in answer.unasked:
-                results.append(not_asked(due))
-                continue
-            seen = answer.tasks.get(due.key.id)
-            if seen is None and answer.error is not None:
-                continue  # what was answered before something went wrong counts, and no more
-            try:
-                result = await self._interpreter.result(
-                    due, seen, claim=claim, took=took, policy=policy
-                )
-            except BridgeError:
-                raise
-            except Exception:
-                # One bad task never costs the others; this one is due again when its
-                # lease ends.
-                log.exception("poll.not_understood", task=str(due.key))
-            else:
-                results.append(result)
-        return results
+        # When a task with news is due again is known once it is recorded, and not before.
+        limits = self._upstreams[claim.upstream].limits
+        await note(waits, None if news or self._stopping else limits)
+        if news:
+            await record(self._store, news, telemetry=self._telemetry, seen_in=seen_in)
+        if ages := [one.learned for one in news if one.learned is not None]:
+            await self._store.learn(claim.upstream, ages)
+        if news or answer.error is not None:  # `note` has claimed nothing
+            await self._claim(claim.upstream)

@@ -10,20 +10,27 @@ from bridge.channels import channel_for
 from bridge.channels.base import (
     DeliveryContext,
     ExchangeResult,
-    rehearse,
+    dry_run,
 )
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import ChannelState, Notification, Request
+from bridge.core.token import ActionLinks
 
 
 def sample_context(
-    event_type: str, endpoint: Endpoint, *, at: float
+    event_type: str,
+    endpoint: Endpoint,
+    *,
+    at: float,
+    links: ActionLinks | None = None,
 ) -> DeliveryContext:
     """Make the context of delivering a sample event to an endpoint."""
     event = sample_event(event_type, at)
-    return DeliveryContext(event=event, endpoint=endpoint, at=at, started=at)
+    return DeliveryContext(
+        event=event, endpoint=endpoint, now=at, started=at, links=links
+    )
 
 
 def preview(
@@ -37,7 +44,7 @@ def preview(
 
         Exception: Whatever the channel raises.
     """
-    return rehearse(channel_for(context.endpoint.kind), context)
+    return dry_run(channel_for(context.endpoint.kind), context)
 
 
 async def send_sample(
@@ -47,13 +54,14 @@ async def send_sample(
     sender: Sender,
     now: Callable[[], float],
     elapsed: Callable[[], float],
+    links: ActionLinks | None = None,
 ) -> Attempt:
     """Send a sample event to an endpoint now; nothing of it is kept."""
 
     async def forget(_state: ChannelState) -> bool:
         return True  # the next test is another task's
 
-    context = sample_context(event_type, endpoint, at=now())
+    context = sample_context(event_type, endpoint, at=now(), links=links)
     result = await run_exchange(
         channel_for(endpoint.kind).deliver(context),
         endpoint,

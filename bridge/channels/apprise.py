@@ -13,18 +13,14 @@ from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.compose import message_for
-from bridge.channels.endpoint_options import ChatOptions
-from bridge.channels.escape import defang
 from bridge.channels.info import ChannelInfo
 from bridge.channels.message import Message
 from bridge.channels.one_shot import post_first, skip
 from bridge.channels.picture import taken, to_fetch
 from bridge.channels.reply import Reply, readable
-from bridge.channels.text import clean, cut, fit, line, utf8
+from bridge.channels.text import clean, cut, defang, fit, line, utf8
 from bridge.core.delivery import AttemptResult
-from bridge.core.http import File, Notification, Request, Response
-
-__all__ = ["INFO", "deliver", "sample_response"]
+from bridge.core.http import File, MessageRequest, Notification, Request, Response
 
 #: URL schemes that are Apprise's without ``kind = "apprise"``.
 _SCHEMES = """
@@ -46,16 +42,17 @@ INFO = ChannelInfo(
 
 #: The `kind` that this is.
 KIND = "apprise"
-TITLE_MOST = 200
+MAX_TITLE = 200
 #: Bytes of prompt, result and reason. Most services take more; one that does not can be made
 #: to split or to shorten by ``?overflow=split`` in the URL.
-TEXTS_MOST = 3000
+MAX_TEXTS = 3000
 #: Bytes of all links together.
-LINKS_MOST = 1500
+MAX_LINKS = 1500
 
 #: In Apprise's words; services colour and rank by them.
 _TYPES: Mapping[str, str] = {
     "task.succeeded": "success",
+    "task.archived": "success",
     "endpoint.recovered": "success",
     "upstream.recovered": "success",
     "task.failed": "failure",
@@ -63,6 +60,10 @@ _TYPES: Mapping[str, str] = {
     "endpoint.disabled": "failure",
     "upstream.unhealthy": "failure",
     "delivery.dead": "failure",
+    "archive.full": "warning",
+    "action.refused": "warning",
+    "action.unknown": "warning",
+    "rule.limited": "warning",
     "task.action_required": "warning",
     "task.cancelled": "warning",
 }
@@ -72,24 +73,24 @@ def deliver(context: DeliveryContext) -> Exchange:
     """Post an event's message, see `bridge.channels.base.Channel`."""
     if (skipped := skip(context, "Apprise")) is not None:
         return skipped
-    message = message_for(context, links_most=LINKS_MOST)
-    file, took = yield from _picture(message, context)
+    message = message_for(context, links_limit=MAX_LINKS)
+    file, duration = yield from _picture(message, context)
     if file is not None and not message.sample:
         # No note on a picture that is missing: it is attached.
         message = replace(message, notes=())
     notification = Notification(
         url=context.endpoint.url,
-        title=cut(message.head, TITLE_MOST),
+        title=cut(message.head, MAX_TITLE),
         body=_text(message),
         type=_TYPES.get(message.type, "info"),
         file=file,
     )
-    return (yield from post_first(context, [notification], _read, took=took))
+    return (yield from post_first(context, [notification], _read, duration=duration))
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - it is the picture's
     """Answer as if there were no picture: a preview shows what is short enough to be read."""
-    return Response(took=0.0, status=404)
+    return Response(status=404)
 
 
 # --- what is said ---------------------------------------------------------------------
@@ -100,8 +101,8 @@ def _text(message: Message) -> str:
     strings = message.strings
     # A space before every URL, in Chinese too: what makes links of them looks for one.
     colon = strings.colon.rstrip()
-    links = "\n".join(f"{label}{colon} {url}" for label, url in message.links)
-    room = TEXTS_MOST
+    links = "\n".join(f"{label}{colon} {url}" for label, url in message.leads())
+    room = MAX_TEXTS
     texts = []
     for text in (
         *message.notes,
@@ -120,20 +121,19 @@ def _text(message: Message) -> str:
 
 def _picture(
     message: Message, context: DeliveryContext
-) -> Generator[Request, Response, tuple[File | None, float]]:
+) -> Generator[MessageRequest, Response, tuple[File | None, float]]:
     """
     Fetch the picture, if it is to be attached.
 
     It is not left to Apprise, which would connect to any address that a gateway names.
     """
-    wanted = ChatOptions.of(context.endpoint).images == "upload"
     fetch = None
-    if wanted and message.shows and not message.expired(context.at):
+    if message.options.images == "upload" and message.shows and not message.expired:
         fetch = to_fetch(message, context.endpoint.timeout)
     if fetch is None:
         return None, 0.0
     response = yield fetch
-    return taken(response, message.task_id), response.took
+    return taken(response, message.task_id), response.duration
 
 
 def _read(response: Response) -> Reply:

@@ -21,10 +21,20 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from bridge.channels.info import ChannelInfo
+from bridge.core.archive import Archived
 from bridge.core.delivery import Attempt, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import ChannelState, Notification, Request, Response
+from bridge.core.http import (
+    AnyRequest,
+    ChannelState,
+    Download,
+    KeptPicture,
+    Notification,
+    Request,
+    Response,
+)
+from bridge.core.token import ActionLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +43,34 @@ class DeliveryContext:
     An event, its endpoint, and the channel state.
 
     Attributes:
-        at: Now, in seconds since the epoch.
+        now: In seconds since the epoch.
 
         started: The same by the store's clock; attempts are dated with it.
 
         channel_state: As the last delivery of the same subject left it; empty at first.
 
         redelivery: Whether it was asked to be sent again.
+
+        parent: Channel and id of the message whose button made the event's task; ``None``
+            if there is none here.
+
+        links: Signs what offers a task's buttons; ``None`` if nobody can press any.
+
+        traceparent: The trace that a program may go on with; ``None`` if there is none.
+
+        archived: What was kept of the event's pictures; ``None`` if that is not known (yet).
     """
 
     event: Event
     endpoint: Endpoint
-    at: float
+    now: float
     started: float
     channel_state: ChannelState = field(default_factory=dict)
     redelivery: bool = False
+    links: ActionLinks | None = None
+    parent: tuple[str, str] | None = None
+    traceparent: str | None = None
+    archived: Archived | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,22 +95,23 @@ class ExchangeResult:
 
         channel_state: To be saved; ``None`` if it is what was saved last.
 
-        edit_in: Seconds for which progress of the same subject is not delivered; what
+        hold_progress: Seconds for which progress of the same subject is not delivered; what
             comes up meanwhile waits, and newer progress replaces it.
 
-        extra: Requests beyond the first that the platform's limit counts too. The
+        extra_requests: Requests beyond the first that the platform's limit counts too. The
             endpoint's rate knows of one a delivery, and is charged with these now.
+
+        archived: What was kept of the event's pictures, where that is what was delivered.
     """
 
     attempt: Attempt
     channel_state: ChannelState | None = None
-    edit_in: float = 0.0
-    extra: int = 0
+    hold_progress: float = 0.0
+    extra_requests: int = 0
+    archived: Archived | None = None
 
 
-Exchange: TypeAlias = Generator[
-    Request | Notification | SaveState, Response, ExchangeResult
-]
+Exchange: TypeAlias = Generator[AnyRequest | SaveState, Response, ExchangeResult]
 
 
 class Channel(Protocol):
@@ -118,7 +142,7 @@ class ChannelModule(Channel, Protocol):
     INFO: ChannelInfo
 
 
-def rehearse(
+def dry_run(
     channel: Channel, context: DeliveryContext
 ) -> tuple[list[Request | Notification], ExchangeResult]:
     """
@@ -132,14 +156,15 @@ def rehearse(
     try:
         step = next(exchange)
         while True:
-            if isinstance(step, SaveState):
-                step = exchange.send(Response(took=0.0, at=context.at))
+            if isinstance(step, SaveState | Download | KeptPicture):
+                # Nothing is sent to anyone.
+                step = exchange.send(Response(received_at=context.now))
                 continue
             requests.append(step)
             if isinstance(step, Notification):
-                response = Response(took=0.0, result=AttemptResult.DELIVERED)
+                response = Response(result=AttemptResult.DELIVERED)
             else:
                 response = channel.sample_response(step)
-            step = exchange.send(replace(response, at=context.at))
+            step = exchange.send(replace(response, received_at=context.now))
     except StopIteration as end:
         return requests, end.value

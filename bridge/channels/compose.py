@@ -12,17 +12,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.channels.base import DeliveryContext
-from bridge.channels.endpoint_options import ChatOptions, RobotOptions
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.message import Message
+from bridge.channels.offer import by_kind, label_of, rows_of
 from bridge.channels.strings import STRINGS, Strings
 from bridge.channels.text import clean, cut, line, utf8, utf16
 from bridge.channels.urls import is_public, safe_url
-from bridge.core.button import is_drawn
+from bridge.core.archive import Archived
 from bridge.core.cadence import Loss
-from bridge.core.event import Event
+from bridge.core.change import ChangeType
+from bridge.core.event import ARCHIVED, Event
+from bridge.core.task import TaskKey
+from bridge.core.token import Purpose
 
 #: Seen at a glance, in this order of preference: the colour, the emoji, the words.
-_LOOKS = {
+_APPEARANCE = {
     "task.submitted": ("🕓", 0x95A5A6),
     "task.started": ("🎨", 0x3498DB),
     "task.progress": ("🎨", 0x3498DB),
@@ -32,50 +36,60 @@ _LOOKS = {
     "task.cancelled": ("🚫", 0x7F8C8D),
     "task.lost": ("❓", 0xE67E22),
     "task.corrected": ("📝", 0x9B59B6),
+    ARCHIVED: ("🗂️", 0x2ECC71),
     "endpoint.disabled": ("🔕", 0xE74C3C),
     "endpoint.recovered": ("💚", 0x2ECC71),
     "upstream.unhealthy": ("🔌", 0xE74C3C),
     "upstream.recovered": ("💚", 0x2ECC71),
     "delivery.dead": ("💀", 0xE74C3C),
+    "archive.full": ("🗄️", 0xE67E22),
+    "action.refused": ("🚫", 0xE67E22),
+    "action.unknown": ("❓", 0xF1C40F),
+    "rule.limited": ("🚦", 0xF1C40F),
 }
 #: Results of these are texts, which gateways put into ``promptEn``.
 _TEXT_RESULTS = frozenset({"DESCRIBE", "SHORTEN"})
-_RESULTS = frozenset({"task.succeeded", "task.corrected"})
+#: Events whose messages may offer buttons.
+OFFERING = _RESULTS = frozenset({"task.succeeded", "task.corrected", ARCHIVED})
 _FINAL = frozenset(
     f"task.{end}" for end in ("succeeded", "failed", "cancelled", "lost", "corrected")
 )
-#: Characters; longer keywords are nobody's: Feishu takes words of 10.
-_KEYWORD = 60
 #: Files that are not pictures, whatever a gateway calls them, or that few clients can draw.
 _UNDRAWN = (".mp4", ".webm", ".mov", ".m4v", ".svg", ".avif", ".json", ".html")
 #: An upscaled picture has 14; of more, the first are named.
-_MOST_STEPS = 16
-_LABEL = 30
+_MAX_STEPS = 16
 #: UTF-16 units of labels that stand side by side: ``U1 U2 U3 U4``.
 _SHORT = 4
 
 
-def message_for(context: DeliveryContext, *, links_most: int | None = None) -> Message:
+def message_for(context: DeliveryContext, *, links_limit: int | None = None) -> Message:
     """
     Make the message of a delivery, as its endpoint's settings want it.
 
     Args:
-        links_most: Bytes that the URLs of all links together may have.
+        links_limit: Bytes that the URLs of all links together may have.
     """
     options = ChatOptions.of(context.endpoint)
     message = message_of(
         context.event, language=options.language, prompt_max=options.prompt_max
     )
-    expired = message.expired(context.at)
-    links = tuple(_links(message, expired=expired, most=links_most))
-    unwanted = options.images == "none"
-    keyword = (options.keyword or "") if isinstance(options, RobotOptions) else ""
+    message = _kept(message, context.archived)
+    expired = message.expires is not None and message.expires <= context.now
+    message = replace(message, expired=expired, options=options)
+    links = tuple(_links(message, limit=links_limit))
     return replace(
         message,
-        public_picture=None if unwanted or expired else _public_picture(message),
+        public_picture=_public_picture(message),
         links=links,
-        notes=tuple(_notes(message, linked=bool(links), expired=expired)),
-        keyword=keyword[:_KEYWORD],
+        notes=tuple(_notes(message, linked=bool(links))),
+        **_offer(context, message),
+    )
+
+
+def is_old_news(context: DeliveryContext) -> bool:
+    """Whether an event says that pictures were kept, where the end of their task is reported."""
+    return context.event.type == ARCHIVED and context.endpoint.hears_of(
+        ChangeType.SUCCEEDED
     )
 
 
@@ -94,7 +108,7 @@ def message_of(
     """
     strings = STRINGS[language]
     data: Mapping[str, Any] = json.loads(event.body)["data"]
-    emoji, color = _LOOKS[event.type]
+    emoji, color = _APPEARANCE[event.type]
     task = data.get("event", {}).get("data", {}) if "event" in data else data
     action = str(task.get("action") or "").upper()
     failed = (
@@ -114,7 +128,7 @@ def message_of(
         emoji=emoji,
         color=color,
         headline=_headline(event.type, action, data, strings),
-        took=_took(task, strings) if event.type in _FINAL else None,
+        duration=_task_duration(task, strings) if event.type in _FINAL else None,
         prompt=cut(clean(task.get("prompt")), prompt_max) or unprompted,
         result=result,
         reason=_reason(event.loss, failed, strings),
@@ -138,48 +152,79 @@ def message_of(
 # --- what is shown, and what can be opened --------------------------------------------
 
 
+def _kept(message: Message, archived: Archived | None) -> Message:
+    """Let a message have the picture that was kept, and its URL, which lasts, if it is public."""
+    files = archived.files if archived is not None else ()
+    kept = next((one for one in files if one.type.startswith("image/")), None)
+    if kept is None:
+        return message
+    message = replace(message, kept=kept, expires=None)
+    return replace(message, picture=kept.url) if is_public(kept.url) else message
+
+
 def _public_picture(message: Message) -> str | None:
-    shown = safe_url(message.picture) if message.shows else None
+    wanted = message.shows and message.options.images != "none" and not message.expired
+    shown = safe_url(message.picture) if wanted else None
     if shown is None or not is_public(shown):
         return None
     return None if urlsplit(shown).path.lower().endswith(_UNDRAWN) else shown
 
 
-def _links(
-    message: Message, *, expired: bool, most: int | None
-) -> Iterator[tuple[str, str]]:
+def _links(message: Message, *, limit: int | None) -> Iterator[tuple[str, str]]:
     """Label what can be opened; of a video not its still, and nothing that has expired."""
     if not message.shows:
         return
     strings = message.strings
     label, urls = strings.watch, message.videos
     if not urls:
-        label, urls = strings.open, () if expired else (message.picture or "",)
+        label, urls = strings.open, () if message.expired else (message.picture or "",)
     safe = (safe_url(url, schemes=("https", "http")) for url in urls)
     public = dict.fromkeys(url for url in safe if url and is_public(url))
     for number, url in enumerate(public, start=1):
-        if most is not None:
-            if utf8(url) > most:
+        if limit is not None:
+            if utf8(url) > limit:
                 continue
-            most -= utf8(url)
+            limit -= utf8(url)
         yield f"{label} {number}" if len(public) > 1 else label, url
 
 
-def _notes(message: Message, *, linked: bool, expired: bool) -> Iterator[str]:
-    strings = message.strings
+def _notes(message: Message, *, linked: bool) -> Iterator[str]:
     if message.sample:
-        yield strings.sample
+        yield message.strings.sample
     elif message.shows and message.picture and not linked:
-        yield strings.expired if expired and not message.videos else strings.not_shown
+        # Where pictures are unwanted, its link is missed all the same.
+        yield message.unshown or message.strings.not_shown
+
+
+# --- what can be pressed --------------------------------------------------------------
+
+
+def _offer(context: DeliveryContext, message: Message) -> dict[str, Any]:
+    """Return the fields that offer a task's buttons, as its endpoint wants them offered."""
+    links, how = context.links, message.options.buttons
+    if links is None or how == "off" or not message.steps or not message.shows:
+        return {}
+    task, name = TaskKey.read(context.event.subject), context.endpoint.name
+    if how == "link":
+        return {"page": links.page(task, name, now=context.now)}
+    buttons = rows_of(
+        json.loads(context.event.body)["data"]["buttons"],
+        links,
+        task,
+        endpoint=name,
+        purpose=Purpose(context.endpoint.kind),
+        now=context.now,
+    )
+    return {"buttons": buttons, "steps": ()} if buttons else {}
 
 
 # --- what an event says ---------------------------------------------------------------
 
 
-def _result(action: str, task: Mapping[str, Any], most: int) -> str:
+def _result(action: str, task: Mapping[str, Any], limit: int) -> str:
     if action not in _TEXT_RESULTS:
         return ""
-    return cut(clean(task.get("promptEn") or task.get("finalPrompt")), most)
+    return cut(clean(task.get("promptEn") or task.get("finalPrompt")), limit)
 
 
 def _url(url: Any) -> str | None:
@@ -193,7 +238,7 @@ def _url(url: Any) -> str | None:
     return url if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def _took(task: Mapping[str, Any], strings: Strings) -> str | None:
+def _task_duration(task: Mapping[str, Any], strings: Strings) -> str | None:
     began = _seconds(task.get("startTime")) or _seconds(task.get("submitTime"))
     ended = _seconds(task.get("finishTime"))
     if began is None or ended is None or not 0 <= ended - began < 86400:
@@ -208,12 +253,14 @@ def _seconds(moment: str | None) -> float | None:
 # --- in words -------------------------------------------------------------------------
 
 
-def _headline(kind: str, action: str, data: Mapping[str, Any], strings: Strings) -> str:
+def _headline(
+    event_type: str, action: str, data: Mapping[str, Any], strings: Strings
+) -> str:
     """
     Return what happened, in a few words.
 
     Args:
-        kind: The event's type.
+        event_type: The event's type.
 
         action: The task's, in capitals; one that we have no words for is spelled out.
 
@@ -222,11 +269,13 @@ def _headline(kind: str, action: str, data: Mapping[str, Any], strings: Strings)
     known = strings.actions.get(action)
     if known is None and re.fullmatch(r"[A-Z][A-Z_]{1,30}", action):
         known = action.replace("_", " ").capitalize()
-    name = data.get("endpoint") or data.get("upstream") or ""
-    text = strings.headlines[kind]
-    if kind == "task.corrected":
+    about = ("endpoint", "upstream", "archive", "rule")
+    name = next((data[one] for one in about if data.get(one)), "")
+    text = strings.headlines[event_type]
+    if event_type == "task.corrected":
         text = strings.corrected.get(str(data.get("status")), text)
-    return text.format(what=known or strings.task, name=name)
+    label = clean(data.get("label")) or "?"
+    return text.format(what=known or strings.task, name=name, label=label)
 
 
 def _duration(seconds: float, strings: Strings) -> str:
@@ -241,8 +290,8 @@ def _duration(seconds: float, strings: Strings) -> str:
 
 def _reason(loss: Loss | None, reason: Any, strings: Strings) -> str:
     """Return a reason: our own in the language of the rest, anybody else's as it came."""
-    if loss is not None and loss.kind in strings.lost:
-        return strings.lost[loss.kind].format(_duration(loss.seconds, strings))
+    if loss is not None and loss.cause in strings.lost:
+        return strings.lost[loss.cause].format(_duration(loss.seconds, strings))
     return clean(reason)
 
 
@@ -252,20 +301,18 @@ def _steps(buttons: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
     Short labels of a kind (``U1 U2 U3 U4``) are one step, and to begin again is the last.
     """
-    known = [button for button in buttons if button["kind"] != "other"]
     found: dict[str, str] = {}  # by label: the kind
-    for button in sorted(known, key=lambda button: button["kind"] == "reroll"):
-        drawn = button["emoji"] if is_drawn(button["emoji"]) else None
-        if label := cut(line(button["label"] or drawn), _LABEL):
+    for button in by_kind(buttons):
+        if label := label_of(button):
             found.setdefault(label, button["kind"])
     groups: list[list[str]] = []
     before = ""
-    for label, kind in islice(found.items(), _MOST_STEPS):
+    for label, kind in islice(found.items(), _MAX_STEPS):
         short = " " not in label and utf16(label) <= _SHORT
         if short and kind == before:
             groups[-1].append(label)
         else:
             groups.append([label])
         before = kind if short else ""
-    more = ("…",) if len(found) > _MOST_STEPS else ()
+    more = ("…",) if len(found) > _MAX_STEPS else ()
     return (*(" ".join(group) for group in groups), *more)

@@ -10,7 +10,6 @@ Source: open.dingtalk.com, "Custom robot access" (自定义机器人接入) and 
 from __future__ import annotations
 
 import hmac
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -20,8 +19,7 @@ from urllib.parse import quote
 from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import RobotOptions
-from bridge.channels.escape import defang, defang_line
-from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.info import ChannelInfo, url_like
 from bridge.channels.message import Message
 from bridge.channels.one_shot import post
 from bridge.channels.reply import Reply
@@ -36,19 +34,14 @@ from bridge.channels.robot_codes import (
     UNLISTED,
     UNSIGNED,
 )
-from bridge.channels.text import cut, fit, json_size, utf16
+from bridge.channels.text import cut, defang, defang_line, fit, json_size, utf16
 from bridge.channels.urls import in_parentheses
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Rate
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 from bridge.core.http import Request, Response
 
-__all__ = ["INFO", "deliver", "sample_response"]
-
 _HOSTS = ("oapi.dingtalk.com",)
-_FORM = re.compile(r"/robot/send\?(?:.*&)?access_token=[^&]+.*")
-_LOOKS = "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_token=<token>"
-
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
@@ -57,18 +50,22 @@ INFO = ChannelInfo(
     # that were refused count, and are charged only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
-    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
+    validate=url_like(
+        _HOSTS,
+        r"/robot/send\?(?:.*&)?access_token=[^&]+.*",
+        "a robot's: they look like https://oapi.dingtalk.com/robot/send?access_token=<token>",
+    ),
 )
 
 #: Bytes of a whole body. "message too long, exceed 20000 bytes".
-MOST = 18_000
+MAX_BODY = 18_000
 #: Bytes that the parts may have of them, as they are in the body.
-_MOST_PROMPT = 4_500
-_MOST_RESULT = 4_500
-_MOST_REASON = 1_500
-_MOST_LINKS = 2_100
+_MAX_PROMPT = 4_500
+_MAX_RESULT = 4_500
+_MAX_REASON = 1_500
+_MAX_LINKS = 2_100
 #: UTF-16 units of the title, which is what a locked screen shows.
-_MOST_TITLE = 80
+_MAX_TITLE = 80
 #: A robot that sends more than 20 in a minute is shut out for ten.
 _SHUT_OUT = replace(TOO_FAST, retry_after=600.0)
 
@@ -101,13 +98,13 @@ _GUARDS = (
 def deliver(context: DeliveryContext) -> Exchange:
     """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
     return robot_codes.deliver(
-        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+        context, partial(_variants, context), _PLATFORM, links_limit=_MAX_LINKS
     )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
     """Answer as DingTalk does when all is well."""
-    return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
+    return Response(status=200, body=b'{"errcode":0,"errmsg":"ok"}')
 
 
 def sign(secret: str, *, at_ms: int) -> str:
@@ -156,7 +153,7 @@ def _signed(context: DeliveryContext) -> str:
         for pair in query.split("&")
         if pair and pair.partition("=")[0] not in {"timestamp", "sign"}
     ]
-    at_ms = int(context.at * 1000)
+    at_ms = int(context.now * 1000)
     pairs += [
         f"timestamp={at_ms}",
         f"sign={quote(sign(secret, at_ms=at_ms), safe='')}",
@@ -171,15 +168,15 @@ def _markdown(message: Message, *, rich: bool) -> dict[str, Json]:
     parts = [
         f"#### {_head(message)}",
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, defang_line, json_size),
-        fit(message.prompt, _MOST_PROMPT, _quote, json_size),
-        fit(message.result, _MOST_RESULT, _quote, json_size),
+        fit(message.labelled_reason, _MAX_REASON, defang_line, json_size),
+        fit(message.prompt, _MAX_PROMPT, _quote, json_size),
+        fit(message.result, _MAX_RESULT, _quote, json_size),
     ]
     if rich and message.public_picture:
         parts.append(f"![Midjourney]({in_parentheses(message.public_picture)})")
     parts.append(defang(message.labelled_steps))
     if rich:
-        links = (f"[{label}]({in_parentheses(url)})" for label, url in message.links)
+        links = (f"[{label}]({in_parentheses(url)})" for label, url in message.leads())
         parts.append(" · ".join(links))
     parts.append(defang(message.foot))
     text = "\n\n".join(part for part in parts if part)
@@ -194,7 +191,7 @@ def _head(message: Message) -> str:
 
 def _title(message: Message) -> str:
     """What a locked screen shows: plain text, with as much of the prompt as fits."""
-    left = _MOST_TITLE - utf16(message.head)
+    left = _MAX_TITLE - utf16(message.head)
     about = defang_line(message.reason or message.prompt)
     if left < 12 or not about:
         return message.head
@@ -211,9 +208,9 @@ def _text(message: Message) -> str:
     parts = (
         _head(message),
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, defang_line, json_size),
-        fit(message.prompt, _MOST_PROMPT, defang, json_size),
-        fit(message.result, _MOST_RESULT, defang, json_size),
+        fit(message.labelled_reason, _MAX_REASON, defang_line, json_size),
+        fit(message.prompt, _MAX_PROMPT, defang, json_size),
+        fit(message.result, _MAX_RESULT, defang, json_size),
         defang(message.foot),
     )
     return "\n".join(part for part in parts if part)

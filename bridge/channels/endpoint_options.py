@@ -19,7 +19,7 @@ from typing import Literal
 from bridge.core.endpoint import EndpointOptions
 
 #: Seconds; what is configured longer is a mistake in the unit.
-LONGEST = 10 * 365 * 86400.0
+MAX_SECONDS = 10 * 365 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +41,34 @@ class ChatOptions(EndpointOptions):
         prompt_max: Characters of a prompt that are shown.
 
         language: The language of our own words.
+
+        buttons: How a finished task's buttons are offered: on the page that a link leads to
+            (where ``public_url`` says how people reach it), by the platform's own buttons,
+            or not at all.
     """
 
     progress: Literal["off", "edit"] = "off"
-    min_interval: float = field(default=5.0, metadata={"ge": 0, "le": LONGEST})
+    min_interval: float = field(default=5.0, metadata={"ge": 0, "le": MAX_SECONDS})
     final: Literal["replace", "edit", "reply"] = "replace"
     silent: bool = False
     images: Literal["upload", "url", "none"] = "url"
     prompt_max: int = field(default=1000, metadata={"ge": 1, "le": 100_000})
     language: Literal["en", "zh"] = "en"
+    buttons: Literal["link", "native", "off"] = "link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeOptions(ChatOptions):
+    """
+    Options of chats whose messages can have buttons of their own.
+
+    Attributes:
+        pressers: Who may press them: ids of people, and ``role:`` with the id of a role;
+            everyone who sees them if it is empty.
+    """
+
+    buttons: Literal["link", "native", "off"] = "off"
+    pressers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

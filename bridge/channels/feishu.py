@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,7 +20,7 @@ from functools import partial
 from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
 from bridge.channels.endpoint_options import RobotOptions
-from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.info import ChannelInfo, url_like
 from bridge.channels.message import Message
 from bridge.channels.one_shot import post
 from bridge.channels.reply import Reply
@@ -37,15 +36,10 @@ from bridge.channels.robot_codes import (
 )
 from bridge.channels.text import fit, json_size
 from bridge.core.endpoint import Rate
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 from bridge.core.http import Request, Response
 
-__all__ = ["INFO", "deliver", "sample_response"]
-
 _HOSTS = ("open.feishu.cn", "open.larksuite.com")
-_FORM = re.compile(r"/open-apis/bot/(?:v2/)?hook/[^/?]+.*")
-_LOOKS = "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook/<key>"
-
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
@@ -53,16 +47,20 @@ INFO = ChannelInfo(
     options=RobotOptions,
     rate=Rate(per_second=1.5, burst=3.0),  # 5/s and 100/min
     ability="cards with a link to the picture",
-    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
+    validate=url_like(
+        _HOSTS,
+        r"/open-apis/bot/(?:v2/)?hook/[^/?]+.*",
+        "a robot's: they look like https://open.feishu.cn/open-apis/bot/v2/hook/<key>",
+    ),
 )
 
 #: Bytes of a whole body. Feishu refuses more than 20 KB, and counts what it adds.
-MOST = 18_000
+MAX_BODY = 18_000
 #: Bytes that the parts may have of them, as they are in the body.
-_MOST_PROMPT = 4_500
-_MOST_RESULT = 4_500
-_MOST_REASON = 1_500
-_MOST_LINKS = 4_000
+_MAX_PROMPT = 4_500
+_MAX_RESULT = 4_500
+_MAX_REASON = 1_500
+_MAX_LINKS = 4_000
 
 _COLOURS = {
     "task.submitted": "grey",
@@ -74,11 +72,16 @@ _COLOURS = {
     "task.cancelled": "grey",
     "task.lost": "orange",
     "task.corrected": "purple",
+    "task.archived": "green",
     "endpoint.disabled": "red",
     "endpoint.recovered": "green",
     "upstream.unhealthy": "red",
     "upstream.recovered": "green",
     "delivery.dead": "red",
+    "archive.full": "orange",
+    "action.refused": "orange",
+    "action.unknown": "yellow",
+    "rule.limited": "yellow",
 }
 
 _REPLIES = {
@@ -103,7 +106,7 @@ _REPLIES = {
 def deliver(context: DeliveryContext) -> Exchange:
     """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
     return robot_codes.deliver(
-        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+        context, partial(_variants, context), _PLATFORM, links_limit=_MAX_LINKS
     )
 
 
@@ -116,7 +119,7 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - every messa
         "data": {},
         "msg": "success",
     }
-    return Response(took=0.0, status=200, body=json.dumps(body).encode())
+    return Response(status=200, body=json.dumps(body).encode())
 
 
 def sign(secret: str, *, at: int) -> str:
@@ -151,7 +154,7 @@ def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
 
 
 def _request(context: DeliveryContext, payload: dict[str, Json]) -> Request:
-    secret, at = RobotOptions.of(context.endpoint).secret, int(context.at)
+    secret, at = RobotOptions.of(context.endpoint).secret, int(context.now)
     if secret:
         payload = {"timestamp": str(at), "sign": sign(secret, at=at), **payload}
     return post(context.endpoint, payload)
@@ -161,9 +164,9 @@ def _parts(message: Message) -> tuple[str, ...]:
     """What there is to read, in the order of reading."""
     return (
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, measure=json_size),
-        fit(message.prompt, _MOST_PROMPT, measure=json_size),
-        fit(message.result, _MOST_RESULT, measure=json_size),
+        fit(message.labelled_reason, _MAX_REASON, measure=json_size),
+        fit(message.prompt, _MAX_PROMPT, measure=json_size),
+        fit(message.result, _MAX_RESULT, measure=json_size),
         message.labelled_steps,
     )
 
@@ -203,7 +206,7 @@ def _buttons(message: Message) -> list[Json]:
             "type": "default" if n else "primary",
             "behaviors": [{"type": "open_url", "default_url": url}],
         }
-        for n, (label, url) in enumerate(message.links)
+        for n, (label, url) in enumerate(message.leads())
     ]
     if len(made) < 2:
         return made
@@ -227,6 +230,6 @@ def _post(message: Message) -> dict[str, Json]:
         if text
     ]
     lines += [
-        [{"tag": "a", "text": label, "href": url}] for label, url in message.links
+        [{"tag": "a", "text": label, "href": url}] for label, url in message.leads()
     ]
     return {"title": message.head, "content": lines}

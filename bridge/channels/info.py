@@ -64,6 +64,9 @@ class ChannelInfo:
 
         edits_with: The setting without which they cannot.
 
+        buttons: What a setting has to say before its messages can have buttons of their
+            own, any one of these; ``None`` if they cannot.
+
         ability: What its messages can do, in a few words for people.
 
         validate: Returns what is wrong with an endpoint's settings, as they were given: a URL
@@ -79,6 +82,7 @@ class ChannelInfo:
     rate: Rate | None = None
     edits: bool = False
     edits_with: str | None = None
+    buttons: tuple[str, ...] | None = None
     ability: str = ""
     validate: Callable[[Mapping[str, object]], Iterable[SettingProblem]] = _none
     probe: Probe | None = None
@@ -103,26 +107,29 @@ def is_at(host: str, hosts: tuple[str, ...]) -> bool:
     )
 
 
-def check_url_shape(
-    settings: Mapping[str, object],
-    form: re.Pattern[str],
-    *,
-    hosts: tuple[str, ...],
-    looks: str,
-) -> Iterator[SettingProblem]:
+def url_like(
+    hosts: tuple[str, ...], shape: str, example: str
+) -> Callable[[Mapping[str, object]], Iterator[SettingProblem]]:
     """
-    Report a URL on a platform's own host whose path and query are not the platform's.
+    Return what reports a URL on a platform's own host that is not like the platform's.
 
     On another host, a proxy may have paths of its own.
 
     Args:
-        form: Of path and query, as a whole.
+        hosts: As in `ChannelInfo`.
 
-        looks: What such URLs look like, for a person.
+        shape: A pattern of path and query, as a whole.
+
+        example: What such URLs look like, for a person.
     """
-    host, place = place_of(settings.get("url"))
-    if is_at(host, hosts) and not form.fullmatch(place):
-        yield "url", f"is not {looks}"
+    pattern = re.compile(shape)
+
+    def validate(settings: Mapping[str, object]) -> Iterator[SettingProblem]:
+        host, place = place_of(settings.get("url"))
+        if is_at(host, hosts) and not pattern.fullmatch(place):
+            yield "url", f"is not {example}"
+
+    return validate
 
 
 def place_of(url: object) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
+from bridge.channels.compose import is_old_news
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.live_port import (
     Cleanup,
@@ -56,7 +57,7 @@ def deliver(context: DeliveryContext, port: LivePort) -> Exchange:
         step = next(steps)
         while True:
             response = yield step
-            live.took += response.took
+            live.duration += response.duration
             step = steps.send(response)
     except StopIteration as end:
         result: ExchangeResult = end.value
@@ -68,7 +69,7 @@ class _LiveMessage:
 
     def __init__(self, context: DeliveryContext, port: LivePort) -> None:
         options = ChatOptions.of(context.endpoint)
-        self.took = 0.0
+        self.duration = 0.0
         self._context = context
         self._event = context.event
         self._port = port
@@ -82,7 +83,7 @@ class _LiveMessage:
         known = self._state.retry
         retry = known if known.event == self._event.id else Retry()
         port.own = dict(self._state.own)
-        self._sender = VariantSender(port, retry, at=context.at)
+        self._sender = VariantSender(port, retry)
         self._notes: list[str] = []  #: What else a success is reported with.
 
     def deliver(self) -> Exchange:
@@ -93,6 +94,8 @@ class _LiveMessage:
             return self._skipped(port.no_edits)
         if event.is_progress and not self._edits:
             return self._skipped("progress is off")
+        if is_old_news(self._context):
+            return self._skipped("the task's end is reported here")
         if event.type.startswith("task.") and not port.no_edits:
             if follows:
                 return (yield from self._follow())
@@ -115,7 +118,7 @@ class _LiveMessage:
             if reply.limited:
                 why = f"{self._port.name}'s limit for edits is reached"
                 rest = max(self._min_interval, reply.retry_after or REST)
-                return self._skipped(why, edit_in=rest)
+                return self._skipped(why, hold_progress=rest)
             if reply.ok:
                 self._update(sequence=sequence)
             if not reply.repost:
@@ -149,7 +152,7 @@ class _LiveMessage:
         # What corrects an end is a message of its own, and the end stays as it is.
         live = None if state.final else state.message
         window = self._port.edit_window
-        if live and mode == "edit" and self._context.at - live.at < window:
+        if live and mode == "edit" and self._context.now - live.at < window:
             reply = yield from self._edit(live)
             if not reply.repost:
                 if reply.ok:
@@ -226,7 +229,9 @@ class _LiveMessage:
 
         reply = yield from self._sender.send(make)
         if reply.repost and reply_to is None:
-            # The thread that was begun for the task is gone: another one is begun.
+            # The thread that was begun for the task is gone, or what it answers is: another
+            # one is begun.
+            self._port.parent = None
             reply = yield from self._sender.send(make)
         return reply, self._port.posted(reply, self._sender.taken) if reply.ok else None
 
@@ -248,18 +253,20 @@ class _LiveMessage:
         self._saved = self._state
         return SaveState(channel_state=self._state.to_json())
 
-    def _skipped(self, why: str, *, edit_in: float = 0.0) -> ExchangeResult:
+    def _skipped(self, why: str, *, hold_progress: float = 0.0) -> ExchangeResult:
         reply = replace(_OK, detail=f"skipped: {why}")
-        attempt = reply.attempt(started=self._context.started, took=self.took)
-        extra = self._sender.extra
-        return ExchangeResult(attempt=attempt, edit_in=edit_in, extra=extra)
+        attempt = reply.attempt(started=self._context.started, duration=self.duration)
+        extra = self._sender.extra_requests
+        return ExchangeResult(
+            attempt=attempt, hold_progress=hold_progress, extra_requests=extra
+        )
 
     def _result(self, reply: Reply) -> ExchangeResult:
         self._update(
             own=self._port.own, retry=self._sender.next_retry(reply, self._event.id)
         )
         follows = self._edits and self._event.type in {*EDITED, _QUESTION}
-        edit_in = self._min_interval if follows and reply.ok else 0.0
+        hold_progress = self._min_interval if follows and reply.ok else 0.0
         if reply.ok:
             parts = [reply.detail or "ok", *self._notes]
             if self._sender.refused:
@@ -268,8 +275,10 @@ class _LiveMessage:
             reply = replace(reply, detail=detail, retry_after=self._sender.hold)
         unchanged = self._state == self._saved
         return ExchangeResult(
-            attempt=reply.attempt(started=self._context.started, took=self.took),
+            attempt=reply.attempt(
+                started=self._context.started, duration=self.duration
+            ),
             channel_state=None if unchanged else self._state.to_json(),
-            edit_in=edit_in,
-            extra=self._sender.extra,
+            hold_progress=hold_progress,
+            extra_requests=self._sender.extra_requests,
         )

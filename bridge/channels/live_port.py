@@ -20,14 +20,14 @@ from bridge.channels.base import DeliveryContext, SaveState
 from bridge.channels.compose import message_for
 from bridge.channels.message import Message
 from bridge.channels.reply import Reply
-from bridge.core.http import ChannelState, Request, Response
+from bridge.core.http import ChannelState, MessageRequest, Request, Response
 
 T = TypeVar("T")
 #: A part of an exchange that comes to a result of its own.
-Steps: TypeAlias = Generator[Request | SaveState, Response, T]
+Steps: TypeAlias = Generator[MessageRequest | SaveState, Response, T]
 #: How a request is made, which may take others before it (for the picture, above all);
 #: ``None`` if there is no such variant of this message.
-RequestSteps: TypeAlias = Generator[Request, Response, Request | None]
+RequestSteps: TypeAlias = Generator[MessageRequest, Response, Request | None]
 
 
 def ready(request: Request | None) -> RequestSteps:
@@ -158,6 +158,12 @@ class LiveState:
 _STATES: TypeAdapter[Any] = TypeAdapter(LiveState)
 
 
+def _message_at(place: tuple[str, str] | None, ids: re.Pattern[str]) -> Posted | None:
+    if place is None or not ids.fullmatch(place[1]):
+        return None
+    return Posted(id=place[1], channel=place[0])
+
+
 class LivePort(ABC):
     """
     What a live message needs of a platform, for the message about one event.
@@ -182,6 +188,8 @@ class LivePort(ABC):
 
         linked: Whether the picture is linked, because an upload of it came to nothing.
 
+        parent: The message that a new one answers, as its task came of a button there.
+
         own: What has to be known of the task besides; kept in the channel state.
     """
 
@@ -199,6 +207,7 @@ class LivePort(ABC):
         self.endpoint = context.endpoint
         self.linked = False
         self.own: dict[str, str] = {}
+        self.parent = _message_at(context.parent, self.ids)
         self.message: Message = message_for(context)
 
     @abstractmethod
@@ -216,13 +225,12 @@ class LivePort(ABC):
         """Make the request that deletes an older message."""
 
     @abstractmethod
-    def read(self, response: Response, *, now: float) -> Reply:
+    def read(self, response: Response) -> Reply:
         """
-        Read a response, whatever the request was. Never raises.
+        Return what a response means, whatever the request was. Never raises.
 
-        Returns:
-            What it means. After a success, `Reply.retry_after` is when the platform takes
-            more, if its budget is used up.
+        After a success, `Reply.retry_after` is when the platform takes more, if its budget
+        is used up. See `bridge.channels.reply.reply_to` for what is added.
         """
 
     @property
@@ -246,7 +254,7 @@ class LivePort(ABC):
         del variant
         if not reply.message:
             return None
-        return Posted(id=reply.message, channel=reply.channel, at=self.context.at)
+        return Posted(id=reply.message, channel=reply.channel, at=self.context.now)
 
     def edited(self, message: Posted, variant: str) -> Posted:
         """Return a message as it is after an edit."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.channels.live_port import LivePort, RequestSteps, Retry, Steps
-from bridge.channels.reply import CUT_OFF, Reply
+from bridge.channels.reply import CUT_OFF, Reply, reply_to
 from bridge.core.delivery import AttemptResult
 from bridge.core.http import Request
 
@@ -24,8 +24,6 @@ class VariantSender:
 
         retry: What the last attempt at this event has found out.
 
-        at: Now, in seconds since the epoch.
-
     Attributes:
         taken: The variant that was taken last.
 
@@ -33,14 +31,13 @@ class VariantSender:
 
         hold: Seconds until the platform takes more; ``None`` if it does now.
 
-        extra: Requests that were made in the place of refused ones; the platform's limit
+        extra_requests: Requests that were made in the place of refused ones; the platform's limit
             counts both.
     """
 
-    def __init__(self, port: LivePort, retry: Retry, *, at: float) -> None:
+    def __init__(self, port: LivePort, retry: Retry) -> None:
         port.linked = retry.linked
         self._port = port
-        self._at = at
         #: The variant to begin with.
         self._variant = (
             retry.variant if retry.variant in port.variants else port.variants[0]
@@ -49,7 +46,7 @@ class VariantSender:
         self.taken = self._variant
         self.refused = ""
         self.hold: float | None = None
-        self.extra = 0
+        self.extra_requests = 0
 
     def send(self, make: Callable[[str], RequestSteps]) -> Steps[Reply]:
         """Send the message in the first variant that is taken."""
@@ -62,7 +59,7 @@ class VariantSender:
                 if refused is not None and variant is not None:
                     self._variant = variant
                 continue
-            self.extra += refused is not None
+            self.extra_requests += refused is not None
             reply = yield from self.ask(request)
             if not reply.fallback:
                 self.taken = variant
@@ -76,16 +73,16 @@ class VariantSender:
 
     def ask(self, request: Request) -> Steps[Reply]:
         """Send a request, and read the response."""
-        kind = request.headers.get("content-type", "")
-        self._uploaded = kind.startswith("multipart/")
+        content_type = request.headers.get("content-type", "")
+        self._uploaded = content_type.startswith("multipart/")
         response = yield request
-        return self._port.read(response, now=response.at or self._at)
+        return reply_to(response, self._port.read)
 
     def next_retry(self, reply: Reply, event: str) -> Retry:
         """Return what the next attempt at this event should know."""
         # In turns: if there was no answer to a link either, it was not the file.
         linked = self._uploaded if reply.fault in CUT_OFF else self._port.linked
         afresh = not linked and self._variant == self._port.variants[0]
-        if afresh or reply.ok or reply.result is AttemptResult.HOPELESS:
+        if afresh or reply.ok or reply.result is AttemptResult.PERMANENT_FAILURE:
             return Retry()
         return Retry(event=event, variant=self._variant, linked=linked)

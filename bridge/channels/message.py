@@ -2,8 +2,8 @@
 A message: what there is to say about an event, before it takes any platform's form.
 
 Every channel makes its payload from this, so that what is worth reading is decided once, in
-`bridge.channels.compose`: which picture is shown by its URL, what can be opened, what is said
-where there is neither. A channel that uploads pictures decides itself which file it sends.
+`bridge.channels.compose`: which picture is shown, by its URL or uploaded, what can be opened,
+what is said where there is neither. A channel carries that out as far as its platform can.
 
 Rule 1: texts are cleaned, and not escaped for any platform yet: a channel escapes what it puts
 into a payload. `headline` and `notes` hold only our own words and names from the configuration.
@@ -16,8 +16,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bridge.channels.endpoint_options import ChatOptions, RobotOptions
 from bridge.channels.strings import Strings
 from bridge.channels.text import line
+from bridge.core.media import KeptFile
+
+#: Characters; longer keywords are nobody's: Feishu takes words of 10.
+_MAX_KEYWORD = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageButton:
+    """
+    A button below a message.
+
+    Attributes:
+        token: Comes back when it is pressed.
+
+        asks: Whether it wants a prompt before it is pressed.
+
+        page: Where people can press it, too; ``None`` if there is no page.
+    """
+
+    label: str
+    token: str = field(repr=False)
+    asks: bool = False
+    page: str | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +58,7 @@ class Message:
 
         headline: What happened, in brief, without the emoji.
 
-        took: How long the task took, in words; ``None`` if it is not over or unknown.
+        duration: How long the task took, in words; ``None`` if it is not over or unknown.
 
         prompt: At most ``prompt_max`` UTF-16 units; our own words where a task has none, but
             empty where its result is a text; empty for an operator's event.
@@ -47,11 +71,18 @@ class Message:
 
         picture: The picture's URL, as the upstream gave it, to be fetched; http or https.
 
+        kept: The picture in the archive, if it is there.
+
         public_picture: The URL if clients and the platform can load it, and it is wanted.
 
         videos: URLs of videos, as the upstream gave them; http or https.
 
         links: Label and URL of what can be opened: the videos, or the picture.
+
+        page: URL of the page that offers the task's buttons; ``None`` if there is none.
+
+        buttons: Buttons of the platform's own, row by row; where there are any, `steps` has
+            nothing to add.
 
         notes: Our own words on what is out of the ordinary; a line each.
 
@@ -68,6 +99,9 @@ class Message:
 
         expires: When the picture's URL stops working, in seconds since the epoch.
 
+        expired: Whether it has stopped working by now.
+
+
         since: When an operator's event began to be true, in seconds since the epoch.
 
         final: Whether nothing more will come of the task.
@@ -77,24 +111,27 @@ class Message:
 
         sample: Whether somebody only tries how it looks.
 
-        keyword: The word without which the endpoint's robot takes nothing; often empty.
-
         strings: Of the language.
+
+        options: The settings of the endpoint that it goes to.
     """
 
     type: str
     emoji: str
     color: int
     headline: str
-    took: str | None
+    duration: str | None
     prompt: str
     result: str
     reason: str
     progress: int | None
     picture: str | None = field(repr=False)
+    kept: KeptFile | None = None
     public_picture: str | None = field(repr=False, default=None)
     videos: tuple[str, ...] = field(repr=False)
     links: tuple[tuple[str, str], ...] = field(repr=False, default=())
+    page: str | None = field(repr=False, default=None)
+    buttons: tuple[tuple[MessageButton, ...], ...] = ()
     notes: tuple[str, ...] = ()
     steps: tuple[str, ...]
     task_id: str
@@ -102,16 +139,44 @@ class Message:
     at: float
     started: float | None
     expires: float | None
+    expired: bool = False
     since: float | None
     final: bool
     shows: bool
     sample: bool
-    keyword: str = ""
     strings: Strings
+    options: ChatOptions = field(default_factory=ChatOptions)
 
-    def expired(self, at: float) -> bool:
-        """Whether the picture's URL has stopped working by a moment."""
-        return self.expires is not None and self.expires <= at
+    @property
+    def keyword(self) -> str:
+        """The word without which the endpoint's robot takes nothing; often empty."""
+        options = self.options
+        keyword = options.keyword if isinstance(options, RobotOptions) else None
+        return (keyword or "")[:_MAX_KEYWORD]
+
+    @property
+    def choice(self) -> tuple[str, str] | None:
+        """Label and URL of the page that offers the task's buttons."""
+        return None if self.page is None else (self.strings.choose, self.page)
+
+    def leads(self, most: int | None = None) -> tuple[tuple[str, str], ...]:
+        """
+        Return label and URL of everything that can be followed, the page with buttons last.
+
+        Args:
+            most: So many at most; the page is among them.
+        """
+        last = () if self.choice is None else (self.choice,)
+        return (*self.links[: None if most is None else most - len(last)], *last)
+
+    @property
+    def unshown(self) -> str:
+        """What there is to say where the picture is not shown; empty if nobody misses it."""
+        if not self.picture:
+            return ""
+        if self.expired and not self.videos:
+            return self.strings.expired
+        return "" if self.options.images == "none" else self.strings.not_shown
 
     @property
     def alt(self) -> str:
@@ -123,8 +188,8 @@ class Message:
     @property
     def title(self) -> str:
         """Emoji and headline, with how long it took."""
-        took = f" · {self.took}" if self.took else ""
-        return f"{self.emoji} {self.headline}{took}"
+        duration = f" · {self.duration}" if self.duration else ""
+        return f"{self.emoji} {self.headline}{duration}"
 
     @property
     def head(self) -> str:
@@ -144,12 +209,18 @@ class Message:
         return f"{strings.next}{strings.colon}{steps}" if steps else ""
 
     @property
-    def foot(self) -> str:
-        """Which task it was, and since when an operator's event is true; never empty."""
-        task = f"{self.strings.task_id} {self.task_id}" if self.task_id else ""
+    def origin(self) -> tuple[tuple[str, str], ...]:
+        """Which task it was, and which upstream's unless that goes without saying: label and text."""
         upstream = "" if self.upstream == "default" else self.upstream
+        parts = ((f"{self.strings.task_id} ", self.task_id), ("", upstream))
+        return tuple(part for part in parts if part[1])
+
+    @property
+    def foot(self) -> str:
+        """Its origin, and since when an operator's event is true; never empty."""
+        origin = (label + text for label, text in self.origin)
         since = ""
         if self.since is not None:
             moment = datetime.fromtimestamp(self.since, UTC)
             since = f"{self.strings.since} {moment:%Y-%m-%d %H:%M} UTC"
-        return " · ".join(part for part in (task, upstream, since) if part)
+        return " · ".join(part for part in (*origin, since) if part)

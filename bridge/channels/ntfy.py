@@ -30,8 +30,6 @@ from bridge.core.delivery import REFUSALS, AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response, json_object
 
-__all__ = ["INFO", "deliver", "sample_response"]
-
 _HOST = "ntfy.sh"
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 
@@ -68,15 +66,15 @@ INFO = ChannelInfo(
 )
 
 #: Bytes of a message; at 4,096 ntfy makes a text file of it.
-MESSAGE_MOST = 4000
-TITLE_MOST = 200
+MAX_MESSAGE = 4000
+MAX_TITLE = 200
 #: Bytes of the whole publication, escapes included.
-BODY_MOST = 8192
+MAX_BODY = 8192
 #: Buttons of a notification.
-ACTIONS_MOST = 3
+MAX_ACTIONS = 3
 #: Bytes of the URLs that can be opened; the first is there twice, and the text must
 #: fit beside them and the picture's.
-LINKS_MOST = 2048
+MAX_LINKS = 2048
 #: Bytes of a message when ntfy has taken nothing longer.
 SHORT = 500
 
@@ -91,11 +89,16 @@ _TAGS = {
     "task.cancelled": "no_entry_sign",
     "task.lost": "question",
     "task.corrected": "memo",
+    "task.archived": "card_index_dividers",
     "endpoint.disabled": "no_bell",
     "endpoint.recovered": "green_heart",
     "upstream.unhealthy": "electric_plug",
     "upstream.recovered": "green_heart",
     "delivery.dead": "skull",
+    "archive.full": "file_cabinet",
+    "action.refused": "no_entry_sign",
+    "action.unknown": "question",
+    "rule.limited": "vertical_traffic_light",
 }
 _LOW, _USUAL, _HIGH = 2, 3, 4
 #: What needs attention rings; a step on the way does not.
@@ -109,6 +112,7 @@ _PRIORITIES = {
     "endpoint.disabled": _HIGH,
     "upstream.unhealthy": _HIGH,
     "delivery.dead": _HIGH,
+    "action.unknown": _HIGH,
 }
 #: By status: nothing can be published before a person has acted.
 _GONE = {
@@ -125,7 +129,7 @@ def deliver(context: DeliveryContext) -> Exchange:
         partial(_variants, context.endpoint),
         _read,
         platform="ntfy",
-        links_most=LINKS_MOST,
+        links_limit=MAX_LINKS,
     )
 
 
@@ -134,7 +138,6 @@ def sample_response(request: Request) -> Response:
     topic = json.loads(request.body)["topic"]
     body = json.dumps({"id": "sPs71M8A2T", "event": "message", "topic": topic})
     return Response(
-        took=0.0,
         status=200,
         headers={"content-type": "application/json"},
         body=body.encode(),
@@ -162,10 +165,10 @@ def _variants(endpoint: Endpoint, message: Message) -> Iterator[Request]:
 
 
 def _publication(message: Message, *, silent: bool) -> dict[str, Any]:
-    title = message.headline + (f" · {message.took}" if message.took else "")
+    title = message.headline + (f" · {message.duration}" if message.duration else "")
     return {
-        "title": cut(title, TITLE_MOST, utf8),
-        "message": cut(_text(message), MESSAGE_MOST, utf8),
+        "title": cut(title, MAX_TITLE, utf8),
+        "message": cut(_text(message), MAX_MESSAGE, utf8),
         "tags": [_TAGS[message.type]],
         "priority": _LOW if silent else _PRIORITIES.get(message.type, _USUAL),
     }
@@ -174,7 +177,7 @@ def _publication(message: Message, *, silent: bool) -> dict[str, Any]:
 def _fitting(publication: dict[str, Any], topic: str) -> dict[str, Any]:
     """Shorten the message until the publication, escapes and all, is what ntfy reads."""
     made = dict(publication)
-    while len(encoded({"topic": topic, **made})) > BODY_MOST:
+    while len(encoded({"topic": topic, **made})) > MAX_BODY:
         made["message"] = cut(made["message"], utf8(made["message"]) * 9 // 10, utf8)
     return made
 
@@ -182,7 +185,7 @@ def _fitting(publication: dict[str, Any], topic: str) -> dict[str, Any]:
 def _links(message: Message) -> dict[str, Any]:
     """Attach the picture, and lead to what can be opened."""
     made: dict[str, Any] = {}
-    if links := message.links[:ACTIONS_MOST]:
+    if links := message.leads(MAX_ACTIONS):
         made["click"] = links[0][1]
         made["actions"] = [
             {"action": "view", "label": label, "url": url} for label, url in links
@@ -224,9 +227,7 @@ def _place(url: str) -> tuple[str, str]:
 
 
 def _read(response: Response) -> Reply:
-    status = response.status
-    if status is None:
-        return Reply(result=AttemptResult.FAILED, detail=response.detail)
+    status = response.status or 0
     error = _error(response.body)
     detail = f"ntfy answered HTTP {status}" + (f": {error}" if error else "")
     if 200 <= status < 300:
@@ -237,7 +238,9 @@ def _read(response: Response) -> Reply:
     if why := _GONE.get(status):
         return Reply(result=AttemptResult.GONE, detail=f"{why} ({detail})")
     if status in REFUSALS:
-        return Reply(result=AttemptResult.HOPELESS, detail=detail, fallback=True)
+        return Reply(
+            result=AttemptResult.PERMANENT_FAILURE, detail=detail, fallback=True
+        )
     return Reply(result=AttemptResult.FAILED, detail=detail)
 
 

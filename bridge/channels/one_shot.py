@@ -14,20 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.compose import message_for
+from bridge.channels.compose import is_old_news, message_for
 from bridge.channels.message import Message
-from bridge.channels.reply import SIMPLER, Reply
+from bridge.channels.reply import SIMPLER, Reply, reply_to
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Json
-from bridge.core.http import (
-    USER_AGENT,
-    Notification,
-    Request,
-    Response,
-    retry_after,
-    with_own,
-)
+from bridge.core.event_data import Json
+from bridge.core.http import USER_AGENT, Notification, Request, Response, with_own
 
 _EARLY = frozenset({"task.submitted", "task.started"})
 
@@ -38,7 +31,7 @@ def deliver(
     read: Callable[[Response], Reply],
     *,
     platform: str,
-    links_most: int,
+    links_limit: int,
 ) -> Exchange:
     """
     Post an event's message, if the event is one to be reported.
@@ -50,11 +43,11 @@ def deliver(
 
         platform: As people call it.
 
-        links_most: Bytes that the URLs of all links together may have.
+        links_limit: Bytes that the URLs of all links together may have.
     """
     if (skipped := skip(context, platform)) is not None:
         return skipped
-    message = message_for(context, links_most=links_most)
+    message = message_for(context, links_limit=links_limit)
     return (yield from post_first(context, variants(message), read))
 
 
@@ -62,11 +55,14 @@ def skip(context: DeliveryContext, platform: str) -> ExchangeResult | None:
     """Return how the exchange ends for an event that is not reported; else ``None``."""
     event = context.event
     unasked = event.type in _EARLY and not context.endpoint.wants(event)
-    if not (event.is_progress or unasked):
+    if is_old_news(context):
+        why = "skipped: the task's end is reported here"
+    elif event.is_progress or unasked:
+        why = f"skipped: {platform} cannot edit a message, so progress is not reported"
+    else:
         return None
-    why = f"skipped: {platform} cannot edit a message, so progress is not reported"
     reply = Reply(result=AttemptResult.DELIVERED, detail=why)
-    return ExchangeResult(attempt=reply.attempt(started=context.started, took=0.0))
+    return ExchangeResult(attempt=reply.attempt(started=context.started, duration=0.0))
 
 
 def post_first(
@@ -74,7 +70,7 @@ def post_first(
     variants: Iterable[Request | Notification],
     read: Callable[[Response], Reply],
     *,
-    took: float = 0.0,
+    duration: float = 0.0,
 ) -> Exchange:
     """
     Post the first variant that the platform takes.
@@ -85,11 +81,9 @@ def post_first(
     Args:
         variants: At least one. One that is the same as another is posted once.
 
-        read: Returns what a response means. Status and fault are added here, and a
-            ``Retry-After`` where the platform did not take the message, which goes before
-            a wait that `read` returns.
+        read: Returns what a response means, see `bridge.channels.reply.reply_to`.
 
-        took: Seconds that were spent before, on the picture.
+        duration: Seconds that were spent before, on the picture.
     """
     refused, reply = "", Reply()
     posted: list[Request | Notification] = []
@@ -98,23 +92,15 @@ def post_first(
             continue
         posted.append(variant)
         response = yield variant
-        took += response.took
-        reply = _completed(read(response), response, now=response.at or context.at)
+        duration += response.duration
+        reply = reply_to(response, read)
         if not reply.fallback:
             break
         refused = refused or reply.detail
     if refused and reply.ok:
         reply = replace(reply, detail=f"{SIMPLER}: {refused}")
-    attempt = reply.attempt(started=context.started, took=took)
-    return ExchangeResult(attempt=attempt, extra=len(posted) - 1)
-
-
-def _completed(reply: Reply, response: Response, *, now: float) -> Reply:
-    reply = replace(reply, status=response.status, fault=response.fault)
-    if reply.ok:
-        return replace(reply, retry_after=None)
-    asked = retry_after(response.headers.get("retry-after"), now=now)
-    return replace(reply, retry_after=asked or reply.retry_after)
+    attempt = reply.attempt(started=context.started, duration=duration)
+    return ExchangeResult(attempt=attempt, extra_requests=len(posted) - 1)
 
 
 def post(

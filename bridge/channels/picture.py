@@ -2,7 +2,7 @@
 Pictures: fetched from where a gateway says they are, and packed to be uploaded.
 
 What came is judged by its first bytes: gateways name types as they like, and answer errors
-with 200 and a page.
+with 200 and a page. Which picture a message shows is decided in `bridge.channels.compose`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,50 @@ from collections.abc import Mapping
 
 from bridge.channels.message import Message
 from bridge.channels.urls import safe_url
-from bridge.core.http import USER_AGENT, File, Request, Response
+from bridge.core.http import (
+    USER_AGENT,
+    File,
+    KeptPicture,
+    MessageRequest,
+    Request,
+    Response,
+)
+from bridge.core.media import TYPES, sniff, thumbnail_name
 
 #: Bytes of a picture that is uploaded.
-MOST = 10 * 1024 * 1024
+MAX_PICTURE = 10 * 1024 * 1024
 #: Seconds that a picture may take at most, and the share of the attempt that it may take:
 #: the message itself must still find room in it.
 WITHIN = 6.0
 SHARE = 0.4
 #: The signed URL in a URL's query makes it long, and nobody but us has to read it.
-_URL_MOST = 8192
+_MAX_URL = 8192
 
 
-def to_fetch(message: Message, timeout: float) -> Request | None:
+def to_fetch(message: Message, timeout: float) -> MessageRequest | None:
     """
     Make the request that fetches a message's picture; ``None`` if there is no way.
+
+    One that is kept is read from the archive, and a smaller form of it where it is too large.
 
     Args:
         timeout: Seconds of the whole attempt.
     """
-    url = safe_url(message.picture, most=_URL_MOST, schemes=("https", "http"))
+    within = min(WITHIN, timeout * SHARE)
+    if (kept := message.kept) is not None:
+        name = kept.name
+        if kept.bytes > MAX_PICTURE and kept.thumbnails:
+            name = thumbnail_name(name, max(kept.thumbnails))
+        return KeptPicture(name=name, max_bytes=MAX_PICTURE, timeout=within)
+    url = safe_url(message.picture, limit=_MAX_URL, schemes=("https", "http"))
     if url is None:
         return None
     return Request(
         url=url,
         method="GET",
         headers={"accept": "image/*", "user-agent": USER_AGENT},
-        most=MOST + 1,
-        within=min(WITHIN, timeout * SHARE),
+        max_bytes=MAX_PICTURE + 1,
+        timeout=within,
         guarded=True,
     )
 
@@ -47,16 +63,16 @@ def to_fetch(message: Message, timeout: float) -> Request | None:
 def taken(response: Response, task_id: str) -> File | None:
     """Take what came for a picture; ``None`` unless it is one, and whole."""
     data = response.body
-    if response.status != 200 or response.detail or not 0 < len(data) <= MOST:
+    if response.status != 200 or response.detail or not 0 < len(data) <= MAX_PICTURE:
         return None
     announced = response.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) != len(data):
         return None
-    if (kind := _kind(data)) is None:
+    extension = sniff(data)
+    if extension is None or extension == "mp4":  # only what every chat shows
         return None
     name = re.sub(r"[^A-Za-z0-9_-]", "_", task_id)[:64] or "picture"
-    extension = "jpg" if kind == "jpeg" else kind
-    return File(name=f"mj_{name}.{extension}", type=f"image/{kind}", data=data)
+    return File(name=f"mj_{name}.{extension}", type=TYPES[extension], data=data)
 
 
 def form(
@@ -83,19 +99,6 @@ def form(
         says = f'content-disposition: form-data; name="{name}"'
         lines += [edge, says.encode(), b"", value]
     head = f'content-disposition: form-data; name="{place}"; filename="{file.name}"'
-    kind = f"content-type: {file.type}".encode()
-    lines += [edge, head.encode(), kind, b"", file.data, edge + b"--", b""]
+    content_type = f"content-type: {file.type}".encode()
+    lines += [edge, head.encode(), content_type, b"", file.data, edge + b"--", b""]
     return f"multipart/form-data; boundary={boundary}", b"\r\n".join(lines)
-
-
-def _kind(data: bytes) -> str | None:
-    """Tell a picture's type from its first bytes; only those that every chat shows."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    return None

@@ -1,20 +1,23 @@
 """
 Replies: what a receiver's HTTP response means, in one form for every channel.
 
-`read_status` reads a response by its status line, for receivers that have no words of their
-own. The rest of such a response is for people, so a 200 whose body never ends is a success:
-the receiver has said yes, and to insist would only send it twice. Platforms that have words of
-their own make their `Reply` from these.
+Every response passes through `reply_to`. `read_status` reads one by its status line, for
+receivers that have no words of their own: the rest of it is for people, so a 200 whose body never
+ends is a success. The receiver has said yes, and to insist would only send it twice.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from bridge.core.delivery import Attempt, AttemptResult, Fault, result_of
-from bridge.core.http import Response, retry_after
+from bridge.core.http import Response
 
+#: Bytes of a reply that repeats the whole message, with six bytes for a Chinese character. One
+#: that is cut short could not be read, and the message would be posted again.
+MAX_REPLY = 256 * 1024
 #: How much of a response is kept for people, in bytes.
 MAX_DETAIL = 1024
 
@@ -23,6 +26,10 @@ SIMPLER = "in a simpler form, because the full one was refused"
 
 #: The request was on its way: it may have arrived.
 CUT_OFF = frozenset({Fault.TIMEOUT, Fault.CONNECTION})
+
+#: Statuses that send a client elsewhere.
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTED = "redirects are not followed: use the address that it leads to"
 
 _CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
 
@@ -92,18 +99,18 @@ class Reply:
         result = self.result or result_of(self.status)
         return result is AttemptResult.FAILED and not self.repost
 
-    def attempt(self, *, started: float, took: float) -> Attempt:
+    def attempt(self, *, started: float, duration: float) -> Attempt:
         """
         Return the attempt that ends with this reply.
 
         Args:
             started: When the attempt began, in seconds since the epoch.
 
-            took: Seconds that all its requests took together.
+            duration: Seconds that all its requests took together.
         """
         return Attempt(
             started=started,
-            took=took,
+            duration=duration,
             status=self.status,
             fault=self.fault,
             detail=self.detail,
@@ -112,42 +119,45 @@ class Reply:
         )
 
 
-def no_answer(response: Response) -> Reply:
-    """Read a response without a status: what went wrong says whether it may have arrived."""
-    return Reply(
-        detail=response.detail,
-        fault=response.fault,
-        unclear=response.fault in CUT_OFF,
-    )
-
-
-def read_status(response: Response, *, now: float) -> Reply:
+def reply_to(response: Response, read: Callable[[Response], Reply]) -> Reply:
     """
-    Read a response by its status line.
+    Return what a response means.
+
+    Status and fault are added to what *read* makes of it, and how long to wait: a
+    ``Retry-After`` goes before a wait in the platform's own words, and counts for nothing
+    after a success.
 
     Args:
-        now: In seconds since the epoch; what a ``Retry-After`` with a date is measured
-            against.
+        read: Reads a response that has a status, or a result in its place.
     """
-    failed = result_of(response.status) is not AttemptResult.DELIVERED
-    asked = response.headers.get("retry-after") if failed else None
-    return Reply(
-        detail=detail_of(response),
-        retry_after=retry_after(asked, now=now) if asked else None,
-        status=response.status,
-        fault=response.fault,
-    )
+    if response.status is None and response.result is None:
+        # Whatever went wrong says whether the request may have arrived.
+        reply = Reply(detail=detail_of(response), unclear=response.fault in CUT_OFF)
+    else:
+        reply = read(response)
+    reply = replace(reply, status=response.status, fault=response.fault)
+    if reply.ok:
+        return reply
+    return replace(reply, retry_after=response.retry_after or reply.retry_after)
+
+
+def read_status(response: Response) -> Reply:
+    """Read a response by its status line; see `reply_to`."""
+    return Reply(detail=detail_of(response))
 
 
 def detail_of(response: Response) -> str:
     """Return what is kept of a response for people: one line, at most `MAX_DETAIL` bytes."""
+    if not response.body and not response.detail and response.status not in _REDIRECTS:
+        return ""  # as most answers to events are
     packed = response.headers.get("content-encoding", "identity").lower()
     if response.body and packed not in {"", "identity"}:
         text = f"({len(response.body)} bytes, encoded, not unpacked)"
     else:
         charset = _CHARSET.search(response.headers.get("content-type", ""))
         text = readable(response.body, charset=charset[1] if charset else "utf-8")
-    return _cut(" · ".join(part for part in (response.detail, text) if part))
+    hint = _REDIRECTED if response.status in _REDIRECTS else ""
+    return _cut(" · ".join(part for part in (response.detail, hint, text) if part))
 
 
 def readable(body: bytes, *, charset: str = "utf-8") -> str:
@@ -169,8 +179,8 @@ def readable(body: bytes, *, charset: str = "utf-8") -> str:
 
 def is_page(response: Response) -> bool:
     """Whether a web page came: from a proxy in between, or from another server."""
-    kind = response.headers.get("content-type", "").lower()
-    return "html" in kind or response.body.lstrip()[:1] == b"<"
+    content_type = response.headers.get("content-type", "").lower()
+    return "html" in content_type or response.body.lstrip()[:1] == b"<"
 
 
 def _cut(text: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bridge.channels import one_shot
 from bridge.channels.base import DeliveryContext, Exchange
@@ -23,15 +24,13 @@ from bridge.channels.message import Message
 from bridge.channels.reply import Reply, detail_of
 from bridge.channels.text import cut, line
 from bridge.core.delivery import AttemptResult
-from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response, json_object
-from bridge.core.redact import redact, secrets_of_endpoint
 
 #: Seconds to wait where a platform says "too fast" and not for how long: all three count
 #: by the minute.
 A_MINUTE = 60.0
 #: UTF-16 units of the platform's own words.
-_WORDS_MOST = 240
+_MAX_WORDS = 240
 _URL = re.compile(r"https?://\S+")
 
 
@@ -41,7 +40,9 @@ def _gone(why: str) -> Reply:
 
 #: Refused as it is. If nothing simpler is taken either, nothing ever will be.
 UNFIT = Reply(
-    result=AttemptResult.HOPELESS, detail="the message was refused", fallback=True
+    result=AttemptResult.PERMANENT_FAILURE,
+    detail="the message was refused",
+    fallback=True,
 )
 BUSY = Reply(result=AttemptResult.FAILED, detail="the platform is busy")
 TOO_FAST = Reply(
@@ -91,19 +92,19 @@ def deliver(
     variants: Callable[[Message], Iterable[Request]],
     platform: Platform,
     *,
-    links_most: int,
+    links_limit: int,
 ) -> Exchange:
     """Post an event's message to a robot, see `bridge.channels.one_shot.deliver`."""
     return one_shot.deliver(
         context,
         variants,
-        lambda response: _read(response, context.endpoint, platform),
+        partial(_read, platform=platform),
         platform=platform.name,
-        links_most=links_most,
+        links_limit=links_limit,
     )
 
 
-def _read(response: Response, endpoint: Endpoint, platform: Platform) -> Reply:
+def _read(response: Response, *, platform: Platform) -> Reply:
     body = json_object(response.body)
     codes = [n for name in platform.codes if (n := _number(body.get(name))) is not None]
     if not codes:
@@ -114,9 +115,8 @@ def _read(response: Response, endpoint: Endpoint, platform: Platform) -> Reply:
         texts = (str(body[name]) for name in platform.texts if body.get(name))
         text = next(texts, "")
         reply = _of_code(response, codes[0], text, platform)
-        shown = cut(line(_URL.sub("…", text)), _WORDS_MOST)
+        shown = cut(line(_URL.sub("…", text)), _MAX_WORDS)
         words = f"{platform.name} {codes[0]}: {shown}"
-    words = redact(words, secrets_of_endpoint(endpoint))
     detail = f"{reply.detail} ({words})" if reply.detail else words
     return replace(reply, detail=detail)
 

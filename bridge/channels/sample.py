@@ -8,12 +8,23 @@ own documentation, and say in every form that they are samples: the upstream is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
 from bridge.core.button import Button
 from bridge.core.change import Change, ChangeType
-from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
+from bridge.core.event import (
+    ARCHIVED,
+    EVENT_TYPES,
+    Event,
+    NoticeType,
+    archived_event,
+    notice,
+    task_event,
+)
+from bridge.core.event_data import Json
+from bridge.core.media import KeptFile
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from bridge.errors import Misconfigured
 
@@ -62,6 +73,16 @@ _DONE = replace(
 )
 _FAILED = replace(
     _RUNNING, status=TaskStatus.FAILURE, finish_time=1730621855817, fail_reason=_REASON
+)
+
+_KEPT = KeptFile(
+    sha256=sha256(NAME.encode()).hexdigest(),
+    bytes=226_933,
+    type="image/png",
+    width=800,
+    height=600,
+    source=_PICTURE,
+    url=_PICTURE,
 )
 
 #: (sequence, status before, snapshot after) of each change of a task.
@@ -118,12 +139,26 @@ def sample_event(event_type: str, at: float) -> Event:
     return replace(made, id=f"evt_{digest[:32]}")
 
 
+#: The action that could not be made.
+_ACTION: Mapping[str, Json] = {
+    "actionId": f"act_{sha256(NAME.encode()).hexdigest()[:32]}",
+    "taskId": "1730621826053455",
+    "customId": "MJ::JOB::upsample::1::3785da15-4f70-4034-9128-f3ff1ac634fa",
+    "label": "U1",
+    "code": 24,
+    "by": "dashboard",
+}
+
+
 def _task_event(event_type: str, at: float) -> Event:
-    kind = ChangeType(event_type)
-    sequence, before, after = _CHANGES[kind]
+    if event_type == ARCHIVED:
+        done = _task_event(ChangeType.SUCCEEDED, at)
+        return archived_event(done, [_KEPT], "", sequence=5, at=at)
+    type_ = ChangeType(event_type)
+    sequence, before, after = _CHANGES[type_]
     return task_event(
         TaskKey(NAME, after.id),
-        Change(type=kind, before=before, after=after),
+        Change(type=type_, before=before, after=after),
         sequence=sequence,
         metadata={"sample": True},
         at=at,
@@ -131,13 +166,14 @@ def _task_event(event_type: str, at: float) -> Event:
 
 
 def _notice(event_type: str, at: float) -> Event:
-    kind = NoticeType(event_type)
-    dead = kind is NoticeType.DELIVERY_DEAD
+    type_ = NoticeType(event_type)
+    dead = type_ is NoticeType.DELIVERY_DEAD
     return notice(
-        kind,
+        type_,
         name=NAME,
         reason=_REASON,
         since=at - 600,
         at=at,
         event=sample_event(ChangeType.SUCCEEDED, at - 600) if dead else None,
+        action=_ACTION if type_.startswith("action.") else None,
     )

@@ -20,6 +20,16 @@ class Strings:
     task_id: str
     open: str
     watch: str
+    choose: str  #: What leads to the page with a task's buttons.
+    too_late: str  #: To somebody who presses what cannot be pressed (any more).
+    not_yours: str  #: To somebody who may not press.
+    needs_prompt: str  #: To somebody who presses what wants a prompt.
+    unavailable: str  #: To somebody whose press could not be written down.
+    works: str  #: To somebody who presses a sample's button.
+    accepted: str  #: What came of a press; like the next three.
+    refused: str
+    unsure: str
+    undone: str
     picture_of: str
     no_prompt: str
     not_shown: str  #: In place of a picture that cannot be shown.
@@ -29,7 +39,7 @@ class Strings:
     minutes: str
     seconds: str
     modal: str  #: What a task waits for.
-    lost: dict[str, str]  #: Why, by the kind of `bridge.core.cadence.Loss`.
+    lost: dict[str, str]  #: Why, by the cause in `bridge.core.cadence.Loss`.
     since: str
     colon: str  #: Between a label and what it labels.
 
@@ -71,11 +81,16 @@ _EN = Strings(
         "task.cancelled": "{what} cancelled",
         "task.lost": "{what} lost",
         "task.corrected": "{what}: the outcome was corrected",
+        "task.archived": "{what} kept",
         "endpoint.disabled": "Endpoint {name} was disabled",
         "endpoint.recovered": "Endpoint {name} works again",
         "upstream.unhealthy": "Upstream {name} does not answer",
         "upstream.recovered": "Upstream {name} answers again",
         "delivery.dead": "A delivery to {name} was given up",
+        "archive.full": "The archive is full: the oldest pictures go",
+        "action.refused": "{label} was not done at {name}",
+        "action.unknown": "{label} may or may not have started at {name}",
+        "rule.limited": "Rule {name} has reached its limit",
     },
     corrected={
         "SUCCESS": "{what}: finished after all",
@@ -89,6 +104,16 @@ _EN = Strings(
     task_id="task",
     open="Open full size",
     watch="Watch",
+    choose="Choose what to do next",
+    too_late="This button does not work any more.",
+    not_yours="You may not press the buttons here.",
+    needs_prompt="This button needs a prompt.",
+    unavailable="This could not be done just now. Please try again in a moment.",
+    works="It works. This was a sample; nothing was pressed.",
+    accepted="✓ started",
+    refused="✗ refused",
+    unsure="? may or may not have started",
+    undone="undone",
     picture_of="Midjourney picture for: {prompt}",
     no_prompt="(no prompt)",
     not_shown="The picture cannot be shown here",
@@ -140,11 +165,16 @@ _ZH = Strings(
         "task.cancelled": "{what}已取消",
         "task.lost": "{what}丢失",
         "task.corrected": "{what}：结果已更正",
+        "task.archived": "{what}已存档",
         "endpoint.disabled": "端点 {name} 已停用",
         "endpoint.recovered": "端点 {name} 已恢复",
         "upstream.unhealthy": "上游 {name} 无响应",
         "upstream.recovered": "上游 {name} 已恢复",
         "delivery.dead": "发往 {name} 的一条通知已放弃投递",
+        "archive.full": "图片存档已满，最旧的图片将被删除",
+        "action.refused": "{name} 未执行 {label}",
+        "action.unknown": "{name} 可能已经开始 {label}，也可能没有",
+        "rule.limited": "规则 {name} 已达到上限",
     },
     corrected={
         "SUCCESS": "{what}：最终完成",
@@ -158,6 +188,16 @@ _ZH = Strings(
     task_id="任务",
     open="查看原图",
     watch="观看视频",
+    choose="选择下一步",
+    too_late="此按钮已失效。",
+    not_yours="你没有权限按这里的按钮。",
+    needs_prompt="此按钮需要提示词。",
+    unavailable="暂时无法执行，请稍后再试。",
+    works="按钮可用。这只是测试，没有执行任何操作。",
+    accepted="✓ 已开始",
+    refused="✗ 被拒绝",
+    unsure="? 可能已开始，也可能没有",
+    undone="已撤销",
     picture_of="Midjourney 图片：{prompt}",
     no_prompt="（无提示词）",
     not_shown="图片无法在此显示",

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from bridge.channels import one_shot
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.info import ChannelInfo, url_like
 from bridge.channels.message import Message
 from bridge.channels.one_shot import encoded, post
 from bridge.channels.reply import Reply, is_page, readable
@@ -27,39 +27,43 @@ from bridge.core.delivery import REFUSALS, AttemptResult
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.http import Request, Response, json_object
 
-__all__ = ["INFO", "deliver", "sample_response"]
-
 _HOSTS = (".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com")
-_FORM = re.compile(r".*/workflows/[^/?]+.*|/webhookb2/.+")
-_LOOKS = "a workflow's: they look like https://<place>.logic.azure.com/workflows/<id>/triggers/..."
-
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
     rate=Rate(per_second=2.0, burst=2.0),  # 4/s
     ability="cards with the picture",
-    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
+    validate=url_like(
+        _HOSTS,
+        r".*/workflows/[^/?]+.*|/webhookb2/.+",
+        "a workflow's: they look like https://<place>.logic.azure.com/workflows/<id>/triggers/...",
+    ),
 )
 
 #: Bytes of a message.
-BODY_MOST = 28 * 1024
+MAX_BODY = 28 * 1024
 #: Bytes of one text, before the whole is measured; and when nothing longer was taken.
-TEXT_MOST = 8000
+MAX_TEXT = 8000
 SHORT = 500
-LINKS_MOST = 8000
-ALT_MOST = 200
-FOOT_MOST = 200
+MAX_LINKS = 8000
+MAX_ALT = 200
+MAX_FOOT = 200
 #: Buttons that Teams shows side by side.
-ACTIONS_MOST = 6
+MAX_ACTIONS = 6
 
 _COLORS = {
     "task.succeeded": "Good",
+    "task.archived": "Good",
     "endpoint.recovered": "Good",
     "upstream.recovered": "Good",
     "task.failed": "Attention",
     "endpoint.disabled": "Attention",
     "upstream.unhealthy": "Attention",
     "delivery.dead": "Attention",
+    "archive.full": "Warning",
+    "action.refused": "Attention",
+    "action.unknown": "Warning",
+    "rule.limited": "Warning",
     "task.lost": "Warning",
     "task.action_required": "Warning",
     "task.started": "Accent",
@@ -96,13 +100,13 @@ def deliver(context: DeliveryContext) -> Exchange:
         partial(_variants, context.endpoint),
         _read,
         platform="Teams",
-        links_most=LINKS_MOST,
+        links_limit=MAX_LINKS,
     )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - a workflow takes any card
     """Answer as a workflow does, see `bridge.channels.base.Channel`."""
-    return Response(took=0.0, status=202)
+    return Response(status=202)
 
 
 # --- the card -------------------------------------------------------------------------
@@ -110,33 +114,33 @@ def sample_response(request: Request) -> Response:  # noqa: ARG001 - a workflow 
 
 def _variants(endpoint: Endpoint, message: Message) -> Iterator[Request]:
     """Yield the card, and what is left of it where the workflow does not take it."""
-    yield post(endpoint, _fitting(message, links=True, most=TEXT_MOST))
-    yield post(endpoint, _fitting(message, links=False, most=TEXT_MOST))
-    yield post(endpoint, _fitting(message, links=False, most=SHORT))
+    yield post(endpoint, _fitting(message, links=True, limit=MAX_TEXT))
+    yield post(endpoint, _fitting(message, links=False, limit=MAX_TEXT))
+    yield post(endpoint, _fitting(message, links=False, limit=SHORT))
 
 
-def _fitting(message: Message, *, links: bool, most: int) -> dict[str, Any]:
+def _fitting(message: Message, *, links: bool, limit: int) -> dict[str, Any]:
     """Return the payload, its texts cut until it is as small as it must be."""
     while True:
-        payload = _payload(message, links=links, most=most)
-        if len(encoded(payload)) <= BODY_MOST:
+        payload = _payload(message, links=links, limit=limit)
+        if len(encoded(payload)) <= MAX_BODY:
             return payload
-        most = most * 3 // 4
+        limit = limit * 3 // 4
 
 
-def _payload(message: Message, *, links: bool, most: int) -> dict[str, Any]:
+def _payload(message: Message, *, links: bool, limit: int) -> dict[str, Any]:
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "fallbackText": message.head,
         "msteams": {"width": "Full"},
-        "body": list(_elements(message, links=links, most=most)),
+        "body": list(_elements(message, links=links, limit=limit)),
     }
-    if links and message.links:
+    if links and message.leads():
         card["actions"] = [
             {"type": "Action.OpenUrl", "title": label, "url": url}
-            for label, url in message.links[:ACTIONS_MOST]
+            for label, url in message.leads(MAX_ACTIONS)
         ]
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
@@ -146,22 +150,22 @@ def _payload(message: Message, *, links: bool, most: int) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _elements(message: Message, *, links: bool, most: int) -> Iterator[dict[str, Any]]:
+def _elements(message: Message, *, links: bool, limit: int) -> Iterator[dict[str, Any]]:
     yield _title(message)
     if message.prompt:
-        yield _text(_run(cut(message.prompt, most, utf8)), spacing="Small")
+        yield _text(_run(cut(message.prompt, limit, utf8)), spacing="Small")
     if links and message.public_picture and not _is_webp(message.public_picture):
         yield _image(message.public_picture, message)
     if message.result:
-        yield _text(_run(cut(message.result, most, utf8)))
+        yield _text(_run(cut(message.result, limit, utf8)))
     if message.reason:
-        reason = cut(message.reason, most, utf8)
+        reason = cut(message.reason, limit, utf8)
         yield _labelled(message.strings.reason, reason, message)
     if message.steps:
         yield _labelled(message.strings.next, " · ".join(message.steps), message)
     for note in message.notes:
         yield _text(_run(note, italic=True, isSubtle=True), spacing="Small")
-    foot = cut(message.foot, FOOT_MOST, utf8)
+    foot = cut(message.foot, MAX_FOOT, utf8)
     yield _text(_run(foot, size="Small", isSubtle=True), spacing="Small")
 
 
@@ -170,8 +174,8 @@ def _title(message: Message) -> dict[str, Any]:
     if color := _COLORS.get(message.type):
         style["color"] = color
     runs = [_run(f"{message.emoji} {message.headline}", **style)]
-    if message.took:
-        runs.append(_run(f" · {message.took}", size="Medium", isSubtle=True))
+    if message.duration:
+        runs.append(_run(f" · {message.duration}", size="Medium", isSubtle=True))
     return _text(*runs)
 
 
@@ -192,7 +196,7 @@ def _image(url: str, message: Message) -> dict[str, Any]:
     return {
         "type": "Image",
         "url": url,
-        "altText": cut(message.alt, ALT_MOST),
+        "altText": cut(message.alt, MAX_ALT),
         "size": "Stretch",
         "msteams": {"allowExpand": True},
     }
@@ -207,9 +211,7 @@ def _is_webp(url: str) -> bool:
 
 
 def _read(response: Response) -> Reply:
-    status = response.status
-    if status is None:
-        return Reply(result=AttemptResult.FAILED, detail=response.detail)
+    status = response.status or 0
     if 200 <= status < 300:
         return _accepted(response)
     code = _code(response)
@@ -218,7 +220,7 @@ def _read(response: Response) -> Reply:
         return Reply(result=AttemptResult.GONE, detail=f"{gone} ({detail})")
     if status in REFUSALS:
         why = f"the workflow refuses the card ({detail})"
-        return Reply(result=AttemptResult.HOPELESS, detail=why, fallback=True)
+        return Reply(result=AttemptResult.PERMANENT_FAILURE, detail=why, fallback=True)
     return Reply(result=AttemptResult.FAILED, detail=f"the workflow answered {detail}")
 
 
@@ -227,7 +229,7 @@ def _accepted(response: Response) -> Reply:
     if inner := _INNER.search(response.body):
         detail = f"Teams answered the connector with HTTP {inner[1].decode()}"
         too_large = inner[1] == b"413"
-        result = AttemptResult.HOPELESS if too_large else AttemptResult.FAILED
+        result = AttemptResult.PERMANENT_FAILURE if too_large else AttemptResult.FAILED
         return Reply(result=result, detail=detail, fallback=too_large)
     if is_page(response):
         detail = f"HTTP {response.status} with a web page: this is not a workflow"

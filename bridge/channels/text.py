@@ -72,7 +72,7 @@ def json_size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) - 2
 
 
-def cut(text: str, most: int, measure: Callable[[str], int] = utf16) -> str:
+def cut(text: str, limit: int, measure: Callable[[str], int] = utf16) -> str:
     """
     Shorten a text to a limit, with an ellipsis at its end.
 
@@ -81,16 +81,16 @@ def cut(text: str, most: int, measure: Callable[[str], int] = utf16) -> str:
     Args:
         text: Cleaned.
 
-        most: What it may measure, the ellipsis included; at least 3.
+        limit: What it may measure, the ellipsis included; at least 3.
 
         measure: How the platform counts.
     """
-    if measure(text) <= most:
+    if measure(text) <= limit:
         return text
     low, high = 0, len(text)
     while low < high:  # the longest beginning that fits; every measure grows with it
         middle = (low + high + 1) // 2
-        fits = measure(text[:middle]) + measure(_ELLIPSIS) <= most
+        fits = measure(text[:middle]) + measure(_ELLIPSIS) <= limit
         low, high = (middle, high) if fits else (low, middle - 1)
     while low > 0 and _continues(text, low):
         low -= 1
@@ -115,33 +115,74 @@ def _is_flag(char: str) -> bool:
 
 def fit(
     text: str,
-    most: int,
+    limit: int,
     escape: Callable[[str], str] = str,
     measure: Callable[[str], int] = utf16,
 ) -> str:
     """
-    Escape a text, shortened so that the result measures at most `most`.
+    Escape a text, shortened so that the result measures at most `limit`.
 
     Args:
         text: Cleaned, not escaped.
 
-        most: What the result may measure.
+        limit: What the result may measure.
 
         escape: Makes it harmless; may only make it longer.
 
         measure: How the platform counts.
     """
-    allowed = most
+    allowed = limit
     while True:
         shown = escape(cut(text, max(allowed, 3), measure))
-        excess = measure(shown) - most
+        excess = measure(shown) - limit
         if excess <= 0 or allowed <= 3:
             return shown
         # Escaping made it this much longer than it may be; what is cut is raw text.
-        allowed = min(allowed - 1, allowed * most // measure(shown))
+        allowed = min(allowed - 1, allowed * limit // measure(shown))
 
 
 def bar(progress: int) -> str:
     """Draw a progress of 0 to 100 with ten marks."""
     full = max(0, min(10, progress // 10))
     return "▰" * full + "▱" * (10 - full)
+
+
+# --- where there is no escape ---------------------------------------------------------
+#
+# DingTalk and WeCom read markdown and document no way to escape it: what one client shows as
+# typed, another shows with the backslash, and a third obeys. So the characters that could
+# mean something are replaced by their full-width twins, which look the same, are read the
+# same, and mean nothing anywhere.
+
+#: Markup, tags, mentions, and emoji like ``[微笑]``.
+_TWINS = str.maketrans("<>[]*_~`|\\@", "＜＞［］＊＿～｀｜＼＠")
+#: What chats make a link of by themselves.
+_ADDRESS = re.compile(r"(?i)[a-z]://|\b(?:mailto|sms|tel|tg|dingtalk):|\bwww\.")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+#: What means something at the beginning of a line: headings, lists, rules, underlines.
+_HEADING = re.compile(r"(?m)^(\s*)(#+)")
+_LIST = re.compile(r"(?m)^(\s*)([-+=])(?=\s|$|\2\2|\2+\s*$)")
+_NUMBER = re.compile(r"(?m)^(\s*\d{1,9})([.)])(?=\s|$)")
+_LINE_TWINS = str.maketrans("#-+=.)", "＃－＋＝．）")
+
+
+def defang(text: str) -> str:
+    """Return a text that is read as text only; never shorter, and of as many lines."""
+    text = _ADDRESS.sub(_full_width, text.translate(_TWINS))
+    text = _ENTITY.sub("＆", text)
+    for pattern in (_HEADING, _LIST, _NUMBER):
+        text = pattern.sub(_at_the_beginning, text)
+    return text
+
+
+def defang_line(text: str) -> str:
+    """Put a text on one line, and defang it."""
+    return defang(line(text))
+
+
+def _full_width(found: re.Match[str]) -> str:
+    return found[0].replace(":", "：").replace(".", "．")
+
+
+def _at_the_beginning(found: re.Match[str]) -> str:
+    return found[1] + found[2].translate(_LINE_TWINS)

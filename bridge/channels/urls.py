@@ -5,17 +5,19 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from bridge.core.address import in_url
+
 #: What a URL may consist of; the rest is percent-encoded. Quotes, angle brackets, pipes and
 #: spaces end a link in one markup or another.
 _SAFE = "/%:@!$&'()*+,;=~-._?"
 #: Longer ones are refused by most platforms, or made unusable on the way.
-MOST = 2048
+MAX_URL = 2048
 #: Endings of names that mean something in one network only.
 _LOCAL = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
 
 
 def safe_url(
-    url: str | None, *, most: int = MOST, schemes: tuple[str, ...] = ("https",)
+    url: str | None, *, limit: int = MAX_URL, schemes: tuple[str, ...] = ("https",)
 ) -> str | None:
     """
     Return a URL as a message may carry it; ``None`` if it must not.
@@ -26,7 +28,7 @@ def safe_url(
     Args:
         url: As a gateway sent it.
 
-        most: Characters that the result may have.
+        limit: Characters that the result may have.
 
         schemes: Those that are acceptable.
     """
@@ -40,7 +42,7 @@ def safe_url(
         return None
     if parts.scheme not in schemes or not host or "@" in parts.netloc:
         return None
-    place = f"[{host}]" if ":" in host else host
+    place = in_url(host)
     shown = urlunsplit(
         (
             parts.scheme,
@@ -50,7 +52,7 @@ def safe_url(
             quote(parts.fragment, safe=_SAFE, errors="replace"),
         )
     )
-    return shown if len(shown) <= most and quote(host, safe=".:-_") == host else None
+    return shown if len(shown) <= limit and quote(host, safe=".:-_") == host else None
 
 
 def is_public(url: str) -> bool:

@@ -10,7 +10,6 @@ table of global error codes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,8 +17,7 @@ from urllib.parse import urlsplit
 
 from bridge.channels import robot_codes
 from bridge.channels.base import DeliveryContext, Exchange
-from bridge.channels.escape import defang, defang_line
-from bridge.channels.info import ChannelInfo, check_url_shape
+from bridge.channels.info import ChannelInfo, url_like
 from bridge.channels.message import Message
 from bridge.channels.one_shot import post
 from bridge.channels.reply import Reply
@@ -32,19 +30,14 @@ from bridge.channels.robot_codes import (
     UNKNOWN,
     UNLISTED,
 )
-from bridge.channels.text import fit, line, utf8
+from bridge.channels.text import defang, defang_line, fit, line, utf8
 from bridge.channels.urls import in_parentheses
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Rate
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 from bridge.core.http import Request, Response
 
-__all__ = ["INFO", "deliver", "sample_response"]
-
 _HOSTS = ("qyapi.weixin.qq.com",)
-_FORM = re.compile(r"/cgi-bin/webhook/send\?(?:.*&)?key=[^&]+.*")
-_LOOKS = "a robot's: they look like https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=<key>"
-
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
@@ -52,19 +45,23 @@ INFO = ChannelInfo(
     # that were refused count, and are charged only afterwards.
     rate=Rate(per_second=0.25, burst=3.0),
     ability="messages with the picture",
-    validate=partial(check_url_shape, form=_FORM, hosts=_HOSTS, looks=_LOOKS),
+    validate=url_like(
+        _HOSTS,
+        r"/cgi-bin/webhook/send\?(?:.*&)?key=[^&]+.*",
+        "a robot's: they look like https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=<key>",
+    ),
 )
 
 #: Bytes, as documented; markdown and text are kept a little below.
-MOST_TITLE = 128
-MOST_DESCRIPTION = 512
-MOST_MARKDOWN = 4_000
-MOST_TEXT = 2_000
+MAX_TITLE = 128
+MAX_DESCRIPTION = 512
+MAX_MARKDOWN = 4_000
+MAX_TEXT = 2_000
 #: Bytes that the parts may have of markdown; the prompt has what is left.
-_MOST_REASON = 900
-_MOST_RESULT = 1_600
-_MOST_STEPS = 400
-_MOST_LINKS = 1_200
+_MAX_REASON = 900
+_MAX_RESULT = 1_600
+_MAX_STEPS = 400
+_MAX_LINKS = 1_200
 #: News show JPG and PNG; of anything else there would be a grey box.
 _UNSHOWN = (".webp", ".gif")
 
@@ -84,13 +81,13 @@ _REPLIES = {
 def deliver(context: DeliveryContext) -> Exchange:
     """Post an event's message; see `bridge.channels.base.Channel.deliver`."""
     return robot_codes.deliver(
-        context, partial(_variants, context), _PLATFORM, links_most=_MOST_LINKS
+        context, partial(_variants, context), _PLATFORM, links_limit=_MAX_LINKS
     )
 
 
 def sample_response(request: Request) -> Response:  # noqa: ARG001 - every message is answered the same
     """Answer as WeCom does when all is well."""
-    return Response(took=0.0, status=200, body=b'{"errcode":0,"errmsg":"ok"}')
+    return Response(status=200, body=b'{"errcode":0,"errmsg":"ok"}')
 
 
 def _reply_of(code: int, text: str, headers: Mapping[str, str]) -> Reply:  # noqa: ARG001 - it has no headers of its own
@@ -119,7 +116,7 @@ def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
 
 
 def _shows(picture: str | None) -> bool:
-    if picture is None or utf8(picture) > _MOST_LINKS:
+    if picture is None or utf8(picture) > _MAX_LINKS:
         return False
     return not urlsplit(picture).path.lower().endswith(_UNSHOWN)
 
@@ -131,16 +128,16 @@ def _news(message: Message) -> dict[str, Json]:
         fit(message.foot, 100, measure=utf8),
     ]
     rest = "\n".join(part for part in small if part)
-    left = MOST_DESCRIPTION - utf8(rest) - 1
+    left = MAX_DESCRIPTION - utf8(rest) - 1
     prompt = fit(line(message.prompt), left, measure=utf8)
     return {
         "msgtype": "news",
         "news": {
             "articles": [
                 {
-                    "title": fit(message.head, MOST_TITLE, measure=utf8),
+                    "title": fit(message.head, MAX_TITLE, measure=utf8),
                     "description": "\n".join(part for part in (prompt, rest) if part),
-                    "url": message.links[0][1],
+                    "url": message.page or message.links[0][1],
                     "picurl": message.public_picture,
                 }
             ]
@@ -152,16 +149,18 @@ def _markdown(message: Message) -> dict[str, Json]:
     before = [
         f"**{defang(message.head)}**",
         *message.notes,
-        fit(message.labelled_reason, _MOST_REASON, defang_line, utf8),
+        fit(message.labelled_reason, _MAX_REASON, defang_line, utf8),
     ]
     after = [
-        fit(message.result, _MOST_RESULT, _quote, utf8),
-        fit(message.labelled_steps, _MOST_STEPS, defang, utf8),
-        " · ".join(f"[{label}]({in_parentheses(url)})" for label, url in message.links),
+        fit(message.result, _MAX_RESULT, _quote, utf8),
+        fit(message.labelled_steps, _MAX_STEPS, defang, utf8),
+        " · ".join(
+            f"[{label}]({in_parentheses(url)})" for label, url in message.leads()
+        ),
         f'<font color="comment">{defang(message.foot)}</font>' if message.foot else "",
     ]
     taken = utf8(_joined(before, after)) + 1
-    prompt = fit(message.prompt, MOST_MARKDOWN - taken, _quote, utf8)
+    prompt = fit(message.prompt, MAX_MARKDOWN - taken, _quote, utf8)
     return {
         "msgtype": "markdown",
         "markdown": {"content": _joined(before, [prompt], after)},
@@ -175,7 +174,7 @@ def _text(message: Message) -> dict[str, Json]:
         fit(message.labelled_reason, 500, defang_line, utf8),
         fit(message.result, 600, defang, utf8),
     ]
-    left = MOST_TEXT - utf8(_joined(parts)) - 1
+    left = MAX_TEXT - utf8(_joined(parts)) - 1
     prompt = fit(message.prompt, left, defang, utf8)
     return {
         "msgtype": "text",

@@ -10,10 +10,10 @@ import typer
 from bridge.core.event import EVENT_TYPES
 from bridge.errors import Misconfigured
 
-Json: TypeAlias = Annotated[
+JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object a line.")
 ]
-Upstream: TypeAlias = Annotated[
+UpstreamOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--upstream", "-u", help="Which upstream; needed if several know the id."
@@ -22,7 +22,7 @@ Upstream: TypeAlias = Annotated[
 EndpointOption: TypeAlias = Annotated[
     str | None, typer.Option("--endpoint", "-e", help="Only this endpoint's.")
 ]
-Limit: TypeAlias = Annotated[
+LimitOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
         "--limit",

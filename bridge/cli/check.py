@@ -9,7 +9,7 @@ import typer
 
 from bridge.app.findings import Finding
 from bridge.app.views.endpoints import FindingView
-from bridge.cli.arguments import Json
+from bridge.cli.arguments import JsonOption
 from bridge.cli.output import emit, indented, line, text
 from bridge.runtime.checkup import check_up
 from bridge.runtime.discovery import find_settings
@@ -30,7 +30,7 @@ def check(
             "--online", help="Also ask upstreams and platforms if they accept us."
         ),
     ] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check settings, store, workers, upstreams and endpoints."""
     findings = asyncio.run(check_up(find_settings(), online=online))

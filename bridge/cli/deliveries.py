@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, cast, get_args
 
 import typer
 from rich.text import Text
 
 from bridge.app.humanize import ago, counted
-from bridge.app.ports import DeliveryRow, DeliveryState
-from bridge.app.views.endpoints import DeliveryView
-from bridge.cli.arguments import EndpointOption, Json, Limit, one_of
-from bridge.cli.output import STATE_STYLES, say, stdout, text, write
-from bridge.cli.session import in_deployment
+from bridge.app.lookup import ExplainedDelivery
+from bridge.app.paging import all_rows
+from bridge.app.ports import DeliveryState
+from bridge.app.views.events import DeliveryView
+from bridge.app.waiting import explain
+from bridge.cli.arguments import EndpointOption, JsonOption, LimitOption, one_of
+from bridge.cli.in_deployment import in_deployment
+from bridge.cli.output import STATE_STYLES, clock, say, stdout, text, write
 from bridge.cli.tables import Column, list_newest, table
 from bridge.core.task import TaskKey
 from bridge.runtime.deployment import Deployment
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(add_completion=False, invoke_without_command=True)
 
 #: Columns below which a list leaves out what one can do without.
 NARROW = 110
@@ -39,8 +43,8 @@ def deliveries(
             callback=one_of("state", get_args(DeliveryState)),
         ),
     ] = None,
-    limit: Limit = None,
-    as_json: Json = False,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List deliveries, those of the newest event first; or give them up."""
     if ctx.invoked_subcommand is not None:
@@ -48,14 +52,16 @@ def deliveries(
 
     async def work(deployment: Deployment) -> None:
         await deployment.lookup.check_endpoint(endpoint)
-        found = deployment.queries.deliveries(
-            endpoint=endpoint, state=cast("DeliveryState | None", state)
+        found = partial(
+            deployment.lookup.delivery_page,
+            endpoint=endpoint,
+            state=cast("DeliveryState | None", state),
         )
         now = await deployment.admin.clock()
         await list_newest(
-            found,
+            all_rows(found),
             limit=limit,
-            to_view=DeliveryView.of if as_json else None,
+            to_view=_view if as_json else None,
             to_table=lambda rows: _print(rows, now),
         )
 
@@ -71,9 +77,10 @@ def drop(
     """
     Give up everything that waits at an endpoint.
 
-    It is dead then, not gone: mjbridge redeliver --dead brings it back.
+    It is dead then, not gone: mjbridge redeliver --dead brings it back. At a terminal, it asks
+    first.
     """
-    if sys.stdin.isatty() and not yes:
+    if not yes and sys.stdin is not None and sys.stdin.isatty():
         waiting = in_deployment(lambda one: one.operations.pending_at(endpoint))
         what = counted(waiting, "delivery", "deliveries")
         question = f"Give up {what} waiting at {endpoint}?"
@@ -83,11 +90,15 @@ def drop(
     write(f"{counted(dropped, 'delivery', 'deliveries')} given up at {endpoint}")
 
 
-def _print(rows: Sequence[DeliveryRow], now: float) -> None:
+def _view(one: ExplainedDelivery) -> DeliveryView:
+    return DeliveryView.of(one.row, one.wait)
+
+
+def _print(rows: Sequence[ExplainedDelivery], now: float) -> None:
     if not rows:
         say("no such delivery")
         return
-    reasons = any(row.reason for row in rows)
+    reasons = any(one.wait or one.row.reason for one in rows)
     columns = [
         Column(title="EVENT", gives_way=True),
         Column(title="TYPE"),
@@ -98,10 +109,16 @@ def _print(rows: Sequence[DeliveryRow], now: float) -> None:
         *([Column(title="WHY", gives_way=True)] if reasons else []),
     ]
     narrow = stdout().is_terminal and stdout().width < NARROW
-    table(columns, [_cells(row, now, reasons=reasons, narrow=narrow) for row in rows])
+    table(columns, [_cells(one, now, reasons=reasons, narrow=narrow) for one in rows])
 
 
-def _cells(row: DeliveryRow, now: float, *, reasons: bool, narrow: bool) -> list[Text]:
+def _cells(
+    one: ExplainedDelivery, now: float, *, reasons: bool, narrow: bool
+) -> list[Text]:
+    row = one.row
+    why = row.reason
+    if one.wait is not None:
+        why = explain(one.wait).sentence(lambda at: clock(at, now))
     subject = (
         row.subject if row.subject.startswith("@") else TaskKey.read(row.subject).id
     )
@@ -112,5 +129,5 @@ def _cells(row: DeliveryRow, now: float, *, reasons: bool, narrow: bool) -> list
         text(row.endpoint),
         text(row.state, STATE_STYLES.get(row.state, "")),
         text(ago(row.at, now), "dim"),
-        *([text(row.reason, "dim")] if reasons else []),
+        *([text(why, "dim")] if reasons else []),
     ]

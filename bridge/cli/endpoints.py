@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from bridge.app.humanize import ago, counted, masked_url, span
-from bridge.app.operations import Switched
+from bridge.app.humanize import ago, counted, host_of, span
+from bridge.app.operations import KnownEndpoint, Switched
 from bridge.app.ports import EndpointRow
+from bridge.app.removed import how_held, mend_of_removed
 from bridge.app.views.endpoints import EndpointView, SampleView
-from bridge.cli.arguments import Json, event_type
+from bridge.cli.arguments import JsonOption, event_type
+from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import STATE_STYLES, emit, line, say, text
-from bridge.cli.session import in_deployment
 from bridge.cli.tables import Column, table
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.runtime.checkup import try_endpoint
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.discovery import endpoint_of, endpoints_of, find_settings
+from bridge.runtime.discovery import endpoint_of, find_settings
 
-app = typer.Typer(invoke_without_command=True)
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint's name.")]
+app = typer.Typer(add_completion=False, invoke_without_command=True)
+#: Characters of a response that a person is shown; ``--json`` has what is kept of it.
+SHOWN = 200
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The endpoint's name.")
+]
 
 
 @app.callback()
-def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
+def endpoints(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """List endpoints and how they are doing; test, pause and resume them."""
     if ctx.invoked_subcommand is not None:
         return
 
     async def work(deployment: Deployment) -> None:
-        now = await deployment.admin.clock()
-        kept = {row.name: row for row in await deployment.queries.endpoints(now)}
-        configured = {one.name: one for one in endpoints_of(deployment.settings)}
-        known = [
-            (configured.get(name), kept.get(name) or EndpointRow(name=name))
-            for name in dict.fromkeys([*configured, *kept])
-        ]
+        known = await deployment.operations.endpoints()
         if as_json:
-            for endpoint, row in known:
-                emit(EndpointView.of(endpoint, row))
+            for one in known:
+                emit(EndpointView.of(one.endpoint, one.row))
         elif known:
-            _print(known, now)
+            _print(known, await deployment.admin.clock())
         else:
             say(
                 "no endpoint is configured; BRIDGE_ENDPOINTS__ME__URL=https://... adds one"
@@ -54,7 +55,7 @@ def endpoints(ctx: typer.Context, *, as_json: Json = False) -> None:
 
 
 @app.command()
-def pause(name: Name) -> None:
+def pause(name: NameArgument) -> None:
     """Hold an endpoint's deliveries; they go on collecting."""
     done = in_deployment(lambda deployment: deployment.operations.pause(name))
     held = "is held" if done.pending == 1 else "are held"
@@ -62,9 +63,14 @@ def pause(name: Name) -> None:
 
 
 @app.command()
-def resume(name: Name) -> None:
-    """Deliver again to an endpoint that was paused, or disabled by a 410."""
+def resume(name: NameArgument) -> None:
+    """Deliver again to an endpoint that was paused or disabled; try at once what waits."""
     done = in_deployment(lambda deployment: deployment.operations.resume(name))
+    if done.held:
+        waiting = counted(done.pending, "delivery", "deliveries")
+        what = f"{name} is not configured, so what waits is {done.held} ({waiting})"
+        say(f"{what}; {mend_of_removed(name)}")
+        raise typer.Exit(1)
     what = "resumed" if done.changed else "was not paused"
     _print_switched(name, what, done, "to go")
 
@@ -77,7 +83,7 @@ def _print_switched(name: str, what: str, done: Switched, held: str) -> None:
 
 @app.command("test")
 def send_test(
-    name: Name,
+    name: NameArgument,
     *,
     type_: Annotated[
         str,
@@ -85,7 +91,7 @@ def send_test(
             "--type", "-t", help="The type of event to send.", callback=event_type
         ),
     ] = "task.succeeded",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Send a sample event to an endpoint now, and show what it answers."""
     settings = find_settings()
@@ -101,16 +107,17 @@ def send_test(
 
 def _print_attempt(name: str, attempt: Attempt) -> None:
     mark = text("✓ ", "green") if attempt.succeeded else text("✗ ", "red")
+    detail = attempt.detail[:SHOWN] + "…" * (len(attempt.detail) > SHOWN)
     what = f"HTTP {attempt.status}" if attempt.status else str(attempt.fault)
     line(
         mark
         + text(f"{name}  ", "bold")
-        + text(f"{what} in {span(attempt.took)}")
-        + text(f"  {attempt.detail}" if attempt.detail else "", "dim")
+        + text(f"{what} in {span(attempt.duration)}")
+        + text(f"  {detail}" if detail else "", "dim")
     )
 
 
-def _print(known: list[tuple[Endpoint | None, EndpointRow]], now: float) -> None:
+def _print(known: Sequence[KnownEndpoint], now: float) -> None:
     columns = [
         Column(title="ENDPOINT"),
         Column(title="KIND"),
@@ -119,10 +126,10 @@ def _print(known: list[tuple[Endpoint | None, EndpointRow]], now: float) -> None
         Column(title="DEAD", right=True),
         Column(title="LATENCY", right=True),
         Column(title="LAST OK", right=True),
-        Column(title="WHERE", gives_way=True),
+        Column(title="HOST", gives_way=True),
         Column(title="", gives_way=True),
     ]
-    table(columns, [_cells(endpoint, row, now) for endpoint, row in known])
+    table(columns, [_cells(one.endpoint, one.row, now) for one in known])
 
 
 def _cells(endpoint: Endpoint | None, row: EndpointRow, now: float) -> list[Text]:
@@ -134,20 +141,26 @@ def _cells(endpoint: Endpoint | None, row: EndpointRow, now: float) -> list[Text
         text(f"{row.dead:,}", "red" if row.dead else ""),
         text(span(row.latency) if row.latency is not None else "-", "dim"),
         text(ago(row.succeeded_at, now), "dim"),
-        text(masked_url(endpoint.url) if endpoint else "not configured", "dim"),
-        text(_why(row, now), "red" if row.state in {"disabled", "open"} else "yellow"),
+        text(host_of(endpoint.url) if endpoint else "not configured", "dim"),
+        text(
+            _why(endpoint, row, now),
+            "red" if row.state in {"disabled", "open"} else "yellow",
+        ),
     ]
 
 
-def _why(row: EndpointRow, now: float) -> str:
-    """Explain why an endpoint is not ok, and what comes next."""
-    if row.state in {"ok", "idle", "paused"}:
+def _why(endpoint: Endpoint | None, row: EndpointRow, now: float) -> str:
+    """Explain why an endpoint is not served, and what comes next."""
+    if endpoint is None and (held := how_held(row, now)):
+        return held
+    if row.state == "paused" or (row.state == "up" and row.until is None):
         return ""
     parts = [row.reason or ""]
     if row.state == "failing" and row.failing_since:
         parts.append(f"since {span(now - row.failing_since)}")
     if row.until:
-        parts.append(f"tried again {ago(row.until, now)}")
+        trial = "breaker open, next trial" if row.state == "open" else "tried again"
+        parts.append(f"{trial} {ago(row.until, now)}")
     if row.state == "disabled":
         parts.append(f"mjbridge endpoints resume {row.name}")
     return "; ".join(part for part in parts if part)

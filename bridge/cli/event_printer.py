@@ -1,5 +1,5 @@
 """
-How an event looks on a terminal, and on a line of JSON.
+How an event looks on a terminal.
 
 One line for what happens while a task runs, a small block for how it ends: the picture's
 address to click on, and the buttons. What comes from users (prompts, reasons) is stripped of
@@ -8,10 +8,9 @@ every control character.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from textwrap import wrap
-from typing import Any, TextIO
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -19,8 +18,8 @@ from rich.style import Style
 from rich.text import Text
 
 from bridge.app.humanize import span
-from bridge.cli.output import plain
-from bridge.sandbox.receiver import Received
+from bridge.cli.output import bar, clock, plain
+from bridge.sandbox.received import Received
 
 #: Colour of each type of event.
 COLOURS = {
@@ -33,6 +32,7 @@ COLOURS = {
     "task.cancelled": "bold magenta",
     "task.lost": "bold red",
     "task.corrected": "bold yellow",
+    "task.archived": "green",
 }
 
 #: The longest of the task events, so that what follows stands in one column.
@@ -78,21 +78,9 @@ class EventPrinter:
             self._console.print(line, soft_wrap=True, highlight=False)
 
 
-class JsonPrinter:
-    """Prints each request as one line of JSON."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __call__(self, received: Received) -> None:
-        """Print it at once."""
-        self._stream.write(json.dumps(received.json(), ensure_ascii=False) + "\n")
-        self._stream.flush()
-
-
 def render(received: Received, *, width: int) -> list[Text]:
     """Return the lines for a request, none wider than *width* but for what must stay whole."""
-    head = Text().append(f"{_clock(received.at)} ", style="dim")
+    head = Text().append(f"{clock(received.at, received.at)} ", style="dim")
     if not received.believed:
         return _refusal(head, received)
     head.append_text(_mark(received))
@@ -119,7 +107,12 @@ def _task(received: Received, width: int) -> tuple[Text, list[Text]]:
     """Return what stands on the line of a task's event, and below it."""
     data = received.data
     if received.type in {"task.started", "task.progress"}:
-        return _bar(data.get("progress")), []
+        progress = data.get("progress")
+        if isinstance(progress, str) and progress.removesuffix("%").isdecimal():
+            progress = int(progress.removesuffix("%"))  # of a task, not of an event
+        if isinstance(progress, int | float):
+            return bar(progress, BAR, "cyan"), []
+        return Text(), []
     middle = Text(plain(data.get("prompt") or ""))
     below: list[Text] = []
     if reason := data.get("failReason"):
@@ -130,18 +123,28 @@ def _task(received: Received, width: int) -> tuple[Text, list[Text]]:
         below.append(
             Text("waits for POST /mj/submit/modal with this taskId", style="yellow")
         )
-    if url := data.get("imageUrl"):
-        below.append(_link(plain(url)))
-    below.extend(_link(plain(url)) for url in _items(data.get("videoUrls")))
-    below.extend(_chips(_items(data.get("buttons")), width - INDENT - 2))
+    below.extend(_link(plain(url)) for url in _addresses(received))
+    if received.type != "task.archived":  # the end has shown them
+        below.extend(_chips(_items(data.get("buttons")), width - INDENT - 2))
     gutter = Text().append(" " * INDENT + "│ ", style="dim")
     return middle, [gutter + line for line in below]
+
+
+def _addresses(received: Received) -> list[Any]:
+    """Return where the task's picture and videos are, kept ones where that is the news."""
+    data = received.data
+    if received.type == "task.archived":
+        kept = _items(data.get("archived"))
+        return [file.get("url") for file in kept if isinstance(file, dict)]
+    picture = data.get("imageUrl")
+    return [*([picture] if picture else []), *_items(data.get("videoUrls"))]
 
 
 def _notice(data: dict[str, Any]) -> Text:
     """Return what stands on the line of an event for operators."""
     text = Text()
-    about = data.get("endpoint") or data.get("upstream")
+    names = ("endpoint", "upstream", "archive", "rule")
+    about = next((data[one] for one in names if data.get(one)), None)
     if about:
         text.append(plain(about), style="bold").append("  ")
     return text.append(plain(data.get("reason") or ""))
@@ -193,16 +196,6 @@ def _fitted(head: Text, middle: Text, tail: Text, width: int) -> Text:
     return head + Text("  ") + middle + tail
 
 
-def _bar(progress: Any) -> Text:
-    if not isinstance(progress, int | float):
-        return Text("")
-    filled = round(BAR * min(max(progress, 0), 100) / 100)
-    bar = Text("━" * filled, style="cyan").append(
-        "─" * (BAR - filled), style="bright_black"
-    )
-    return bar.append(f" {progress:3.0f}%", style="cyan")
-
-
 def _chips(buttons: list[Any], width: int) -> list[Text]:
     """Return the buttons by their labels, on as many lines as they need."""
     lines: list[Text] = []
@@ -227,17 +220,17 @@ def _link(url: str) -> Text:
 
 def _took(data: dict[str, Any]) -> float | None:
     try:
-        begun, ended = (
-            datetime.fromisoformat(str(data[name]))
-            for name in ("submitTime", "finishTime")
-        )
-        return (ended - begun).total_seconds()
+        begun, ended = (_time(data[name]) for name in ("submitTime", "finishTime"))
     except (KeyError, TypeError, ValueError):
         return None
+    return ended - begun
 
 
-def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")  # local
+def _time(value: Any) -> float:
+    """Return a time of an event, or of a task, in seconds since the epoch."""
+    if isinstance(value, int):
+        return value / 1000
+    return datetime.fromisoformat(str(value)).timestamp()
 
 
 def _items(value: Any) -> list[Any]:

@@ -11,11 +11,11 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -43,13 +43,16 @@ STATE_STYLES = {
     "delivered": "green",
     "superseded": "dim",
     "dead": "red",
-    "ok": "green",
-    "idle": "dim",
+    "up": "green",
     "failing": "yellow",
     "open": "red",
-    "throttled": "yellow",
     "paused": "magenta",
     "disabled": "red",
+    "sending": "cyan",
+    "accepted": "green",
+    "refused": "red",
+    "unknown": "yellow",
+    "cancelled": "dim",
 }
 
 
@@ -91,19 +94,19 @@ def program() -> str:
     return sys.argv[0]
 
 
-def emit(view: View) -> None:
+def emit(shown: View | Mapping[str, Any]) -> None:
     """
     Write one object on one line, at once: a pipe's reader may be waiting for it.
 
     Characters that the stream's encoding lacks are escaped, so that nothing is lost.
     """
-    content = view.to_json()
-    shown = json.dumps(content, ensure_ascii=False)
+    content = shown if isinstance(shown, Mapping) else shown.to_json()
+    written = json.dumps(content, ensure_ascii=False)
     try:
-        shown.encode(sys.stdout.encoding)
+        written.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        shown = json.dumps(content)
-    write(shown)
+        written = json.dumps(content)
+    write(written)
 
 
 def text(value: object, style: str = "") -> Text:
@@ -127,6 +130,16 @@ def _kept(untrusted: str) -> Iterator[str]:
             or character == "\u200d"
         ):
             yield character
+
+
+def bar(percent: float, cells: int, style: str) -> Text:
+    """Draw a progress, with its number behind it."""
+    filled = round(cells * min(max(percent, 0), 100) / 100)
+    return (
+        Text("━" * filled, style=style)
+        + Text("─" * (cells - filled), style="bright_black")
+        + Text(f" {percent:3.0f}%", style=style)
+    )
 
 
 def clock(at: float, now: float) -> str:

@@ -14,7 +14,7 @@ from bridge.app import samples
 from bridge.app.humanize import masked_url
 from bridge.app.views.endpoints import RequestView
 from bridge.channels import channel_for
-from bridge.cli.arguments import Json
+from bridge.cli.arguments import JsonOption
 from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
 from bridge.core.endpoint import Endpoint
@@ -37,7 +37,7 @@ def preview(
     ],
     *,
     endpoint: Annotated[str, typer.Option("--endpoint", "-e", help="The endpoint.")],
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Show the exact request for a sample event; nothing is sent.

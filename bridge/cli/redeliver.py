@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from bridge.app.humanize import counted
-from bridge.app.views.endpoints import RedeliveryView
-from bridge.cli.arguments import EndpointOption, Json
+from bridge.app.views.events import RedeliveryView
+from bridge.cli.arguments import EndpointOption, JsonOption
+from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import emit, write
-from bridge.cli.session import in_deployment
 from bridge.errors import Misconfigured
 from bridge.runtime.deployment import Deployment
 
@@ -43,7 +43,7 @@ def redeliver(
     dead: Annotated[
         bool, typer.Option("--dead", help="Only what was given up.")
     ] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Send an event again, or all since a time.
@@ -62,19 +62,19 @@ def redeliver(
         )  # a wrong one is refused before anything is tried
 
     async def work(deployment: Deployment) -> None:
-        operations = deployment.operations
+        redelivery = deployment.redelivery
         if event_id is not None:
-            done = operations.redeliver_event(event_id, endpoint, dead_only=dead)
+            done = redelivery.event(event_id, endpoint, dead_only=dead)
         else:
             at = time_since(str(since), await deployment.admin.clock())
-            done = operations.redeliver_since(str(endpoint), at, dead_only=dead)
+            done = redelivery.since(str(endpoint), at, dead_only=dead)
         results: Counter[str] = Counter()
         async for one in done:
             results[one.result] += 1
             if as_json:
                 emit(
                     RedeliveryView(
-                        event=one.event_id, endpoint=one.endpoint, result=one.result
+                        event_id=one.event_id, endpoint=one.endpoint, result=one.result
                     )
                 )
         if not as_json:
@@ -103,13 +103,17 @@ def time_since(given: str, now: float) -> float:
         Misconfigured: It is neither, or not in the past.
     """
     text = given.strip()
-    if match := _SPAN.fullmatch(text.lower()):
-        return now - float(match[1]) * _UNITS[match[2]]
     try:
-        at = datetime.fromisoformat(text).timestamp()
+        if match := _SPAN.fullmatch(text.lower()):
+            at = now - float(match[1]) * _UNITS[match[2]]
+        else:
+            at = datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
         msg = f"not a time: {given!r}; write 45s, 90m, 2h, 3d, or 2024-11-03T08:00:00Z"
         raise Misconfigured(msg) from None
+    if at < 0:
+        msg = f"{given} is before 1970"
+        raise Misconfigured(msg)
     if at > now:
         msg = f"{given} is not in the past"
         raise Misconfigured(msg)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from bridge.app.humanize import ago, span
+from bridge.app.lookup import OPEN
 from bridge.app.ports import DeliveryRow, EventRow, TaskRow
-from bridge.app.views.tasks import EventView, TaskDetailView
-from bridge.cli.arguments import Json, Upstream
+from bridge.app.views.events import EventDetailView, Waits
+from bridge.app.views.tasks import TaskDetailView
+from bridge.app.waiting import explain
+from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import STATE_STYLES, clock, emit, line, text
-from bridge.cli.session import in_deployment
 from bridge.cli.tables import Column, table
 from bridge.cli.tasks import status_cell
 from bridge.runtime.deployment import Deployment
@@ -25,8 +29,8 @@ def show(
         str, typer.Argument(metavar="ID", help="A task's id, or an event's (evt_...).")
     ],
     *,
-    upstream: Upstream = None,
-    as_json: Json = False,
+    upstream: UpstreamOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a task: its state, events, deliveries and attempts."""
 
@@ -34,19 +38,36 @@ def show(
         now = await deployment.admin.clock()
         if task_id.startswith("evt_"):
             event = await deployment.lookup.find_event(task_id)
+            waits = await deployment.lookup.waits_of(event.deliveries)
             if as_json:
-                emit(EventView.of(event))
+                emit(EventDetailView.of_row(event, waits))
             else:
-                _show_event(event, now)
+                _show_event(_with_reasons(event, waits, now), now)
             return
         row = await deployment.lookup.find_task(task_id, upstream)
         events = await deployment.queries.story(str(row.key))
+        waits = await deployment.lookup.waits_of(
+            one for event in events for one in event.deliveries
+        )
         if as_json:
-            emit(TaskDetailView.whole(row, events))
+            emit(TaskDetailView.whole(row, events, waits))
         else:
-            _show_task(row, events, now)
+            _show_task(row, [_with_reasons(one, waits, now) for one in events], now)
 
     in_deployment(work)
+
+
+def _with_reasons(row: EventRow, waits: Waits, now: float) -> EventRow:
+    """Return an event whose deliveries say why they wait."""
+
+    def reason(delivery: DeliveryRow) -> str | None:
+        wait = waits.get((delivery.event_id, delivery.endpoint))
+        if wait is None:
+            return delivery.reason
+        return explain(wait).sentence(lambda at: clock(at, now))
+
+    deliveries = [replace(one, reason=reason(one)) for one in row.deliveries]
+    return replace(row, deliveries=deliveries)
 
 
 def _show_task(row: TaskRow, events: Sequence[EventRow], now: float) -> None:
@@ -73,6 +94,11 @@ def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
         yield "image", snapshot.image_url
         for url in snapshot.video_urls:
             yield "video", url
+    if row.archived is not None:
+        for file in row.archived.files:
+            yield "kept", f"{file.url}  {file.bytes:,} bytes"
+        yield "not kept", row.archived.reason
+    if snapshot is not None:
         yield (
             "buttons",
             " ".join(
@@ -95,6 +121,7 @@ def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
         "metadata",
         json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None,
     )
+    yield "hook", f"refused: {row.hook_refused}" if row.hook_refused else None
     polls = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
     if not row.active:
         polls = ", no longer polled"
@@ -126,12 +153,14 @@ def _event_cells(row: EventRow, now: float) -> Iterator[list[Text]]:
 
 def _delivery_cells(delivery: DeliveryRow, row: EventRow) -> list[Text]:
     tries = [one for one in row.attempts if one["endpoint"] == delivery.endpoint]
-    last = _outcome(tries[-1]) if tries else delivery.reason or ""
+    last = [_outcome(tries[-1])] if tries else []
+    if delivery.reason and (not tries or delivery.state in OPEN):
+        last.append(delivery.reason)
     return [
         text(delivery.endpoint),
         text(delivery.state, STATE_STYLES.get(delivery.state, "")),
         text(len(tries) or ""),
-        text(last, "dim" if delivery.state == "delivered" else ""),
+        text("; ".join(last), "dim" if delivery.state == "delivered" else ""),
     ]
 
 

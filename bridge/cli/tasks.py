@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from bridge.app.humanize import ago
+from bridge.app.paging import all_rows
 from bridge.app.ports import TaskRow
 from bridge.app.views.tasks import TaskView
-from bridge.cli.arguments import Json, Limit, Upstream, one_of
+from bridge.cli.arguments import JsonOption, LimitOption, UpstreamOption, one_of
+from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import STATUS_STYLES, say, text
-from bridge.cli.session import in_deployment
 from bridge.cli.tables import Column, list_newest, table
 from bridge.core.task import TaskStatus
 from bridge.runtime.deployment import Deployment
@@ -35,20 +37,23 @@ def tasks(
     active: Annotated[
         bool, typer.Option("--active", "-a", help="Only those that are polled.")
     ] = False,
-    upstream: Upstream = None,
-    limit: Limit = None,
-    as_json: Json = False,
+    upstream: UpstreamOption = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List tasks, the newest first."""
 
     async def work(deployment: Deployment) -> None:
         await deployment.lookup.check_upstream(upstream)
-        found = deployment.queries.tasks(
-            status=status, active=active, upstream=upstream
+        found = partial(
+            deployment.queries.task_page,
+            status=status,
+            active=active or None,
+            upstream=upstream,
         )
         now = await deployment.admin.clock()
         await list_newest(
-            found,
+            all_rows(found),
             limit=limit,
             to_view=TaskView.of if as_json else None,
             to_table=lambda rows: _print(rows, now),

@@ -9,14 +9,15 @@ from typing import Annotated
 
 import typer
 
+from bridge.app.follow import Follower
 from bridge.app.humanize import counted
 from bridge.app.lookup import check_ids, choose_upstream
 from bridge.app.ports import Tracked
 from bridge.app.views.tasks import TrackingResult, TrackingView
-from bridge.cli.arguments import Json, Upstream
+from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import emit, line, say, text, write
-from bridge.cli.session import in_deployment
-from bridge.cli.watch import follow
+from bridge.cli.watch import print_until_ended
 from bridge.core.task import TaskKey
 from bridge.errors import Misconfigured
 from bridge.runtime.deployment import Deployment
@@ -35,11 +36,25 @@ def track(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="A file of ids, one a line.")
     ] = None,
-    upstream: Upstream = None,
+    upstream: UpstreamOption = None,
     meta: Annotated[
         list[str] | None,
         typer.Option(
             "--meta", metavar="K=V", help="Every event of the tasks carries it."
+        ),
+    ] = None,
+    hook: Annotated[
+        str | None,
+        typer.Option(
+            "--hook", metavar="URL", help="A receiver of these tasks' events."
+        ),
+    ] = None,
+    hook_format: Annotated[
+        str | None,
+        typer.Option(
+            "--hook-format",
+            metavar="event|midjourney",
+            help="What it is sent: our events, or the task as notifyHook sends it.",
         ),
     ] = None,
     wait: Annotated[
@@ -48,12 +63,13 @@ def track(
             "--wait", "-w", help="Wait until all have ended; exit 0 if all succeeded."
         ),
     ] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Follow tasks: every change is sent to your endpoints.
 
-    All ids are checked before any is tracked. Tracking a task twice changes nothing.
+    All ids are checked before any is tracked. Tracking a task again changes nothing, except
+    that it takes on a hook if it has none.
     """
     metadata = dict(_pair(given) for given in meta or ())
     wanted = check_ids(_gather(ids or (), file))
@@ -61,17 +77,22 @@ def track(
 
     async def work(deployment: Deployment) -> bool:
         keys = [TaskKey(name, one) for one in wanted]
-        feed = deployment.feed(dict.fromkeys(keys, 0))
+        follower = Follower(deployment.queries, deployment.feed)
         if wait:
-            await feed.begin_at_the_end(keys)
+            await follower.start()
         tracked = await deployment.operations.track(
-            wanted, upstream=name, metadata=metadata
+            wanted,
+            upstream=name,
+            metadata=metadata,
+            hook=hook,
+            hook_format=hook_format,
         )
         _print(tracked, name, as_json=as_json)
-        if not wait:
-            return True
+        if tracked.rejected or not wait:
+            return not tracked.rejected
         try:
-            return await follow(feed, keys, as_json=as_json)
+            steps = follower.until_ended(keys)
+            return await print_until_ended(steps, as_json=as_json)
         finally:
             if sys.exc_info()[0] is not None:
                 say("no longer waiting; the tasks stay tracked")
@@ -116,11 +137,12 @@ def _pair(given: str) -> tuple[str, str]:
 
 
 def _print(tracked: Tracked, upstream: str, *, as_json: bool) -> None:
-    few = len(tracked.tracked) + len(tracked.known) <= FEW
     results: list[tuple[TrackingResult, str, Sequence[str]]] = [
         ("tracked", "green", tracked.tracked),
         ("known", "dim", tracked.known),
+        ("rejected", "red", tuple(tracked.rejected)),
     ]
+    few = sum(len(ids) for _, _, ids in results) <= FEW
     for result, style, ids in results:
         for task_id in ids:
             if as_json:
@@ -132,3 +154,5 @@ def _print(tracked: Tracked, upstream: str, *, as_json: bool) -> None:
             f"{counted(len(tracked.tracked), 'task')} tracked, "
             f"{len(tracked.known):,} known already"
         )
+    for reason in dict.fromkeys(tracked.rejected.values()):
+        say(f"rejected: {reason}")

@@ -8,17 +8,17 @@ import typer
 
 from bridge.app.lookup import check_ids
 from bridge.app.views.tasks import TrackingResult, TrackingView
-from bridge.cli.arguments import Json, Upstream
+from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import emit, line, say, text
-from bridge.cli.session import in_deployment
 from bridge.runtime.deployment import Deployment
 
 
 def untrack(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Task ids.")],
     *,
-    upstream: Upstream = None,
-    as_json: Json = False,
+    upstream: UpstreamOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Stop polling tasks; what is queued is still delivered."""
     wanted = check_ids(ids)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import structlog
 import typer
@@ -14,13 +14,16 @@ import typer
 from bridge import logs
 from bridge.app.humanize import host_of
 from bridge.channels.webhook import signing_secrets
-from bridge.cli import sandboxed
+from bridge.cli import up_sandbox
 from bridge.cli.output import facts_table, program, say, stderr
-from bridge.errors import Misconfigured
+from bridge.cli.service import LOOPBACK
+from bridge.cli.web import bind_in_reach
+from bridge.errors import BridgeError, Misconfigured
 from bridge.runtime.deployment import wait_for_store
 from bridge.runtime.discovery import NO_KEY, can_poll, endpoints_of
-from bridge.runtime.factories import broker, receivers_of
+from bridge.runtime.factories import broker, channels_for
 from bridge.runtime.supervised import Child, Notice, Supervisor, embedded_store
+from bridge.sandbox.server import base_url_of
 from bridge.settings import Settings, load_settings
 from bridge.version import __version__
 
@@ -43,7 +46,7 @@ def up(
     ] = False,
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
-    """Run everything: store, workers and beat. Ctrl-C ends it all."""
+    """Run everything: store, workers, beat and web. Ctrl-C ends it all."""
     settings = load_settings(need_keys=False)
     if settings.log_format == "json":
         logs.configure(settings.log_level, settings.log_format)
@@ -61,35 +64,89 @@ def up(
 
 
 def _run_real(settings: Settings) -> int:
-    receivers_of(endpoints_of(settings))
+    channels_for(endpoints_of(settings))
     as_json = settings.log_format == "json"
+    web = _web_address(settings)
     if settings.redis_url is not None:
         asyncio.run(wait_for_store(settings, say=say))
-        _summary(settings, "the one that is configured")
-        return _supervise(_processes(settings, {}), as_json=as_json)
-    with embedded_store(settings.data_dir, stop_order=STORE) as (store, url):
+        _summary(settings, "the one that is configured", web)
+        return _supervise(_processes(settings, web, {}), as_json=as_json)
+    with embedded_store(
+        settings.data_dir, stop_order=STORE, web_url=web.url if web else None
+    ) as (store, url):
         asyncio.run(wait_for_store(settings, say=say))
-        _summary(settings, f"built in, its data in {settings.data_dir}")
-        children = [store, *_processes(settings, {STORE_VARIABLE: url})]
+        _summary(settings, f"built in, its data in {settings.data_dir}", web)
+        children = [store, *_processes(settings, web, {STORE_VARIABLE: url})]
         return _supervise(children, as_json=as_json)
 
 
 def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
-    prepared = sandboxed.prepare(settings)
-    data_dir = prepared.settings.data_dir
-    with embedded_store(data_dir, stop_order=STORE) as (store, url):
+    prepared = up_sandbox.prepare(settings)
+    web = _sandbox_web_address(settings)
+    web_url = web.url if web else None
+    with embedded_store(
+        prepared.settings.data_dir, stop_order=STORE, web_url=web_url
+    ) as (store, url):
         env = {STORE_VARIABLE: url}
         as_json = settings.log_format == "json"
         if as_json:
             gateway = f"http://127.0.0.1:{prepared.gateway_port}"
-            structlog.get_logger(__name__).warning("sandbox.started", gateway=gateway)
+            structlog.get_logger(__name__).warning(
+                "sandbox.started", gateway=gateway, dashboard=web_url
+            )
         else:
-            sandboxed.banner(prepared, asked_for=asked_for)
-        sandboxed.enter(prepared, settings)
+            up_sandbox.banner(prepared, asked_for=asked_for, dashboard=web_url)
+        up_sandbox.enter(prepared, settings)
         servers = _servers(prepared, as_json=as_json)
-        children = [store, *servers, *_processes(prepared.settings, env)]
+        children = [store, *servers, *_processes(prepared.settings, web, env)]
         demo = _command("demo", "demo", env=env, restart=False)
         return _supervise([*children, demo], as_json=as_json)
+
+
+class WebAddress(NamedTuple):
+    """Where `web` is going to listen."""
+
+    host: str
+    port: int
+    url: str
+
+
+def _web_address(settings: Settings) -> WebAddress | None:
+    """Return where `web` can listen; ``None`` if it is not to be served, or cannot be."""
+    web = settings.web
+    if not web.enabled:
+        return None
+    try:
+        return _free_address(settings, web.host, web.port)
+    except Misconfigured:
+        raise
+    except BridgeError as error:
+        say(
+            f"web is not served: {str(error).partition(';')[0]}; web.port names another"
+        )
+        return None
+
+
+def _sandbox_web_address(settings: Settings) -> WebAddress | None:
+    """Return where the sandbox's `web` can listen: as chosen, or else anywhere."""
+    if not settings.web.enabled:
+        return None
+    with suppress(BridgeError):
+        return _free_address(settings, LOOPBACK, settings.web.port)
+    return _free_address(settings, LOOPBACK, 0)
+
+
+def _free_address(settings: Settings, host: str, port: int) -> WebAddress:
+    """
+    Find out where a process can listen that is started at once.
+
+    Raises:
+        Misconfigured: It can be reached from elsewhere, and nobody has to present a token.
+
+        BridgeError: The address cannot be used.
+    """
+    with bind_in_reach(settings, host, port) as bound:
+        return WebAddress(host, bound.getsockname()[1], base_url_of(bound))
 
 
 def _supervise(children: list[Child], *, as_json: bool) -> int:
@@ -126,7 +183,9 @@ def _command(
     )
 
 
-def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
+def _processes(
+    settings: Settings, web: WebAddress | None, env: dict[str, str]
+) -> list[Child]:
     # Where every key is ours, so is the queue of producers that name none.
     ours = broker(settings).prefixed
     poll = "poll,celery" if ours else "poll"
@@ -136,13 +195,19 @@ def _processes(settings: Settings, env: dict[str, str]) -> list[Child]:
         ),
         _command("the poller", "worker", "-Q", poll, "-c", str(POLLERS), env=env),
         _command("beat", "beat", env=env),
+        *([_web(web, env)] if web else []),
     ]
 
 
-def _servers(sandbox: sandboxed.Sandbox, *, as_json: bool) -> list[Child]:
+def _web(address: WebAddress, env: dict[str, str]) -> Child:
+    where = ("--host", address.host, "--port", str(address.port))
+    return _command("the web process", "web", *where, env=env)
+
+
+def _servers(sandbox: up_sandbox.Sandbox, *, as_json: bool) -> list[Child]:
     gateway, receiver = str(sandbox.gateway_port), str(sandbox.receiver_port)
     json = ["--json"] if as_json else []
-    secret = {sandboxed.SECRET_VARIABLE: sandbox.secret}
+    secret = {up_sandbox.SECRET_VARIABLE: sandbox.secret}
     return [
         _command(
             "the gateway",
@@ -167,7 +232,7 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _summary(settings: Settings, store: str) -> None:
+def _summary(settings: Settings, store: str, web: WebAddress | None) -> None:
     """Print what runs, in a few lines."""
     if settings.log_format == "json":
         structlog.get_logger(__name__).info(
@@ -176,6 +241,7 @@ def _summary(settings: Settings, store: str) -> None:
             upstreams=list(settings.upstreams),
             endpoints=list(settings.endpoints),
             store=store,
+            web=web.url if web else None,
         )
         return
     facts = facts_table()
@@ -192,6 +258,8 @@ def _summary(settings: Settings, store: str) -> None:
         warning = "[yellow]to nobody: set BRIDGE_ENDPOINTS__ME__URL=https://... and start again[/]"
         facts.add_row("delivers", warning)
     facts.add_row("store", store)
+    if web is not None:
+        facts.add_row("dashboard", f"[bold]{web.url}[/]")
     facts.add_row("track", f"{program()} track ID  (in another terminal)")
     stderr().print(f"[bold]mjbridge {__version__}[/]  Ctrl-C ends it")
     stderr().print(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,14 +12,16 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from bridge.app.feed import Feed
+from bridge.app.follow import Ended, Follower
 from bridge.app.humanize import counted, span
 from bridge.app.lookup import check_ids
-from bridge.app.ports import EventRow, TaskRow
-from bridge.app.views.tasks import NewsView, TaskEndView
-from bridge.cli.arguments import Json, Upstream
-from bridge.cli.output import STATUS_STYLES, clock, emit, line, stdout, text
-from bridge.cli.session import in_deployment
+from bridge.app.ports import TaskRow
+from bridge.app.views.events import EventView
+from bridge.app.views.tasks import TaskEndView
+from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.in_deployment import in_deployment
+from bridge.cli.output import STATUS_STYLES, bar, clock, emit, line, stdout, text
+from bridge.core.event import ARCHIVED, Event
 from bridge.core.task import TaskKey
 from bridge.runtime.deployment import Deployment
 
@@ -35,8 +37,8 @@ def watch(
         typer.Argument(metavar="[ID...]", help="By default all that are polled."),
     ] = None,
     *,
-    upstream: Upstream = None,
-    as_json: Json = False,
+    upstream: UpstreamOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Watch tasks change, until those given have ended, or Ctrl-C.
@@ -50,12 +52,16 @@ def watch(
         await lookup.check_upstream(upstream)
         keys = [(await lookup.find_task(one, upstream)).key for one in wanted]
         upstreams = [upstream] if upstream else list(deployment.settings.upstreams)
+        follower = Follower(deployment.queries, deployment.feed)
+        await follower.start()
         if stdout().is_terminal and not as_json:
-            await _bars(deployment, keys, upstreams)
+            await bars(deployment, follower, keys, upstreams)
         elif keys:
-            await follow(deployment.feed(), keys, as_json=as_json)
+            steps = follower.until_ended(keys, stand=True)
+            await print_until_ended(steps, as_json=as_json)
         else:
-            await _follow_all(deployment.feed(), upstreams, as_json=as_json)
+            async for event in follower.events(upstreams):
+                _print_event(event, as_json=as_json)
 
     try:
         in_deployment(work)
@@ -66,50 +72,34 @@ def watch(
 # --- a line for each change -----------------------------------------------------------
 
 
-async def follow(feed: Feed, keys: Sequence[TaskKey], *, as_json: bool) -> bool:
-    """Print each event of tasks until all have ended; return whether all succeeded."""
-    open_keys, succeeded = dict.fromkeys(keys), True
-    printed: set[TaskKey] = set()
-    async for rows in feed.rows(open_keys):
-        for row in rows:
-            for event in await feed.news(row):
-                _print_event(event, as_json=as_json)
-                printed.add(row.key)
-            if row.active:
-                continue
-            del open_keys[row.key]
-            succeeded = succeeded and row.status == "SUCCESS"
-            if row.key not in printed:
-                _print_end(row, as_json=as_json)
-        for key in open_keys.keys() - {row.key for row in rows}:
-            del open_keys[key]  # no longer kept
-            succeeded = False
-        if not open_keys:
-            break
+async def print_until_ended(
+    steps: AsyncIterator[Event | Ended], *, as_json: bool
+) -> bool:
+    """Print what happens to tasks until they have ended; return whether all succeeded."""
+    printed, succeeded = set[str](), True
+    async for step in steps:
+        if isinstance(step, Event):
+            _print_event(step, as_json=as_json)
+            printed.add(step.subject)
+            continue
+        succeeded &= step.row is not None and step.row.status == "SUCCESS"
+        if step.row is not None and str(step.key) not in printed:
+            _print_end(step.row, as_json=as_json)
     return succeeded
 
 
-async def _follow_all(feed: Feed, upstreams: Sequence[str], *, as_json: bool) -> None:
-    keys = dict.fromkeys(await feed.active(upstreams))
-    await feed.begin_at_the_end(list(keys))
-    async for rows in feed.rows(keys):
-        for row in rows:
-            for event in await feed.news(row):
-                _print_event(event, as_json=as_json)
-            if not row.active:
-                del keys[row.key]
-        keys.update(dict.fromkeys(await feed.active(upstreams)))
-
-
-def _print_event(row: EventRow, *, as_json: bool) -> None:
-    body: dict[str, Any] = json.loads(row.event.body)
+def _print_event(event: Event, *, as_json: bool) -> None:
     if as_json:
-        emit(NewsView(event=row.event.id, **body))
+        emit(EventView.of(event))
         return
-    data = body["data"]
-    status = "LOST" if row.event.type == "task.lost" else data.get("status") or "-"
+    data: dict[str, Any] = json.loads(event.body)["data"]
+    if event.type == ARCHIVED:  # its task has ended, in a line before
+        kept = " ".join(file["url"] for file in data["archived"])
+        line(_line(event.at, data["id"], "archived", None, kept or data["reason"]))
+        return
+    status = "LOST" if event.type == "task.lost" else data.get("status") or "-"
     last = data.get("failReason") or data.get("imageUrl") or ""
-    line(_line(row.event.at, data["id"], status, data.get("progress"), last))
+    line(_line(event.at, data["id"], status, data.get("progress"), last))
 
 
 def _print_end(row: TaskRow, *, as_json: bool) -> None:
@@ -140,15 +130,17 @@ def _line(
 # --- live bars ------------------------------------------------------------------------
 
 
-async def _bars(
-    deployment: Deployment, given: Sequence[TaskKey], upstreams: Sequence[str]
+async def bars(
+    deployment: Deployment,
+    follower: Follower,
+    given: Sequence[TaskKey],
+    upstreams: Sequence[str],
 ) -> None:
     """Show tasks until those given have ended; if none are, for ever."""
-    feed = deployment.feed()
-    keys = dict.fromkeys(given or await feed.active(upstreams))
+    keys = dict.fromkeys(given or await follower.active(upstreams))
     ended: dict[TaskKey, None] = {}
     with Live(console=stdout(), auto_refresh=False) as live:
-        async for rows in feed.rows(keys):
+        async for rows in follower.rows(keys):
             now = await deployment.admin.clock()
             live.update(
                 _screen(rows, now, stdout().width, stdout().height), refresh=True
@@ -159,7 +151,7 @@ async def _bars(
                 ended.update({row.key: None for row in rows if not row.active})
                 for key in list(ended)[:-ENDED_IN_SIGHT]:
                     keys.pop(key, None)
-                keys.update(dict.fromkeys(await feed.active(upstreams)))
+                keys.update(dict.fromkeys(await follower.active(upstreams)))
 
 
 def _screen(rows: Sequence[TaskRow], now: float, width: int, height: int) -> Group:
@@ -181,8 +173,6 @@ def _bar(row: TaskRow, now: float, width: int) -> Text:
     progress = (snapshot.progress if snapshot else None) or 0
     if status == "SUCCESS":
         progress = 100
-    cells = SLIM if width < NARROW else WIDE
-    filled = round(cells * min(progress, 100) / 100)
     ended = snapshot.finish_time if snapshot and not row.active else None
     until = ended / 1000 if ended else now
     begun = (
@@ -192,9 +182,7 @@ def _bar(row: TaskRow, now: float, width: int) -> Text:
     )
     shown = Text(f"{row.key.id}  ", style="bold")
     shown.append(f"{status:<11}  ", style=style)
-    shown.append("━" * filled, style=style)
-    shown.append("─" * (cells - filled), style="bright_black")
-    shown.append(f" {progress:3d}%", style=style)
+    shown.append_text(bar(progress, SLIM if width < NARROW else WIDE, style))
     shown.append(f" {span(max(round(until - begun), 0)):>7}  ", style="dim")
     if snapshot is not None:
         shown.append_text(

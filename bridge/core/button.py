@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-Kind = Literal[
+ButtonKind = Literal[
     "upsample",
     "variation",
     "reroll",
@@ -51,7 +51,7 @@ class Button:
     custom_id: str
     label: str | None
     emoji: str | None
-    kind: Kind
+    kind: ButtonKind
     index: int | None
     needs_modal: bool
 
@@ -59,16 +59,15 @@ class Button:
     def of(cls, custom_id: str, label: str | None, emoji: str | None) -> Button:
         """Classify a button by its id. Never raises: any text has an answer."""
         for rule in BUTTONS:
-            if match := rule[0].match(custom_id):
-                _, kind, default_label, needs_modal = rule
+            if match := rule.pattern.match(custom_id):
                 number = match.groupdict().get("n")
                 return cls(
                     custom_id=custom_id,
-                    label=label or _default(default_label, number, emoji),
+                    label=label or _default(rule.label, number, emoji),
                     emoji=emoji,
-                    kind=kind,
+                    kind=rule.kind,
                     index=int(number) if number else None,
-                    needs_modal=needs_modal,
+                    needs_modal=rule.needs_modal,
                 )
         return cls(
             custom_id=custom_id,
@@ -85,19 +84,28 @@ def is_drawn(emoji: str | None) -> bool:
     return bool(emoji) and not _NAME.fullmatch(emoji or "")
 
 
-def _default(label: str | None, number: str | None, emoji: str | None) -> str | None:
+def _default(label: str, number: str | None, emoji: str | None) -> str | None:
     """Name a button that came without a label. One with an emoji needs none."""
-    if label is None or is_drawn(emoji):
+    if is_drawn(emoji):
         return None
     if number and "{n}" not in label:
         label = f"{label} {{n}}"
     return label.format(n=number)
 
 
+class ButtonRule(NamedTuple):
+    """What is known of the buttons whose id matches a pattern."""
+
+    pattern: re.Pattern[str]
+    kind: ButtonKind
+    label: str  #: Where the upstream gives none; ``{n}`` is the image's number.
+    needs_modal: bool
+
+
 def _rule(
-    pattern: str, kind: Kind, label: str | None, *, modal: bool = False
-) -> tuple[re.Pattern[str], Kind, str | None, bool]:
-    return re.compile(pattern, re.IGNORECASE), kind, label, modal
+    pattern: str, kind: ButtonKind, label: str, *, modal: bool = False
+) -> ButtonRule:
+    return ButtonRule(re.compile(pattern, re.IGNORECASE), kind, label, modal)
 
 
 _NAME = re.compile(r"[\w:~-]+")
@@ -105,7 +113,6 @@ _N = r"(?P<n>\d{1,3})(?!\d)"
 #: The number in a grid. Below a single image it is always 1, and ``SOLO`` ends the id.
 _G = rf"(?:::{_N}(?!.*::SOLO$))?"
 
-#: (pattern of the customId, kind, label where the upstream gives none, needs a modal).
 #: The first that matches decides.
 BUTTONS = (
     _rule(rf"MJ::JOB::upsample::{_N}", "upsample", "U{n}"),

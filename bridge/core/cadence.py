@@ -12,13 +12,23 @@ upstream gives valid answers: an outage of a day makes no task a day older.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+from bridge.core.freshness import LifeStage, Sketch, closer, is_near
 from bridge.core.task import TaskStatus
 
+#: Seconds between two ticks of beat. What comes due sooner is claimed without one.
+TICK = 1.0
+#: Seconds between two claims, at least.
+MIN_PAUSE = 0.005
+#: Seconds between two attempts to write to a store that is away.
+STORE_RETRY = 0.5
+#: Seconds after which it is read again how long an upstream's tasks take.
+LEARN_EVERY = 30.0
 #: Seconds after which a task is polled half as often.
-SETTLED_AFTER = 600.0
+SLOWER_AFTER = 600.0
 #: Seconds after which a task is polled once in `OLD_INTERVAL`.
 OLD_AFTER = 3600.0
 #: Seconds between two polls of a task older than `OLD_AFTER`.
@@ -27,7 +37,7 @@ OLD_INTERVAL = 60.0
 MODAL_INTERVAL = 30.0
 #: Valid answers without a task before it can be lost: one list may be a hiccup of the
 #: gateway's database, which answers ``[]``.
-FEWEST_MISSES = 5
+MIN_MISSES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +49,16 @@ class Loss:
     language make their own sentence.
 
     Attributes:
-        kind: The upstream no longer lists the task, or it outlived its time.
+        cause: The upstream no longer lists the task, or it outlived its time.
 
         seconds: The limit that it reached.
     """
 
-    kind: Literal["missing", "expired"]
+    cause: Literal["missing", "expired"]
     seconds: float
 
     def __str__(self) -> str:
-        if self.kind == "missing":
+        if self.cause == "missing":
             return (
                 f"missing: the upstream has not listed this task for {self.seconds:g} s"
             )
@@ -69,18 +79,31 @@ class PollPolicy:
         missing_after: Of valid answers without a task, after which it is lost.
 
         max_age: Since tracking, after which a task that never ends is lost.
+
+        batch_size: Tasks that one request may be about.
+
+        sketches: How long its tasks take, by kind and stage, see `bridge.core.freshness`.
     """
 
     poll_interval: float = 5.0
     missing_after: float = 300.0
     max_age: float = 86400.0
+    batch_size: int = 1
+    sketches: Mapping[str, Sketch] = field(default_factory=dict)
 
 
 def next_poll_in(
-    status: TaskStatus | None, *, age: float, policy: PollPolicy, took: float = 0.0
+    status: TaskStatus | None,
+    *,
+    age: float,
+    policy: PollPolicy,
+    duration: float = 0.0,
+    kind: str = "",
+    shared: int = 1,
+    due: int = 1,
 ) -> float:
     """
-    Return in how many seconds to poll a task that has not ended.
+    Return in how many seconds to poll a task that has not ended; never more than is promised.
 
     Intervals are counted from request to request. A gateway that takes long to answer
     still gets a pause of half the interval.
@@ -92,10 +115,21 @@ def next_poll_in(
 
         policy: The upstream's.
 
-        took: Seconds that this poll has taken.
+        duration: Seconds that this poll has taken.
+
+        kind: The task's, see `bridge.core.freshness.kind_of`.
+
+        shared: How many tasks the request was about.
+
+        due: How many of them had to be polled then.
     """
     interval = _interval(status, age=age, shortest=policy.poll_interval)
-    return max(interval - took, interval / 2)
+    if status is not TaskStatus.MODAL:
+        stage: LifeStage = "end" if status is TaskStatus.IN_PROGRESS else "start"
+        if is_near(policy.sketches, kind, stage=stage, age=age, interval=interval):
+            size = policy.batch_size
+            interval = closer(interval, shared=shared, due=due, batch_size=size)
+    return max(interval - duration, interval / 2)
 
 
 def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> float:
@@ -103,12 +137,12 @@ def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> floa
         return max(shortest, MODAL_INTERVAL)
     if age >= OLD_AFTER:
         return max(2 * shortest, OLD_INTERVAL)
-    if age >= SETTLED_AFTER:
+    if age >= SLOWER_AFTER:
         return 2 * shortest
     return shortest
 
 
-def clock_step(policy: PollPolicy) -> float:
+def max_clock_advance(policy: PollPolicy) -> float:
     """
     Return how many seconds the answering clock may advance from one valid answer to the next.
 
@@ -134,7 +168,7 @@ def why_lost(
 
         policy: The upstream's.
     """
-    if misses >= FEWEST_MISSES and missing_for >= policy.missing_after:
+    if misses >= MIN_MISSES and missing_for >= policy.missing_after:
         return Loss("missing", policy.missing_after)
     if age >= policy.max_age:
         return Loss("expired", policy.max_age)

@@ -15,13 +15,12 @@ and then there is one thing left to report: that it turned out to have another e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from hashlib import blake2b
-from operator import attrgetter
 
 from bridge.core.cadence import Loss
-from bridge.core.media_url import stable
+from bridge.core.digest import digest_of
+from bridge.core.freshness import kind_of
 from bridge.core.task import TaskSnapshot, TaskStatus
 
 
@@ -80,6 +79,10 @@ class TaskState:
 
         digest: A fingerprint of the snapshot last kept, without what gateways
             decorate anew on every answer.
+
+        row_digest: Of the row that this was made of; empty if it is not known.
+
+        kind: See `bridge.core.freshness.kind_of`.
     """
 
     status: TaskStatus | None = None
@@ -87,6 +90,8 @@ class TaskState:
     reported: int = 0
     ended: ChangeType | None = None
     digest: str = ""
+    row_digest: str = ""
+    kind: str = ""
 
 
 #: The state of a task that was never seen.
@@ -161,16 +166,31 @@ def observe(
     if status.rank < task_state.status.rank:
         return _keep(task_state, seen, task_state.status)
     if status is task_state.status:
-        progress = seen.progress or 0
-        if (
-            status is TaskStatus.IN_PROGRESS
-            and progress >= task_state.reported + progress_step
-        ):
+        if _is_progress(task_state, seen.progress or 0, progress_step):
             return _report(task_state, seen, status, ChangeType.PROGRESS)
         return _keep(task_state, seen, status)
     if status.waits:
         return _keep(task_state, seen, status)
     return _report(task_state, seen, status, _TYPE_OF_STATUS[status])
+
+
+def known_row(task_state: TaskState, *, progress_step: int) -> str:
+    """
+    Return the digest of a row that brings no news: `observe` would change nothing.
+
+    It is the row that made the state what it is. Empty if there is none: what ended is to
+    end again, and progress may have to be reported since the step was made smaller.
+
+    Args:
+        task_state: What was kept last time.
+
+        progress_step: As for `observe`.
+    """
+    if task_state.ended is not None or _is_progress(
+        task_state, task_state.progress, progress_step
+    ):
+        return ""
+    return task_state.row_digest
 
 
 def lose(task_state: TaskState, kept: TaskSnapshot | None, loss: Loss) -> Observation:
@@ -195,6 +215,14 @@ def lose(task_state: TaskState, kept: TaskSnapshot | None, loss: Loss) -> Observ
     return Observation(task_state=ended, snapshot=None, change=change, done=True)
 
 
+def _is_progress(task_state: TaskState, progress: int, step: int) -> bool:
+    """Return whether a running task has come far enough to say so."""
+    return (
+        task_state.status is TaskStatus.IN_PROGRESS
+        and progress >= task_state.reported + step
+    )
+
+
 def _after_the_end(
     task_state: TaskState, seen: TaskSnapshot, status: TaskStatus
 ) -> Observation:
@@ -210,32 +238,37 @@ def _after_the_end(
 
 
 def _report(
-    task_state: TaskState, seen: TaskSnapshot, status: TaskStatus, kind: ChangeType
+    task_state: TaskState, seen: TaskSnapshot, status: TaskStatus, type_: ChangeType
 ) -> Observation:
     kept = _keep(task_state, seen, status)
     after = _merged(task_state, seen, status)
     reported = (
         kept.task_state.progress if after.progress is not None else task_state.reported
     )
-    ended = kind if kind.is_final else None
+    ended = type_ if type_.is_final else None
     return Observation(
         task_state=replace(kept.task_state, reported=reported, ended=ended),
         snapshot=after,
-        change=Change(type=kind, before=task_state.status, after=after),
-        done=kind.is_final,
+        change=Change(type=type_, before=task_state.status, after=after),
+        done=type_.is_final,
     )
 
 
 def _keep(task_state: TaskState, seen: TaskSnapshot, status: TaskStatus) -> Observation:
     merged = _merged(task_state, seen, status)
-    digest = _digest(merged)
+    digest = digest_of(merged)
     if digest == task_state.digest and status is task_state.status:
         # Nothing new, as nearly always: this is the path that a poll's cost is made of.
         return Observation(
             task_state=task_state, snapshot=None, change=None, done=False
         )
     kept = replace(
-        task_state, status=status, progress=merged.progress or 0, digest=digest
+        task_state,
+        status=status,
+        progress=merged.progress or 0,
+        digest=digest,
+        row_digest=seen.row_digest,
+        kind=kind_of(merged),
     )
     return Observation(task_state=kept, snapshot=merged, change=None, done=False)
 
@@ -252,14 +285,3 @@ def _merged(
     if status is seen.status and progress == seen.progress:
         return seen
     return replace(seen, status=status, progress=progress)
-
-
-#: What makes a snapshot another one, but for the picture, whose URL varies.
-_digest_fields = attrgetter(
-    *(field.name for field in fields(TaskSnapshot) if field.name != "image_url")
-)
-
-
-def _digest(snapshot: TaskSnapshot) -> str:
-    text = repr((_digest_fields(snapshot), stable(snapshot.image_url)))
-    return blake2b(text.encode(errors="backslashreplace"), digest_size=8).hexdigest()

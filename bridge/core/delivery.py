@@ -31,8 +31,9 @@ class Fault(StrEnum):
 
     TIMEOUT = "timeout"  #: Not over within the endpoint's ``timeout``.
     CONNECTION = "connection"  #: No connection, or it broke.
-    FORBIDDEN = "forbidden"  #: The address is not one we may connect to.
+    ADDRESS_BLOCKED = "address_blocked"  #: The address is not one we may connect to.
     RENDERING = "rendering"  #: The request could not be made.
+    UNANSWERED = "unanswered"  #: Nobody knows whether it arrived.
 
 
 class AttemptResult(StrEnum):
@@ -41,7 +42,7 @@ class AttemptResult(StrEnum):
     DELIVERED = "delivered"  #: It arrived.
     FAILED = "failed"  #: It did not; later it may.
     REFUSED = "refused"  #: This event is refused; a few more tries, then it is dead.
-    HOPELESS = "hopeless"  #: This event will never be accepted.
+    PERMANENT_FAILURE = "permanent_failure"  #: This event will never be accepted.
     GONE = "gone"  #: There is nobody there any more: nothing more is to be sent.
 
 
@@ -64,7 +65,7 @@ class Attempt:
     Attributes:
         started: When, in seconds since the epoch by the store's clock.
 
-        took: Seconds until the answer was read, or given up.
+        duration: Seconds until the answer was read, or given up.
 
         status: The answer's status code; ``None`` if there was none.
 
@@ -80,7 +81,7 @@ class Attempt:
     """
 
     started: float
-    took: float
+    duration: float
     status: int | None = None
     fault: Fault | None = None
     detail: str = ""
@@ -89,7 +90,12 @@ class Attempt:
 
     @property
     def result(self) -> AttemptResult:
-        """What the attempt came to. Without words of the platform, any 2xx is a success."""
+        """
+        What the attempt came to. Without words of the platform, any 2xx is a success. An
+        address that must not be connected to is not asked for again.
+        """
+        if self.fault is Fault.ADDRESS_BLOCKED:
+            return AttemptResult.PERMANENT_FAILURE
         return self.platform_result or result_of(self.status)
 
     @property
@@ -115,7 +121,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class DeliveryHistory:
     """
     What happened to a delivery before an attempt.
 
@@ -174,7 +180,7 @@ class Verdict:
 
 
 def judge(
-    attempt: Attempt, tried: Tried, *, retry: tuple[float, ...], roll: float
+    attempt: Attempt, history: DeliveryHistory, *, retry: tuple[float, ...], roll: float
 ) -> Verdict:
     """
     Return what becomes of a delivery after an attempt.
@@ -182,7 +188,7 @@ def judge(
     Args:
         attempt: What happened.
 
-        tried: What had happened before.
+        history: What had happened before.
 
         retry: The endpoint's schedule, see `bridge.core.backoff`.
 
@@ -192,37 +198,37 @@ def judge(
     wait = min(attempt.retry_after or 0.0, MAX_RETRY_AFTER)
     if result is AttemptResult.DELIVERED:
         return Verdict(disposition=Disposition.DELIVERED, hold=wait)
-    first = attempt.started if tried.first is None else tried.first
-    ended = attempt.started + attempt.took
+    first = attempt.started if history.first is None else history.first
+    ended = attempt.started + attempt.duration
     again = Verdict(
         disposition=Disposition.RETRY,
-        due=max(tried.due, ended + wait),
-        failures=tried.failures,
-        refusals=tried.refusals,
+        due=max(history.due, ended + wait),
+        failures=history.failures,
+        refusals=history.refusals,
         reason=_words(attempt),
         hold=wait,
     )
     if result is AttemptResult.GONE:
         return replace(again, due=ended, hold=0.0, disable=True)
-    if result is AttemptResult.HOPELESS:
-        return _dead(_words(attempt), tried)
+    if result is AttemptResult.PERMANENT_FAILURE:
+        return _dead(_words(attempt), history)
     failed = replace(
-        tried,
-        failures=tried.failures + 1,
-        refusals=tried.refusals + (result is AttemptResult.REFUSED),
+        history,
+        failures=history.failures + 1,
+        refusals=history.refusals + (result is AttemptResult.REFUSED),
     )
     if failed.refusals >= MAX_REFUSALS:
         why = f"refused {failed.refusals} times ({_words(attempt)})"
         return replace(_dead(why, failed), hold=wait)
     over = attempt.started > first + sum(retry)
-    if wait and not (over and tried.failures):
+    if wait and not (over and history.failures):
         # A platform that asks for the same short wait again and again is asked less and
         # less often: some hundred times a day instead of once a second.
         growing = min((ended - first) * PUT_OFF_GROWTH, MAX_RETRY_AFTER)
         later = max(again.due, ended + growing)
         return replace(again, due=later, refusals=failed.refusals)
     due = next_attempt_at(
-        retry, first=first, started=attempt.started, due=tried.due, roll=roll
+        retry, first=first, started=attempt.started, due=history.due, roll=roll
     )
     if due is None:
         why = f"every attempt failed ({_words(attempt)})"
@@ -230,12 +236,12 @@ def judge(
     return replace(again, due=due, failures=failed.failures, refusals=failed.refusals)
 
 
-def _dead(reason: str, tried: Tried) -> Verdict:
+def _dead(reason: str, history: DeliveryHistory) -> Verdict:
     return Verdict(
         disposition=Disposition.DEAD,
         reason=reason,
-        failures=tried.failures,
-        refusals=tried.refusals,
+        failures=history.failures,
+        refusals=history.refusals,
     )
 
 
@@ -245,5 +251,6 @@ def _words(attempt: Attempt) -> str:
     if attempt.status == 410:
         return "the receiver answered 410 Gone"
     if attempt.status is not None:
-        return f"HTTP {attempt.status}"
+        redirected = ", and redirects are not followed" * (300 <= attempt.status < 400)
+        return f"HTTP {attempt.status}{redirected}"
     return attempt.detail or str(attempt.fault)

@@ -14,11 +14,14 @@ from typing import Self
 
 from bridge.core.backoff import STANDARD_RETRY
 from bridge.core.change import ChangeType
-from bridge.core.event import Event
+from bridge.core.event import ARCHIVED, Event
 
 #: What a webhook gets unless its ``events`` say otherwise: every change of a task
 #: but its progress.
-DEFAULT_EVENTS = tuple(str(kind) for kind in ChangeType if kind != ChangeType.PROGRESS)
+DEFAULT_EVENTS = (
+    *(str(type_) for type_ in ChangeType if type_ != ChangeType.PROGRESS),
+    ARCHIVED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,11 @@ class Endpoint:
 
         guarded: Whether it must not be reached at a private address.
 
+        internal: Whether it is the bridge's own work, which nobody waits for elsewhere:
+            operators are not sent an event about each delivery that is given up.
+
+        wait: Seconds that a picture's delivery waits until the picture is kept.
+
         options: The settings that only its kind has.
     """
 
@@ -123,6 +131,8 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     tls_ca: str | None = None
     guarded: bool = False
+    internal: bool = False
+    wait: float = 0.0
     options: EndpointOptions = EndpointOptions()
 
     def wants(self, event: Event) -> bool:
@@ -130,9 +140,33 @@ class Endpoint:
         heard_of = self.upstreams is None or event.upstream is None
         if not heard_of and event.upstream not in (self.upstreams or ()):
             return False
-        return any(fnmatchcase(event.type, glob) for glob in self.events)
+        return self.hears_of(event.type)
+
+    def hears_of(self, event_type: str) -> bool:
+        """Whether this endpoint subscribes to events of a type."""
+        return any(fnmatchcase(event_type, glob) for glob in self.events)
 
 
-def receivers(event: Event, endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
-    """Name the endpoints that an event is for, in the order of the configuration."""
-    return tuple(endpoint.name for endpoint in endpoints if endpoint.wants(event))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """
+    An event and its recipients, by name, in the order of the configuration.
+
+    Attributes:
+        hook: The formats of hooks that get it: the hook of the event's task is a recipient,
+            if it has one in one of them.
+
+        traceparent: The trace that the event belongs to, as in W3C Trace Context; ``None``
+            if nothing is traced.
+    """
+
+    event: Event
+    recipients: tuple[str, ...]
+    hook: tuple[str, ...] = ()
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, event: Event, endpoints: Iterable[Endpoint]) -> Self:
+        """Address an event to the endpoints that subscribe to it."""
+        names = tuple(endpoint.name for endpoint in endpoints if endpoint.wants(event))
+        return cls(event=event, recipients=names)

@@ -1,8 +1,7 @@
 """
 Events: a change in our own words, with an id that is the same whenever it is seen again.
 
-Rule 1: only the fields written out here ever leave the bridge. What gateways add to
-their rows (callback addresses, client addresses, account names) has no way through.
+Rule 1: only the fields that `bridge.core.event_data` writes out ever leave the bridge.
 Rule 2: an event's id is a hash of what it is about and of what changed, and of nothing
 else. If the store loses its last second, the next poll sees the same change, makes the
 same id, and a receiver that knows it already drops it; a different change can never
@@ -14,18 +13,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import TypeAlias
 
-from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
-from bridge.core.media_url import expires_at, stable
-from bridge.core.task import TaskKey, TaskSnapshot
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+from bridge.core.event_data import Json, iso, kept_json, lineage_json, snapshot_json
+from bridge.core.media import KeptFile
+from bridge.core.media_url import stable
+from bridge.core.task import NO_LINEAGE, Lineage, TaskKey
 
 
 class NoticeType(StrEnum):
@@ -36,10 +32,21 @@ class NoticeType(StrEnum):
     UPSTREAM_UNHEALTHY = "upstream.unhealthy"
     UPSTREAM_RECOVERED = "upstream.recovered"
     DELIVERY_DEAD = "delivery.dead"
+    ARCHIVE_FULL = "archive.full"
+    ACTION_REFUSED = "action.refused"
+    ACTION_UNKNOWN = "action.unknown"
+    RULE_LIMITED = "rule.limited"
 
+
+#: A task's pictures were kept, or could not be: no change of the task, but an event of it.
+ARCHIVED = "task.archived"
 
 #: Every type of event there is.
-EVENT_TYPES = (*(str(kind) for kind in ChangeType), *(str(kind) for kind in NoticeType))
+EVENT_TYPES = (
+    *(str(type_) for type_ in ChangeType),
+    ARCHIVED,
+    *(str(type_) for type_ in NoticeType),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ class Event:
         id: ``evt_`` and 32 hexadecimal digits; the ``webhook-id`` of every attempt.
 
         subject: What it is about, and what it is kept in order with: a task's key, or
-            ``@endpoint:name`` and ``@upstream:name``.
+            ``@endpoint:name``, ``@upstream:name`` and ``@archive:name``.
 
         upstream: The upstream that it concerns; ``None`` if it concerns none.
 
@@ -86,6 +93,7 @@ def task_event(
     sequence: int,
     metadata: Mapping[str, Json],
     at: float,
+    lineage: Lineage = NO_LINEAGE,
 ) -> Event:
     """
     Return the event of a change.
@@ -100,6 +108,8 @@ def task_event(
         metadata: What the caller attached when the task was tracked.
 
         at: When the change was seen, in seconds since the epoch.
+
+        lineage: Where the task comes from.
     """
     data: dict[str, Json] = {
         "id": key.id,
@@ -107,6 +117,8 @@ def task_event(
         "sequence": sequence,
         **_event_data(change),
         "metadata": dict(metadata),
+        **lineage_json(lineage),
+        "archived": None,
     }
     return Event(
         id=_event_id(str(key), str(sequence), *_what_changed(change)),
@@ -120,22 +132,69 @@ def task_event(
     )
 
 
+def archived_event(
+    of: Event, files: Iterable[KeptFile], reason: str, *, sequence: int, at: float
+) -> Event:
+    """
+    Return the event that a task's pictures were kept.
+
+    Args:
+        of: The event whose pictures they are: the new one says all that it says.
+
+        files: Those that were kept.
+
+        reason: Why others were not; empty if all were.
+
+        sequence: The number of the new event among the task's.
+
+        at: When they were, in seconds since the epoch.
+    """
+    kept = list(files)
+    data: dict[str, Json] = json.loads(of.body)["data"]
+    data |= {"sequence": sequence, "archived": [kept_json(file) for file in kept]}
+    if reason:
+        data["reason"] = reason
+    digests = sorted(file.sha256 for file in kept)
+    return Event(
+        id=_event_id(of.subject, str(sequence), ARCHIVED, of.id, *digests),
+        type=ARCHIVED,
+        subject=of.subject,
+        upstream=of.upstream,
+        sequence=sequence,
+        at=at,
+        body=_body(ARCHIVED, at, data),
+    )
+
+
+#: What an operator's event is about, by what its type begins with.
+_SUBJECTS = {
+    "endpoint": "endpoint",
+    "delivery": "endpoint",
+    "upstream": "upstream",
+    "action": "upstream",
+    "archive": "archive",
+    "rule": "rule",
+}
+
+
 def notice(
-    kind: NoticeType,
+    type_: NoticeType,
     *,
     name: str,
     reason: str,
     since: float,
     at: float,
     event: Event | None = None,
+    action: Mapping[str, Json] | None = None,
 ) -> Event:
     """
-    Return the operators' event of what happened to an endpoint, an upstream or a delivery.
+    Return the operators' event of what happened to an endpoint, an upstream, a delivery, an
+    action or the archive.
 
     Args:
-        kind: What happened.
+        type_: What happened.
 
-        name: The endpoint or upstream that it happened to.
+        name: The endpoint, upstream, archive or rule that it happened to.
 
         reason: Why, for a person; it must not name a URL or a secret.
 
@@ -144,41 +203,34 @@ def notice(
         at: When the bridge saw it, in seconds since the epoch.
 
         event: The event that could not be delivered, for ``delivery.dead``.
+
+        action: Of the action that the upstream did not take, or perhaps did not: ``actionId``
+            and whatever else is to be shown.
     """
-    what = "upstream" if kind.startswith("upstream.") else "endpoint"
+    what = _SUBJECTS[type_.partition(".")[0]]
     data: dict[str, Json] = {what: name, "reason": reason, "since": iso(since)}
     if event is not None:
         data["event"] = {"id": event.id, **json.loads(event.body)}
-    # An event may die, be sent again and die again.
-    about = iso(since) if event is None else f"{event.id} {iso(at)}"
+    if action is not None:
+        data |= action
+    about = iso(since)
+    if event is not None or action is not None:
+        # An event may die, be sent again and die again; an action may be asked for again.
+        about = f"{event.id if event else (action or {}).get('actionId')} {iso(at)}"
     return Event(
-        id=_event_id(kind, name, about),
-        type=kind,
+        id=_event_id(type_, name, about),
+        type=type_,
         subject=f"@{what}:{name}",
         upstream=name if what == "upstream" else event.upstream if event else None,
         sequence=0,
         at=at,
-        body=_body(kind, at, data),
+        body=_body(type_, at, data),
     )
 
 
-def iso(seconds: float, *, milliseconds: bool = False) -> str:
-    """
-    Write a time as every event does: in UTC, to the millisecond.
-
-    Args:
-        milliseconds: Whether to write them where there are none, too: times of a task and
-            of an event always have them, an expiry or a beginning seldom does.
-    """
-    moment = datetime.fromtimestamp(round(seconds, 3), UTC)
-    exact = milliseconds or moment.microsecond
-    text = moment.isoformat(timespec="milliseconds" if exact else "seconds")
-    return text.replace("+00:00", "Z")
-
-
-def _body(kind: str, at: float, data: dict[str, Json]) -> str:
+def _body(type_: str, at: float, data: dict[str, Json]) -> str:
     moment = iso(at, milliseconds=True)
-    body = {"type": kind, "timestamp": moment, "data": data}
+    body = {"type": type_, "timestamp": moment, "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -186,46 +238,6 @@ def _event_data(change: Change) -> dict[str, Json]:
     data = snapshot_json(change.after)
     action, status = data.pop("action"), data.pop("status")
     return {"action": action, "status": status, "previousStatus": change.before, **data}
-
-
-def snapshot_json(after: TaskSnapshot) -> dict[str, Json]:
-    """Return a snapshot in the spelling of events: only what may leave."""
-    expiry = expires_at(after.image_url)
-    return {
-        "action": after.action,
-        "status": after.status,
-        "progress": after.progress,
-        "prompt": after.prompt,
-        "promptEn": after.prompt_en,
-        "finalPrompt": after.final_prompt,
-        "description": after.description,
-        "failReason": after.fail_reason,
-        "imageUrl": after.image_url,
-        "imageExpiresAt": None if expiry is None else iso(expiry.timestamp()),
-        "videoUrls": list(after.video_urls),
-        "buttons": [_button(button) for button in after.buttons],
-        "submitTime": _moment(after.submit_time),
-        "startTime": _moment(after.start_time),
-        "finishTime": _moment(after.finish_time),
-        "state": after.state,
-    }
-
-
-def _button(button: Button) -> Json:
-    return {
-        "customId": button.custom_id,
-        "label": button.label,
-        "emoji": button.emoji,
-        "kind": button.kind,
-        "index": button.index,
-        "needsModal": button.needs_modal,
-    }
-
-
-def _moment(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    return iso(milliseconds / 1000, milliseconds=True)
 
 
 def _what_changed(change: Change) -> Iterable[str]:

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import AttemptResult, Fault
-from bridge.core.event import Json
+from bridge.core.event_data import Json
+from bridge.core.media import KeptFile
 from bridge.version import __version__
 
 #: What a channel knows of a subject at an endpoint: ids of messages, above all. Losing it
@@ -25,7 +26,7 @@ ChannelState: TypeAlias = Mapping[str, Json]
 
 #: Seconds. HTTP counts whole ones; a shorter wait would become a loop that uses up no
 #: attempt.
-SHORTEST_RETRY_AFTER = 1.0
+MIN_RETRY_AFTER = 1.0
 
 #: What the bridge calls itself.
 USER_AGENT = f"mjbridge/{__version__}"
@@ -53,9 +54,9 @@ class Request:
     An HTTP request, ready to be sent. Its URL is a secret.
 
     Attributes:
-        most: Bytes of the answer's body that are read; the rest is dropped.
+        max_bytes: Bytes of the answer's body that are read; the rest is dropped.
 
-        within: Seconds that it may take; ``None`` for as long as the whole attempt may.
+        timeout: Seconds that it may take; ``None`` for as long as the whole attempt may.
 
         guarded: Whether it goes to an untrusted address (a picture's URL), which must then not be one of our own network.
     """
@@ -64,8 +65,8 @@ class Request:
     body: bytes = field(repr=False, default=b"")
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     method: str = "POST"
-    most: int = 16 * 1024
-    within: float | None = None
+    max_bytes: int = 16 * 1024
+    timeout: float | None = None
     guarded: bool = False
 
 
@@ -99,7 +100,7 @@ class Notification:
 
         file: Attached to it.
 
-        within: As in `Request`.
+        timeout: As in `Request`.
     """
 
     url: str = field(repr=False)
@@ -107,16 +108,55 @@ class Notification:
     body: str = field(repr=False)
     type: str
     file: File | None = None
-    within: float | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """
+    A picture or a video that is to be fetched and kept in the archive. Its URL is untrusted.
+
+    Attributes:
+        about: The task that it belongs to.
+
+        timeout, guarded: As in `Request`.
+    """
+
+    url: str = field(repr=False)
+    about: str
+    timeout: float | None = None
+    guarded: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPicture:
+    """
+    A picture that is to be read from the archive.
+
+    Attributes:
+        name: Of the file or of a thumbnail.
+
+        max_bytes, timeout: As in `Request`.
+    """
+
+    name: str
+    max_bytes: int
+    timeout: float | None = None
+
+
+#: What a message's picture takes, and the message itself.
+MessageRequest: TypeAlias = Request | KeptPicture
+#: What an exchange may ask for.
+AnyRequest: TypeAlias = Request | Notification | Download | KeptPicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """
-    What came of a request or a notification.
+    What came of a request, a notification or a download.
 
     Attributes:
-        took: Seconds it took.
+        duration: Seconds it took.
 
         status: The status code; ``None`` if there was no answer.
 
@@ -130,19 +170,32 @@ class Response:
 
         detail: What went wrong, for a person, without the URL.
 
-        at: When it came, in seconds since the epoch.
+        received_at: When it came, in seconds since the epoch.
 
-        result: What came of a notification, which has no status; ``None`` for a request.
+        result: What came of a notification, which has no status, or of what was downloaded and
+            not kept; ``None`` for a request.
+
+        kept: The file that a download has put into the archive.
+
+        unsent: Whether it is certain that nothing of the request was sent. Known only of
+            requests that have a connection of their own; false where it is not known.
     """
 
-    took: float
+    duration: float = 0.0
     status: int | None = None
     fault: Fault | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     detail: str = ""
-    at: float = 0.0
+    received_at: float = 0.0
     result: AttemptResult | None = None
+    kept: KeptFile | None = None
+    unsent: bool = False
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the ``Retry-After`` header asks to wait, see `retry_after`."""
+        return retry_after(self.headers.get("retry-after"), now=self.received_at)
 
 
 def retry_after(value: str | None, *, now: float | None) -> float | None:
@@ -156,7 +209,7 @@ def retry_after(value: str | None, *, now: float | None) -> float | None:
             is not understood.
 
     Returns:
-        Seconds to wait, from `SHORTEST_RETRY_AFTER` to `MAX_RETRY_AFTER`; ``None`` if
+        Seconds to wait, from `MIN_RETRY_AFTER` to `MAX_RETRY_AFTER`; ``None`` if
         nothing sensible was asked for. ``0`` asks for nothing.
     """
     text = (value or "").strip()
@@ -167,7 +220,7 @@ def retry_after(value: str | None, *, now: float | None) -> float | None:
         seconds = math.nan if until is None or now is None else until - now
     if math.isnan(seconds) or seconds <= 0:
         return None
-    return min(max(seconds, SHORTEST_RETRY_AFTER), MAX_RETRY_AFTER)
+    return min(max(seconds, MIN_RETRY_AFTER), MAX_RETRY_AFTER)
 
 
 def http_date(value: str | None) -> float | None:

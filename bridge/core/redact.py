@@ -6,11 +6,13 @@ Others repeat what we sent them: "Cannot POST /hooks/<token>" is what a common f
 answers to a URL that it does not know, and the beginning of an answer is kept and shown.
 
 Rule 1: what stands where only a credential can stand (a password, a token, a signing
-secret) is a secret from `SHORTEST_CREDENTIAL` characters on. What is shorter is a word, and
+secret) is a secret from `MIN_CREDENTIAL` characters on. What is shorter is a word, and
 without it no sentence would be left.
-Rule 2: any other part of a URL or a header is one from `SHORTEST_PART` characters on,
+Rule 2: any other part of a URL or a header is one from `MIN_PART` characters on,
 unless it is a plain word such as ``webhooks``.
 Rule 3: what lies together is replaced once, by one `BLOT`.
+
+How a URL of our own is shown, with its host alone, is said by `bridge.app.humanize.masked_url`.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ from bridge.core.endpoint import Endpoint
 #: What stands in the place of a secret.
 BLOT = "…"
 #: In characters; see rule 1.
-SHORTEST_CREDENTIAL = 4
+MIN_CREDENTIAL = 4
 #: In characters; see rule 2.
-SHORTEST_PART = 8
+MIN_PART = 8
 
 _PLAIN_WORD = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
 #: A plain word of more characters may have been rolled.
-_LONGEST_WORD = 15
+_MAX_WORD = 15
 #: Headers whose values say nothing of who sends them.
 _HARMLESS = frozenset(
     {"accept", "accept-language", "content-type", "user-agent", "cache-control"}
@@ -69,7 +71,7 @@ def _lowered(secrets: frozenset[str]) -> tuple[bytes, ...]:
     return tuple(
         secret.encode(errors="surrogatepass").lower()
         for secret in secrets
-        if len(secret) >= SHORTEST_CREDENTIAL
+        if len(secret) >= MIN_CREDENTIAL
     )
 
 
@@ -122,11 +124,11 @@ def credentials_in(url: str) -> frozenset[str]:
     if parts is None:
         return frozenset()
     name, password = parts.username or "", parts.password or ""
-    packed = {basic(parts)} if name or password else set()
+    packed = {basic_credentials(parts)} if name or password else set()
     return _spelled({name, password, *packed})
 
 
-def basic(url: SplitResult) -> str:
+def basic_credentials(url: SplitResult) -> str:
     """Pack the name and the password in a URL for an ``Authorization: Basic``."""
     pair = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
     return b64encode(pair.encode()).decode()
@@ -143,16 +145,16 @@ def _spelled(secrets: Iterable[str]) -> frozenset[str]:
         spelling
         for secret in secrets
         for spelling in spellings(secret)
-        if len(spelling) >= SHORTEST_CREDENTIAL
+        if len(spelling) >= MIN_CREDENTIAL
     )
 
 
 def _is_long(text: str) -> bool:
-    return len(text) >= SHORTEST_PART
+    return len(text) >= MIN_PART
 
 
 def _may_be_secret(part: str) -> bool:
-    is_word = len(part) <= _LONGEST_WORD and _PLAIN_WORD.fullmatch(part)
+    is_word = len(part) <= _MAX_WORD and _PLAIN_WORD.fullmatch(part)
     return _is_long(part) and not is_word
 
 

@@ -21,6 +21,8 @@ from bridge.core.button import Button
 
 #: Most characters of metadata, written as JSON.
 MAX_METADATA = 16_384
+#: How deep metadata may be nested: some of those that read it stop soon after that.
+MAX_METADATA_DEPTH = 64
 #: Longest task id that is accepted, in characters. Real ones have 16.
 MAX_ID_LENGTH = 128
 
@@ -136,6 +138,36 @@ class TaskSnapshot:
     start_time: int | None = None
     finish_time: int | None = None
     state: str | None = None
+    #: Of the row that it was read from, see `bridge.core.change.known_row`; empty if unknown.
+    row_digest: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """
+    Where a task comes from, as far as the bridge made it; all unset for any other.
+
+    Attributes:
+        parent_id: The task whose button was pressed; ``None`` for a submission.
+
+        root_id: The first task of the tree; ``None`` for a task without a parent.
+
+        action_id: What made it.
+
+        by: Who asked for it.
+
+        depth: How many actions lie between it and a task that none made.
+    """
+
+    parent_id: str | None = None
+    root_id: str | None = None
+    action_id: str | None = None
+    by: str | None = None
+    depth: int = 0
+
+
+#: Of a task that no action made.
+NO_LINEAGE = Lineage()
 
 
 def why_not_an_id(value: object) -> str | None:
@@ -175,11 +207,26 @@ def why_not_metadata(value: object) -> str | None:
             "metadata holds only what JSON can say: no NaN, no infinity, no half of an "
             "emoji, no objects of a program"
         )
+    if _depth(value) > MAX_METADATA_DEPTH:
+        return f"metadata is nested at most {MAX_METADATA_DEPTH} levels deep"
     if len(text) > MAX_METADATA:
         return (
             f"metadata has at most {MAX_METADATA} characters as JSON, not {len(text)}"
         )
     return None
+
+
+def _depth(value: object) -> int:
+    """Return how many levels of objects and lists there are."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, Mapping | list | tuple)]:
+        depth += 1
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, Mapping) else one)
+        ]
+    return depth
 
 
 def best_of(rows: list[TaskSnapshot]) -> TaskSnapshot:

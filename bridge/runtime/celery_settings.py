@@ -1,8 +1,8 @@
 """
 Celery's configuration: the names at module level are Celery's settings.
 
-Nothing here is a promise about delivery: messages are wake-ups, and the truth is in the
-store. `bridge.celery` reads it, so `celery -A bridge worker` and `celery -A bridge beat`
+Nothing here is a promise about delivery: messages only have a worker look, and the truth is in
+the store. `bridge.celery` reads it, so `celery -A bridge worker` and `celery -A bridge beat`
 work from any directory, also from one with a ``celeryconfig.py`` of its own.
 """
 
@@ -20,17 +20,10 @@ from bridge.runtime.factories import broker
 from bridge.settings import load_settings
 
 
-def _configured() -> tuple[Broker, float]:
-    """
-    Read the settings; for the ``celery`` command, an error is one line and an exit.
-
-    Returns:
-        The broker, and the shortest time between two polls of a task, in seconds.
-    """
+def _configured() -> Broker:
+    """Read the settings; for the ``celery`` command, an error is one line and an exit."""
     try:
-        settings = load_settings()
-        intervals = (one.poll_interval for one in settings.upstreams.values())
-        return broker(settings), min(intervals, default=1.0)
+        return broker(load_settings())
     except BridgeError as error:
         if Path(sys.argv[0]).name != "celery":
             raise
@@ -38,7 +31,7 @@ def _configured() -> tuple[Broker, float]:
         sys.exit(error.exit_code)
 
 
-_broker, _shortest_interval = _configured()
+_broker = _configured()
 
 broker_url = _broker.url
 broker_transport = _broker.transport
@@ -52,7 +45,7 @@ imports = ("bridge.tasks",)
 task_ignore_result = True
 result_backend = None
 task_acks_late = False  # what a message stands for is in the store, not in the message
-task_publish_retry = False  # a wake-up that cannot be sent is replaced by the next tick
+task_publish_retry = False  # a tick that cannot be sent is replaced by the next
 task_serializer = "json"
 accept_content = ["json"]
 
@@ -75,17 +68,19 @@ worker_max_memory_per_child = 400_000  # KiB: a safety net, no leak is known
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 worker_send_task_events = False  # costs a third of the throughput; flower asks for it
-worker_cancel_long_running_tasks_on_connection_loss = False
+# Nothing is acknowledged late, so nothing is cancelled; but to leave it out is warned of.
+worker_cancel_long_running_tasks_on_connection_loss = True
+worker_enable_prefetch_count_reduction = False  # tasks last for milliseconds
 
 timezone = "UTC"
 beat_scheduler = "bridge.celery:TickScheduler"
-beat_max_loop_interval = 1
+beat_max_loop_interval = 5
 # Ticks carry no expiry: it would be a time by beat's clock, and a worker whose clock is a few
 # seconds ahead would discard every one. `TickScheduler` keeps them from piling up.
-# An upstream that is polled more often than once a second gets ticks for it.
-_poll_every = min(1.0, max(0.1, _shortest_interval))
+# Workers are woken by the store, and keep the time of what comes due: ticks find what nobody
+# was woken for, and prove that beat, broker and workers are there.
 beat_schedule = {
-    "poll": {"task": "mjbridge.poll", "schedule": _poll_every},
-    "deliver": {"task": "mjbridge.deliver", "schedule": 1.0},
+    "poll": {"task": "mjbridge.poll", "schedule": 5.0},
+    "deliver": {"task": "mjbridge.deliver", "schedule": 5.0},
     "sweep": {"task": "mjbridge.sweep", "schedule": 5.0},
 }

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
+import httpx
+
+from bridge.adapters.archive import thumbnails
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.http.tls import tls_context
-from bridge.adapters.local.embedded import find_server
+from bridge.adapters.local.data_dir import DataDir
+from bridge.adapters.local.embedded import find_server, jemalloc_for
 from bridge.app import findings
 from bridge.app.findings import Finding
 from bridge.app.humanize import host_of
@@ -19,19 +24,31 @@ from bridge.app.samples import send_sample
 from bridge.channels import channel_for
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
+from bridge.core.token import ActionLinks
 from bridge.errors import BridgeError, StoreUnavailable
+from bridge.runtime.archive import archive_files
+from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
-from bridge.runtime.factories import broker, upstream_options
+from bridge.runtime.discovery import (
+    NO_KEY,
+    endpoints_of,
+    has_store,
+    is_sandbox,
+    web_url,
+)
+from bridge.runtime.factories import broker
+from bridge.runtime.upstream_clients import upstream_options
 from bridge.settings import Settings, UpstreamSettings
 
 #: Seconds to wait for a broker that is not the store.
 BROKER_TIMEOUT = 3
+#: Seconds to wait for the process web.
+WEB_TIMEOUT = 2.0
 
 
 async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
     """
-    Look at configuration, store, workers, upstreams and endpoints.
+    Look at configuration, store, workers, web, upstreams and endpoints.
 
     Args:
         settings: The deployment's; they are valid, or they could not be read.
@@ -41,13 +58,18 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
     valid = "every setting is valid"
     if is_sandbox(settings):
         valid += "; without an API key, this is the sandbox that is running here"
+    store = await _store(settings)
     endpoints = await _endpoints(settings, online=online)
+    if all(finding.level != "error" for finding in store):
+        endpoints = await _with_health(endpoints, settings)
     return [
         Finding(about="configuration", detail=valid),
-        *await _store(settings),
+        *store,
         *await _broker(settings),
+        *await _web(settings),
+        *await _archive(settings),
         *await _upstreams(settings, online=online),
-        *await _with_health(endpoints, settings),
+        *endpoints,
     ]
 
 
@@ -56,10 +78,30 @@ async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> At
     sender = HttpSender(guard=Guard(settings.allow_networks))
     try:
         return await send_sample(
-            endpoint, event, sender=sender, now=time.time, elapsed=time.monotonic
+            endpoint,
+            event,
+            sender=sender,
+            now=time.time,
+            elapsed=time.monotonic,
+            links=await _links(settings, endpoint),
         )
     finally:
         await sender.aclose()
+
+
+async def _links(settings: Settings, endpoint: Endpoint) -> ActionLinks | None:
+    """Return what signs a sample's buttons, where it is to have some and the store is there."""
+    native = getattr(endpoint.options, "buttons", "off") == "native"
+    if not native or not has_store(settings):
+        return None
+    try:
+        async with Deployment(settings) as deployment:
+            keys = await deployment.links.keys()
+    except BridgeError:
+        return None
+    return ActionLinks(
+        keys=keys, public_url=settings.public_url, ttl=settings.links.ttl
+    )
 
 
 # --- the store ------------------------------------------------------------------------
@@ -70,23 +112,51 @@ async def _store(settings: Settings) -> Sequence[Finding]:
         return [_embedded(settings)]
     try:
         async with Deployment(settings) as deployment:
-            warnings = await deployment.ready()
+            warnings = await deployment.ready(migrates=False)
+            await deployment.admin.try_write()
             now = await deployment.admin.clock()
             heartbeat = await deployment.queries.heartbeat()
+            alone = await deployment.queries.ticks_alone()
     except StoreUnavailable as error:
         if error.args:  # it answers, but not as hoped: it says itself what is wrong
             return [findings.of_error("store", error)]
-        mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
-        detail = "it does not answer"
-        return [Finding(about="store", level="error", detail=detail, mend=mend, code=1)]
+        return [_away(settings)]
     except BridgeError as error:
         return [findings.of_error("store", error)]
     where = "configured" if settings.redis_url else "built in"
     return [
         Finding(about="store", detail=f"{where}; it answers, and evicts nothing"),
+        *([] if settings.redis_url else _allocator()),
         *(Finding(about="store", level="warning", detail=one) for one in warnings),
-        findings.of_heartbeat(heartbeat, now),
+        findings.of_heartbeat(heartbeat, now, alone=alone),
     ]
+
+
+def _away(settings: Settings) -> Finding:
+    """Report a store that does not answer."""
+    detail = "it does not answer"
+    mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
+    if settings.redis_url is None:
+        folder = DataDir(settings.data_dir)
+        detail = "built in, and it does not answer"
+        if full := folder.why_full():
+            detail, mend = f"{detail}: {full}", "it is back once there is room"
+        else:
+            mend = f"the terminal of mjbridge up, and {folder.log}, say why"
+    return Finding(about="store", level="error", detail=detail, mend=mend, code=1)
+
+
+def _allocator() -> Sequence[Finding]:
+    """Report a built-in store that allocates its memory more slowly than it could."""
+    try:
+        found = jemalloc_for(find_server()[0])
+    except BridgeError:  # it was removed while it ran
+        return []
+    if found != "missing":
+        return [Finding(about="store", detail=f"jemalloc: {found}")]
+    detail = "its server has no jemalloc, and takes about a third more CPU time"
+    mend = "install libjemalloc2 (Alpine, Fedora: jemalloc) and restart mjbridge up"
+    return [Finding(about="store", level="note", detail=detail, mend=mend)]
 
 
 def _embedded(settings: Settings) -> Finding:
@@ -99,6 +169,31 @@ def _embedded(settings: Settings) -> Finding:
     return Finding(about="store", level="note", detail=detail, mend=mend)
 
 
+# --- the archive ----------------------------------------------------------------------
+
+
+async def _archive(settings: Settings) -> Sequence[Finding]:
+    """Try whether pictures can be kept, if they are to be."""
+    try:
+        files = archive_files(settings)
+        if files is None:
+            return []
+        await files.try_out()
+    except BridgeError as error:
+        return [findings.of_error("archive", error)]
+    usage = None
+    if has_store(settings):
+        with suppress(BridgeError):  # that is reported above
+            async with Deployment(settings) as deployment:
+                usage = await deployment.pictures.usage()
+    return findings.of_archive(
+        settings.archive.url or "",
+        usage,
+        thumbnails=thumbnails.installed(),
+        is_reached=settings.public_url is not None,
+    )
+
+
 # --- the broker -----------------------------------------------------------------------
 
 
@@ -109,8 +204,10 @@ async def _broker(settings: Settings) -> Sequence[Finding]:
     try:
         await asyncio.to_thread(_connect, broker(settings))
     except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
-        mend = "is the broker running, and is it where BRIDGE_BROKER_URL says?"
-        detail = f"it does not answer ({type(error).__name__})"
+        from bridge.runtime.broker_outage import reason_of
+
+        mend = "is the broker running, and is it as BRIDGE_BROKER_URL says?"
+        detail = reason_of(error).replace("the broker", "it", 1)
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
         ]
@@ -127,6 +224,25 @@ def _connect(address: Broker) -> None:
         connect_timeout=BROKER_TIMEOUT,
     ) as connection:
         connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
+
+
+# --- the process web ------------------------------------------------------------------
+
+
+async def _web(settings: Settings) -> Sequence[Finding]:
+    if not settings.web.enabled:
+        return []
+    url = web_url(settings)
+    return [findings.of_web(url, answers=url is not None and await _serves(url))]
+
+
+async def _serves(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=WEB_TIMEOUT, trust_env=False) as client:
+            answer = await client.get(f"{url}/healthz")
+            return bool(answer.json() == {"status": "ok"})
+    except (httpx.HTTPError, ValueError):
+        return False
 
 
 # --- upstreams ------------------------------------------------------------------------
@@ -188,12 +304,18 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
         detail = "none is configured, so events are sent to nobody"
         return [Finding(about="endpoint", level="warning", detail=detail, mend=mend)]
     found = []
-    for endpoint in endpoints_of(settings):
+    configured = endpoints_of(settings)
+    for endpoint in configured:
         finding = _untrusting("endpoint", endpoint.name, endpoint.tls_ca)
         finding = finding or findings.of_endpoint(endpoint, now=time.time())
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)
+        found += await clicks_of(endpoint, settings, online=online)
+    if finding_of_all := findings.of_ban_limit(configured):
+        found.append(finding_of_all)
+    if unsigned := [one.name for one in configured if findings.is_unsigned(one)]:
+        found.append(findings.of_unsigned(unsigned))
     return found
 
 
@@ -219,4 +341,5 @@ async def _with_health(
             rows = await deployment.queries.endpoints(now)
     except BridgeError:
         return found  # what is wrong with the store has been found already
-    return findings.with_health(found, rows, now)
+    removed = findings.of_unconfigured(rows, settings.endpoints, now)
+    return [*findings.with_health(found, rows, now), *removed]

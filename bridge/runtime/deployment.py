@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from secrets import token_urlsafe
+from typing import Any, Self, TypeVar
 
+from bridge.adapters.local.masks import LocalMasks
+from bridge.adapters.store.actions import StoredActions
 from bridge.adapters.store.admin import StoreAdmin
+from bridge.adapters.store.clicks import StoredClicks
 from bridge.adapters.store.connection import connect
 from bridge.adapters.store.deliveries import StoredDeliveries
+from bridge.adapters.store.feed import StoreFeed
+from bridge.adapters.store.greeting import greet
+from bridge.adapters.store.idempotency import StoredRequests
 from bridge.adapters.store.keyspace import Keyspace
+from bridge.adapters.store.migration import migrate
+from bridge.adapters.store.pictures import StoredPictures
 from bridge.adapters.store.queries import StoreQueries
-from bridge.adapters.store.readiness import inspect, wait_for, within
+from bridge.adapters.store.readiness import inspect
 from bridge.adapters.store.tasks import StoredTasks
-from bridge.app.feed import Feed
+from bridge.adapters.store.texts import StoredTexts
+from bridge.adapters.store.wakeups import StoreWakeups
+from bridge.app.actions import Actions
+from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
 from bridge.app.operations import Operations
 from bridge.app.ports import Tracked
-from bridge.core.event import Json
+from bridge.app.redelivery import Redelivery
+from bridge.app.views.actions import Action
+from bridge.core.event_data import Json
 from bridge.core.task import TaskKey
-from bridge.runtime.discovery import endpoints_of, store_url
+from bridge.errors import StoreUnavailable
+from bridge.runtime.discovery import (
+    action_endpoints,
+    archive_endpoints,
+    endpoints_of,
+    hook_policy,
+    store_url,
+)
 from bridge.settings import Settings, load_settings
+
+Result = TypeVar("Result")
+
+#: Seconds between two attempts to reach a store.
+TRY_EVERY = 0.5
 
 
 class Deployment:
@@ -33,17 +60,32 @@ class Deployment:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.client = connect(store_url(settings))
-        keys = Keyspace(
+        self.client = connect(store_url(settings), settings.namespace)
+        self._keys = Keyspace(
             self.client, namespace=settings.namespace, retention=settings.retention
         )
-        self.tasks = StoredTasks(keys)
-        self.deliveries = StoredDeliveries(keys)
-        self.admin = StoreAdmin(keys)
-        self.queries = StoreQueries(keys)
+        self.tasks = StoredTasks(self._keys)
+        self.deliveries = StoredDeliveries(self._keys)
+        self.admin = StoreAdmin(self._keys)
+        self.queries = StoreQueries(self._keys)
+        self.feed = StoreFeed(self._keys)
+        self.wakeups = StoreWakeups(self._keys)
+        self.requests = StoredRequests(self._keys)
+        self.texts = StoredTexts(self._keys)
+        self.clicks = StoredClicks(self._keys)
+        self.links = LinkSource(
+            secrets=self.secrets,
+            texts=self.texts,
+            public_url=settings.public_url,
+            ttl=settings.links.ttl,
+        )
+        self.pictures = StoredPictures(self._keys)
         upstreams, endpoints = list(settings.upstreams), endpoints_of(settings)
         self.lookup = Lookup(
             self.queries, upstreams=upstreams, endpoints=list(settings.endpoints)
+        )
+        self.redelivery = Redelivery(
+            admin=self.admin, queries=self.queries, lookup=self.lookup
         )
         self.operations = Operations(
             tracker=self.tasks,
@@ -52,6 +94,22 @@ class Deployment:
             lookup=self.lookup,
             upstreams=upstreams,
             endpoints=endpoints,
+            hooks=hook_policy(settings),
+            internal=[
+                *action_endpoints(settings).values(),
+                *archive_endpoints(settings),
+            ],
+        )
+        self.stored_actions = StoredActions(
+            self._keys, patience=settings.actions.patience
+        )
+        self.actions = Actions(
+            store=self.stored_actions,
+            admin=self.admin,
+            lookup=self.lookup,
+            operations=self.operations,
+            endpoints=action_endpoints(settings),
+            masks=LocalMasks(settings.data_dir, now=time.time),
         )
 
     async def __aenter__(self) -> Self:
@@ -60,16 +118,16 @@ class Deployment:
     async def __aexit__(self, *exc: object) -> None:
         await self.client.aclose()
 
-    def feed(self, positions: Mapping[TaskKey, int] | None = None) -> Feed:
-        """Begin to read what happens to tasks."""
-        return Feed(self.queries, positions)
-
-    async def ready(self, *, patience: float = 3.0) -> Sequence[str]:
+    async def ready(
+        self, *, patience: float = 3.0, migrates: bool = True
+    ) -> Sequence[str]:
         """
         Wait for the store and check that it may be used.
 
         Args:
             patience: Seconds to wait.
+
+            migrates: Whether data of an older version are brought up to date.
 
         Returns:
             What is careless about the store, in sentences.
@@ -79,27 +137,51 @@ class Deployment:
 
             StoreRefused: It must not be used.
         """
-        return await within(self.look, patience, sleep=asyncio.sleep)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                await greet(self.client)
+                return await inspect(
+                    self.client,
+                    self.settings.namespace,
+                    is_broker=self.settings.broker_url is None,
+                    migrate=self._migrate if migrates else None,
+                )
+            except StoreUnavailable:
+                if time.monotonic() >= deadline:
+                    raise
+            await asyncio.sleep(TRY_EVERY)
 
-    async def look(self) -> list[str]:
-        """Check the store once, as `ready` does."""
-        return await inspect(
-            self.client,
-            self.settings.namespace,
-            is_broker=self.settings.broker_url is None,
-        )
+    async def secrets(self) -> Sequence[str]:
+        """
+        Return the secrets that keys are derived from: those configured, or the store's.
+
+        Raises:
+            StoreUnavailable: None are configured, and the store does not answer.
+        """
+        configured = [one.get_secret_value() for one in self.settings.secret_key]
+        return configured or [
+            await self.admin.secret_key(token_urlsafe(32)),
+        ]
+
+    async def _migrate(self) -> None:
+        import structlog  # which most commands need not wait for
+
+        rows = await migrate(self._keys)
+        structlog.get_logger(__name__).info("store.migrated", rows=rows)
 
 
 async def wait_for_store(
     settings: Settings, *, say: Callable[[str], None]
 ) -> Sequence[str]:
     """
-    Wait for the store as long as it takes, and report that every few seconds.
+    Wait for the store as long as it takes.
 
     Args:
         settings: They, or a `mjbridge up` that begins meanwhile, say where it is.
 
-        say: Prints a line for a person.
+        say: Prints a line for a person: when it is away, every minute, and
+            when it is back.
 
     Returns:
         What is careless about the store, in sentences.
@@ -107,25 +189,78 @@ async def wait_for_store(
     Raises:
         StoreRefused: It must not be used.
     """
+    # Commands that are over soon log nothing.
+    from bridge.app.outage import REMIND_EVERY
 
-    async def look() -> list[str]:
-        async with Deployment(settings) as deployment:
-            return await deployment.look()
-
-    return await wait_for(look, say=say, sleep=asyncio.sleep)
+    said_at = None
+    while True:
+        try:
+            async with Deployment(settings) as deployment:
+                warnings = await deployment.ready(patience=0.0)
+        except StoreUnavailable as error:
+            now = time.monotonic()
+            if said_at is None or now - said_at >= REMIND_EVERY:
+                # What to do about it is said once.
+                what = str(error) if said_at is None else str(error).partition(";")[0]
+                say(f"{what.rstrip('.')}; waiting for it")
+                said_at = now
+            await asyncio.sleep(TRY_EVERY)
+            continue
+        if said_at is not None:
+            say("the store is back")
+        return warnings
 
 
 def track_now(
-    ids: Sequence[object], *, upstream: str | None, metadata: Mapping[str, Json] | None
+    ids: Sequence[object],
+    *,
+    upstream: str | None,
+    metadata: Mapping[str, Json] | None,
+    hook: object = None,
+    hook_format: object = None,
 ) -> Tracked:
     """Track from a program, whether or not an event loop runs in its thread."""
+    return call_now(
+        lambda deployment: deployment.operations.track(
+            ids,
+            upstream=upstream,
+            metadata=metadata,
+            hook=hook,
+            hook_format=hook_format,
+        )
+    )
 
-    async def work() -> Tracked:
+
+def press_now(
+    task_id: str, button: str, *, upstream: str | None, **options: Any
+) -> Action:
+    """Press a button from a program, see `Actions.press`."""
+    task = task_id if upstream is None else TaskKey(upstream, task_id)
+    action, _ = call_now(
+        lambda deployment: deployment.actions.press(
+            task, button, by="program", **options
+        )
+    )
+    return action
+
+
+def submit_now(what: str, body: Mapping[str, Json], **options: Any) -> Action:
+    """Submit from a program, see `Actions.submit`."""
+    action, _ = call_now(
+        lambda deployment: deployment.actions.submit(
+            what, body, by="program", **options
+        )
+    )
+    return action
+
+
+def call_now(call: Callable[[Deployment], Awaitable[Result]]) -> Result:
+    """Have a deployment do something, whether or not an event loop runs in this thread."""
+
+    async def work() -> Result:
         async with Deployment(load_settings()) as deployment:
             await deployment.ready()
-            return await deployment.operations.track(
-                ids, upstream=upstream, metadata=metadata
-            )
+            return await call(deployment)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="mjbridge-track") as executor:
+    with ThreadPoolExecutor(1, thread_name_prefix="mjbridge-call") as executor:
         return executor.submit(asyncio.run, work()).result()

@@ -8,16 +8,32 @@ sandbox.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bridge.adapters.local.runfile import read_run_file
+from bridge.adapters.local.runfile import (
+    read_run_file,
+    read_web_url,
+    write_web_file,
+)
+from bridge.core.action import KIND as ACTION
+from bridge.core.action import endpoint_of as action_endpoint
+from bridge.core.address import Network, in_url, origin_of
+from bridge.core.archive import ArchiveOptions
+from bridge.core.archive import endpoint_of as archive_endpoint
 from bridge.core.endpoint import Endpoint
+from bridge.core.hook import HookPolicy
+from bridge.core.rule import Rule
 from bridge.errors import Misconfigured, StoreUnavailable
 from bridge.settings import Settings, load_settings
 
 #: The sandbox's directory in the data directory, and the name of its upstream.
 SANDBOX = "sandbox"
+LOOPBACK = "127.0.0.1"
 #: What is wrong where no gateway can be polled, and how to mend it.
 NO_KEY = (
     "no API key is configured: set BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-..., "
@@ -66,9 +82,101 @@ def store_url(settings: Settings) -> str:
     return run.redis_url
 
 
+def web_url(settings: Settings) -> str | None:
+    """Return where `web` listens, for clients on this machine; ``None`` if nobody knows."""
+    if found := read_web_url(settings.data_dir):
+        return found
+    host, port = settings.web.host, settings.web.port
+    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"http://{in_url(host)}:{port}" if port else None
+
+
+def announce_web(settings: Settings, url: str) -> None:
+    """Leave word of where this process serves `web`, unless there is no place for it."""
+    with suppress(OSError):
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_web_file(settings.data_dir, web_url=url)
+
+
 def endpoints_of(settings: Settings) -> Sequence[Endpoint]:
     """Return the configured endpoints in their order."""
-    return [one.to_endpoint(name) for name, one in settings.endpoints.items()]
+    wait = settings.archive.wait if settings.archive.url is not None else 0.0
+    endpoints = [one.to_endpoint(name) for name, one in settings.endpoints.items()]
+    return [replace(one, wait=wait) if _uploads(one) else one for one in endpoints]
+
+
+def _uploads(endpoint: Endpoint) -> bool:
+    return getattr(endpoint.options, "images", None) == "upload"
+
+
+def archive_endpoints(settings: Settings) -> Sequence[Endpoint]:
+    """Return the endpoints that keep upstreams' pictures; none if there is no archive."""
+    if settings.archive.url is None:
+        return []
+    base = settings.public_url or web_url(settings) or ""
+    return [
+        archive_endpoint(
+            name,
+            ArchiveOptions(base_url=one.base_url, files_url=f"{base}/files/"),
+            proxy=one.proxy.get_secret_value() if one.proxy is not None else None,
+            tls_ca=str(one.tls_ca) if one.tls_ca else None,
+        )
+        for name, one in settings.upstreams.items()
+    ]
+
+
+def action_endpoints(settings: Settings) -> Mapping[str, Endpoint]:
+    """Return the endpoints that stand for the actions at upstreams, by the upstreams' names."""
+    return {
+        name: Endpoint(
+            name=action_endpoint(name),
+            kind=ACTION,
+            url=upstream.base_url,
+            events=(),
+            timeout=settings.actions.timeout,
+            rate=upstream.rate_limit,
+            concurrency=upstream.concurrency,
+        )
+        for name, upstream in settings.upstreams.items()
+    }
+
+
+def rules_of(settings: Settings) -> Sequence[Rule]:
+    """Return the configured rules in their order."""
+    return [one.to_rule(name) for name, one in settings.rules.items()]
+
+
+def hook_policy(settings: Settings) -> HookPolicy | None:
+    """Return which hooks are taken and how they are delivered to; ``None`` if they are not."""
+    hooks = settings.hooks
+    if not hooks.enabled:
+        return None
+    return HookPolicy(
+        endpoint=hooks.to_endpoint(),
+        max_origins=hooks.max_origins,
+        allow=hook_networks(settings),
+        own=frozenset(_own_origins(settings)),
+    )
+
+
+def hook_networks(settings: Settings) -> tuple[Network, ...]:
+    """Return the private networks that hooks may lead to."""
+    own = settings.hooks.allow_networks
+    networks = settings.allow_networks if own is None else own
+    return tuple(ip_network(network) for network in networks)
+
+
+def _own_origins(settings: Settings) -> Iterator[str]:
+    """Return the origins under which the process ``web`` may be reached."""
+    if settings.public_url is not None:
+        yield origin_of(settings.public_url)
+    ports = {settings.web.port}
+    # It may listen elsewhere than configured: `--port`, or any free one.
+    if found := read_web_url(settings.data_dir):
+        ports.add(urlsplit(found).port or 80)
+    for port in sorted(ports):
+        for name in (settings.web.host.lower(), "localhost", "127.0.0.1", "::1"):
+            yield origin_of(f"http://{in_url(name)}:{port}")
 
 
 def endpoint_of(settings: Settings, name: str) -> Endpoint:

@@ -1,82 +1,82 @@
-"""Factories: settings turned into the objects that do the work."""
+"""Factories: settings turned into the broker and the channels that they are about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from bridge.adapters.broker.transport import Broker, broker_of
-from bridge.adapters.gateway.batches import HttpUpstream, UpstreamOptions
-from bridge.adapters.http import apprise as apprise_sender
-from bridge.app.delivery.attempt import Recipient
-from bridge.app.poll import PolledUpstream
-from bridge.app.ports import PollLimits
-from bridge.channels import apprise, channel_for
-from bridge.core.cadence import PollPolicy
+from bridge.adapters.http import notifier
+from bridge.app.ports import Sender
+from bridge.app.ports.telemetry import Telemetry
+from bridge.channels import apprise, archive, channel_for, midjourney, webhook
+from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.runtime.discovery import store_url
-from bridge.settings import Settings, UpstreamSettings
+from bridge.settings import Settings
 
-#: Seconds beyond an upstream's timeout after which what was claimed is up for others.
-POLL_LEASE_MARGIN = 10.0
+log = structlog.get_logger(__name__)
+
+#: Any of these says where a collector listens, and turns tracing on.
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 def broker(settings: Settings) -> Broker:
-    """Return the broker that wake-ups travel through."""
+    """Return the broker that ticks travel through."""
     url = settings.broker_url
     address = url.get_secret_value() if url is not None else store_url(settings)
     return broker_of(address, settings.namespace)
 
 
-def receivers_of(endpoints: Sequence[Endpoint]) -> Mapping[str, Recipient]:
+def channels_for(endpoints: Sequence[Endpoint]) -> Mapping[str, Channel]:
     """
-    Pair every endpoint with its channel.
+    Return the channels that these endpoints and hooks need, by kind.
 
     Raises:
         Misconfigured: There is none for a kind, or a package that it needs is missing.
     """
     if any(endpoint.kind == apprise.KIND for endpoint in endpoints):
-        apprise_sender.require()
-    return {
-        endpoint.name: Recipient(endpoint=endpoint, channel=channel_for(endpoint.kind))
+        notifier.require()
+    configured = {
+        endpoint.kind: channel_for(endpoint.kind)
         for endpoint in endpoints
+        if not endpoint.internal
+    }
+    return {
+        **configured,
+        "webhook": webhook,
+        midjourney.KIND: midjourney,
+        archive.KIND: archive,
     }
 
 
-def upstream_of(name: str, settings: UpstreamSettings) -> HttpUpstream:
-    """Make the client of an upstream."""
-    return HttpUpstream(upstream_options(name, settings))
+def telemetry_of(environ: Mapping[str, str]) -> Telemetry | None:
+    """
+    Begin to trace, if the environment names a collector. Call it after the fork.
+
+    Without one nothing of OpenTelemetry is imported. Traces are never worth a worker: what
+    is wrong with the variables, or not installed, is logged.
+    """
+    if not any(environ.get(name) for name in _COLLECTOR):
+        return None
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    try:
+        from bridge.adapters.otel import OpenTelemetry
+
+        return OpenTelemetry()
+    except ImportError:
+        reason = "an extra is not installed: pip install 'mjbridge[otel]'"
+    except Exception as error:  # noqa: BLE001 - the SDK raises all kinds for its variables
+        reason = f"OpenTelemetry refuses its settings ({type(error).__name__})"
+    log.warning("telemetry.off", reason=reason)
+    return None
 
 
-def upstream_options(name: str, settings: UpstreamSettings) -> UpstreamOptions:
-    """Return how an upstream is reached."""
-    key = settings.api_key
-    proxy = settings.proxy
-    return UpstreamOptions(
-        name=name,
-        base_url=settings.base_url,
-        api_key=key.get_secret_value() if key is not None else "",
-        auth=settings.auth,
-        timeout=settings.timeout,
-        concurrency=settings.concurrency,
-        rate=settings.rate_limit.per_second,
-        proxy=proxy.get_secret_value() if proxy is not None else None,
-        tls_ca=str(settings.tls_ca) if settings.tls_ca else None,
-    )
+def chat_sender(settings: Settings) -> Sender:
+    """Make what requests to chats are sent with; nothing is opened yet."""
+    from bridge.adapters.http.guard import Guard
+    from bridge.adapters.http.sender import HttpSender
 
-
-def polled(name: str, settings: UpstreamSettings) -> PolledUpstream:
-    """Make an upstream that is polled, with its limits and its policy."""
-    return PolledUpstream(
-        upstream=upstream_of(name, settings),
-        limits=PollLimits(
-            batch_size=settings.batch_size,
-            concurrency=settings.concurrency,
-            rate=settings.rate_limit,
-            lease=settings.timeout + POLL_LEASE_MARGIN,
-        ),
-        policy=PollPolicy(
-            poll_interval=settings.poll_interval,
-            missing_after=settings.missing_after,
-            max_age=settings.max_age,
-        ),
-    )
+    return HttpSender(guard=Guard(settings.allow_networks))

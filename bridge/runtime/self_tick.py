@@ -14,20 +14,22 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bridge.app.outage import store_outage
 from bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
 
 #: Seconds after which a heartbeat is old. It is renewed every 5 s.
-SILENT_AFTER = 12.0
+TAKE_OVER_AFTER = 12.0
 #: Seconds between two checks of the heartbeat, and between two ticks of our own.
-CHECK_EVERY = 3.0
+CHECK_EVERY = 5.0
 TICK_EVERY = 1.0
 #: Own ticks from one sweep to the next.
 TICKS_TO_SWEEP = 5
 
 
 async def tick_while_silent(
+    try_write: Callable[[], Awaitable[None]],
     silent_for: Callable[[], Awaitable[float]],
     tick: Callable[[], Awaitable[None]],
     sweep: Callable[[], Awaitable[None]],
@@ -36,6 +38,8 @@ async def tick_while_silent(
     Tick while beat does not; runs until it is cancelled.
 
     Args:
+        try_write: Writes to the store; whether that is possible is what is logged of it.
+
         silent_for: Returns the age of the heartbeat, in seconds.
 
         tick: Does what a tick of each kind would.
@@ -46,9 +50,13 @@ async def tick_while_silent(
     while True:
         await asyncio.sleep(TICK_EVERY if ticking else CHECK_EVERY)
         try:
-            silent = await silent_for() > SILENT_AFTER
+            await _watch(try_write)
+            silent = await silent_for() > TAKE_OVER_AFTER
             if silent != ticking:
-                log.warning("ticks.missing" if silent else "ticks.are_back")
+                if silent:
+                    log.warning("ticks.missing", effect="this process ticks by itself")
+                else:
+                    log.warning("ticks.are_back")
             ticking = silent
             if not ticking:
                 continue
@@ -57,6 +65,17 @@ async def tick_while_silent(
             if ticks % TICKS_TO_SWEEP == 0:
                 await sweep()
         except BridgeError as error:
-            log.warning("ticks.store_away", error=str(error))
+            store_outage.failed(str(error))
         except Exception:
             log.exception("ticks.failed")  # the next one may do better
+
+
+async def _watch(try_write: Callable[[], Awaitable[None]]) -> None:
+    # One that takes no writes is away for whoever has something to record, and its ticks go
+    # on all the same: what it holds is delivered.
+    try:
+        await try_write()
+    except BridgeError as error:
+        store_outage.failed(str(error))
+    else:
+        store_outage.worked()

@@ -15,9 +15,18 @@ __all__ = ["Child", "Notice", "Supervisor", "embedded_store"]
 
 
 @contextmanager
-def embedded_store(data_dir: Path, *, stop_order: int) -> Iterator[tuple[Child, str]]:
+def embedded_store(
+    data_dir: Path, *, stop_order: int, web_url: str | None
+) -> Iterator[tuple[Child, str]]:
     """
     Run the embedded store, and leave a run file by which other commands find it.
+
+    Args:
+        data_dir: Where its data and the run file are.
+
+        stop_order: The store's among all children.
+
+        web_url: Where `web` is served beside it, for the run file.
 
     Yields:
         What keeps it running, and its URL, which may hold a password.
@@ -26,12 +35,15 @@ def embedded_store(data_dir: Path, *, stop_order: int) -> Iterator[tuple[Child, 
         Misconfigured, StoreUnavailable: See `EmbeddedStore.start`.
     """
     with EmbeddedStore(data_dir) as store:
-        write_run_file(data_dir, redis_url=store.url, started_at=time.time())
+        write_run_file(
+            data_dir, redis_url=store.url, started_at=time.time(), web_url=web_url
+        )
         try:
             child = Child(
                 name="the store",
                 launch=store.launch,
                 ready=store.is_ready,
+                why_ended=store.why_ended,
                 stop_order=stop_order,
             )
             yield child, store.url

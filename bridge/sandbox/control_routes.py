@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bridge.sandbox.dto import row
 from bridge.sandbox.gateway_faults import GatewayFaults, change, show
 from bridge.sandbox.responses import json_of, reply
-from bridge.sandbox.rows import row
 from bridge.sandbox.state import GatewayState
 
 

@@ -1,8 +1,9 @@
 """
 The ways in which real gateways misbehave when they are asked about tasks.
 
-Each was read in the source of a server or seen by its users. All are off until switched on,
-and all concern the listing of tasks alone: submitting one always gets a proper answer.
+Each was read in the source of a server or seen by its users. All are off until switched on.
+But for those that are named after it, they concern the listing of tasks alone: submitting one
+gets a proper answer.
 """
 
 from __future__ import annotations
@@ -79,8 +80,17 @@ class GatewayFaults:
     #: "json": half the text; "wire": the connection breaks halfway (true).
     truncated: str = ""
     redirect: str = ""  #: 301 to here (true: "/moved")
+    picture_for: float = (
+        0.0  #: seconds from a task's end to its picture's (true: 5); 0: never
+    )
     #: These routes answer with that status.
     routes: dict[str, int] = field(default_factory=dict)
+    lists: bool = (
+        False  #: ``GET /mj/task/list``, which proxies have and new-api has not
+    )
+    submit: CannedResponse | None = None  #: this, instead of the answer to a submission
+    submit_times: int | None = None  #: so many times; ``None``: until switched off
+    submit_unmade: bool = False  #: and the submission makes no task
 
 
 #: What ``true`` stands for, where a switch has more to say than that.
@@ -92,8 +102,10 @@ _TRUE: dict[str, Any] = {
     "truncated": "wire",
     "redirect": "/moved",
     "error": 500,
+    "submit": 502,
     "slow": 2.0,
     "omit": 0.5,
+    "picture_for": 5.0,
 }
 
 
@@ -117,10 +129,11 @@ def change(faults: GatewayFaults, wanted: dict[str, Any]) -> GatewayFaults:
         except (TypeError, ValueError) as problem:
             msg = f"{name}: {problem}"
             raise ValueError(msg) from problem
-    if "error" in wanted and "error_times" not in wanted:
-        error = wanted["error"]
-        times = error.get("times") if isinstance(error, dict) else None
-        changed["error_times"] = times
+    for name in ("error", "submit"):
+        if name in wanted and f"{name}_times" not in wanted:
+            given = wanted[name]
+            times = given.get("times") if isinstance(given, dict) else None
+            changed[f"{name}_times"] = times
     return dataclasses.replace(faults, **changed)
 
 
@@ -128,17 +141,17 @@ def _read(name: str, value: Any) -> Any:
     if value is True:
         value = _TRUE.get(name, True)
     match name:
-        case "error":
+        case "error" | "submit":
             return _error(value)
         case "omit" if not isinstance(value, str | list):
             return float(value)
         case "omit" | "poison":
             return (value,) if isinstance(value, str) else tuple(map(str, value))
-        case "slow" | "empty_status":
+        case "slow" | "empty_status" | "picture_for":
             return float(value)
         case "routes":
             return {str(route): int(status) for route, status in dict(value).items()}
-        case "poison_status" | "error_times":
+        case "poison_status" | "error_times" | "submit_times":
             return int(value)
         case "wrapped" | "redirect" | "truncated" | "empty":
             return str(value)

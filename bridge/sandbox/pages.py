@@ -7,15 +7,20 @@ new-api answers every path that it does not know with its single-page applicatio
 
 from __future__ import annotations
 
-from functools import cache
+from colorsys import hls_to_rgb, rgb_to_hls
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
+from zlib import crc32
 
 from starlette.requests import Request
 
 from bridge.sandbox.lifecycle import SimulatedTask, phase_of, picture_progress
 from bridge.sandbox.state import GatewayState
 
+#: Dusk, as the pictures are drawn, and other lights that suit them: twelfths of a turn of the
+#: colour wheel.
+_LIGHTS = (0, 1, 7, 8, 9, 10, 11)
 #: Tasks on the page, the newest first.
 SHOWN = 48
 
@@ -62,13 +67,35 @@ def _figure(task: SimulatedTask, now: float, base: str) -> str:
     )
 
 
-@cache
-def picture(*, image: int | None = None, finished: bool = True) -> bytes:
+@lru_cache(maxsize=128)
+def picture(
+    *, image: int | None = None, finished: bool = True, prompt: str = ""
+) -> bytes:
     """
     Return a PNG of 512 pixels each way: a grid of four, or *image* (1 to 4) of it in full.
 
-    Every task shows the same four; one that is not *finished* shows a coarse preview of them.
+    Every task shows the same four, in a light that depends on its *prompt*; one that is not
+    *finished* shows a coarse preview of them.
     """
     grid = "grid" if image is None else f"image-{image}"
     name = grid if finished else "preview"
-    return (files("bridge.sandbox") / "png" / f"{name}.png").read_bytes()
+    png = (files("bridge.sandbox") / "png" / f"{name}.png").read_bytes()
+    return _in_light(
+        png, _LIGHTS[crc32(prompt.encode("utf-8", "surrogatepass")) % len(_LIGHTS)]
+    )
+
+
+def _in_light(png: bytes, turn: int) -> bytes:
+    """Turn the hues of a picture with a palette by so many twelfths of the colour wheel."""
+    kind = png.index(b"PLTE")
+    start, length = kind + 4, int.from_bytes(png[kind - 4 : kind])
+    palette = bytearray()
+    colours = png[start : start + length]
+    for red, green, blue in zip(
+        colours[::3], colours[1::3], colours[2::3], strict=True
+    ):
+        hue, lightness, saturation = rgb_to_hls(red / 255, green / 255, blue / 255)
+        turned = hls_to_rgb((hue + turn / 12) % 1, lightness, saturation)
+        palette += bytes(round(255 * part) for part in turned)
+    checksum = crc32(b"PLTE" + palette).to_bytes(4)
+    return png[:start] + palette + checksum + png[start + length + 4 :]

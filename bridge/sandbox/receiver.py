@@ -8,12 +8,9 @@ read in its ledger what really arrived.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
@@ -21,8 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bridge.sandbox.received import Received, event_of
 from bridge.sandbox.responses import CannedResponse, body_of, read_response
-from bridge.sandbox.verification import Verification, key_of, verify
+from bridge.sandbox.verification import key_of, verify
 
 #: The largest event that is read, in bytes.
 MAX_BODY = 1024 * 1024
@@ -34,103 +32,6 @@ METHODS = ["POST", "PUT", "PATCH"]
 
 #: Responses to give one after the other, and the one to give from then on.
 _Script: TypeAlias = tuple[deque[CannedResponse], CannedResponse]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """One request: an attempt to deliver an event."""
-
-    at: float  #: seconds since the epoch
-    path: str
-    headers: dict[str, str]  #: names in lower case
-    body: bytes
-    event: dict[str, Any]  #: the body as JSON; empty if it is not JSON
-    verification: Verification | None  #: ``None``: no secret to check against
-    status: int  #: what it was answered with
-    attempt: int  #: how often an event with this id has been here, this one included
-    repeat: bool  #: the event had been taken before
-
-    @property
-    def id(self) -> str:
-        """The webhook-id, the same on every attempt."""
-        return self.headers.get("webhook-id", "")
-
-    @property
-    def type(self) -> str:
-        """The type of the event."""
-        return str(self.event.get("type") or "")
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The event's own content."""
-        data = self.event.get("data")
-        return data if isinstance(data, dict) else {}
-
-    @property
-    def task(self) -> str:
-        """The id of the task it is about; empty for events about anything else."""
-        return str(self.data.get("id") or "")
-
-    @property
-    def sequence(self) -> int | None:
-        """The event's number among those of its task."""
-        sequence = self.data.get("sequence")
-        return sequence if isinstance(sequence, int) else None
-
-    @property
-    def redelivery(self) -> bool:
-        """Whether an operator asked for it once more."""
-        return self.headers.get("webhook-redelivery") == "true"
-
-    @property
-    def believed(self) -> bool:
-        """Whether its signature is valid; without a secret to check against, everything counts as valid."""
-        return self.verification is None or self.verification.ok
-
-    @property
-    def taken(self) -> bool:
-        """Whether it was believed, and answered with success."""
-        return self.believed and 200 <= self.status < 300
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds from the change to its arrival here, by the event's own time."""
-        try:
-            changed = datetime.fromisoformat(str(self.event.get("timestamp")))
-        except ValueError:
-            return None
-        return None if changed.tzinfo is None else self.at - changed.timestamp()
-
-    def json(self) -> dict[str, Any]:
-        """Return all of it as JSON."""
-        refusal = None if self.verification is None else self.verification.refusal
-        latency = self.latency
-        return {
-            "at": self.at,
-            "path": self.path,
-            "id": self.id,
-            "type": self.type,
-            "task": self.task,
-            "sequence": self.sequence,
-            "verified": None if self.verification is None else self.verification.ok,
-            "refusal": refusal,
-            "status": self.status,
-            "attempt": self.attempt,
-            "repeat": self.repeat,
-            "redelivery": self.redelivery,
-            "latencyMs": latency and round(latency * 1000, 1),
-            "headers": self.headers,
-            "event": self.event or self.body.decode(errors="replace"),
-        }
-
-
-def _event_of(body: bytes) -> dict[str, Any]:
-    """Return the event in a body; empty if it holds none."""
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return event if isinstance(event, dict) else {}
 
 
 class Receiver:
@@ -233,7 +134,7 @@ class Receiver:
             path=request.url.path,
             headers=headers,
             body=body,
-            event=_event_of(body),
+            event=event_of(body),
             verification=verification,
             status=answer.status,
             attempt=attempt,

@@ -23,12 +23,12 @@ from starlette.routing import Mount, Route
 
 from bridge.sandbox.control_routes import control_routes
 from bridge.sandbox.gateway_faults import GatewayFaults, change
-from bridge.sandbox.lifecycle import picture_progress
+from bridge.sandbox.lifecycle import SimulatedTask, phase_of, picture_progress
 from bridge.sandbox.pages import front_page, picture
 from bridge.sandbox.responses import reply
 from bridge.sandbox.state import GatewayState, TaskTable
 from bridge.sandbox.submit_routes import cancel, image_seed, submit
-from bridge.sandbox.task_routes import fetch_task, list_tasks
+from bridge.sandbox.task_routes import fetch_task, list_all, list_tasks
 
 Handler = Callable[[GatewayState, Request], Awaitable[Response]]
 
@@ -93,6 +93,7 @@ def _routes(gateway: GatewayState) -> list[Route | Mount]:
     api = [
         Route("/task/list-by-condition", _counted(gateway), methods=["POST"]),
         Route("/task/list-by-ids", _counted(gateway), methods=["POST"]),
+        Route("/task/list", _guarded(gateway, list_all), methods=["GET"]),
         Route("/task/{id}/fetch", _counted(gateway), methods=["GET"]),
         Route("/task/{id}/cancel", _guarded(gateway, cancel), methods=["POST"]),
         Route("/task/{id}/image-seed", _guarded(gateway, image_seed), methods=["GET"]),
@@ -159,13 +160,22 @@ def _unauthorized(gateway: GatewayState, request: Request) -> Response | None:
 async def _image(gateway: GatewayState, request: Request) -> Response:
     """``GET /mj/image/{id}``, open to all: a preview while the task runs, then the picture."""
     task = gateway.tasks.get(request.path_params["id"])
+    if task is not None and _has_expired(gateway, task):
+        return reply({"error": "the picture has expired"}, 404)
     if task is not None and (progress := picture_progress(task, gateway.clock())):
-        png = picture(image=task.image, finished=progress == 100)
+        png = picture(image=task.image, finished=progress == 100, prompt=task.prompt)
     elif gateway.tasks.injected(request.path_params["id"]):
         png = picture()
     else:
         return reply({"error": "midjourney_task_not_found"}, 400)
     return Response(png, media_type="image/png")
+
+
+def _has_expired(gateway: GatewayState, task: SimulatedTask) -> bool:
+    """Whether a task's picture is gone, as Discord's are after a day."""
+    ended_at = phase_of(task, gateway.clock()).ended_at
+    lasts = gateway.faults.picture_for
+    return bool(lasts) and ended_at is not None and gateway.clock() > ended_at + lasts
 
 
 async def _elsewhere(gateway: GatewayState, request: Request) -> Response:

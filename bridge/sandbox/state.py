@@ -19,9 +19,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from bridge.sandbox.dto import Row
 from bridge.sandbox.gateway_faults import GatewayFaults
 from bridge.sandbox.lifecycle import Ending, SimulatedTask
-from bridge.sandbox.rows import Row
 
 
 class TaskTable:

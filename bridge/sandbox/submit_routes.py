@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bridge.sandbox.dto import keycap
 from bridge.sandbox.lifecycle import (
     Ending,
     SimulatedTask,
@@ -18,8 +19,7 @@ from bridge.sandbox.lifecycle import (
     phase_of,
     read_directives,
 )
-from bridge.sandbox.responses import json_of, reply, upstream_error
-from bridge.sandbox.rows import keycap
+from bridge.sandbox.responses import CannedResponse, json_of, reply, upstream_error
 from bridge.sandbox.state import GatewayState
 
 
@@ -65,7 +65,29 @@ async def submit(gateway: GatewayState, request: Request) -> Response:
         body = None
     if not isinstance(body, dict):
         return upstream_error("bind_request_body_failed")
-    what = request.path_params["what"]
+    failing = _fault(gateway)
+    if failing is None:
+        return _submitted(gateway, request.path_params["what"], body)
+    if not gateway.faults.submit_unmade:
+        _submitted(gateway, request.path_params["what"], body)
+    return await failing.send()
+
+
+def _fault(gateway: GatewayState) -> CannedResponse | None:
+    """Return what is answered instead, and count it; ``None`` if nothing is."""
+    faults = gateway.faults
+    if faults.submit is None or faults.submit_times is None:
+        return faults.submit
+    left = faults.submit_times - 1
+    gateway.faults = dataclasses.replace(
+        faults,
+        submit=faults.submit if left > 0 else None,
+        submit_times=left if left > 0 else None,
+    )
+    return faults.submit
+
+
+def _submitted(gateway: GatewayState, what: str, body: dict[str, Any]) -> Response:
     match what:
         case "action":
             return _press(gateway, body)

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from bridge.sandbox.dto import Row, row, stale, unsynced
 from bridge.sandbox.gateway_faults import REQUEST_FAILED
 from bridge.sandbox.lifecycle import SimulatedTask, phase_of
 from bridge.sandbox.pages import front_page
@@ -22,8 +23,10 @@ from bridge.sandbox.responses import (
     reply,
     upstream_error,
 )
-from bridge.sandbox.rows import Row, row, stale, unsynced
 from bridge.sandbox.state import GatewayState
+
+#: Rows of ``/mj/task/list``. Source: trueai ``TaskController.List``.
+LONGEST_LIST = 100
 
 
 def shuffled(ids: Iterable[str]) -> list[str]:
@@ -54,6 +57,16 @@ async def list_tasks(
         return reply(REQUEST_FAILED, gateway.faults.poison_status), ids
     rows = _rows(gateway, ids, request, number) + gateway.tasks.strays()
     return await _sent(gateway, _enveloped(gateway, rows)), ids
+
+
+async def list_all(gateway: GatewayState, request: Request) -> Response:
+    """``GET /mj/task/list`` of a proxy, the newest 100; on new-api there is a page instead."""
+    if not gateway.faults.lists:
+        return HTMLResponse(front_page(gateway, request))
+    now, base = gateway.clock(), gateway.base(request)
+    newest = sorted(gateway.tasks.all(), key=lambda task: -task.submitted_at)
+    rows = [_dressed(gateway, task, now, base) for task in newest[:LONGEST_LIST]]
+    return reply(rows)
 
 
 async def fetch_task(gateway: GatewayState, request: Request, number: int) -> Response:

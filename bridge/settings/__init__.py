@@ -17,8 +17,15 @@ from bridge.settings.kinds import (
 from bridge.settings.load import load_settings
 from bridge.settings.models import (
     DEFAULT_BASE_URL,
+    ActionSettings,
+    ArchiveSettings,
+    GatewaySettings,
+    HookSettings,
+    LinkSettings,
+    RuleSettings,
     Settings,
     UpstreamSettings,
+    WebSettings,
 )
 
 __all__ = [
@@ -26,9 +33,16 @@ __all__ = [
     "CHAT_KINDS",
     "DEFAULT_BASE_URL",
     "KINDS",
+    "ActionSettings",
+    "ArchiveSettings",
     "EndpointSettings",
+    "GatewaySettings",
+    "HookSettings",
+    "LinkSettings",
+    "RuleSettings",
     "Settings",
     "UpstreamSettings",
+    "WebSettings",
     "default_events",
     "endpoint_settings",
     "infer",

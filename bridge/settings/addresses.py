@@ -16,7 +16,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from bridge.settings.types import secretly
+from bridge.core.address import origin_of
+from bridge.settings.types import refuse_quotes, secretly
 
 _LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
 _HOST_AND_PORT = re.compile(
@@ -25,6 +26,7 @@ _HOST_AND_PORT = re.compile(
 
 
 def _split(text: str) -> SplitResult:
+    refuse_quotes(text)
     if not text.isprintable() or any(char.isspace() or char == "\\" for char in text):
         msg = "holds a space, a backslash or a control character"
         raise ValueError(msg)
@@ -79,6 +81,7 @@ def http_url(text: str, *, userinfo: bool = False, instead: str = "") -> str:
 def any_url(text: str) -> str:
     """Check that an address has a scheme, whichever; Apprise knows the rest."""
     text = text.strip()
+    refuse_quotes(text)
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", text) or not text.isprintable():
         msg = "must begin with a scheme such as https://"
         raise ValueError(msg)
@@ -101,9 +104,31 @@ def _public_url(text: str) -> str:
     return _base_url(text).rstrip("/")
 
 
+def _origin(text: str) -> str:
+    text = _public_url(text)
+    if urlsplit(text).path:
+        msg = "must end with its host or port: an origin has no path"
+        raise ValueError(msg)
+    return origin_of(text)
+
+
+def _archive_url(text: str) -> str:
+    text = text.strip()
+    refuse_quotes(text)
+    if text.startswith("file:") and text.removeprefix("file:").strip("/"):
+        return text
+    if not re.fullmatch(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?", text, re.ASCII
+    ):
+        msg = 'must be a folder, "file:./pictures", or a bucket, "s3://bucket/prefix"'
+        raise ValueError(msg)
+    return text.rstrip("/")
+
+
 def _server_url(*schemes: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         text = text.strip()
+        refuse_quotes(text)
         scheme, found, rest = text.partition("://")
         if not found or scheme.lower() not in schemes:
             known = [f"{scheme}://" for scheme in schemes]
@@ -157,7 +182,7 @@ _TRUE_OR_FALSE = re.compile(r"true|false", re.IGNORECASE)
 _ANYTHING = re.compile(r".+")
 _CERT_REQS = re.compile(r"(cert_)?(none|optional|required)", re.IGNORECASE)
 
-#: What a store's client can be told in the query of its URL, and how.
+#: What the query of a store's URL can hold.
 _TLS_QUERY: Mapping[str, re.Pattern[str]] = {
     "ssl_cert_reqs": _CERT_REQS,
     "ssl_check_hostname": _TRUE_OR_FALSE,
@@ -247,8 +272,11 @@ HookUrl: TypeAlias = Annotated[SecretStr, secretly(_hook_url)]
 AnyUrl: TypeAlias = Annotated[SecretStr, secretly(any_url)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_upstream_url)]
 PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
-Network: TypeAlias = Annotated[str, AfterValidator(_network)]
-File: TypeAlias = Annotated[Path, AfterValidator(_file)]
+ArchiveUrl: TypeAlias = Annotated[str, AfterValidator(_archive_url)]
+ServiceUrl: TypeAlias = Annotated[str, AfterValidator(http_url)]
+Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
+Cidr: TypeAlias = Annotated[str, AfterValidator(_network)]
+ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_file)]
 
 
 def _proxy(text: str) -> str:

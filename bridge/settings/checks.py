@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.channels import template
 from bridge.settings.kinds import KINDS, MODELS, info_of, kind_of, kinds_with
-from bridge.settings.models import TABLES, Settings, fields_of, files_of
+from bridge.settings.models import SECTIONS, TABLES, Settings, fields_of, files_of
 from bridge.settings.problems import Problem, unknown, unknown_name
 
 Table = Mapping[str, Any]
@@ -48,10 +48,12 @@ def unknown_setting(path: tuple[str | int, ...], values: Table) -> str:
         return unknown(key, _names(above[0]))
     table = values["endpoints"][above[1]]
     kind = kind_of(table) or KINDS[0]
+    own = MODELS[kind].model_fields
     if kinds := kinds_with(key):
         how = "" if "kind" in table else ", as its URL says; kind = ... says otherwise"
-        return f"is a setting of {', '.join(kinds)}, and this endpoint is of kind {kind}{how}"
-    own = MODELS[kind].model_fields
+        # A webhook has `secrets`, where others have a `secret`.
+        meant = f"did you mean {key}s? {key} " if f"{key}s" in own else ""
+        return f"{meant}is a setting of {', '.join(kinds)}, and this endpoint is of kind {kind}{how}"
     files = (file for file, name in files_of("endpoints").items() if name in own)
     return unknown(key, [*own, *files])
 
@@ -62,6 +64,10 @@ def _names(table: str = "") -> tuple[str, ...]:
 
 def _one_underscore(key: str) -> str:
     """Recognize ``BRIDGE_ENDPOINTS_ME_URL``, where a level takes two underscores."""
+    for section in SECTIONS:
+        setting = key.removeprefix(f"{section}_")
+        if setting != key and setting in _names(section):
+            return _two_underscores(f"{section}__{setting}")
     for kind in TABLES:
         rest = key.removeprefix(f"{kind}_").removeprefix(f"{kind[:-1]}_")
         if rest == key:
@@ -69,9 +75,12 @@ def _one_underscore(key: str) -> str:
         for setting in sorted(_names(kind), key=len, reverse=True):
             name = rest.removesuffix(f"_{setting}").strip("_")
             if rest.endswith(f"_{setting}") and name:
-                meant = f"{kind}__{name}__{setting}"
-                return f"unknown setting; did you mean BRIDGE_{meant.upper()}, with two underscores for each level?"
+                return _two_underscores(f"{kind}__{name}__{setting}")
     return ""
+
+
+def _two_underscores(meant: str) -> str:
+    return f"unknown setting; did you mean BRIDGE_{meant.upper()}, with two underscores for each level?"
 
 
 # --- upstreams ------------------------------------------------------------------------
@@ -104,6 +113,20 @@ def _endpoints(values: Table) -> Iterator[Problem]:
         kind = kind_of(table)
         for key, text in info_of(kind).validate(table) if kind else ():
             yield Problem(path=(*path, key), text=text)
+        for text in _buttons(table, kind) if kind else ():
+            yield Problem(path=(*path, "buttons"), text=text)
+
+
+def _buttons(table: Table, kind: str) -> Iterator[str]:
+    """Check that clicks on an endpoint's buttons would be understood."""
+    if str(table.get("buttons", "")).strip().lower() != "native":
+        return
+    needed = info_of(kind).buttons
+    if needed is None:
+        having = ", ".join(one for one in KINDS if info_of(one).buttons is not None)
+        yield f'is "native", which only {having} can have: use "link"'
+    elif needed and not any(name in table for name in needed):
+        yield f'is "native", which needs {" or ".join(needed)} to know clicks by'
 
 
 def _listed(value: object) -> list[Any] | tuple[Any, ...]:

@@ -39,13 +39,13 @@ from bridge.channels.info import ChannelInfo, is_at
 from bridge.core.backoff import STANDARD_RETRY
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, EndpointOptions
-from bridge.settings.addresses import AnyUrl, File, HookUrl, ProxyUrl
+from bridge.settings.addresses import AnyUrl, ExistingFile, HookUrl, ProxyUrl
 from bridge.settings.types import (
     EventGlob,
     Headers,
     Number,
     RateLimit,
-    Retry,
+    RetryDelays,
     Whole,
     field_of,
 )
@@ -138,9 +138,9 @@ class EndpointSettings(BaseModel):
     timeout: Annotated[Number, Field(gt=0, le=60)] = 15.0
     rate_limit: RateLimit | None = None
     concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 20
-    retry: Retry = STANDARD_RETRY
+    retry: RetryDelays = STANDARD_RETRY
     proxy: ProxyUrl | None = None
-    tls_ca: File | None = None
+    tls_ca: ExistingFile | None = None
 
     def options(self) -> EndpointOptions:
         """Return the settings that only some kinds have, as this kind's channel reads them."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -23,32 +24,47 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bridge.core.endpoint import Rate
+from bridge.channels.endpoint_options import MAX_SECONDS
+from bridge.channels.webhook import WebhookOptions, check_secret
+from bridge.core.backoff import STANDARD_RETRY
+from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
+from bridge.core.rule import Rule
 from bridge.settings.addresses import (
+    ArchiveUrl,
     BaseUrl,
     BrokerUrl,
-    File,
-    Network,
+    Cidr,
+    ExistingFile,
+    Origin,
     ProxyUrl,
     PublicUrl,
     RedisUrl,
+    ServiceUrl,
 )
 from bridge.settings.kinds import MODELS, AnyEndpoint
+from bridge.settings.rule_types import ButtonName, PressLimit, Where
 from bridge.settings.types import (
     Auth,
     Credential,
     EndpointName,
+    EventGlob,
     Namespace,
     Number,
     RateLimit,
+    RetryDelays,
     Seconds,
+    SecretKeys,
     UpstreamName,
     Whole,
     any_case,
+    secretly,
 )
 
 #: The gateway that the upstream called ``default`` is, unless its ``base_url`` differs.
 DEFAULT_BASE_URL = "https://api.quickrouter.ai"
+#: Requests to the hooks of one origin. Its owner may never have heard of the bridge, so that
+#: there is a limit unless another one is set.
+DEFAULT_HOOK_RATE = Rate(per_second=50.0, burst=5.0)
 
 #: What settings are read from, the strongest first. Where it is empty, settings are made
 #: of their arguments alone.
@@ -75,8 +91,138 @@ class UpstreamSettings(BaseModel):
     missing_after: Seconds = 300.0
     max_age: Seconds = 86400.0
     proxy: ProxyUrl | None = None
-    tls_ca: File | None = None
+    tls_ca: ExistingFile | None = None
     timeout: Annotated[Number, Field(gt=0, le=600)] = 30.0
+
+
+class WebSettings(BaseModel):
+    """The process ``web``: the HTTP API, the dashboard, metrics and health."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    enabled: bool = True  #: Whether `mjbridge up` serves it.
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[Whole, Field(ge=0, le=65535)] = 8300  #: 0: any free one.
+    cors_origins: tuple[Origin, ...] = ()
+
+
+class LinkSettings(BaseModel):
+    """Pages where people press a task's buttons, each reached by a link in a message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    #: In which a press can be undone.
+    delay: Annotated[Number, Field(ge=0, le=60)] = 5.0
+    #: For buttons of chats, too.
+    ttl: Annotated[Number, Field(ge=60, le=MAX_SECONDS)] = 1209600.0
+    login: bool = False  #: Whether people sign in before.
+    previews: bool = False  #: Whether programs that preview links see the picture.
+
+
+class HookSettings(BaseModel):
+    """Receivers of one task's events, which those who track it may name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    enabled: bool = True  #: Whether any are taken, and delivered to.
+    secrets: Annotated[
+        tuple[Annotated[SecretStr, secretly(check_secret)], ...], Field(max_length=10)
+    ] = ()
+    events: Annotated[tuple[EventGlob, ...], Field(min_length=1)] = DEFAULT_EVENTS
+    #: Over all tasks that are kept. A page of deliveries merges a list of each.
+    max_origins: Annotated[Whole, Field(ge=1, le=2000)] = 1000
+    #: ``None``: those of the top level.
+    allow_networks: tuple[Cidr, ...] | None = None
+    timeout: Annotated[Number, Field(gt=0, le=60)] = 15.0
+    rate_limit: RateLimit = DEFAULT_HOOK_RATE
+    concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 20
+    retry: RetryDelays = STANDARD_RETRY
+
+    def to_endpoint(self) -> Endpoint:
+        """Return what holds for every hook, as the core knows an endpoint."""
+        secrets = tuple(secret.get_secret_value() for secret in self.secrets)
+        return Endpoint(
+            name="hook",
+            url="",
+            events=self.events,
+            timeout=self.timeout,
+            rate=self.rate_limit,
+            concurrency=self.concurrency,
+            retry=self.retry,
+            guarded=True,
+            options=WebhookOptions(secrets=secrets),
+        )
+
+
+class ActionSettings(BaseModel):
+    """Presses of buttons and submissions, which the bridge makes at an upstream."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    patience: Annotated[Number, Field(ge=0, le=86400)] = 600.0
+    #: Below the longest lease of a delivery.
+    timeout: Annotated[Number, Field(ge=1, le=150)] = 60.0
+
+
+class GatewaySettings(BaseModel):
+    """The routes ``/mj/...`` of ``web``, which clients use in an upstream's place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    enabled: bool = (
+        True  #: Whether they are served. Nobody passes without a key or the token.
+    )
+    #: Seconds in which equal questions of one client share an answer; 0: none do.
+    collapse: Annotated[Number, Field(ge=0, le=60)] = 1.0
+    #: Seconds until an upstream's answer begins, and between two pieces of it.
+    timeout: Annotated[Number, Field(gt=0, le=3600)] = 120.0
+
+
+class RuleSettings(BaseModel):
+    """Presses that are made when an event fits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    on: Annotated[tuple[EventGlob, ...], Field(min_length=1)] = ("task.succeeded",)
+    where: Where = Field(default_factory=dict)
+    press: Annotated[tuple[ButtonName, ...], Field(min_length=1, max_length=50)]
+    limit: PressLimit | None = None
+    over: Literal["wait", "drop"] = "wait"
+    depth: Annotated[Whole, Field(ge=0, le=10)] = 0
+    dry_run: bool = False
+    known: bool = False
+
+    def to_rule(self, name: str) -> Rule:
+        """Return the rule, as the core knows it."""
+        return Rule(
+            name=name,
+            on=self.on,
+            where=self.where,
+            press=self.press,
+            limit=self.limit,
+            waits=self.over == "wait",
+            depth=self.depth,
+            dry_run=self.dry_run,
+            known=self.known,
+        )
+
+
+class ArchiveSettings(BaseModel):
+    """Where the pictures of tasks that succeeded are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: ArchiveUrl | None = None  #: ``None``: none are kept.
+    endpoint_url: ServiceUrl | None = None  #: ``None``: Amazon's own.
+    region: Annotated[str, Field(min_length=1)] | None = None
+    #: ``None``: those of the machine, as every client of S3 finds them.
+    access_key: Credential | None = None
+    secret_key: Credential | None = None
+    #: For a chat's message whose picture is uploaded.
+    wait: Annotated[Number, Field(ge=0, le=120)] = 10.0
+    max_bytes: Annotated[Whole, Field(ge=1024, le=1024**3)] = 50 * 1024**2
+    keep: Annotated[Number, Field(ge=0, le=MAX_SECONDS)] = 2592000.0  #: 0: for ever.
+    quota: Annotated[Whole, Field(ge=0)] = 10 * 1024**3  #: 0: none.
 
 
 class Settings(BaseSettings):
@@ -96,9 +242,17 @@ class Settings(BaseSettings):
     log_format: Annotated[_LOG_FORMATS, any_case(get_args(_LOG_FORMATS))] = "auto"
     public_url: PublicUrl | None = None
     api_token: Credential | None = None
-    allow_networks: tuple[Network, ...] = ()
+    secret_key: SecretKeys = ()  #: The first signs; empty: the store's own.
+    allow_networks: tuple[Cidr, ...] = ()
+    web: WebSettings = WebSettings()
+    hooks: HookSettings = HookSettings()
+    links: LinkSettings = LinkSettings()
+    actions: ActionSettings = ActionSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    archive: ArchiveSettings = ArchiveSettings()
     upstreams: dict[UpstreamName, UpstreamSettings] = Field(default_factory=dict)
     endpoints: dict[EndpointName, AnyEndpoint] = Field(default_factory=dict)
+    rules: dict[EndpointName, RuleSettings] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -120,6 +274,16 @@ class Settings(BaseSettings):
 
 # --- the tree of settings, by its names -----------------------------------------------
 
+#: The tables that hold settings, and what each can hold.
+SECTIONS: Mapping[str, Mapping[str, FieldInfo]] = {
+    "web": WebSettings.model_fields,
+    "hooks": HookSettings.model_fields,
+    "links": LinkSettings.model_fields,
+    "actions": ActionSettings.model_fields,
+    "gateway": GatewaySettings.model_fields,
+    "archive": ArchiveSettings.model_fields,
+}
+
 #: The tables of named tables, and what each of those can hold.
 TABLES: Mapping[str, Mapping[str, FieldInfo]] = {
     "upstreams": UpstreamSettings.model_fields,
@@ -128,6 +292,7 @@ TABLES: Mapping[str, Mapping[str, FieldInfo]] = {
         for model in MODELS.values()
         for name, field in model.model_fields.items()
     },
+    "rules": RuleSettings.model_fields,
 }
 
 #: What every secret can be called instead, to be read from a file of its own.
@@ -135,10 +300,11 @@ FILE_SUFFIX = "_file"
 
 
 def fields_of(table: str = "") -> Mapping[str, FieldInfo]:
-    """Return the settings of an upstream, of an endpoint, or of the top level."""
-    return TABLES[table] if table else Settings.model_fields
+    """Return the settings of a table, of an upstream, of an endpoint, or of the top level."""
+    return {**TABLES, **SECTIONS}[table] if table else Settings.model_fields
 
 
+@cache
 def files_of(table: str = "") -> Mapping[str, str]:
     """Return the settings that name a file of a secret, each with the secret's name."""
     return {
@@ -150,7 +316,9 @@ def files_of(table: str = "") -> Mapping[str, str]:
 
 def is_table(field: FieldInfo) -> bool:
     """Whether a setting is a table."""
-    return _mentions(field.annotation, dict)
+    annotation = field.annotation
+    section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return section or _mentions(annotation, dict)
 
 
 def is_list(field: FieldInfo) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bridge.settings.models import TABLES, fields_of, files_of, is_list
+from bridge.settings.models import SECTIONS, TABLES, fields_of, files_of, is_list
 from bridge.settings.problems import Problem, SettingPath
 
 #: Where things were set, for people.
@@ -56,6 +56,10 @@ class Placed:
             for name in ("data_dir", "tls_ca"):
                 if isinstance(table.get(name), str):
                     table[name] = str(_located(table[name], base))
+            if path == ("archive",) and str(table.get("url")).startswith("file:"):
+                folder = str(table["url"]).removeprefix("file:")
+                if folder:
+                    table["url"] = f"file:{_located(folder, base)}"
 
     def _read_secret(
         self, path: SettingPath, table: dict[str, Any], file: str, name: str, base: Path
@@ -90,6 +94,9 @@ LARGEST = 64 * 1024
 def tables_in(values: dict[str, Any]) -> Iterator[tuple[SettingPath, dict[str, Any]]]:
     """Walk over the tables that hold settings with names of ours."""
     yield (), values
+    for name in SECTIONS:
+        if isinstance(table := values.get(name), dict):
+            yield (name,), table
     for kind in TABLES:
         named = values.get(kind)
         for name, table in named.items() if isinstance(named, dict) else ():

@@ -165,7 +165,13 @@ class Dotenv:
         for binding in parse_stream(io.StringIO(text)):
             place = f"{path.name}, line {binding.original.line}"
             if binding.error or (binding.key and binding.value is None):
-                self.problems.append(Problem(text=f"{place}: is not NAME=value"))
+                opened = re.search(r"=\s*[\"']", binding.original.string)
+                what = (
+                    "has a quotation mark that is not closed"
+                    if opened
+                    else "is not NAME=value"
+                )
+                self.problems.append(Problem(text=f"{place}: {what}"))
             elif binding.key and binding.value is not None:
                 self.variables[binding.key] = binding.value
                 self.lines[binding.key] = place

@@ -27,7 +27,7 @@ from pydantic import (
     SecretStr,
 )
 
-from bridge.channels.endpoint_options import LONGEST
+from bridge.channels.endpoint_options import MAX_SECONDS
 from bridge.core.endpoint import Rate
 from bridge.core.event import EVENT_TYPES
 from bridge.core.http import RESERVED_HEADERS
@@ -129,11 +129,11 @@ Whole: TypeAlias = Annotated[int, BeforeValidator(_no_bool)]
 Number: TypeAlias = Annotated[
     float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)
 ]
-Seconds: TypeAlias = Annotated[Number, Field(gt=0, le=LONGEST)]
+Seconds: TypeAlias = Annotated[Number, Field(gt=0, le=MAX_SECONDS)]
 RateLimit: TypeAlias = Annotated[
     Rate, PlainValidator(_rate), PlainSerializer(lambda rate: f"{rate.per_second:g}/s")
 ]
-Retry: TypeAlias = Annotated[
+RetryDelays: TypeAlias = Annotated[
     tuple[Seconds, ...], Field(min_length=1, max_length=50), AfterValidator(_retry)
 ]
 
@@ -160,8 +160,16 @@ def secretly(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(judge)
 
 
+def refuse_quotes(text: str) -> None:
+    """Refuse a text with a quotation mark at one end; a pair of them means nothing."""
+    if text.startswith(('"', "'")) or text.endswith(('"', "'")):
+        msg = "has a quotation mark at one end only"
+        raise ValueError(msg)
+
+
 def _credential(text: str) -> str:
     text = text.strip()
+    refuse_quotes(text)
     if text.lower().startswith("bearer "):
         msg = 'must be the key alone, without "Bearer"'
         raise ValueError(msg)
@@ -172,6 +180,23 @@ def _credential(text: str) -> str:
 
 
 Credential: TypeAlias = Annotated[SecretStr, secretly(_credential)]
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < 16:
+        msg = "must have at least 16 characters, chosen at random"
+        raise ValueError(msg)
+    return text
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+SecretKeys: TypeAlias = Annotated[
+    tuple[Annotated[SecretStr, secretly(_secret_key)], ...],
+    BeforeValidator(_one_or_more),
+]
 
 
 def _header_name(text: str) -> str:

@@ -12,7 +12,7 @@ import jsonschema
 from standardwebhooks.webhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
 
-from bridge.sandbox.receiver import Received
+from bridge.sandbox.received import Received
 
 _SCHEMA = Path(__file__).parents[2] / "docs" / "events.schema.json"
 

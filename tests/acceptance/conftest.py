@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.acceptance.everyday.scenery import Everyday
 from tests.acceptance.harness import Installation
-from tests.acceptance.scenery import Everyday, everyday_deployment
 from tests.acceptance.stage import Stage
 
 
@@ -16,15 +16,6 @@ def stage() -> Iterator[Stage]:
     """Servers around the deployments."""
     with Stage() as servers:
         yield servers
-
-
-@pytest.fixture(scope="session")
-def everyday(
-    stage: Stage, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Everyday]:
-    """One worker and one beat for all tests in which nothing is killed."""
-    with everyday_deployment(stage, tmp_path_factory.mktemp("everyday")) as running:
-        yield running
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,9 +1,9 @@
 """
 The harness: a deployment as an operator runs it, and what can happen to one.
 
-A store of its own, ``celery -A bridge worker`` and ``celery -A bridge beat`` as processes
-in sessions of their own, all in one directory; configured by the environment alone. What
-they write goes to files there, and is shown when a test fails.
+A store of its own, a worker and a beat as processes in sessions of their own, all in one
+directory; configured by the environment alone. What they write goes to files there, and is
+shown when a test fails.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self, TypeVar
 
 from bridge.adapters.local.embedded import EmbeddedStore
-from bridge.adapters.local.process import kill_group
+from bridge.adapters.local.process import kill_group, tied
+from bridge.app.paging import all_rows
 from bridge.app.ports import DeliveryRow, EventRow, Tracked
 from bridge.runtime.deployment import Deployment
 from bridge.settings import load_settings
@@ -32,7 +34,7 @@ T = TypeVar("T")
 
 NAMESPACE = "acc"
 #: Seconds that a worker may take until it says that it is ready.
-STARTS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 60.0
 #: Lines of each log that a failed test shows.
 LINES_SHOWN = 60
 
@@ -70,7 +72,7 @@ class Process:
         began = monotonic()
         self.popen.terminate()
         try:
-            self.popen.wait(15)
+            self.popen.wait(30)
         finally:
             kill_group(self.popen)
         return monotonic() - began
@@ -96,6 +98,8 @@ class Installation:
         upstreams: Mapping[str, Mapping[str, Any]],
         endpoints: Mapping[str, Mapping[str, Any]],
         server: Path | None = None,
+        celery: bool = False,
+        also: Mapping[str, str] | None = None,
         **settings: object,
     ) -> None:
         """
@@ -110,18 +114,25 @@ class Installation:
 
             server: What its store runs, if not the embedded store's own.
 
+            celery: Whether its worker and its beat are ``celery -A bridge``'s, which takes
+                half as long again to begin as ``mjbridge worker`` and ``mjbridge beat``.
+            also: Variables of the environment that are not settings.
+
             settings: Those of the top level, as the environment spells them.
         """
         self._folder = folder
+        self._celery = celery
         self._logs: list[Path] = []
         self._processes: list[Process] = []
         self.store = EmbeddedStore(folder / "store", server=server)
         self._env = {
             "BRIDGE_NAMESPACE": NAMESPACE,
             "BRIDGE_LOG_FORMAT": "text",
+            "BRIDGE_WEB__PORT": "0",
             "BRIDGE_UPSTREAMS": json.dumps(upstreams),
             "BRIDGE_ENDPOINTS": json.dumps(endpoints),
             **{f"BRIDGE_{name.upper()}": str(told) for name, told in settings.items()},
+            **(also or {}),
         }
 
     def __enter__(self) -> Self:
@@ -158,7 +169,7 @@ class Installation:
         path = {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
         with log.open("wb") as output:
             popen = subprocess.Popen(
-                [programs / program, *arguments],
+                tied([os.fspath(programs / program), *arguments]),
                 cwd=self._folder,  # where no .env and no bridge.toml is
                 env=self.env | path,
                 stdin=subprocess.DEVNULL,
@@ -171,9 +182,13 @@ class Installation:
         return process
 
     def start_worker(self, *arguments: str, wait: bool = True) -> Process:
-        """Start a worker, with both queues and two children unless told otherwise."""
-        alone = ["--without-gossip", "--without-mingle", "-n", f"w{len(self._logs)}@%h"]
-        worker = self.start("worker", "worker", "-c", "2", *alone, *arguments)
+        """Start a worker, with both queues and two children; arguments are Celery's."""
+        if self._celery or arguments:
+            alone = ["--without-gossip", "--without-mingle"]
+            named = ["-c", "2", "-n", f"w{len(self._logs)}@%h"]
+            worker = self.start("worker", "worker", *alone, *named, *arguments)
+        else:
+            worker = self.start_program("worker", "mjbridge", "worker")
         if wait:
             self.is_up(worker)
         return worker
@@ -188,7 +203,9 @@ class Installation:
         until(up, within_s=STARTS_WITHIN_S, what=worker.log.read_text)
 
     def start_beat(self) -> Process:
-        return self.start("beat", "beat")
+        if self._celery:
+            return self.start("beat", "beat")
+        return self.start_program("beat", "mjbridge", "beat")
 
     def logs(self) -> Iterator[tuple[str, str]]:
         """What the newest processes wrote last, the newest of all first."""
@@ -253,8 +270,8 @@ class Installation:
         self.deployment(lambda deployment: deployment.admin.switch(endpoint, "resume"))
 
     def redeliver(self, event_id: str, endpoint: str) -> str:
-        outcome, _ = self.deployment(
-            lambda deployment: deployment.admin.redeliver(event_id, endpoint)
+        (outcome,) = self.deployment(
+            lambda deployment: deployment.admin.redeliver([(event_id, endpoint)])
         )
         return outcome
 
@@ -268,10 +285,8 @@ class Installation:
         """The deliveries that the store holds of an endpoint, oldest first."""
 
         async def listed(deployment: Deployment) -> list[DeliveryRow]:
-            rows = [
-                one async for one in deployment.queries.deliveries(endpoint=endpoint)
-            ]
-            return rows[::-1]
+            found = partial(deployment.queries.delivery_page, endpoint=endpoint)
+            return [row async for row in all_rows(found)][::-1]
 
         return self.deployment(listed)
 

@@ -21,7 +21,8 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.sandbox.gateway_faults import change
-from bridge.sandbox.receiver import Received, Receiver
+from bridge.sandbox.received import Received
+from bridge.sandbox.receiver import Receiver
 from bridge.sandbox.responses import CannedResponse
 from bridge.sandbox.server import serving
 from bridge.sandbox.simulated_gateway import create_gateway
@@ -31,7 +32,7 @@ from tests.waiting import until
 T = TypeVar("T")
 
 #: Seconds that anything asked of a server may take.
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 class Stage:
@@ -280,7 +281,7 @@ class Hooks:
         return self._stage.do(lambda: self._busiest[path])
 
     def wait_for(
-        self, path: str, kind: str, *, task: str = "", within_s: float = 10.0
+        self, path: str, kind: str, *, task: str = "", within_s: float = 20.0
     ) -> Received:
         """Wait until an event of a type was taken on a path; returns the first."""
 

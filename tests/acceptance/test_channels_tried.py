@@ -103,7 +103,7 @@ def test_a_test_is_a_message_that_says_that_it_is_a_sample(
 
     assert ran.code == 0, ran.out + ran.err
     (said,) = ran.rows
-    assert said["delivered"] is True
+    assert said["outcome"] == "delivered"
     (message,) = shown(platform)
     assert "This is a sample" in message
     for secret in secrets:

@@ -35,6 +35,7 @@ def deployment(tmp_path: Path, broker: EmbeddedStore) -> Iterator[Installation]:
         endpoints={},
         broker_url=broker.url,
         log_format="json",
+        celery=True,
     ) as small:
         yield small
 
@@ -43,7 +44,7 @@ def at_work(deployment: Installation) -> tuple[Process, Process]:
     """A beat and a worker that has polled on a tick."""
     deployment.track("unreachable")
     beat, worker = deployment.start_beat(), deployment.start_worker()
-    until(lambda: worker.says("upstream.complained"), within_s=30)
+    until(lambda: worker.says("poll.failed"), within_s=30)
     return beat, worker
 
 
@@ -70,11 +71,23 @@ def test_every_line_of_a_worker_and_a_beat_is_json_from_start_to_end(
     """Also the banner, the warning about root, and what Celery says when it ends."""
     beat, worker = at_work(deployment)
 
-    assert worker.terminate() < 10
+    assert worker.terminate() < 20
     beat.terminate()
 
     assert not_json(worker.log) == []
     assert not_json(beat.log) == []
+
+
+@pytest.mark.parametrize("role", ["worker", "beat"])
+def test_who_has_no_upstream_says_so_in_json_as_well(tmp_path: Path, role: str) -> None:
+    with Installation(
+        tmp_path, upstreams={}, endpoints={}, log_format="json"
+    ) as deployment:
+        process = deployment.start_program(role, "mjbridge", role)
+        until(lambda: process.says("nothing will be polled"), within_s=30)
+
+    said = [json.loads(line)["event"] for line in lines(process.log)]
+    assert not [event for event in said if event.startswith("mjbridge:")]
 
 
 def test_a_worker_that_dies_of_an_error_logs_it_as_json_and_exits_with_1(
@@ -89,7 +102,7 @@ class Broken(bootsteps.StartStopStep):
     def start(self, worker):
         raise OSError("no more file descriptors")
 app.steps["worker"].add(Broken)
-from bridge.cli.app import run
+from bridge.cli.commands import run
 sys.exit(run(["worker"]))
 """
     done = subprocess.run(
@@ -112,10 +125,10 @@ def test_a_group_that_is_asked_to_end_in_the_middle_of_its_work_logs_no_error(
     """As honcho and Kubernetes do: the pool's children get the signal as well."""
     _, worker = at_work(deployment)
     deployment.freeze_store()
-    until(lambda: worker.says("poll.store_away"), within_s=30)
+    until(lambda: worker.says("store.away"), within_s=30)
 
     os.killpg(worker.pid, signal.SIGTERM)
-    worker.popen.wait(15)
+    worker.popen.wait(30)
     deployment.thaw_store()
 
     assert worker.popen.returncode == 0
@@ -124,10 +137,27 @@ def test_a_group_that_is_asked_to_end_in_the_middle_of_its_work_logs_no_error(
     assert not worker.says("Traceback")
 
 
-def refuses(
-    deployment: Installation, folder: Path, pool: str, **variables: str
+def test_a_beat_that_is_asked_to_end_again_and_again_ends_without_a_word(
+    deployment: Installation,
 ) -> None:
-    """Fail if Celery's own command starts a worker with that pool, or ends without a sentence."""
+    """As a group's leader and its supervisor do, which both pass the signal on."""
+    beat, _ = at_work(deployment)
+    before = lines(beat.log)
+
+    def ended() -> bool:
+        beat.popen.terminate()
+        return beat.popen.poll() is not None
+
+    until(ended)
+
+    assert beat.popen.returncode == 0
+    assert lines(beat.log) == before
+
+
+@pytest.mark.parametrize("pool", ["gevent", "eventlet"])
+def test_a_pool_of_greenlets_is_refused_in_a_sentence(
+    deployment: Installation, tmp_path: Path, pool: str
+) -> None:
     done = subprocess.run(
         [
             Path(sys.executable).with_name("celery"),
@@ -137,8 +167,8 @@ def refuses(
             "-P",
             pool,
         ],
-        env=deployment.env | {"BRIDGE_LOG_FORMAT": "text"} | variables,
-        cwd=folder,
+        env=deployment.env | {"BRIDGE_LOG_FORMAT": "text"},
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,
@@ -146,36 +176,10 @@ def refuses(
     )
 
     assert done.returncode == 2, done.stderr
-    # gevent itself may have warned of what was imported before it.
+    # The pool's own package may have warned before.
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"mjbridge: the pool {pool} cannot deliver"), done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_gevent_is_refused_in_a_sentence(
-    deployment: Installation, tmp_path: Path
-) -> None:
-    refuses(deployment, tmp_path, "gevent")
-
-
-def test_eventlet_is_refused_in_a_sentence(
-    deployment: Installation, tmp_path: Path
-) -> None:
-    """
-    Its authors advise against using it, so it is not installed: a stand-in has just what
-    Celery touches before it makes a worker.
-    """
-    package = tmp_path / "installed" / "eventlet"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(
-        "__version__ = '99'\ndef monkey_patch(): pass\nclass Timeout(Exception): pass\n"
-    )
-    (package / "monkey.py").write_text("def patch_all(*_, **__): pass\n")
-    for module in ("signal", "debug"):
-        (package / f"{module}.py").touch()
-    (package.parent / "greenlet.py").write_text("class GreenletExit(Exception): pass\n")
-
-    refuses(deployment, tmp_path, "eventlet", PYTHONPATH=str(package.parent))
 
 
 def test_children_that_live_for_one_task_are_warned_of(
@@ -189,3 +193,4 @@ def test_children_that_live_for_one_task_are_warned_of(
         if (event := json.loads(line))["event"] == "worker.short_lived_children"
     ]
     assert warning["max_tasks_per_child"] == 1
+    assert "use 1000 or more" in warning["effect"]

@@ -17,19 +17,19 @@ from bridge.channels.base import (
 )
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import ChannelState, Notification, Request, Response
+from bridge.core.http import AnyRequest, ChannelState, Request, Response
 from tests.app.test_deliver import Site, endpoint
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, answered
 
-DELIVERED = Attempt(started=0.0, took=0.0, platform_result=AttemptResult.DELIVERED)
+DELIVERED = Attempt(started=0.0, duration=0.0, platform_result=AttemptResult.DELIVERED)
 #: What channels mark before they post what must not be posted twice.
 MARK = SaveState(channel_state={"posting": True})
 PLACE = Endpoint(name="a", url="http://a.test/", timeout=10.0)
 
 
 def request(path: str = "", **more: float) -> Request:
-    return Request(url=f"http://a.test/{path}", within=more.get("within"))
+    return Request(url=f"http://a.test/{path}", timeout=more.get("timeout"))
 
 
 class Clock:
@@ -39,13 +39,11 @@ class Clock:
         self.now = 100.0
         self._step = step
 
-    async def send(
-        self, endpoint: Endpoint, request: Request | Notification
-    ) -> Response:
+    async def send(self, endpoint: Endpoint, request: AnyRequest) -> Response:
         del endpoint
         self.asked = [*getattr(self, "asked", []), request]
         self.now += self._step
-        return Response(took=self._step, status=200)
+        return Response(duration=self._step, status=200)
 
     async def aclose(self) -> None:
         """Close nothing."""
@@ -72,7 +70,7 @@ async def run(
 
 def asking(*requests: Request | SaveState) -> Exchange:
     """An exchange that asks for this and that, whatever is answered."""
-    last = Response(took=0.0)
+    last = Response(duration=0.0)
     for one in requests:
         last = yield one
     return ExchangeResult(
@@ -89,9 +87,9 @@ async def test_the_first_request_may_take_all_the_time_and_the_next_what_is_left
     None
 ):
     sender = Clock(step=4.0)
-    await run(asking(request(), request(), request(within=1.0)), sender)
+    await run(asking(request(), request(), request(timeout=1.0)), sender)
 
-    assert [one.within for one in sender.asked] == [None, 6.0, 1.0]
+    assert [one.timeout for one in sender.asked] == [None, 6.0, 1.0]
 
 
 async def test_a_request_for_which_no_time_is_left_is_not_sent() -> None:
@@ -107,7 +105,7 @@ async def test_answers_say_when_they_came() -> None:
     seen = []
 
     def looking() -> Exchange:
-        seen.append((yield request()).at)
+        seen.append((yield request()).received_at)
         return ExchangeResult(attempt=DELIVERED)
 
     await run(looking(), Clock(step=1.0))
@@ -177,13 +175,15 @@ class Marking:
         yield MARK
         response = yield request()
         attempt = Attempt(
-            started=context.started, took=response.took, status=response.status
+            started=context.started, duration=response.duration, status=response.status
         )
-        return ExchangeResult(attempt=attempt, channel_state={"id": "1"}, edit_in=30.0)
+        return ExchangeResult(
+            attempt=attempt, channel_state={"id": "1"}, hold_progress=30.0
+        )
 
     def sample_response(self, request: Request) -> Response:
         del request
-        return Response(took=0.0, status=200)
+        return Response(status=200)
 
 
 async def test_the_state_that_one_delivery_leaves_is_there_for_the_next(
@@ -192,7 +192,7 @@ async def test_the_state_that_one_delivery_leaves_is_there_for_the_next(
     channel = Marking()
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=channel)
     for kind in ("task.started", "task.succeeded"):
-        await site.tell(kind=kind)
+        await site.publish(kind=kind)
         await site.deliver()
 
     assert channel.states == [{}, {"id": "1"}]
@@ -202,8 +202,8 @@ async def test_a_mark_outlives_an_attempt_that_did_not_end(bench: Bench) -> None
     channel = Marking()
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=channel)
     site.sender.gates["a"] = asyncio.Event()
-    await site.tell()
-    site.pump.kick()
+    await site.publish()
+    site.pump.wake()
     await site.until(sent=1)
     await site.pump.stop(0.0)
     site.sender.gates["a"].set()
@@ -217,9 +217,9 @@ async def test_progress_waits_for_as_long_as_the_channel_asked(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
-    await site.tell(kind="task.started")
+    await site.publish(kind="task.started")
     await site.deliver()
-    await site.tell(kind="task.progress")
+    await site.publish(kind="task.progress")
     await site.deliver(after=27.0)
     assert site.sent == 1
     await site.deliver(after=3.1)
@@ -230,7 +230,7 @@ async def test_a_store_that_is_away_when_state_must_be_saved_costs_no_attempt(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
-    event = await site.tell()
+    event = await site.publish()
     (delivery,) = await site.bench.claim()
     site.bench.keys.away = True
     settlement = await site.runner.attempt(delivery)
@@ -248,7 +248,7 @@ async def test_a_worker_that_lost_its_claim_posts_nothing(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender(), endpoints=CHAT, channel=Marking())
-    await site.tell()
+    await site.publish()
     (late,) = await site.bench.claim()
     await site.bench.let_pass(31.0)
     await site.bench.claim()
@@ -266,9 +266,9 @@ async def test_state_is_saved_whether_or_not_the_event_arrived(
     site = await Site.on(
         bench, FakeSender(a=answered(status)), endpoints=CHAT, channel=channel
     )
-    await site.tell()
+    await site.publish()
     await site.deliver()
-    await site.tell(kind="task.succeeded")
+    await site.publish(kind="task.succeeded")
     await site.deliver()
 
     assert channel.states[1] == {"id": "1"}

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import pytest
+from structlog.testing import capture_logs
 
-from bridge.app.delivery.attempt import AttemptRunner, Recipient
+from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.pump import Pump
+from bridge.app.ports import (
+    ClaimLimits,
+    DeliveryClaim,
+    DeliveryStore,
+    Settled,
+    Settlement,
+)
 from bridge.channels import channel_for
 from bridge.channels.base import Channel, DeliveryContext, Exchange, ExchangeResult
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
+from bridge.logs import render_for_terminal
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, answered
 
@@ -78,16 +88,12 @@ class Site:
     @property
     def runner(self) -> AttemptRunner:
         """What makes that worker's attempts."""
-        receivers: Mapping[str, Recipient] = {
-            one.name: Recipient(
-                endpoint=one, channel=self.channels.get(one.name, self.channel)
-            )
-            for one in self.endpoints
-        }
+        own = dict.fromkeys((one.name for one in self.endpoints), self.channel)
         return AttemptRunner(
             store=self.bench.deliveries,
             sender=self.sender,
-            receivers=receivers,
+            endpoints={one.name: replace(one, kind=one.name) for one in self.endpoints},
+            channels={**own, **self.channels},
             now=lambda: time.time() + self.bench.passed,
             elapsed=time.monotonic,
             roll=lambda: 0.0,
@@ -97,10 +103,10 @@ class Site:
         """Let time pass, and deliver everything that is due then."""
         if after:
             await self.bench.let_pass(after)
-        self.pump.kick()
+        self.pump.wake()
         await self.pump.idle()
 
-    async def tell(self, lane: str = "u", kind: str = "task.started") -> Event:
+    async def publish(self, lane: str = "u", kind: str = "task.started") -> Event:
         return await self.bench.tell(
             lane, kind, to=[one.name for one in self.endpoints]
         )
@@ -110,7 +116,7 @@ class Site:
         return len(self.sender.sent)
 
     async def until(self, *, sent: int) -> None:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(30.0):
             while self.sent < sent:
                 await asyncio.sleep(0.001)
 
@@ -120,7 +126,7 @@ class Site:
 
 async def test_every_attempt_has_the_same_id_and_body(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender(a=[answered(500), answered(200)]))
-    event = await site.tell()
+    event = await site.publish()
     await site.deliver()
     await site.deliver(after=5.0)
 
@@ -148,7 +154,7 @@ async def test_retries_come_at_times_counted_from_the_first_attempt(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender(a=answered(404)))
-    await site.tell()
+    await site.publish()
 
     made = await attempts_of(site, until=3000.0)
 
@@ -164,8 +170,8 @@ async def test_a_slow_endpoint_delays_no_other(bench: Bench) -> None:
     )
     site.sender.gates["slow"] = asyncio.Event()
     for number in range(40):
-        await site.tell(f"u{number}")
-    site.pump.kick()
+        await site.publish(f"u{number}")
+    site.pump.wake()
     await site.until(sent=45)
 
     assert len(site.sender.sent_to("quick")) == 40
@@ -174,22 +180,64 @@ async def test_a_slow_endpoint_delays_no_other(bench: Bench) -> None:
     assert len(site.sender.sent_to("slow")) == 40
 
 
+class LateAnswers:
+    """A store whose answer that nothing is due arrives after the next settlement's."""
+
+    def __init__(self, store: DeliveryStore) -> None:
+        self._store = store
+        self._settled = asyncio.Event()
+        self.save_state = store.save_state
+
+    async def claim_deliveries(self, **options: Any) -> DeliveryClaim:
+        claim = await self._store.claim_deliveries(**options)
+        if not claim.deliveries:
+            await self._settled.wait()
+        return claim
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, claim: ClaimLimits | None = None
+    ) -> Settled:
+        settled = await self._store.settle(settlements, claim=claim)
+        self._settled.set()
+        return settled
+
+
+async def test_what_became_due_while_a_claim_was_asked_is_claimed_at_once(
+    bench: Bench,
+) -> None:
+    one_at_a_time = endpoint(concurrency=1)
+    site = await Site.on(bench, FakeSender(), endpoints=(one_at_a_time,))
+    for lane in ("u1", "u2"):
+        await site.publish(lane)
+    pump = Pump(
+        store=LateAnswers(bench.deliveries),
+        runner=site.runner,
+        elapsed=time.monotonic,
+        window=20,
+    )
+
+    pump.wake()
+    await pump.idle()
+
+    assert site.sent == 2
+
+
 async def test_slow_endpoints_hold_at_most_half_of_the_window_together(
     bench: Bench,
 ) -> None:
     slow = [endpoint(f"slow{number}", concurrency=50) for number in range(4)]
-    late = {one.name: Response(took=14.0, status=200) for one in slow}
+    late = {one.name: Response(duration=14.0, status=200) for one in slow}
     site = await Site.on(
         bench, FakeSender(**late), endpoints=[*slow, endpoint("quick")], window=20
     )
-    await site.tell("first")
+    await site.publish("first")
     await site.deliver()
     site.sender.sent.clear()
     hang = asyncio.Event()
     site.sender.gates = {one.name: hang for one in slow}
     for number in range(40):
-        await site.tell(f"u{number}")
-    site.pump.kick()
+        await site.publish(f"u{number}")
+    site.pump.wake()
     await site.until(sent=50)
 
     assert len(site.sender.sent_to("quick")) == 40
@@ -203,7 +251,7 @@ async def test_no_more_are_in_flight_than_the_window_has_places(bench: Bench) ->
         bench, FakeSender(), endpoints=[endpoint(concurrency=500)], window=30
     )
     for number in range(100):
-        await site.tell(f"u{number}")
+        await site.publish(f"u{number}")
     await site.deliver()
 
     assert site.sent == 100
@@ -217,12 +265,12 @@ async def test_a_place_is_filled_as_soon_as_it_is_free(bench: Bench) -> None:
         endpoints=[endpoint("quick"), endpoint("slow", concurrency=1)],
     )
     site.sender.gates["slow"] = asyncio.Event()
-    await site.tell("u")
-    site.pump.kick()
+    await site.publish("u")
+    site.pump.wake()
     await site.until(sent=2)
     for number in range(50):
         await site.bench.tell(f"v{number}", to=["quick"])
-    site.pump.kick()
+    site.pump.wake()
     await site.until(sent=52)
 
     site.sender.gates["slow"].set()
@@ -245,7 +293,7 @@ class Broken:
         response = yield next(talk)
         if self._where == "read":
             raise KeyError(str(response))
-        return ExchangeResult(attempt=Attempt(started=0.0, took=0.0))
+        return ExchangeResult(attempt=Attempt(started=0.0, duration=0.0))
 
     def sample_response(self, request: Request) -> Response:
         return WEBHOOK.sample_response(request)
@@ -257,7 +305,10 @@ class Mumbling:
     def deliver(self, context: DeliveryContext) -> Exchange:
         response = yield Request(url=context.endpoint.url)
         attempt = Attempt(
-            started=context.started, took=0.0, status=response.status, detail="\ud83d"
+            started=context.started,
+            duration=0.0,
+            status=response.status,
+            detail="\ud83d",
         )
         return ExchangeResult(attempt=attempt)
 
@@ -270,7 +321,7 @@ async def test_an_exception_is_a_failed_attempt_like_any_other(
     bench: Bench, where: str
 ) -> None:
     site = await Site.on(bench, FakeSender(), channel=Broken(where))
-    event = await site.tell()
+    event = await site.publish()
     await site.deliver()
     await site.deliver(after=5.0)
 
@@ -286,7 +337,7 @@ async def test_an_exception_costs_the_others_nothing(bench: Bench) -> None:
     site = await Site.on(
         bench, FakeSender(), endpoints=endpoints, channels={"a": Broken("render")}
     )
-    event = await site.tell()
+    event = await site.publish()
     await site.deliver()
 
     assert await site.bench.state(event, "b") == "delivered"
@@ -302,7 +353,7 @@ async def test_what_a_dead_worker_left_behind_is_delivered_one_at_a_time(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender())
-    events = [await site.tell(f"u{number}") for number in range(5)]
+    events = [await site.publish(f"u{number}") for number in range(5)]
     await crash(site)
     await site.deliver()
 
@@ -312,12 +363,12 @@ async def test_what_a_dead_worker_left_behind_is_delivered_one_at_a_time(
 
 async def test_suspects_have_nothing_beside_them(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
-    suspect = await site.tell("u")
+    suspect = await site.publish("u")
     await crash(site)
     for number in range(20):
-        await site.tell(f"v{number}")
+        await site.publish(f"v{number}")
     site.sender.gates["a"] = asyncio.Event()
-    site.pump.kick()
+    site.pump.wake()
     await site.until(sent=5)
     assert suspect.id not in site.sender.sent_to("a")
     site.sender.gates["a"].set()
@@ -336,16 +387,16 @@ async def test_a_suspect_that_hangs_delays_others_for_a_second_at_most(
     for number in range(3):
         await site.bench.tell(f"u{number}", to=["hung"])
     await crash(site)
-    site.pump.kick()
+    site.pump.wake()
     await site.until(sent=1)
     await site.bench.tell("v", to=["fine"])
 
     began = time.monotonic()
-    site.pump.kick()
+    site.pump.wake()
     await site.until(sent=2)
     took = time.monotonic() - began
     site.sender.gates["hung"].set()
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         while site.sent < 4:  # ticks
             await site.deliver()
 
@@ -356,7 +407,7 @@ async def test_a_suspect_that_hangs_delays_others_for_a_second_at_most(
 async def test_an_answer_that_cannot_be_written_costs_the_others_nothing(
     bench: Bench,
 ) -> None:
-    odd = Response(took=0.0, status=500, body=b"x")
+    odd = Response(status=500, body=b"x")
     site = await Site.on(
         bench,
         FakeSender(a=odd),
@@ -375,8 +426,8 @@ async def test_a_poison_delivery_costs_three_claims_and_is_dead_then(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender())
-    event = await site.tell("u", "task.submitted")
-    after = await site.tell("u", "task.started")
+    event = await site.publish("u", "task.submitted")
+    after = await site.publish("u", "task.started")
     await crash(site)
     for _ in range(2):
         await site.bench.deliveries.claim_deliveries(limit=1, slow_limit=1)
@@ -408,8 +459,8 @@ async def test_an_endpoint_that_is_not_configured_here_is_left_to_others(
 async def test_stopping_lets_attempts_in_flight_end(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
     site.sender.gates["a"] = asyncio.Event()
-    event = await site.tell()
-    site.pump.kick()
+    event = await site.publish()
+    site.pump.wake()
     await site.until(sent=1)
     stopping = asyncio.create_task(site.pump.stop(5.0))
     await asyncio.sleep(0)
@@ -422,8 +473,8 @@ async def test_stopping_lets_attempts_in_flight_end(bench: Bench) -> None:
 async def test_stopping_hands_back_what_does_not_end_in_time(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
     site.sender.gates["a"] = asyncio.Event()
-    event = await site.tell()
-    site.pump.kick()
+    event = await site.publish()
+    site.pump.wake()
     await site.until(sent=1)
     await site.pump.stop(0.01)
 
@@ -435,7 +486,7 @@ async def test_stopping_before_an_attempt_has_begun_hands_it_back_too(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender())
-    event = await site.tell()
+    event = await site.publish()
     site.pump._launch(await site.bench.claim_one())
     for attempt in site.pump._flight:
         attempt.cancel()
@@ -448,7 +499,7 @@ async def test_stopping_before_an_attempt_has_begun_hands_it_back_too(
 async def test_a_stopped_pump_claims_nothing(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
     await site.pump.stop(1.0)
-    event = await site.tell()
+    event = await site.publish()
     await site.deliver()
 
     assert site.sent == 0
@@ -457,10 +508,10 @@ async def test_a_stopped_pump_claims_nothing(bench: Bench) -> None:
 
 async def test_what_is_claimed_while_stopping_is_handed_back(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
-    event = await site.tell()
+    event = await site.publish()
     bench.keys.gate.clear()
     bench.keys.asked.clear()
-    site.pump.kick()
+    site.pump.wake()
     await bench.keys.asked.wait()
     stopping = asyncio.create_task(site.pump.stop(1.0))
     await asyncio.sleep(0)
@@ -474,12 +525,13 @@ async def test_what_is_claimed_while_stopping_is_handed_back(bench: Bench) -> No
 async def test_settling_is_tried_again_until_the_store_is_back(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
     site.sender.gates["a"] = asyncio.Event()
-    event = await site.tell()
-    site.pump.kick()
+    event = await site.publish()
+    site.pump.wake()
     await site.until(sent=1)
     site.bench.keys.away = True
+    site.bench.keys.asked.clear()
     site.sender.gates["a"].set()
-    await asyncio.sleep(0.05)
+    await site.bench.keys.asked.wait()  # to settle, in vain
     site.bench.keys.away = False
     await site.pump.idle()
 
@@ -487,11 +539,26 @@ async def test_settling_is_tried_again_until_the_store_is_back(bench: Bench) -> 
     assert site.sent == 1
 
 
+async def test_what_comes_due_later_needs_no_second_wake_up(bench: Bench) -> None:
+    site = await Site.on(
+        bench,
+        FakeSender(a=[answered(500), answered(200)]),
+        endpoints=(endpoint(retry=(1.1,)),),
+    )
+    event = await site.publish()
+    await site.deliver()
+    assert site.sent == 1
+    await site.until(sent=2)
+    await site.pump.idle()
+
+    assert await site.bench.state(event) == "delivered"
+
+
 async def test_a_store_that_is_away_ends_the_work_until_the_next_kick(
     bench: Bench,
 ) -> None:
     site = await Site.on(bench, FakeSender())
-    event = await site.tell()
+    event = await site.publish()
     site.bench.keys.away = True
     await site.deliver()
     site.bench.keys.away = False
@@ -505,11 +572,11 @@ async def test_an_event_that_arrives_while_the_pump_works_is_delivered_at_once(
 ) -> None:
     site = await Site.on(bench, FakeSender())
     site.sender.gates["a"] = asyncio.Event()
-    await site.tell("u")
-    site.pump.kick()
+    await site.publish("u")
+    site.pump.wake()
     await site.until(sent=1)
-    await site.tell("v")
-    site.pump.kick()
+    await site.publish("v")
+    site.pump.wake()
     await site.until(sent=2)
 
     site.sender.gates["a"].set()
@@ -541,6 +608,22 @@ async def test_a_dead_delivery_is_told(bench: Bench) -> None:
     ((kind, data),) = heard(site)
     assert kind == "delivery.dead"
     assert (data["endpoint"], data["event"]["id"]) == ("a", event.id)  # type: ignore[index]
+
+
+async def test_an_attempt_that_disables_its_endpoint_names_no_next_one(
+    bench: Bench,
+) -> None:
+    site = await Site.on(bench, FakeSender(a=[answered(410)]))
+    await bench.tell("u")
+
+    with capture_logs() as lines:
+        await site.deliver()
+
+    [attempted] = [one for one in lines if one["event"] == "delivery.attempted"]
+    assert attempted["disabled"] is True
+    assert attempted["retry_in"] is None
+    shown = re.sub(r"\x1b\[\d+m|\s+", " ", render_for_terminal(None, "", attempted))
+    assert "held until mjbridge endpoints resume a" in " ".join(shown.split())
 
 
 async def test_what_was_disabled_and_recovered_is_told_once_each(bench: Bench) -> None:
@@ -588,10 +671,10 @@ async def test_that_operators_could_not_be_told_is_not_told_in_turn(
 
 async def test_a_redelivery_is_marked_and_sent_once(bench: Bench) -> None:
     site = await Site.on(bench, FakeSender())
-    event = await site.tell()
+    event = await site.publish()
     await site.deliver()
     for _ in range(2):
-        await site.bench.admin.redeliver(event.id, "a")
+        await site.bench.redeliver(event.id, "a")
     await site.deliver()
 
     marks = [sent.headers.get("webhook-redelivery") for _, sent in site.sender.sent]

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from bridge.app.findings import Finding, of_endpoint
+from bridge.app.findings import (
+    Finding,
+    of_ban_limit,
+    of_endpoint,
+    of_heartbeat,
+    of_unconfigured,
+    of_unsigned,
+    with_health,
+)
+from bridge.app.ports import EndpointRow
+from bridge.core.endpoint import Endpoint
 from bridge.settings import Settings
 
 NOW = 1_730_621_826.0
@@ -48,3 +58,103 @@ def test_an_endpoint_that_every_event_can_be_sent_to_is_ok() -> None:
 
     assert finding.level == "ok"
     assert finding.detail.startswith("telegram https://api.telegram.org/…: messages")
+
+
+def test_endpoints_that_are_not_signed_are_one_warning_with_their_names() -> None:
+    finding = of_unsigned(["me", "art", "shop"])
+
+    assert finding.level == "warning"
+    assert finding.detail == "not signed: me, art, shop"
+    assert "secrets" in finding.mend
+
+
+def webhooks_at_discord(count: int, **settings: Any) -> list[Endpoint]:
+    url = "https://discord.com/api/webhooks/1/abc"
+    named = {f"chat{n}": {"url": f"{url}{n}", **settings} for n in range(count)}
+    made = Settings(endpoints=named)  # type: ignore[arg-type]
+    return [one.to_endpoint(name) for name, one in made.endpoints.items()]
+
+
+@pytest.mark.parametrize(
+    ("count", "settings"), [(8, {}), (100, {"rate_limit": "10/m"})]
+)
+def test_webhooks_that_cannot_be_refused_often_enough_for_a_ban_are_fine(
+    count: int, settings: dict[str, str]
+) -> None:
+    assert of_ban_limit(webhooks_at_discord(count, **settings)) is None
+
+
+def test_webhooks_that_could_get_the_address_banned_are_a_warning_with_the_limit() -> (
+    None
+):
+    finding = of_ban_limit(webhooks_at_discord(20))
+
+    assert finding is not None
+    assert finding.level == "warning"
+    assert "24,000 requests in ten minutes" in finding.detail
+    assert 'rate_limit = "50/m"' in finding.mend
+
+
+def test_an_open_breaker_is_called_one() -> None:
+    finding = find(url="https://x.example/hook")
+
+    [shown] = with_health(
+        [finding],
+        [EndpointRow(name="me", state="open", reason="500", failing_since=NOW - 90)],
+        NOW,
+    )
+
+    assert "; breaker open for 90 s: 500" in shown.detail
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "alone", "level", "words"),
+    [
+        (NOW - 3, False, "ok", "beat and a worker are running, last seen 3 s ago"),
+        (NOW - 90, False, "warning", "not running, last seen 90 s ago"),
+        (None, False, "warning", "not running, and never seen"),
+        (
+            NOW - 90,
+            True,
+            "warning",
+            "no tick of beat comes, the last one came 90 s ago",
+        ),
+        (None, True, "warning", "no tick of beat comes, none came"),
+    ],
+)
+def test_workers_without_beat_are_told_from_no_workers(
+    heartbeat: float | None, alone: bool, level: str, words: str
+) -> None:
+    finding = of_heartbeat(heartbeat, NOW, alone=alone)
+
+    assert finding.level == level
+    assert words in finding.detail
+    assert ("start mjbridge beat" in finding.mend) == alone
+
+
+def test_an_endpoint_that_was_removed_is_named_while_something_waits_for_it() -> None:
+    rows = [
+        EndpointRow(name="me", pending=3),
+        EndpointRow(name="removed", pending=6, configured_at=NOW - 600),
+        EndpointRow(name="of_other_workers", pending=6, configured_at=NOW - 5),
+        EndpointRow(name="empty"),
+        EndpointRow(name="hook:https://studio.example:443", pending=1),
+    ]
+
+    [finding] = of_unconfigured(rows, ["me"], NOW)
+
+    assert (finding.name, finding.level) == ("removed", "warning")
+    assert finding.detail == "not configured; 6 deliveries held, and given up in 50 min"
+    assert "--endpoint removed" in finding.mend
+
+
+def test_an_endpoint_that_works_and_asked_to_be_left_alone_is_a_warning() -> None:
+    finding = find(url="https://x.example/hook")
+    works, held = (EndpointRow(name="me", until=until) for until in (None, NOW + 30))
+
+    [fine] = with_health([finding], [works], NOW)
+    [shown] = with_health([finding], [held], NOW)
+
+    assert fine == finding
+    assert shown.level == "warning"
+    assert "; asked to be left alone (Retry-After)" in shown.detail

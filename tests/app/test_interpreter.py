@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bridge.app.interpreter import ASK_AGAIN, Interpreter, not_asked
+from bridge.app.interpreter import Interpreter
+from bridge.app.poll_results import ASK_AGAIN, results_of
 from bridge.app.ports import (
     DueTask,
     FetchResult,
@@ -22,6 +23,7 @@ from bridge.app.ports import (
 from bridge.core.cadence import PollPolicy
 from bridge.core.change import NOTHING, TaskState, observe
 from bridge.core.endpoint import Endpoint
+from bridge.core.hook import HookPolicy
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 
 NOW = 1_750_000_000.0
@@ -65,13 +67,17 @@ SEEN = replace(DUE, task_state=observe(NOTHING, RUNNING, progress_step=10).task_
 
 
 def interpreter(
-    *, roll: float = 0.0, kept: Mapping[TaskKey, TaskSnapshot] = {}
+    *,
+    roll: float = 0.0,
+    kept: Mapping[TaskKey, TaskSnapshot] = {},
+    hooks: HookPolicy | None = None,
 ) -> Interpreter:
     async def find(key: TaskKey) -> TaskSnapshot | None:
         return kept.get(key)
 
     return Interpreter(
         endpoints=ENDPOINTS,
+        hooks=hooks,
         progress_step=10,
         now=lambda: NOW,
         roll=lambda: roll,
@@ -84,12 +90,12 @@ async def result(
     seen: TaskSnapshot | None,
     *,
     claim: PollClaim = CLAIM,
-    took: float = 0.0,
+    duration: float = 0.0,
     policy: PollPolicy = POLICY,
     kept: Mapping[TaskKey, TaskSnapshot] = {},
 ) -> PollResult:
     return await interpreter(kept=kept).result(
-        due, seen, claim=claim, took=took, policy=policy
+        due, seen, claim=claim, duration=duration, policy=policy
     )
 
 
@@ -126,11 +132,29 @@ async def test_a_change_is_published_to_those_who_subscribe_to_it() -> None:
     assert started is not None
     assert progress is not None
     assert done is not None
-    assert started.endpoints == ("all", "plain")
-    assert progress.endpoints == ("all",)
-    assert done.endpoints == ("all", "plain", "ends")
+    assert started.recipients == ("all", "plain")
+    assert progress.recipients == ("all",)
+    assert done.recipients == ("all", "plain", "ends")
     assert data(done)["metadata"] == {"order": "77"}
     assert (done.event.sequence, done.event.at) == (3, NOW)
+
+
+async def test_a_hook_is_sent_what_the_settings_say_and_the_protocols_own_everything() -> (
+    None
+):
+    hooks = HookPolicy(endpoint=Endpoint(name="hook", url="", events=("task.s*",)))
+    sent = [
+        found.publication and found.publication.hook
+        for policy in (hooks, None)
+        for due, seen in ((DUE, RUNNING), (SEEN, task("FAILURE")))
+        for found in [
+            await interpreter(hooks=policy).result(
+                due, seen, claim=CLAIM, duration=0.0, policy=POLICY
+            )
+        ]
+    ]
+
+    assert sent == [("event", "midjourney"), ("midjourney",), (), ()]
 
 
 async def test_what_is_not_news_changes_nothing_but_the_next_poll() -> None:
@@ -145,7 +169,7 @@ async def test_a_task_that_ended_is_not_polled_again(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "age", "took", "next_in"),
+    ("status", "age", "duration", "next_in"),
     [
         ("IN_PROGRESS", 0.0, 0.0, 5.0),
         ("IN_PROGRESS", 0.0, 2.0, 3.0),
@@ -154,11 +178,11 @@ async def test_a_task_that_ended_is_not_polled_again(status: str) -> None:
     ],
 )
 async def test_the_next_poll_depends_on_status_age_and_how_long_the_answer_took(
-    status: str, age: float, took: float, next_in: float
+    status: str, age: float, duration: float, next_in: float
 ) -> None:
     due = replace(DUE, tracked_at=NOW - age)
 
-    assert (await result(due, task(status), took=took)).next_in == next_in
+    assert (await result(due, task(status), duration=duration)).next_in == next_in
 
 
 async def test_a_store_whose_clock_was_set_back_makes_no_task_younger_than_new() -> (
@@ -243,12 +267,18 @@ async def test_a_lost_task_is_lost_once() -> None:
     ).publication is None
 
 
-def test_a_task_that_was_not_asked_about_is_neither_missing_nor_late() -> None:
+async def test_a_task_that_was_not_asked_about_is_neither_missing_nor_late() -> None:
     missed = replace(SEEN, misses=3, missed_clock=42.0)
 
-    assert not_asked(missed) == PollResult(
-        due=missed, misses=3, missed_clock=42.0, next_in=ASK_AGAIN
+    news, waits = await results_of(
+        FetchResult(unasked=frozenset({missed.key.id})),
+        claim=replace(CLAIM, tasks=[missed]),
+        interpreter=interpreter(),
+        duration=0.0,
+        policy=POLICY,
     )
+
+    assert (news, waits) == ([], {missed.key: ASK_AGAIN})
 
 
 # --- the upstream ---------------------------------------------------------------------
@@ -301,3 +331,71 @@ def test_a_recovery_is_reported_if_the_failure_was() -> None:
 
     assert interpreter().recovery(CLAIM) is None
     assert data(interpreter().recovery(unhealthy))["since"] == "2025-06-15T15:06:30Z"
+
+
+# --- what is learned ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "learned"),
+    [
+        pytest.param("SUBMITTED", "IN_PROGRESS", "IMAGINE:start", id="it begins"),
+        pytest.param("IN_PROGRESS", "SUCCESS", "IMAGINE:end", id="it ends"),
+        pytest.param("MODAL", "IN_PROGRESS", None, id="a person was waited for"),
+        pytest.param("IN_PROGRESS", "FAILURE", None, id="it fails"),
+        pytest.param("IN_PROGRESS", "IN_PROGRESS", None, id="no change"),
+    ],
+)
+async def test_others_learn_from_how_long_a_task_took(
+    before: str, after: str, learned: str | None
+) -> None:
+    seen_before = observe(NOTHING, task(before, action="IMAGINE"), progress_step=10)
+    due = replace(DUE, task_state=seen_before.task_state, tracked_at=CLAIM.now - 40.0)
+
+    found = (await result(due, task(after, action="IMAGINE"))).learned
+
+    assert (found and found[0]) == learned
+    assert found is None or found[1] == pytest.approx(40.0)
+
+
+async def test_nothing_is_learned_of_a_task_that_was_never_seen_to_wait() -> None:
+    assert (await result(DUE, task("SUCCESS", action="IMAGINE"))).learned is None
+
+
+async def test_a_row_that_is_known_changes_nothing_but_the_next_poll() -> None:
+    known = await interpreter().result(
+        SEEN, None, unchanged=True, claim=CLAIM, duration=0.0, policy=POLICY
+    )
+
+    assert not known.is_news
+    assert (known.misses, known.next_in) == (0, POLICY.poll_interval)
+    quickly = interpreter().wait_of_unchanged(
+        SEEN, claim=CLAIM, duration=0.0, policy=POLICY
+    )
+    assert quickly == known.next_in
+
+
+async def test_a_task_that_was_missing_is_found_by_the_row_that_is_known() -> None:
+    missed = replace(SEEN, misses=3)
+    found = await interpreter().result(
+        missed, None, unchanged=True, claim=CLAIM, duration=0.0, policy=POLICY
+    )
+
+    assert (found.is_news, found.misses) == (True, 0)
+    assert (
+        interpreter().wait_of_unchanged(
+            missed, claim=CLAIM, duration=0.0, policy=POLICY
+        )
+        is None
+    )
+
+
+async def test_a_task_whose_row_is_as_it_was_can_outlive_its_time() -> None:
+    claim = replace(CLAIM, clock=CLAIM.clock + POLICY.max_age + 1)
+
+    lost = await interpreter().result(
+        SEEN, None, unchanged=True, claim=claim, duration=0.0, policy=POLICY
+    )
+
+    assert lost.publication is not None
+    assert lost.publication.event.type == "task.lost"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.app.poll import PolledUpstream, Poller
 from bridge.app.ports import FetchResult, PollError, PollLimits
@@ -39,7 +40,6 @@ class Site:
     ) -> None:
         self.bench = bench
         self.upstream = upstream or FakeUpstream()
-        self.wakes = 0
         self.poller = Poller(
             store=bench.tasks,
             upstreams={
@@ -53,11 +53,7 @@ class Site:
             now=time.time,
             elapsed=time.monotonic,
             roll=lambda: 0.0,
-            wake=self.wake,
         )
-
-    async def wake(self) -> None:
-        self.wakes += 1
 
     async def poll(self, *, after: float = 0.0) -> None:
         """Let time pass, and ask about everything that is due then."""
@@ -72,9 +68,7 @@ class Site:
 
     async def told(self) -> list[str]:
         """List the types of all events, in their order."""
-        ids = await self.bench.keys.members("events")
-        rows = await self.bench.keys.hashes(f"event:{event_id}" for event_id in ids)
-        return [row["type"] for row in rows]
+        return [event.type for event in await self.bench.events()]
 
 
 @pytest.fixture
@@ -84,7 +78,7 @@ async def site(bench: Bench) -> Site:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -111,16 +105,6 @@ async def test_a_tasks_life_is_told_in_its_order(site: Site) -> None:
         "task.succeeded",
     ]
     assert len(site.upstream.asked) == 5
-
-
-async def test_the_deliverer_is_woken_when_there_is_news(site: Site) -> None:
-    site.upstream.show(task("SUBMITTED"))
-    await site.poll()
-    assert site.wakes == 1
-    for _ in range(2):
-        await site.poll(after=5.1)
-
-    assert (site.wakes, len(site.upstream.asked)) == (1, 3)
 
 
 async def test_ids_go_out_unique_and_at_most_a_batch_a_request(bench: Bench) -> None:
@@ -257,6 +241,21 @@ async def test_each_outage_is_reported_and_so_is_its_end(site: Site) -> None:
 
     kinds = [kind for kind in await site.told() if kind.startswith("upstream")]
     assert kinds == ["upstream.unhealthy", "upstream.recovered"] * 2
+
+
+async def test_the_log_tells_each_failure_and_that_it_is_over(site: Site) -> None:
+    with capture_logs() as lines:
+        for _ in range(2):
+            await site.fail()
+        site.upstream.show(task("IN_PROGRESS", 5))
+        for _ in range(2):
+            await site.poll(after=61.0)
+
+    [*failed, recovered] = [one for one in lines if one["event"].startswith("poll.")]
+    assert [one["event"] for one in failed] == ["poll.failed"] * 2
+    assert recovered["event"] == "poll.recovered"
+    assert (recovered["upstream"], recovered["failures"]) == ("u", 2)
+    assert recovered["after_s"] >= 61
 
 
 async def test_one_upstream_that_fails_is_no_reason_not_to_poll_another(

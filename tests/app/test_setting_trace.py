@@ -22,9 +22,9 @@ import bridge
 from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.ports import Delivery
 from bridge.channels.sample import sample_event
-from bridge.core.delivery import Tried
+from bridge.core.delivery import DeliveryHistory
 from bridge.runtime.discovery import endpoints_of
-from bridge.runtime.factories import receivers_of
+from bridge.runtime.factories import channels_for
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, answered
 from tests.settings.loading import Workplace
@@ -33,7 +33,7 @@ _OURS = Path(bridge.__file__).parent
 #: As it is written, and as it is obeyed.
 _RETRY = ([5, 300], (5.0, 300.0))
 #: Goes down when the way gets shorter, and never up unnoticed.
-_AT_MOST = 8
+_MAX_AT = 8
 
 TOML = """\
 [upstreams.default]
@@ -49,7 +49,7 @@ _DELIVERY = Delivery(
     lane="lane",
     event=sample_event("task.succeeded", 0.0),
     token="token",
-    tried=Tried(),
+    history=DeliveryHistory(),
     attempts=0,
     crashes=0,
     redelivery=False,
@@ -114,7 +114,8 @@ async def test_few_functions_hand_a_setting_on(bench: Bench, tmp_path: Path) -> 
         runner = AttemptRunner(
             store=bench.deliveries,
             sender=FakeSender(main=answered(500)),
-            receivers=receivers_of([endpoint]),
+            endpoints={endpoint.name: endpoint},
+            channels=channels_for([endpoint]),
             now=time.time,
             elapsed=time.monotonic,
             roll=lambda: 0.0,
@@ -126,4 +127,4 @@ async def test_few_functions_hand_a_setting_on(bench: Bench, tmp_path: Path) -> 
         print(f"{number} {hop}")  # noqa: T201 - what it is for
     assert settlement.verdict is not None
     assert round(settlement.verdict.due - _DELIVERY.now) == 5
-    assert len(way) <= _AT_MOST
+    assert len(way) <= _MAX_AT

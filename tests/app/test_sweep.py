@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
+from bridge.adapters.store.readiness import inspect
 from bridge.app.housekeeping import sweep
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -17,14 +19,41 @@ def endpoint(name: str = "a", url: str = "http://r/", **more: object) -> Endpoin
     return Endpoint(name=name, url=url, **more)  # type: ignore[arg-type]
 
 
-async def run(bench: Bench, endpoints: Sequence[Endpoint] = (endpoint(),)) -> None:
-    await sweep(bench.admin, endpoints, upstreams=[], retention=RETENTION)
+async def run(
+    bench: Bench,
+    endpoints: Sequence[Endpoint] = (endpoint(),),
+    *,
+    on_a_tick: bool = True,
+) -> None:
+    await sweep(
+        bench.admin,
+        endpoints,
+        upstreams=[],
+        retention=RETENTION,
+        on_a_tick=on_a_tick,
+    )
 
 
 async def reason(bench: Bench, event: Event, name: str = "a") -> str | None:
     row = await bench.queries.event(event.id)
     assert row is not None
     return next(one.reason for one in row.deliveries if one.endpoint == name)
+
+
+async def test_a_store_that_comes_back_empty_is_an_error_in_the_log_once(
+    bench: Bench,
+) -> None:
+    await inspect(bench.client, bench.namespace)
+    await run(bench)
+    with capture_logs() as before:
+        await run(bench)
+    await bench.client.flushdb()
+    with capture_logs() as after:
+        await run(bench)
+        await run(bench)
+
+    assert not any(line["event"] == "store.emptied" for line in before)
+    assert [line["event"] for line in after].count("store.emptied") == 1
 
 
 async def test_what_was_held_longer_than_retention_is_dead(bench: Bench) -> None:
@@ -144,7 +173,7 @@ async def test_a_death_that_nobody_hears_of_makes_no_event(bench: Bench) -> None
     await bench.let_pass(RETENTION + 1.0)
     await run(bench)
 
-    assert await bench.keys.count("events") == 1
+    assert len(await bench.events()) == 1
 
 
 async def test_one_sweep_gives_up_as_much_as_a_held_endpoint_collects_between_two(
@@ -166,7 +195,7 @@ async def test_one_sweep_forgets_as_much_as_a_busy_deployment_ends(
     await bench.let_pass(RETENTION + 1.0)
     await run(bench)
 
-    assert await bench.keys.count("events") == 0
+    assert (await bench.queries.event_page()).items == []
 
 
 async def test_a_changed_url_enables_an_endpoint_again(bench: Bench) -> None:
@@ -185,6 +214,16 @@ async def test_the_sweep_leaves_a_heartbeat(bench: Bench) -> None:
 
     now = await bench.admin.clock()
     assert await bench.queries.heartbeat() == pytest.approx(now, abs=5.0)
+
+
+async def test_a_sweep_without_a_tick_leaves_that_a_worker_ticks_by_itself(
+    bench: Bench,
+) -> None:
+    await run(bench)
+    answered = await bench.queries.ticks_alone()
+    await run(bench, on_a_tick=False)
+
+    assert (answered, await bench.queries.ticks_alone()) == (False, True)
 
 
 async def test_sweeping_twice_changes_nothing(bench: Bench) -> None:

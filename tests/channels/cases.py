@@ -7,8 +7,10 @@ inert, readable message. `events` draws more of the kind.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
 from hypothesis import strategies as st
@@ -24,16 +26,34 @@ from bridge.core.cadence import Loss
 from bridge.core.change import Change, ChangeType
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
-from bridge.core.http import ChannelState, Notification, Request, Response
+from bridge.core.event import (
+    ARCHIVED,
+    EVENT_TYPES,
+    Event,
+    NoticeType,
+    archived_event,
+    notice,
+    task_event,
+)
+from bridge.core.event_data import Json
+from bridge.core.http import (
+    ChannelState,
+    Download,
+    KeptPicture,
+    Notification,
+    Request,
+    Response,
+)
+from bridge.core.media import KeptFile
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.core.token import ActionLinks
 from bridge.settings import endpoint_settings
 
 LANGUAGES = ("en", "zh")
 
 #: 2026-11-22T06:40:00Z; the tasks begin then.
 BEGAN = 1795329600
-#: When the events are told.
+#: When the events are delivered.
 NOW = BEGAN + 60.0
 
 JOB = "3785da15-4f70-4034-9128-f3ff1ac634fa"
@@ -96,6 +116,18 @@ DONE = replace(
     buttons=GRID_BUTTONS,
 )
 
+#: What was kept of a picture.
+KEPT = KeptFile(
+    sha256="ab" * 32,
+    bytes=4_812_345,
+    type="image/png",
+    width=2048,
+    height=2048,
+    source=GRID_URL,
+    url=f"https://bridge.example/files/{'ab' * 32}.png",
+    thumbnails=(256, 512, 1024),
+)
+
 #: By type: the task's sequence, the status before.
 _PLACE: Mapping[ChangeType, tuple[int, TaskStatus | None]] = {
     ChangeType.SUBMITTED: (1, None),
@@ -110,7 +142,7 @@ _PLACE: Mapping[ChangeType, tuple[int, TaskStatus | None]] = {
 }
 
 
-def told(
+def event_of(
     kind: str,
     after: TaskSnapshot,
     *,
@@ -118,7 +150,10 @@ def told(
     at: float = NOW,
     metadata: Mapping[str, Any] | None = None,
 ) -> Event:
-    """The event that tells of a task's change."""
+    """The event that tells of a task's change, or that its picture was kept."""
+    if kind == ARCHIVED:
+        done = event_of("task.succeeded", after, at=at, metadata=metadata)
+        return archived_event(done, [KEPT], "", sequence=sequence or 5, at=at)
     change = ChangeType(kind)
     usual, before = _PLACE[change]
     return task_event(
@@ -132,14 +167,14 @@ def told(
 
 def lost(kept: TaskSnapshot, loss: Loss, *, at: float) -> Event:
     """The event that tells that a task was given up."""
-    event = told("task.lost", replace(kept, fail_reason=str(loss)), at=at)
+    event = event_of("task.lost", replace(kept, fail_reason=str(loss)), at=at)
     return replace(event, loss=loss)
 
 
 #: The cases that are kept as golden payloads, by name.
 CASES: Mapping[str, Event] = {
-    "submitted": told("task.submitted", WAITING, at=BEGAN + 1),
-    "progress_42": told(
+    "submitted": event_of("task.submitted", WAITING, at=BEGAN + 1),
+    "progress_42": event_of(
         "task.progress",
         replace(
             RUNNING,
@@ -148,15 +183,15 @@ CASES: Mapping[str, Event] = {
         ),
         at=BEGAN + 25,
     ),
-    "succeeded_grid": told("task.succeeded", DONE, at=BEGAN + 51),
-    "succeeded_upscaled": told(
+    "succeeded_grid": event_of("task.succeeded", DONE, at=BEGAN + 51),
+    "succeeded_upscaled": event_of(
         "task.succeeded",
         replace(
             DONE, action="UPSCALE", image_url=PICTURE_URL, buttons=UPSCALED_BUTTONS
         ),
         at=BEGAN + 51,
     ),
-    "video": told(
+    "video": event_of(
         "task.succeeded",
         replace(
             DONE,
@@ -173,7 +208,7 @@ CASES: Mapping[str, Event] = {
         ),
         at=BEGAN + 129,
     ),
-    "describe": told(
+    "describe": event_of(
         "task.succeeded",
         replace(
             DONE,
@@ -188,7 +223,7 @@ CASES: Mapping[str, Event] = {
         ),
         at=BEGAN + 10,
     ),
-    "modal": told(
+    "modal": event_of(
         "task.action_required",
         replace(
             WAITING,
@@ -198,7 +233,7 @@ CASES: Mapping[str, Event] = {
         ),
         at=BEGAN + 2,
     ),
-    "failed": told(
+    "failed": event_of(
         "task.failed",
         replace(
             RUNNING,
@@ -209,12 +244,12 @@ CASES: Mapping[str, Event] = {
         ),
         at=BEGAN + 15,
     ),
-    "cancelled": told(
+    "cancelled": event_of(
         "task.cancelled",
         replace(RUNNING, status=TaskStatus.CANCEL, finish_time=(BEGAN + 20) * 1000),
         at=BEGAN + 21,
     ),
-    "corrected_failed": told(
+    "corrected_failed": event_of(
         "task.corrected",
         replace(
             DONE,
@@ -223,7 +258,7 @@ CASES: Mapping[str, Event] = {
         ),
         at=BEGAN + 300,
     ),
-    "corrected_cancelled": told(
+    "corrected_cancelled": event_of(
         "task.corrected",
         replace(DONE, status=TaskStatus.CANCEL, buttons=()),
         at=BEGAN + 300,
@@ -299,33 +334,35 @@ NASTY_BUTTONS: Mapping[str, tuple[Button, ...]] = {
 def _hostile() -> dict[str, Event]:
     found = {}
     for name, text in NASTY_TEXTS.items():
-        found[f"prompt_{name}"] = told("task.succeeded", replace(DONE, prompt=text))
-        found[f"reason_{name}"] = told(
+        found[f"prompt_{name}"] = event_of("task.succeeded", replace(DONE, prompt=text))
+        found[f"reason_{name}"] = event_of(
             "task.failed",
             replace(RUNNING, status=TaskStatus.FAILURE, prompt=text, fail_reason=text),
         )
-        found[f"described_{name}"] = told(
+        found[f"described_{name}"] = event_of(
             "task.succeeded",
             replace(DONE, action="DESCRIBE", prompt=text, prompt_en=text),
         )
     for name, url in NASTY_URLS.items():
-        found[f"picture_{name}"] = told("task.succeeded", replace(DONE, image_url=url))
-        found[f"video_{name}"] = told(
+        found[f"picture_{name}"] = event_of(
+            "task.succeeded", replace(DONE, image_url=url)
+        )
+        found[f"video_{name}"] = event_of(
             "task.succeeded", replace(DONE, action="VIDEO", video_urls=(url,) * 9)
         )
     for name, buttons in NASTY_BUTTONS.items():
-        found[f"buttons_{name}"] = told(
+        found[f"buttons_{name}"] = event_of(
             "task.succeeded", replace(DONE, buttons=buttons)
         )
-    found["id_hostile"] = told(
+    found["id_hostile"] = event_of(
         "task.succeeded",
         replace(DONE, id='<@1>[x](https://evil.example)`"/../%2e;\r'.strip()),
     )
-    found["id_long"] = told("task.succeeded", replace(DONE, id="9" * 128))
-    found["action_hostile"] = told(
+    found["id_long"] = event_of("task.succeeded", replace(DONE, id="9" * 128))
+    found["action_hostile"] = event_of(
         "task.succeeded", replace(DONE, action="<!channel> @everyone **x**")
     )
-    found["nothing_known"] = told(
+    found["nothing_known"] = event_of(
         "task.succeeded", TaskSnapshot(id="1", status=TaskStatus.SUCCESS)
     )
     return found
@@ -333,6 +370,39 @@ def _hostile() -> dict[str, Event]:
 
 #: Events that a channel must survive, by name.
 HOSTILE: Mapping[str, Event] = _hostile()
+
+
+def each_hostile(test: Callable[..., None]) -> Callable[..., None]:
+    """
+    Call a test with each hostile event in turn, as its argument `event`.
+
+    They are a hundred, and a test is over in less time than it takes to report it.
+    """
+    takes = inspect.signature(test)
+    others = [one for one in takes.parameters.values() if one.name != "event"]
+
+    @wraps(test)
+    def tried(**given: object) -> None:
+        for name, event in HOSTILE.items():
+            try:
+                test(event=event, **given)
+            except BaseException as error:
+                error.add_note(f"the event: {name}")
+                raise
+
+    tried.__signature__ = takes.replace(parameters=others)  # type: ignore[attr-defined]  # pytest reads it
+    return tried
+
+
+#: Of an action that was not made.
+ACTION: Mapping[str, Json] = {
+    "actionId": f"act_{'0' * 32}",
+    "taskId": "1730621826053455",
+    "customId": "MJ::JOB::upsample::1::3785da15",
+    "label": "U1",
+    "code": 24,
+    "by": "dashboard",
+}
 
 
 def operators_event(
@@ -343,11 +413,12 @@ def operators_event(
     dead = notice_type is NoticeType.DELIVERY_DEAD
     return notice(
         notice_type,
-        name="default" if kind.startswith("upstream.") else "pipeline",
+        name="default" if kind.startswith(("upstream.", "action.")) else "pipeline",
         reason=reason,
         since=at - 600,
         at=at,
         event=CASES["succeeded_grid"] if dead else None,
+        action=ACTION if kind.startswith("action.") else None,
     )
 
 
@@ -383,8 +454,13 @@ _buttons = st.lists(
 ).map(tuple)
 
 
+#: What every endpoint reports that subscribes to everything. That a picture was kept is
+#: reported where the task's end is not.
+REPORTED = tuple(kind for kind in EVENT_TYPES if kind != ARCHIVED)
+
+
 @st.composite
-def events(draw: st.DrawFn, kinds: tuple[str, ...] = EVENT_TYPES) -> Event:
+def events(draw: st.DrawFn, kinds: tuple[str, ...] = REPORTED) -> Event:
     """Any event, with any text wherever a stranger can put one."""
     kind = draw(st.sampled_from(kinds))
     if not kind.startswith("task."):
@@ -406,7 +482,9 @@ def events(draw: st.DrawFn, kinds: tuple[str, ...] = EVENT_TYPES) -> Event:
         progress=draw(st.none() | st.integers(0, 100)),
         start_time=draw(st.none() | st.just(RUNNING.start_time)),
     )
-    return told(kind, after, metadata=draw(st.dictionaries(texts, texts, max_size=2)))
+    return event_of(
+        kind, after, metadata=draw(st.dictionaries(texts, texts, max_size=2))
+    )
 
 
 def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
@@ -415,7 +493,7 @@ def endpoint(kind: str, url: str, **settings: Any) -> Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Talk:
+class Transcript:
     """An exchange that was held: what was sent, what was saved, how it ended."""
 
     sent: list[Request | Notification]
@@ -436,7 +514,7 @@ class Talk:
 Answers = Callable[[Request], Response]
 
 
-def converse(
+def perform(
     channel: Channel,
     event: Event,
     to: Endpoint,
@@ -446,25 +524,33 @@ def converse(
     at: float = NOW,
     redelivery: bool = False,
     report: Response | None = None,
-) -> Talk:
+    links: ActionLinks | None = None,
+    parent: tuple[str, str] | None = None,
+) -> Transcript:
     """
-    Have the whole conversation about an event; without `answers`, the platform agrees.
+    Hold the whole exchange about an event; without `answers`, the platform accepts everything.
 
     Args:
         report: What comes of a notification; without it, it is delivered.
+
+        links: Signs what offers a task's buttons; by default, nobody can press any.
+
+        parent: The message whose button made the event's task.
 
     Raises:
         AssertionError: It does not come to an end.
     """
     kept: ChannelState = channel_state or {}
-    talk = channel.deliver(
+    exchange = channel.deliver(
         DeliveryContext(
             event=event,
             endpoint=to,
-            at=at,
+            now=at,
             started=at,
             channel_state=kept,
             redelivery=redelivery,
+            links=links,
+            parent=parent,
         )
     )
     sent: list[Request | Notification] = []
@@ -473,11 +559,11 @@ def converse(
     response: Response | None = None
     for _ in range(30):
         try:
-            step = next(talk) if response is None else talk.send(response)
+            step = next(exchange) if response is None else exchange.send(response)
         except StopIteration as ended:
             outcome: ExchangeResult = ended.value
             after = outcome.channel_state if outcome.channel_state is not None else kept
-            return Talk(
+            return Transcript(
                 sent=sent,
                 saved=saved,
                 outcome=outcome,
@@ -488,14 +574,19 @@ def converse(
             kept = step.channel_state
             saved.append(kept)
             order.append("save")
-            response = Response(took=0.0)
+            response = Response(duration=0.0)
         elif isinstance(step, Notification):
             sent.append(step)
             order.append("NOTIFY")
-            response = report or Response(took=0.0, result=AttemptResult.DELIVERED)
+            response = report or Response(result=AttemptResult.DELIVERED)
+        elif isinstance(step, Download | KeptPicture):
+            order.append(type(step).__name__)
+            response = Response()
         else:
             sent.append(step)
             order.append(step.method)
             response = (answers or channel.sample_response)(step)
+        if not response.received_at:
+            response = replace(response, received_at=at)
     msg = f"no end after {order}"
     raise AssertionError(msg)

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bridge.app.delivery.attempt import AttemptRunner, Recipient
+from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.ports import PollResult, Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
-from bridge.core.http import Notification, Request, Response
+from bridge.core.http import AnyRequest, Request, Response
 from tests.channels.cases import NOW
 from tests.contract.bench import Bench
 
@@ -31,7 +31,7 @@ class Answering:
     async def send(
         self,
         endpoint: Endpoint,  # noqa: ARG002 - there is one
-        request: Request | Notification,
+        request: AnyRequest,
     ) -> Response:
         assert isinstance(request, Request), "nothing here is a notification"
         return self.answers(request)
@@ -43,25 +43,25 @@ class Answering:
 @dataclass
 class Pace:
     """
-    An endpoint that is told as fast as its limits allow.
+    An endpoint that gets events as fast as its limits allow.
 
     Attributes:
-        took: Seconds that all of it has taken, with those that were let pass.
+        duration: Seconds that all of it has taken, with those that were let pass.
     """
 
     bench: Bench
     channel: Channel
     to: Endpoint
     sender: Sender
-    took: float = 0.0
+    duration: float = 0.0
     began: float = field(default_factory=time.time)
 
     def now(self) -> float:
         """The time, for the platform too: one at which the samples' pictures work."""
         return NOW + time.time() - self.began + self.bench.passed
 
-    async def tell(self, events: Iterable[Event]) -> None:
-        """Have all of these told, and everything that has to be tried again."""
+    async def publish(self, events: Iterable[Event]) -> None:
+        """Have all of these delivered, and everything that has to be tried again."""
         began = self.now()
         await self.bench.admin.configure([self.to])
         await self._record({event.subject: event for event in events})
@@ -69,7 +69,8 @@ class Pace:
         runner = AttemptRunner(
             store=deliveries,
             sender=self.sender,
-            receivers={self.to.name: Recipient(endpoint=self.to, channel=self.channel)},
+            endpoints={self.to.name: self.to},
+            channels={self.to.kind: self.channel},
             now=self.now,
             elapsed=self.now,
             roll=lambda: 0.0,
@@ -80,7 +81,7 @@ class Pace:
                 attempts = map(runner.attempt, claim.deliveries)
                 await deliveries.settle(await asyncio.gather(*attempts))
             elif claim.next_in is None:
-                self.took += self.now() - began
+                self.duration += self.now() - began
                 return
             else:
                 await self.bench.let_pass(claim.next_in)
@@ -96,7 +97,7 @@ class Pace:
                         due=due,
                         next_in=None,
                         publication=Publication(
-                            event=events[str(due.key)], endpoints=(self.to.name,)
+                            event=events[str(due.key)], recipients=(self.to.name,)
                         ),
                     )
                     for due in tasks

@@ -33,12 +33,12 @@ def said(
 ) -> Response:
     """A platform's answer."""
     return Response(
-        took=0.25,
+        duration=0.25,
         status=status,
         fault=fault,
         headers=headers or {},
         body=json.dumps(body, ensure_ascii=False).encode() if body else b"",
-        at=NOW + 1,
+        received_at=NOW + 1,
     )
 
 

@@ -20,14 +20,14 @@ from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import ChannelState, Request, Response
-from tests.channels.cases import GRID_URL, NOW, Talk, converse, endpoint
+from tests.channels.cases import GRID_URL, NOW, Transcript, endpoint, perform
 from tests.platforms import discord, slack, telegram
 from tests.platforms.loopback import HTML, answering
 
 PNG = discord.PNG
-PAGE = Response(took=0.1, status=200, body=HTML, headers={"content-type": "text/html"})
+PAGE = Response(status=200, body=HTML, headers={"content-type": "text/html"})
 UNAVAILABLE = replace(PAGE, status=503)
-CUT_OFF = Response(took=9.0, fault=Fault.TIMEOUT, detail="cut off")
+CUT_OFF = Response(duration=9.0, fault=Fault.TIMEOUT, detail="cut off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,9 @@ class Room(ABC):
         #: What happens right after the next request of a name was answered.
         self.after: dict[str, Callable[[], None]] = {}
 
-    def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
+    def publish(self, event: Event, *, redelivery: bool = False) -> Transcript:
         """One delivery, as a worker makes it and the store keeps its state."""
-        talk = converse(
+        transcript = perform(
             CHANNELS[self.kind],
             event,
             self.to,
@@ -74,8 +74,8 @@ class Room(ABC):
             at=self.now,
             redelivery=redelivery,
         )
-        self.state = json.loads(json.dumps(talk.channel_state))
-        return talk
+        self.state = json.loads(json.dumps(transcript.channel_state))
+        return transcript
 
     def answers(self, request: Request) -> Response:
         """Answer a request, or do what is to come in place of that."""
@@ -83,7 +83,7 @@ class Room(ABC):
         if self.instead.get(name):
             return self.instead[name].pop(0)
         if request.guarded:
-            return Response(took=0.1, status=200, body=PNG)
+            return Response(status=200, body=PNG)
         if self.cuts_uploads and is_upload(request):
             return CUT_OFF
         response = self.platform(request)
@@ -100,7 +100,7 @@ class Room(ABC):
             DeliveryContext(
                 event=event,
                 endpoint=self.to,
-                at=self.now,
+                now=self.now,
                 started=self.now,
                 channel_state=self.state,
             )
@@ -109,17 +109,17 @@ class Room(ABC):
         while not isinstance(step, Request) or self.named(step) != before:
             if isinstance(step, SaveState):
                 self.state = step.channel_state
-                step = exchange.send(Response(took=0.0))
+                step = exchange.send(Response(duration=0.0))
             else:
                 assert isinstance(step, Request)
                 step = exchange.send(self.answers(step))
 
-    def names(self, talk: Talk) -> list[str]:
+    def names(self, transcript: Transcript) -> list[str]:
         """What a delivery has requested, and when state was saved."""
-        requests = iter(talk.requests)
+        requests = iter(transcript.requests)
         return [
             step if step == "save" else self.named(next(requests))
-            for step in talk.order
+            for step in transcript.order
         ]
 
     def named(self, request: Request) -> str:
@@ -183,7 +183,7 @@ class Room(ABC):
 def _said(data: Any, status: int = 200, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     body = json.dumps(data).encode()
-    return Response(took=0.1, status=status, body=body, headers=named)
+    return Response(status=status, body=body, headers=named)
 
 
 class SlackRoom(Room):
@@ -258,14 +258,14 @@ class SlackRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What slack/memory.py wrote."""
-        told: dict[str, Any] = {"ts": "1.2", "channel": slack.CHANNEL, "sequence": 1}
+        live: dict[str, Any] = {"ts": "1.2", "channel": slack.CHANNEL, "sequence": 1}
         tidying: dict[str, Any] = {
             "todo": "delete",
             "old": "1.1",
             "old_channel": "C",
             "event": "evt_0",
         }
-        return [told, {"posting": True}, {**told, **tidying, "tries": 1}]
+        return [live, {"posting": True}, {**live, **tidying, "tries": 1}]
 
 
 class TelegramRoom(Room):
@@ -336,7 +336,7 @@ class TelegramRoom(Room):
 
     def old_states(self) -> list[ChannelState]:
         """What telegram/memory.py wrote."""
-        told: dict[str, Any] = {"id": 1001, "chat": str(telegram.CHAT), "sequence": 1}
+        live: dict[str, Any] = {"id": 1001, "chat": str(telegram.CHAT), "sequence": 1}
         tidying: dict[str, Any] = {
             "todo": "update",
             "old": 1000,
@@ -344,7 +344,7 @@ class TelegramRoom(Room):
             "event": "evt_0",
         }
         shows: dict[str, Any] = {"photo": True, "picture": "abcdef", "unshown": True}
-        return [told, {"posting": True}, {**told, **tidying, **shows}]
+        return [live, {"posting": True}, {**live, **tidying, **shows}]
 
     @staticmethod
     def _no(code: int, words: str, **more: Any) -> Response:

@@ -20,7 +20,7 @@ from bridge.core.http import Request, Response
 from bridge.settings import endpoint_settings
 from bridge.settings.kinds import CHAT_KINDS, info_of
 from bridge.settings.load import load_settings
-from tests.channels.cases import CASES, converse
+from tests.channels.cases import CASES, perform
 
 PAGE = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"(?ms)^## (.*?)\n(.*?)(?=^## |\Z)", PAGE))
@@ -92,7 +92,7 @@ Answer = Callable[[str], Response]
 def as_json(status: int, said: object) -> Response:
     headers = {"content-type": "application/json"}
     body = json.dumps(said).encode()
-    return Response(took=0.0, status=status, headers=headers, body=body)
+    return Response(status=status, headers=headers, body=body)
 
 
 def robot(code: str, text: str) -> Callable[[str], Response]:
@@ -111,7 +111,7 @@ def by_telegram(words: str) -> Response:
 
 #: What a platform says when it means one of the words in its table.
 ANSWERS: dict[str, Answer] = {
-    "slack": lambda word: Response(took=0.0, status=400, body=word.encode()),
+    "slack": lambda word: Response(status=400, body=word.encode()),
     "discord": lambda code: as_json(400, {"code": int(code), "message": "No."}),
     "telegram": by_telegram,
     "feishu": robot("code", "msg"),
@@ -156,9 +156,7 @@ def test_an_error_leads_to_what_the_page_says(
     kind: str, word: str, then: str, how: str
 ) -> None:
     no = (
-        Response(took=0.0, status=int(word), body=b"")
-        if how == "status"
-        else ANSWERS[kind](word)
+        Response(status=int(word), body=b"") if how == "status" else ANSWERS[kind](word)
     )
     if how == "status" and kind == "telegram":
         no = as_json(
@@ -166,21 +164,21 @@ def test_an_error_leads_to_what_the_page_says(
         )
 
     def answers(request: Request) -> Response:
-        return Response(took=0.0, status=404) if request.guarded else no
+        return Response(status=404) if request.guarded else no
 
-    talk = converse(
+    transcript = perform(
         CHANNELS[kind], CASES["succeeded_upscaled"], to(kind), answers=answers
     )
 
-    posts = [one for one in talk.requests if not one.guarded]
+    posts = [one for one in transcript.requests if not one.guarded]
     if then == "disabled":
-        assert talk.result == "gone"
-        assert talk.outcome.attempt.detail
+        assert transcript.result == "gone"
+        assert transcript.outcome.attempt.detail
     elif then == "tried":
-        assert (talk.result, len(posts)) == ("failed", 1)
+        assert (transcript.result, len(posts)) == ("failed", 1)
     else:
         # An error about an older message says nothing here: there is none.
-        assert talk.result in {"hopeless", "failed", "refused"}
+        assert transcript.result in {"permanent_failure", "failed", "refused"}
         assert len(posts) > 1 or word in ABOUT_AN_OLDER_ONE or word in ABOUT_A_FILE
 
 

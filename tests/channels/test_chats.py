@@ -16,7 +16,7 @@ from bridge.channels.strings import STRINGS
 from bridge.core.button import Button
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.event import Event
 from bridge.core.http import Notification, Request, Response
 from bridge.core.task import TaskStatus
 from tests.channels.cases import (
@@ -24,10 +24,11 @@ from tests.channels.cases import (
     DONE,
     GRID_URL,
     LANGUAGES,
-    converse,
+    REPORTED,
     endpoint,
+    event_of,
     operators_event,
-    told,
+    perform,
 )
 from tests.channels.golden import json_of, parts_of
 from tests.channels.test_text import REFUSED
@@ -69,10 +70,10 @@ def test_progress_is_no_message_of_its_own(chat: str) -> None:
     """Ten messages a picture, each of which rings, are not what ``task.*`` asks for."""
     to = to_chat(chat, events=["task.*"], progress="off")
 
-    talk = converse(channel_for(to.kind), CASES["progress_42"], to)
+    transcript = perform(channel_for(to.kind), CASES["progress_42"], to)
 
-    assert (talk.sent, talk.result) == ([], "delivered")
-    assert talk.outcome.attempt.detail.startswith("skipped: ")
+    assert (transcript.sent, transcript.result) == ([], "delivered")
+    assert transcript.outcome.attempt.detail.startswith("skipped: ")
 
 
 # --- pictures that have expired -------------------------------------------------------
@@ -90,19 +91,41 @@ def test_a_picture_that_has_expired_is_not_offered_and_said_to_have(
 
     def answers(request: Request) -> Response:
         if request.guarded:
-            return Response(took=0.1, status=403, body=b"expired")
+            return Response(status=403, body=b"expired")
         if to.kind == "telegram" and b'"photo": "https' in request.body:
             words = {"ok": False, "error_code": 400, "description": "wrong content"}
-            return Response(took=0.1, status=400, body=json.dumps(words).encode())
+            return Response(status=400, body=json.dumps(words).encode())
         return channel.sample_response(request)
 
     event = CASES["succeeded_grid"]
-    talk = converse(channel, event, to, answers=answers, at=event.at + 2 * 86400)
+    transcript = perform(channel, event, to, answers=answers, at=event.at + 2 * 86400)
 
-    said = "\n".join(everything(talk.sent[-1]))
-    assert talk.result == "delivered"
+    said = "\n".join(everything(transcript.sent[-1]))
+    assert transcript.result == "delivered"
     assert GRID_URL.partition("?")[0] not in said
     assert {"en": "has expired", "zh": "已过期"}[language] in said
+
+
+@pytest.mark.parametrize("images", ["upload", "url", "none"])
+@pytest.mark.parametrize("chat", CHATS)
+def test_a_video_can_be_watched_although_its_still_has_expired(
+    chat: str, images: str
+) -> None:
+    to = to_chat(chat, images=images)
+    video = "https://cdn.example/video/0.mp4"
+    event = event_of("task.succeeded", replace(DONE, video_urls=(video,)))
+    channel = channel_for(to.kind)
+
+    def answers(request: Request) -> Response:
+        if request.guarded:
+            return Response(status=403, body=b"expired")
+        return channel.sample_response(request)
+
+    transcript = perform(channel, event, to, answers=answers, at=event.at + 2 * 86400)
+
+    said = "\n".join(everything(transcript.sent[-1]))
+    assert video in said
+    assert "has expired" not in said
 
 
 # --- pictures that only some can see --------------------------------------------------
@@ -127,14 +150,14 @@ def test_what_lies_in_a_network_of_its_own_is_neither_shown_nor_linked(
 
     def answers(request: Request) -> Response:
         if request.guarded:
-            return Response(took=0.1, fault=Fault.FORBIDDEN)
+            return Response(duration=0.1, fault=Fault.ADDRESS_BLOCKED)
         return channel.sample_response(request)
 
     for task in (picture, videos):
-        event = told("task.succeeded", task)
-        talk = converse(channel, event, to, answers=answers)
-        sent = "\n".join(everything(talk.sent[-1]))
-        assert talk.result == "delivered"
+        event = event_of("task.succeeded", task)
+        transcript = perform(channel, event, to, answers=answers)
+        sent = "\n".join(everything(transcript.sent[-1]))
+        assert transcript.result == "delivered"
         assert "mine." not in sent
         assert "The picture cannot be shown here" in sent or task is videos
 
@@ -154,7 +177,7 @@ def test_a_message_in_chinese_has_no_english_of_ours_in_it(
 
     said = "\n".join(
         text
-        for one in converse(channel_for(to.kind), event, to).sent
+        for one in perform(channel_for(to.kind), event, to).sent
         for text in everything(one)
     )
 
@@ -164,7 +187,7 @@ def test_a_message_in_chinese_has_no_english_of_ours_in_it(
         *(f"{label}: " for label in (STRINGS["en"].reason, STRINGS["en"].next)),
         *(STRINGS["en"].open, STRINGS["en"].watch, STRINGS["en"].no_prompt),
         *(STRINGS["en"].modal, f"{STRINGS['en'].task_id} {message.task_id}"),
-        english.took or "Took",
+        english.duration or "Took",
     ):
         assert ours not in said
 
@@ -188,17 +211,17 @@ def smuggling(kind: str) -> Event:
         fail_reason=text,
         buttons=(button, replace(button, label=None, emoji=text)),
     )
-    return told(kind, after)
+    return event_of(kind, after)
 
 
 @chats
-@pytest.mark.parametrize("kind", EVENT_TYPES)
+@pytest.mark.parametrize("kind", REPORTED)
 def test_no_control_and_no_mark_that_turns_a_text_around_is_ever_sent(
     chat: str, kind: str
 ) -> None:
     for progress in ("off", "edit"):
         to = to_chat(chat, events=["*"], progress=progress)
-        for request in converse(channel_for(to.kind), smuggling(kind), to).sent:
+        for request in perform(channel_for(to.kind), smuggling(kind), to).sent:
             for text in everything(request):
                 assert not REFUSED & set(text)
 

@@ -19,14 +19,15 @@ from tests.channels.cases import (
     OPERATORS,
     PICTURE_URL,
     PROMPT,
-    converse,
+    each_hostile,
     endpoint,
     events,
+    perform,
 )
 from tests.channels.robots import SECRET, URLS, always, first, payload, robot, said
-from tests.channels.talking import deliver
 from tests.channels.test_escape import MARKDOWN
-from tests.platforms.dingtalk import MOST_BYTES, DingTalk
+from tests.channels.wire import deliver
+from tests.platforms.dingtalk import MAX_BYTES, DingTalk
 from tests.platforms.robots import running
 
 DONE = CASES["succeeded_grid"]
@@ -56,7 +57,7 @@ def test_the_signature_is_the_one_of_the_documentation() -> None:
 def test_time_and_signature_go_into_the_query_encoded_once() -> None:
     to = robot("dingtalk", secret="SECabc")
 
-    (request,) = converse(dingtalk, DONE, to, at=1700000000.0).requests
+    (request,) = perform(dingtalk, DONE, to, at=1700000000.0).requests
 
     assert request.url == (
         f"{URLS['dingtalk']}&timestamp=1700000000000"
@@ -66,7 +67,7 @@ def test_time_and_signature_go_into_the_query_encoded_once() -> None:
 
 @pytest.mark.parametrize("at", [1700000000.0 + n for n in range(40)])
 def test_any_signature_survives_the_query(at: float) -> None:
-    (request,) = converse(
+    (request,) = perform(
         dingtalk, DONE, robot("dingtalk", secret="SECabc"), at=at
     ).requests
 
@@ -79,7 +80,7 @@ def test_a_signature_that_was_pasted_with_the_url_is_replaced() -> None:
         "dingtalk", f"{URLS['dingtalk']}&timestamp=1&sign=x%3D", secret="SECabc"
     )
 
-    query = parse_qs(urlsplit(converse(dingtalk, DONE, to).requests[0].url).query)
+    query = parse_qs(urlsplit(perform(dingtalk, DONE, to).requests[0].url).query)
 
     assert (len(query["timestamp"]), len(query["sign"])) == (1, 1)
     assert query["timestamp"] != ["1"]
@@ -87,7 +88,7 @@ def test_a_signature_that_was_pasted_with_the_url_is_replaced() -> None:
 
 def test_without_a_secret_the_url_is_as_configured() -> None:
     assert (
-        converse(dingtalk, DONE, robot("dingtalk")).requests[0].url == URLS["dingtalk"]
+        perform(dingtalk, DONE, robot("dingtalk")).requests[0].url == URLS["dingtalk"]
     )
 
 
@@ -96,9 +97,9 @@ def test_any_event_is_small_enough_and_means_only_what_we_mean(event: Event) -> 
     to = robot("dingtalk", keyword="Midjourney", prompt_max=100_000)
 
     for answers in (None, always(UNFIT)):
-        for request in converse(dingtalk, event, to, answers=answers).requests:
+        for request in perform(dingtalk, event, to, answers=answers).requests:
             body = payload(request)
-            assert len(request.body) <= dingtalk.MOST < MOST_BYTES
+            assert len(request.body) <= dingtalk.MAX_BODY < MAX_BYTES
             assert body["at"] == {"atMobiles": [], "atUserIds": [], "isAtAll": False}
             if body["msgtype"] == "text":
                 continue
@@ -127,21 +128,19 @@ def test_any_event_is_small_enough_and_means_only_what_we_mean(event: Event) -> 
             assert len(links) == text.count("](") - len(pictures)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_events_fit_whatever_the_settings(name: str) -> None:
+@each_hostile
+def test_hostile_events_fit_whatever_the_settings(event: Event) -> None:
     to = robot("dingtalk", keyword='"' * 300, prompt_max=100_000, language="zh")
 
-    for request in converse(
-        dingtalk, HOSTILE[name], to, answers=always(UNFIT)
-    ).requests:
-        assert len(request.body) <= dingtalk.MOST
+    for request in perform(dingtalk, event, to, answers=always(UNFIT)).requests:
+        assert len(request.body) <= dingtalk.MAX_BODY
 
 
 @pytest.mark.parametrize(
     "name", [name for name in HOSTILE if name.startswith("prompt_")]
 )
 def test_a_prompt_is_one_quote_and_nothing_in_it_means_anything(name: str) -> None:
-    text = payload(converse(dingtalk, HOSTILE[name], robot("dingtalk")).requests[0])[
+    text = payload(perform(dingtalk, HOSTILE[name], robot("dingtalk")).requests[0])[
         "markdown"
     ]["text"]
 
@@ -161,7 +160,7 @@ def test_every_message_begins_with_the_keyword_as_it_is() -> None:
     to = robot("dingtalk", keyword="出图*", events=["*"])
 
     for event in (*CASES.values(), *OPERATORS.values()):
-        for request in converse(dingtalk, event, to, answers=always(UNFIT)).requests:
+        for request in perform(dingtalk, event, to, answers=always(UNFIT)).requests:
             body = payload(request)
             for text in body.get("markdown", body.get("text", {})).values():
                 assert text.removeprefix("#### ").startswith("出图* · ")
@@ -169,7 +168,7 @@ def test_every_message_begins_with_the_keyword_as_it_is() -> None:
 
 def test_a_locked_screen_shows_what_and_of_what() -> None:
     def title(case: str, **settings: Any) -> str:
-        request = converse(
+        request = perform(
             dingtalk, CASES[case], robot("dingtalk", **settings)
         ).requests[0]
         return str(payload(request)["markdown"]["title"])
@@ -182,7 +181,7 @@ def test_a_locked_screen_shows_what_and_of_what() -> None:
 
 def test_pictures_that_nobody_can_load_are_not_shown() -> None:
     def pictures(event: Event, **settings: Any) -> list[str]:
-        request = converse(dingtalk, event, robot("dingtalk", **settings)).requests[0]
+        request = perform(dingtalk, event, robot("dingtalk", **settings)).requests[0]
         return meant(payload(request)["markdown"]["text"])[2]
 
     assert pictures(CASES["succeeded_upscaled"]) == [PICTURE_URL]
@@ -215,11 +214,17 @@ def test_pictures_that_nobody_can_load_are_not_shown() -> None:
         (400013, "群已被解散", "gone", None, "dissolved"),
         (400102, "机器人已停用", "gone", None, "switch it on"),
         (400106, "机器人不存在", "gone", None, "set its new url"),
-        (430101, "消息中含有不合适的外链", "hopeless", None, "the message was refused"),
+        (
+            430101,
+            "消息中含有不合适的外链",
+            "permanent_failure",
+            None,
+            "the message was refused",
+        ),
         (
             460101,
             "message too long, exceed 20000 bytes",
-            "hopeless",
+            "permanent_failure",
             None,
             "the message was refused",
         ),
@@ -240,7 +245,7 @@ def test_codes_mean_what_the_table_says(
 ) -> None:
     answer = said(errcode=code, errmsg=words)
 
-    attempt = converse(
+    attempt = perform(
         dingtalk, DONE, robot("dingtalk"), answers=always(answer)
     ).outcome.attempt
 
@@ -252,7 +257,7 @@ def test_codes_mean_what_the_table_says(
 def test_alibabas_shield_is_given_the_time_it_asks_for() -> None:
     shield = said(status=1111, wait=15, source="x5", punish="deny", uuid="24ce")
 
-    attempt = converse(
+    attempt = perform(
         dingtalk, DONE, robot("dingtalk"), answers=always(shield)
     ).outcome.attempt
 
@@ -276,39 +281,15 @@ def configured(group: DingTalk, **settings: Any) -> Any:
 
 async def test_the_platform_takes_every_event(group: DingTalk) -> None:
     group.windows = ()
-    told = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
+    events = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
 
-    for event in told:
+    for event in events:
         outcome = await deliver(dingtalk, event, configured(group))
         assert outcome.attempt.succeeded, outcome.attempt.detail
 
-    assert len(group.messages) == len(told) - 1
+    assert len(group.messages) == len(events) - 1
     assert group.refusals == []
     assert not any(message.mentions for message in group.messages)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "why"),
-    [
-        ({"secret": "another"}, "set its secret"),
-        ({"secret": None}, "set its secret"),
-        ({"keyword": None}, "set keyword"),
-    ],
-)
-async def test_a_wrong_setting_disables_the_endpoint_and_says_which(
-    group: DingTalk, wrong: dict[str, Any], why: str
-) -> None:
-    outcome = await deliver(dingtalk, DONE, configured(group, **wrong))
-
-    assert outcome.attempt.result == "gone"
-    assert why in outcome.attempt.detail
-    assert group.key not in outcome.attempt.detail
-
-
-async def test_a_clock_that_is_an_hour_off_is_named(group: DingTalk) -> None:
-    outcome = await deliver(dingtalk, DONE, configured(group), at=NOW - 4000)
-
-    assert "this machine's clock" in outcome.attempt.detail
 
 
 async def test_a_robot_that_was_removed_disables_the_endpoint(group: DingTalk) -> None:
@@ -352,9 +333,9 @@ async def test_the_picture_is_in_the_message_and_can_be_opened(group: DingTalk) 
 def test_a_refused_message_ends_as_text() -> None:
     answers = first(UNFIT, dingtalk.sample_response, times=2)
 
-    talk = converse(dingtalk, DONE, robot("dingtalk"), answers=answers)
+    transcript = perform(dingtalk, DONE, robot("dingtalk"), answers=answers)
 
-    assert payload(talk.requests[2])["text"]["content"].split("\n") == [
+    assert payload(transcript.requests[2])["text"]["content"].split("\n") == [
         "✅ Imagine finished · 47 s",
         PROMPT,
         "task 1732257600123456",

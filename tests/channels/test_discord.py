@@ -20,10 +20,10 @@ from tests.channels.cases import (
     RUNNING,
     TASK_ID,
     WAITING,
-    Talk,
-    converse,
+    Transcript,
     endpoint,
-    told,
+    event_of,
+    perform,
 )
 from tests.platforms import discord as platform
 from tests.platforms.discord import PNG, TOKEN, Discord, Message, Thread
@@ -31,10 +31,10 @@ from tests.platforms.discord import PNG, TOKEN, Discord, Message, Thread
 URL = f"https://canary.discord.com/api/webhooks/1200000000000000777/{TOKEN}"
 
 SUBMITTED = CASES["submitted"]
-STARTED = told("task.started", RUNNING, at=BEGAN + 4)
+STARTED = event_of("task.started", RUNNING, at=BEGAN + 4)
 HALFWAY = CASES["progress_42"]
-ASKED = told("task.action_required", replace(WAITING), sequence=4)
-DONE_AT_LAST = told("task.succeeded", DONE, sequence=5)
+ASKED = event_of("task.action_required", replace(WAITING), sequence=4)
+DONE_AT_LAST = event_of("task.succeeded", DONE, sequence=5)
 FAILED = CASES["failed"]
 
 
@@ -48,8 +48,8 @@ class Chat:
         self.channel_state: ChannelState = {}
         self.now = NOW
 
-    def tell(self, event: Event) -> Talk:
-        talk = converse(
+    def publish(self, event: Event) -> Transcript:
+        transcript = perform(
             discord,
             event,
             self.to,
@@ -57,12 +57,12 @@ class Chat:
             channel_state=self.channel_state,
             at=self.now,
         )
-        self.channel_state = talk.channel_state
-        return talk
+        self.channel_state = transcript.channel_state
+        return transcript
 
     def answers(self, request: Request) -> Response:
         if request.guarded:
-            return Response(took=0.0, status=200, body=PNG)
+            return Response(status=200, body=PNG)
         return self.server.answers(request)
 
     @property
@@ -81,7 +81,7 @@ def test_a_task_is_one_message_edited_in_place_and_one_that_says_how_it_ended() 
     chat = Chat()
 
     for event in (SUBMITTED, STARTED, HALFWAY, DONE_AT_LAST):
-        assert chat.tell(event).result == "delivered"
+        assert chat.publish(event).result == "delivered"
 
     followed, ended = chat.server.messages
     assert followed.titles == [
@@ -99,10 +99,10 @@ def test_a_task_is_one_message_edited_in_place_and_one_that_says_how_it_ended() 
 
 def test_a_message_that_is_too_old_to_be_edited_makes_way_for_another() -> None:
     chat = Chat(final="edit")
-    chat.tell(SUBMITTED)
+    chat.publish(SUBMITTED)
 
     chat.now += 56 * 60
-    chat.tell(DONE_AT_LAST)
+    chat.publish(DONE_AT_LAST)
 
     assert chat.titles == ["✅ Imagine finished · 47 s"]
     assert "PATCH" not in chat.server.methods()
@@ -111,8 +111,8 @@ def test_a_message_that_is_too_old_to_be_edited_makes_way_for_another() -> None:
 def test_the_end_may_be_told_as_a_reply_that_leads_to_where_it_began() -> None:
     chat = Chat(final="reply")
 
-    chat.tell(SUBMITTED)
-    chat.tell(DONE_AT_LAST)
+    chat.publish(SUBMITTED)
+    chat.publish(DONE_AT_LAST)
 
     parent, reply = chat.shown
     assert parent.title == reply.title == "✅ Imagine finished · 47 s"
@@ -124,28 +124,31 @@ def test_the_end_may_be_told_as_a_reply_that_leads_to_where_it_began() -> None:
 
 def test_a_reply_leads_nowhere_if_the_webhook_does_not_say_where_it_is() -> None:
     chat = Chat(final="reply")
-    chat.tell(SUBMITTED)
+    chat.publish(SUBMITTED)
     chat.server.faults.append(platform.page(502))
 
-    assert chat.tell(DONE_AT_LAST).result == "delivered"
+    assert chat.publish(DONE_AT_LAST).result == "delivered"
 
     assert "url" not in chat.shown[1].embed
 
 
 def test_a_preview_of_a_reply_shows_where_it_leads() -> None:
     to = endpoint("discord", URL, progress="edit", final="reply", images="none")
-    begun = converse(discord, SUBMITTED, to)
+    begun = perform(discord, SUBMITTED, to)
 
-    talk = converse(discord, DONE_AT_LAST, to, channel_state=begun.channel_state)
+    transcript = perform(discord, DONE_AT_LAST, to, channel_state=begun.channel_state)
 
-    assert [one.method for one in talk.requests] == ["GET", "POST", "PATCH"]
-    assert b"https://discord.com/channels/1100000000000000001/" in talk.requests[1].body
+    assert [one.method for one in transcript.requests] == ["GET", "POST", "PATCH"]
+    assert (
+        b"https://discord.com/channels/1100000000000000001/"
+        in transcript.requests[1].body
+    )
 
 
 def test_silence_can_be_asked_for() -> None:
     chat = Chat(silent=True)
 
-    chat.tell(FAILED)
+    chat.publish(FAILED)
 
     assert chat.shown[0].silent
 
@@ -155,10 +158,10 @@ def test_silence_can_be_asked_for() -> None:
 
 def test_a_message_that_takes_no_more_edits_is_replaced() -> None:
     chat = Chat()
-    chat.tell(SUBMITTED)
+    chat.publish(SUBMITTED)
     chat.now += 3601
 
-    chat.tell(HALFWAY)
+    chat.publish(HALFWAY)
 
     assert chat.titles == ["🎨 Imagine in progress"]
     assert chat.server.methods() == ["POST", "PATCH", "POST", "DELETE"]
@@ -169,10 +172,10 @@ def test_a_webhook_that_was_deleted_is_not_called_again(event: Event) -> None:
     chat = Chat()
     chat.server.trouble = platform.UNKNOWN_WEBHOOK
 
-    talk = chat.tell(event)
+    transcript = chat.publish(event)
 
-    assert talk.result == "gone"
-    assert talk.outcome.attempt.detail == (
+    assert transcript.result == "gone"
+    assert transcript.outcome.attempt.detail == (
         "the webhook was deleted: Discord 10015: Unknown Webhook"
     )
     assert chat.server.methods() == ["POST"]
@@ -188,9 +191,9 @@ def test_everything_happens_in_the_thread_that_was_named(asked_in: str) -> None:
     if asked_in == "url":
         chat.to = replace(chat.to, url=f"{URL}?thread_id=42")
 
-    chat.tell(SUBMITTED)
-    chat.tell(HALFWAY)
-    chat.tell(DONE_AT_LAST)
+    chat.publish(SUBMITTED)
+    chat.publish(HALFWAY)
+    chat.publish(DONE_AT_LAST)
 
     assert {call.query["thread_id"] for call in server.calls} == {"42"}
     assert chat.titles == ["✅ Imagine finished · 47 s"]
@@ -202,9 +205,9 @@ def test_in_a_forum_a_task_has_a_thread_of_its_own(progress: str) -> None:
         Discord(limited=False, forum=True), thread_name="pig", progress=progress
     )
 
-    chat.tell(SUBMITTED if progress == "edit" else ASKED)
-    chat.tell(HALFWAY) if progress == "edit" else None
-    chat.tell(DONE_AT_LAST)
+    chat.publish(SUBMITTED if progress == "edit" else ASKED)
+    chat.publish(HALFWAY) if progress == "edit" else None
+    chat.publish(DONE_AT_LAST)
 
     [thread] = chat.server.threads.values()
     first, last = chat.shown
@@ -217,11 +220,11 @@ def test_in_a_forum_a_task_has_a_thread_of_its_own(progress: str) -> None:
 @pytest.mark.parametrize("what", ["deleted", "archived", "locked"])
 def test_a_tasks_thread_that_somebody_closed_makes_way_for_another(what: str) -> None:
     chat = Chat(Discord(limited=False, forum=True), thread_name="pig")
-    chat.tell(SUBMITTED)
+    chat.publish(SUBMITTED)
     setattr(next(iter(chat.server.threads.values())), what, True)
 
-    assert chat.tell(HALFWAY).result == "delivered"
-    assert chat.tell(DONE_AT_LAST).result == "delivered"
+    assert chat.publish(HALFWAY).result == "delivered"
+    assert chat.publish(DONE_AT_LAST).result == "delivered"
 
     assert chat.titles[-1] == "✅ Imagine finished · 47 s"
 
@@ -229,10 +232,10 @@ def test_a_tasks_thread_that_somebody_closed_makes_way_for_another(what: str) ->
 def test_a_forum_without_a_thread_says_what_is_missing() -> None:
     chat = Chat(Discord(limited=False, forum=True))
 
-    talk = chat.tell(DONE_AT_LAST)
+    transcript = chat.publish(DONE_AT_LAST)
 
-    assert talk.result == "gone"
-    assert talk.outcome.attempt.detail.startswith(
+    assert transcript.result == "gone"
+    assert transcript.outcome.attempt.detail.startswith(
         "a forum channel needs thread_id or thread_name"
     )
 
@@ -245,13 +248,13 @@ def test_a_message_that_is_refused_gets_simpler_until_it_is_taken() -> None:
     bad = platform.invalid_form({"embeds.0.title": "I do not like it."})
     chat.server.faults.extend([bad, bad, bad])
 
-    talk = chat.tell(CASES["succeeded_upscaled"])
+    transcript = chat.publish(CASES["succeeded_upscaled"])
 
     sent = [call.payload for call in chat.server.calls]
     assert ["components" in payload for payload in sent] == [True, False, False, False]
     assert ["attachments" in payload for payload in sent] == [True, True, False, False]
     assert ["embeds" in payload for payload in sent] == [True, True, True, False]
-    assert talk.outcome.attempt.detail.endswith(
+    assert transcript.outcome.attempt.detail.endswith(
         "in a simpler form, because the full one was refused: Discord 50035: Invalid Form Body"
         " · embeds.0.title: I do not like it."
     )
@@ -263,24 +266,24 @@ def test_a_name_that_is_refused_costs_the_name_and_not_the_picture() -> None:
     chat.to = endpoint("discord", chat.to.url, username="Midjourney", events=["*"])
     chat.server.faults.append(platform.invalid_form({"username": "cannot be that"}))
 
-    talk = chat.tell(CASES["succeeded_upscaled"])
+    transcript = chat.publish(CASES["succeeded_upscaled"])
 
     sent = [call.payload for call in chat.server.calls]
     assert ["username" in payload for payload in sent] == [True, False]
     assert all(payload["embeds"] and payload["attachments"] for payload in sent)
-    assert talk.result == "delivered"
+    assert transcript.result == "delivered"
     assert (
         "in a simpler form, because the full one was refused: Discord 50035"
-        in talk.outcome.attempt.detail
+        in transcript.outcome.attempt.detail
     )
 
 
 def test_an_edit_in_plain_text_shows_nothing_of_the_card() -> None:
     chat = Chat()
-    chat.tell(SUBMITTED)
+    chat.publish(SUBMITTED)
     chat.server.faults.extend([platform.invalid_form({"embeds.0": "no"})] * 2)
 
-    chat.tell(HALFWAY)
+    chat.publish(HALFWAY)
 
     [message] = chat.shown
     assert message.embed == {}
@@ -291,16 +294,16 @@ def test_what_a_moderator_forbids_is_told_without_a_strangers_word() -> None:
     server = Discord(limited=False, moderated=("lighthouse", "blood"))
     chat = Chat(server)
 
-    talk = chat.tell(FAILED)
+    transcript = chat.publish(FAILED)
 
-    assert talk.order == ["POST", "POST"]
+    assert transcript.order == ["POST", "POST"]
     assert chat.shown[0].text == f"**❌ Imagine failed · 11 s**\ntask {TASK_ID}"
 
 
 def test_a_name_that_discord_forbids_costs_the_name_and_not_the_message() -> None:
     chat = Chat(username="Discord bot")
 
-    assert chat.tell(FAILED).result == "delivered"
+    assert chat.publish(FAILED).result == "delivered"
     assert chat.shown[0].author == "art"
 
 
@@ -310,16 +313,17 @@ def test_a_name_that_discord_forbids_costs_the_name_and_not_the_message() -> Non
 def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
     chat = Chat(Discord(limited=True))
     events = [
-        told("task.failed", replace(RUNNING, id=str(n)), sequence=1) for n in range(6)
+        event_of("task.failed", replace(RUNNING, id=str(n)), sequence=1)
+        for n in range(6)
     ]
 
     for event in events[:4]:
         chat.channel_state = {}
-        assert chat.tell(event).outcome.attempt.retry_after is None
+        assert chat.publish(event).outcome.attempt.retry_after is None
     chat.channel_state = {}
-    fifth = chat.tell(events[4])
+    fifth = chat.publish(events[4])
     chat.channel_state = {}
-    sixth = chat.tell(events[5])
+    sixth = chat.publish(events[5])
 
     assert (fifth.result, fifth.outcome.attempt.retry_after) == ("delivered", 2.0)
     assert (sixth.result, sixth.outcome.attempt.retry_after) == ("failed", 2.0)
@@ -328,23 +332,26 @@ def test_a_budget_that_is_used_up_holds_the_endpoint() -> None:
 def test_a_budget_for_deleting_is_no_budget_for_telling() -> None:
     chat = Chat(Discord())
     chat.server.buckets["DELETE"].most = 1
-    chat.tell(SUBMITTED)
+    chat.publish(SUBMITTED)
 
-    talk = chat.tell(DONE_AT_LAST)
+    transcript = chat.publish(DONE_AT_LAST)
 
-    assert talk.order[-1] == "DELETE"
-    assert (talk.result, talk.outcome.attempt.retry_after) == ("delivered", None)
+    assert transcript.order[-1] == "DELETE"
+    assert (transcript.result, transcript.outcome.attempt.retry_after) == (
+        "delivered",
+        None,
+    )
 
 
 def test_a_url_that_is_no_webhooks_says_so() -> None:
     chat = Chat()
     chat.to = replace(chat.to, url="https://discord.com/channels/1/2")
 
-    talk = chat.tell(DONE_AT_LAST)
+    transcript = chat.publish(DONE_AT_LAST)
 
-    assert (talk.result, talk.requests) == ("gone", [])
+    assert (transcript.result, transcript.requests) == ("gone", [])
     assert "https://discord.com/api/webhooks/<id>/<token>" in (
-        talk.outcome.attempt.detail
+        transcript.outcome.attempt.detail
     )
 
 

@@ -20,7 +20,7 @@ from bridge.channels import discord
 from bridge.channels.discord.embed import escape
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.event import Event
 from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
@@ -30,15 +30,17 @@ from tests.channels.cases import (
     NASTY_TEXTS,
     NOW,
     OPERATORS,
-    Talk,
-    converse,
+    REPORTED,
+    Transcript,
+    each_hostile,
     endpoint,
     events,
+    perform,
     texts,
 )
 from tests.channels.golden import check_golden, json_of, languages, parts_of
 from tests.platforms.discord import PNG, TOKEN, Discord, invalid_form
-from tests.platforms.discord_rules import FILE_MOST, markup, units
+from tests.platforms.discord_rules import MAX_FILE, markup, units
 
 with warnings.catch_warnings():
     # Its half for voices still imports what Python has deprecated.
@@ -56,28 +58,28 @@ def channel(**settings: Any) -> Endpoint:
     return endpoint("discord", URL, **settings)
 
 
-def tell(
+def publish(
     event: Event,
     *,
     to: Endpoint | None = None,
     server: Discord | None = None,
     picture: Response | None = None,
-) -> tuple[Talk, Discord]:
+) -> tuple[Transcript, Discord]:
     """Tell an event to a Discord of its own; where it comes to a picture, this is it."""
     server = server or Discord(limited=False)
-    photo = picture or Response(took=0.0, status=200, body=PNG)
-    talk = converse(
+    photo = picture or Response(status=200, body=PNG)
+    transcript = perform(
         discord,
         event,
         to or channel(),
         answers=lambda request: photo if request.guarded else server.answers(request),
     )
-    return talk, server
+    return transcript, server
 
 
-def posted(talk: Talk) -> dict[str, Any]:
+def posted(transcript: Transcript) -> dict[str, Any]:
     """The payload of the last message that was sent."""
-    sent = [one for one in talk.requests if one.method in {"POST", "PATCH"}]
+    sent = [one for one in transcript.requests if one.method in {"POST", "PATCH"}]
     payload: dict[str, Any] = json_of(sent[-1])
     return payload
 
@@ -90,28 +92,28 @@ def posted(talk: Talk) -> dict[str, Any]:
 def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     """A task is followed by one message; each file shows all that one event takes."""
     to = channel(language=language, progress="edit")
-    begun = converse(discord, CASES["submitted"], to)
+    begun = perform(discord, CASES["submitted"], to)
     channel_state = {} if case == "submitted" else begun.channel_state
 
-    talk = converse(discord, CASES[case], to, channel_state=channel_state)
+    transcript = perform(discord, CASES[case], to, channel_state=channel_state)
 
-    assert talk.result == "delivered"
-    check_golden("discord", case, language, talk.requests)
+    assert transcript.result == "delivered"
+    check_golden("discord", case, language, transcript.requests)
 
 
 # --- anything a stranger can write ----------------------------------------------------
 
 
-@pytest.mark.parametrize("case", HOSTILE)
 @pytest.mark.parametrize("images", ["upload", "url", "none"])
+@each_hostile
 def test_a_hostile_event_makes_a_valid_and_inert_message(
-    case: str, images: str
+    event: Event, images: str
 ) -> None:
-    talk, server = tell(HOSTILE[case], to=channel(images=images))
+    transcript, server = publish(event, to=channel(images=images))
 
-    assert talk.result == "delivered"
-    assert "simpler form" not in talk.outcome.attempt.detail
-    assert_inert(posted(talk))
+    assert transcript.result == "delivered"
+    assert "simpler form" not in transcript.outcome.attempt.detail
+    assert_inert(posted(transcript))
     assert server.pinged == []
     assert server.shown[0].text.strip()
 
@@ -129,20 +131,20 @@ def test_whatever_is_told_is_valid_and_inert_in_every_form(
     server = Discord(limited=False)
     server.faults.extend([invalid_form({"embeds.0.title": "no"})] * refused)
 
-    talk, _ = tell(
+    transcript, _ = publish(
         event,
         to=channel(language=language, images=images, prompt_max=100_000),
         server=server,
-        picture=Response(took=0.0, status=200 if picture else 404, body=picture),
+        picture=Response(status=200 if picture else 404, body=picture),
     )
 
     refusals = [one for one in server.calls if one.said.status >= 400]  # type: ignore[union-attr]
-    assert len(refusals) <= refused, "Discord refused what was not told to be refused"
-    for request in talk.requests:
+    assert len(refusals) <= refused, "Discord refused what it was not to refuse"
+    for request in transcript.requests:
         assert TOKEN.encode() not in request.body
         assert TOKEN not in repr(request)
-    assert TOKEN not in talk.outcome.attempt.detail
-    for request in talk.requests:
+    assert TOKEN not in transcript.outcome.attempt.detail
+    for request in transcript.requests:
         if not request.guarded:
             assert_inert(json_of(request))
             assert_discord_py_reads(json_of(request))
@@ -217,8 +219,10 @@ def test_the_longest_texts_stay_below_the_limit_for_the_whole_card() -> None:
     for language in LANGUAGES:
         for name in ("long", "chinese", "only_emoji", "markdown", "fences"):
             event = HOSTILE[f"reason_{name}"]
-            talk, _ = tell(event, to=channel(language=language, prompt_max=100_000))
-            embed = posted(talk)["embeds"][0]
+            transcript, _ = publish(
+                event, to=channel(language=language, prompt_max=100_000)
+            )
+            embed = posted(transcript)["embeds"][0]
 
             assert len(discord_py.Embed.from_dict(embed)) <= 6000
             assert units(embed["description"]) <= 3500
@@ -226,15 +230,15 @@ def test_the_longest_texts_stay_below_the_limit_for_the_whole_card() -> None:
 
 
 def test_a_prompt_is_cut_where_the_settings_say() -> None:
-    talk, _ = tell(HOSTILE["prompt_long"], to=channel(prompt_max=20))
+    transcript, _ = publish(HOSTILE["prompt_long"], to=channel(prompt_max=20))
 
-    assert posted(talk)["embeds"][0]["description"] == "long prompt long pr…"
+    assert posted(transcript)["embeds"][0]["description"] == "long prompt long pr…"
 
 
 def test_nothing_of_a_prompt_is_lost_on_the_way() -> None:
-    talk, _ = tell(HOSTILE["prompt_mentions"])
+    transcript, _ = publish(HOSTILE["prompt_mentions"])
 
-    shown = discord_shows(posted(talk)["embeds"][0]["description"])
+    shown = discord_shows(posted(transcript)["embeds"][0]["description"])
     assert shown == NASTY_TEXTS["mentions"]
 
 
@@ -242,7 +246,7 @@ def test_nothing_of_a_prompt_is_lost_on_the_way() -> None:
 
 
 def test_a_result_shows_its_picture_large_and_what_can_be_done_next() -> None:
-    _, server = tell(CASES["succeeded_grid"])
+    _, server = publish(CASES["succeeded_grid"])
 
     [message] = server.shown
     assert message.title == "✅ Imagine finished · 47 s"
@@ -252,7 +256,7 @@ def test_a_result_shows_its_picture_large_and_what_can_be_done_next() -> None:
 
 
 def test_a_failure_says_why() -> None:
-    _, server = tell(CASES["failed"])
+    _, server = publish(CASES["failed"])
 
     [message] = server.shown
     assert message.title == "❌ Imagine failed · 11 s"
@@ -261,7 +265,7 @@ def test_a_failure_says_why() -> None:
 
 
 def test_a_video_can_be_watched() -> None:
-    _, server = tell(CASES["video"])
+    _, server = publish(CASES["video"])
 
     assert [url[-7:] for url in server.shown[0].links] == [
         *("0_0.mp4", "0_1.mp4", "0_2.mp4", "0_3.mp4"),
@@ -269,15 +273,15 @@ def test_a_video_can_be_watched() -> None:
 
 
 def test_a_described_picture_shows_what_came_of_it() -> None:
-    _, server = tell(CASES["describe"])
+    _, server = publish(CASES["describe"])
 
     assert "a lone tower" in server.shown[0].text
     assert "(no prompt)" not in server.shown[0].text
 
 
 def test_a_link_that_expires_is_not_offered_where_the_picture_is_there() -> None:
-    _, signed = tell(CASES["succeeded_grid"])
-    _, lasting = tell(CASES["succeeded_upscaled"])
+    _, signed = publish(CASES["succeeded_grid"])
+    _, lasting = publish(CASES["succeeded_upscaled"])
 
     assert signed.shown[0].links == []
     assert lasting.shown[0].links == [
@@ -286,12 +290,12 @@ def test_a_link_that_expires_is_not_offered_where_the_picture_is_there() -> None
 
 
 def test_without_pictures_a_link_is_offered_as_long_as_it_lives() -> None:
-    """By the time when it is told: a delivery may have waited for days."""
+    """By the time when it is delivered: a delivery may have waited for days."""
     event, to = CASES["succeeded_grid"], channel(images="none")
 
     def links(at: float) -> list[str]:
-        talk = converse(discord, event, to, at=at)
-        rows = posted(talk).get("components", [])
+        transcript = perform(discord, event, to, at=at)
+        rows = posted(transcript).get("components", [])
         return [button["url"] for row in rows for button in row["components"]]
 
     assert links(event.at + 3600) == [GRID_URL]
@@ -300,17 +304,17 @@ def test_without_pictures_a_link_is_offered_as_long_as_it_lives() -> None:
 
 @pytest.mark.parametrize("kind", OPERATORS)
 def test_operators_are_told_what_happened_and_since_when(kind: str) -> None:
-    talk, server = tell(OPERATORS[kind], to=channel(progress="edit"))
+    transcript, server = publish(OPERATORS[kind], to=channel(progress="edit"))
 
-    assert talk.channel_state == {}
+    assert transcript.channel_state == {}
     assert "<t:1795329060:R>" in server.shown[0].text
     assert "connection refused" in server.shown[0].text
 
 
-@pytest.mark.parametrize("kind", EVENT_TYPES)
+@pytest.mark.parametrize("kind", REPORTED)
 def test_a_sample_says_that_it_is_one(kind: str) -> None:
-    # A sample of progress is posted where progress is told at all.
-    _, server = tell(sample_event(kind, NOW), to=channel(progress="edit"))
+    # A sample of progress is posted where progress is delivered at all.
+    _, server = publish(sample_event(kind, NOW), to=channel(progress="edit"))
 
     assert "sample" in server.shown[0].text
 
@@ -318,10 +322,10 @@ def test_a_sample_says_that_it_is_one(kind: str) -> None:
 def test_a_name_and_a_face_can_be_chosen() -> None:
     to = channel(username="Midjourney", avatar_url="https://cdn.example/face.png")
 
-    talk, server = tell(CASES["failed"], to=to)
+    transcript, server = publish(CASES["failed"], to=to)
 
     assert server.shown[0].author == "Midjourney"
-    assert posted(talk)["avatar_url"] == "https://cdn.example/face.png"
+    assert posted(transcript)["avatar_url"] == "https://cdn.example/face.png"
 
 
 # --- pictures -------------------------------------------------------------------------
@@ -339,57 +343,53 @@ def test_a_name_and_a_face_can_be_chosen() -> None:
 def test_a_picture_is_uploaded_as_what_its_bytes_are(
     data: bytes, name: str, kind: str
 ) -> None:
-    photo = Response(took=0.0, status=200, body=data)
+    photo = Response(status=200, body=data)
 
-    talk, server = tell(CASES["succeeded_grid"], picture=photo)
+    transcript, server = publish(CASES["succeeded_grid"], picture=photo)
 
     assert server.shown[0].files == {name: data}
-    assert f"content-type: {kind}\r\n".encode() in talk.requests[-1].body
-    about = posted(talk)["attachments"][0]
+    assert f"content-type: {kind}\r\n".encode() in transcript.requests[-1].body
+    about = posted(transcript)["attachments"][0]
     assert about["description"].startswith("Midjourney picture for: a lighthouse")
 
 
 def test_a_picture_is_fetched_with_care() -> None:
-    talk, _ = tell(CASES["succeeded_grid"])
+    transcript, _ = publish(CASES["succeeded_grid"])
 
-    fetch = talk.requests[0]
-    assert (fetch.method, fetch.guarded, fetch.within) == ("GET", True, 6.0)
-    assert fetch.most == FILE_MOST + 1
+    fetch = transcript.requests[0]
+    assert (fetch.method, fetch.guarded, fetch.timeout) == ("GET", True, 6.0)
+    assert fetch.max_bytes == MAX_FILE + 1
     assert "authorization" not in fetch.headers
 
 
 @pytest.mark.parametrize(
     "photo",
     [
-        pytest.param(Response(took=6.0, detail="timed out"), id="slow"),
-        pytest.param(Response(took=0.1, status=500, body=b"oops"), id="broken"),
+        pytest.param(Response(duration=6.0, detail="timed out"), id="slow"),
+        pytest.param(Response(status=500, body=b"oops"), id="broken"),
+        pytest.param(Response(status=200, body=b"<html>not a picture"), id="page"),
         pytest.param(
-            Response(took=0.1, status=200, body=b"<html>not a picture"), id="page"
-        ),
-        pytest.param(
-            Response(took=0.1, status=200, body=PNG, detail="the body broke off"),
+            Response(status=200, body=PNG, detail="the body broke off"),
             id="half",
         ),
         pytest.param(
-            Response(took=0.1, status=200, body=PNG, headers={"content-length": "999"}),
+            Response(status=200, body=PNG, headers={"content-length": "999"}),
             id="short",
         ),
-        pytest.param(
-            Response(took=0.1, status=200, body=PNG + bytes(FILE_MOST)), id="huge"
-        ),
+        pytest.param(Response(status=200, body=PNG + bytes(MAX_FILE)), id="huge"),
     ],
 )
 def test_a_picture_that_cannot_be_had_is_linked_instead(photo: Response) -> None:
-    _, server = tell(CASES["succeeded_upscaled"], picture=photo)
+    _, server = publish(CASES["succeeded_upscaled"], picture=photo)
 
     [message] = server.shown
     assert message.picture == "https://cdn.example/attachments/13/38/lighthouse_1.png"
 
 
 def test_a_picture_that_is_not_there_is_neither_shown_nor_linked() -> None:
-    gone = Response(took=0.1, status=404)
+    gone = Response(status=404)
 
-    _, server = tell(CASES["succeeded_upscaled"], picture=gone)
+    _, server = publish(CASES["succeeded_upscaled"], picture=gone)
 
     [message] = server.shown
     assert (message.picture, message.links) == (None, [])
@@ -397,9 +397,9 @@ def test_a_picture_that_is_not_there_is_neither_shown_nor_linked() -> None:
 
 
 def test_a_picture_on_discords_own_cdn_is_linked_without_its_signature() -> None:
-    gone = Response(took=0.1, status=404)
+    gone = Response(status=404)
 
-    _, server = tell(HOSTILE["picture_expired"], picture=gone)
+    _, server = publish(HOSTILE["picture_expired"], picture=gone)
 
     assert server.shown[0].picture == "https://cdn.discordapp.com/attachments/1/2/a.png"
 
@@ -409,17 +409,17 @@ def test_a_picture_on_discords_own_cdn_is_linked_without_its_signature() -> None
     ["relative", "no_host", "javascript", "data", "broken", "with_password"],
 )
 def test_what_is_no_picture_is_not_asked_for(case: str) -> None:
-    talk, server = tell(HOSTILE[f"picture_{case}"])
+    transcript, server = publish(HOSTILE[f"picture_{case}"])
 
-    assert talk.order == ["POST"]
+    assert transcript.order == ["POST"]
     assert server.shown[0].picture is None
 
 
 @pytest.mark.parametrize("case", ["local", "private", "http", "3001_characters"])
 def test_an_address_that_discord_cannot_show_is_not_shown(case: str) -> None:
-    refused = Response(took=0.0, detail="this address is not for us")
+    refused = Response(duration=0.0, detail="this address is not for us")
 
-    _, server = tell(HOSTILE[f"picture_{case}"], picture=refused)
+    _, server = publish(HOSTILE[f"picture_{case}"], picture=refused)
 
     [message] = server.shown
     assert message.picture is None
@@ -427,9 +427,9 @@ def test_an_address_that_discord_cannot_show_is_not_shown(case: str) -> None:
 
 
 def test_pictures_can_be_left_out() -> None:
-    talk, server = tell(CASES["succeeded_grid"], to=channel(images="none"))
+    transcript, server = publish(CASES["succeeded_grid"], to=channel(images="none"))
 
-    assert talk.order == ["POST"]
+    assert transcript.order == ["POST"]
     assert server.shown[0].picture is None
     assert "cannot be shown" not in server.shown[0].text
 
@@ -438,9 +438,9 @@ def test_a_file_that_is_too_large_for_the_server_is_linked() -> None:
     server = Discord(limited=False)
     server.faults.append(too_large())
 
-    talk, _ = tell(CASES["succeeded_upscaled"], server=server)
+    transcript, _ = publish(CASES["succeeded_upscaled"], server=server)
 
-    assert talk.order == ["GET", "POST", "POST"]
+    assert transcript.order == ["GET", "POST", "POST"]
     assert server.shown[0].picture == (
         "https://cdn.example/attachments/13/38/lighthouse_1.png"
     )
@@ -454,8 +454,8 @@ def too_large() -> Any:
 
 
 async def test_an_independent_reader_finds_the_parts_of_an_upload() -> None:
-    talk, _ = tell(CASES["succeeded_grid"])
-    request = talk.requests[-1]
+    transcript, _ = publish(CASES["succeeded_grid"])
+    request = transcript.requests[-1]
 
     parts = await read_by_aiohttp(request)
 
@@ -480,13 +480,13 @@ def test_a_picture_that_holds_the_boundary_is_told_apart_all_the_same() -> None:
     event = CASES["succeeded_grid"]
     data = PNG + f"\r\n--{event.id}\r\n--{event.id}x--".encode()
 
-    _, server = tell(event, picture=Response(took=0.0, status=200, body=data))
+    _, server = publish(event, picture=Response(status=200, body=data))
 
     assert server.shown[0].picture == data
 
 
 def test_the_same_event_is_the_same_bytes_on_every_attempt() -> None:
-    first, _ = tell(CASES["succeeded_grid"])
-    second, _ = tell(CASES["succeeded_grid"])
+    first, _ = publish(CASES["succeeded_grid"])
+    second, _ = publish(CASES["succeeded_grid"])
 
     assert [one.body for one in first.requests] == [one.body for one in second.requests]

@@ -20,7 +20,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import ChannelState
 from bridge.sandbox.server import serving
-from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, told
+from tests.channels.cases import CASES, DONE, RUNNING, WAITING, endpoint, event_of
 from tests.platforms.discord import PNG, Discord, page
 
 pytestmark = pytest.mark.component
@@ -39,12 +39,12 @@ class World:
     sender: HttpSender
     kept: dict[str, ChannelState] = field(default_factory=dict)
 
-    async def tell(self, event: Event) -> ExchangeResult:
+    async def publish(self, event: Event) -> ExchangeResult:
         """Have the exchange once."""
         context = DeliveryContext(
             event=event,
             endpoint=self.to,
-            at=self.server.clock(),
+            now=self.server.clock(),
             started=0.0,
             channel_state=self.kept.get(event.subject, {}),
         )
@@ -73,7 +73,7 @@ class World:
         times only, and the bucket has to be full again by then.
         """
         for _ in range(200):
-            outcome = await self.tell(event)
+            outcome = await self.publish(event)
             if outcome.attempt.succeeded:
                 return
             await asyncio.sleep(outcome.attempt.retry_after or RETRY)
@@ -95,13 +95,15 @@ async def world(
 
 
 def finished(base: str, picture: str = "/pictures/pig.png") -> Event:
-    return told("task.succeeded", replace(DONE, image_url=base + picture), sequence=5)
+    return event_of(
+        "task.succeeded", replace(DONE, image_url=base + picture), sequence=5
+    )
 
 
 async def test_a_tasks_life_is_told_and_its_picture_uploaded() -> None:
     async with world(Discord(limited=False)) as here:
         for event in (CASES["submitted"], CASES["progress_42"], finished(here.base)):
-            outcome = await here.tell(event)
+            outcome = await here.publish(event)
             assert outcome.attempt.succeeded, outcome.attempt.detail
 
         [message] = here.server.shown
@@ -112,7 +114,7 @@ async def test_a_tasks_life_is_told_and_its_picture_uploaded() -> None:
 
 async def test_a_picture_in_our_own_network_is_neither_fetched_nor_shown() -> None:
     async with world(Discord(limited=False), allow=()) as here:
-        outcome = await here.tell(finished(here.base))
+        outcome = await here.publish(finished(here.base))
 
         assert outcome.attempt.succeeded
         [message] = here.server.shown
@@ -136,7 +138,7 @@ async def test_many_tasks_at_once_lose_nothing_to_the_limits(final: str) -> None
                 ("task.progress", replace(RUNNING, progress=50), 2),
                 ("task.succeeded", DONE, 3),
             ):
-                event = told(kind, replace(snapshot, id=task_id), sequence=sequence)
+                event = event_of(kind, replace(snapshot, id=task_id), sequence=sequence)
                 await here.insist(event)
 
         await asyncio.gather(*map(live, ids))
@@ -152,8 +154,8 @@ async def test_a_page_of_a_proxy_is_no_message() -> None:
     server = Discord(limited=False)
     server.faults.extend([page(502), page(200), page(429, retry_after="1")])
     async with world(server) as here:
-        first, second, third = [await here.tell(CASES["failed"]) for _ in range(3)]
-        fourth = await here.tell(CASES["failed"])
+        first, second, third = [await here.publish(CASES["failed"]) for _ in range(3)]
+        fourth = await here.publish(CASES["failed"])
 
         assert [first.attempt.status, second.attempt.status] == [502, 200]
         assert not first.attempt.succeeded

@@ -1,4 +1,4 @@
-"""`bridge.channels.escape`: a text stays readable, and means nothing to markdown."""
+"""`bridge.channels.text`: a text stays readable, and means nothing to markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from bridge.channels.escape import defang, defang_line
+from bridge.channels.text import defang, defang_line
 from tests.channels.cases import NASTY_TEXTS, PROMPT, texts
 
 #: With tables and strikethrough, which some clients draw.

@@ -1,11 +1,14 @@
-"""Whole conversations over HTTP: the requests are such that servers understand them."""
+"""Whole exchanges over HTTP: servers understand the requests, and no answer shows a secret."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import pytest
 
 from bridge.adapters.http.sender import HttpSender
-from bridge.channels import ntfy, teams, telegram
+from bridge.channels import CHANNELS, ntfy, teams, telegram
 from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, Response
@@ -14,29 +17,30 @@ from tests.platforms.loopback import serving
 from tests.platforms.ntfy import Ntfy
 from tests.platforms.teams import Teams
 from tests.platforms.telegram import CHAT, Telegram
+from tests.receivers import answers, receiver
 
 pytestmark = pytest.mark.component
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
 
-async def converse(channel: Channel, to: Endpoint) -> ExchangeResult:
-    """Tell of a success, over real connections but for the picture's."""
+async def perform(channel: Channel, to: Endpoint) -> ExchangeResult:
+    """Deliver a success, over real connections but for the picture's."""
     sender = HttpSender()
     context = DeliveryContext(
-        event=CASES["succeeded_grid"], endpoint=to, at=NOW, started=NOW
+        event=CASES["succeeded_grid"], endpoint=to, now=NOW, started=NOW
     )
-    talk = channel.deliver(context)
-    step = next(talk)
+    exchange = channel.deliver(context)
+    step = next(exchange)
     try:
         while True:
             if isinstance(step, SaveState):
-                response = Response(took=0.0)
+                response = Response(duration=0.0)
             elif isinstance(step, Request) and step.method == "GET":
-                response = Response(took=0.0, status=200, body=PNG)
+                response = Response(status=200, body=PNG)
             else:
                 response = await sender.send(to, step)
-            step = talk.send(response)
+            step = exchange.send(response)
     except StopIteration as ended:
         outcome: ExchangeResult = ended.value
         return outcome
@@ -50,7 +54,7 @@ async def test_telegram_takes_a_picture_over_http(images: str) -> None:
     async with serving(server):
         to = endpoint("telegram", server.url, chat_id=str(CHAT), images=images)
 
-        outcome = await converse(telegram, to)
+        outcome = await perform(telegram, to)
 
     assert outcome.attempt.succeeded, outcome
     (message,) = server.shown
@@ -60,7 +64,7 @@ async def test_telegram_takes_a_picture_over_http(images: str) -> None:
 async def test_ntfy_takes_a_publication_over_http() -> None:
     server = Ntfy(tokens=frozenset({"tk_a"}))
     async with serving(server):
-        outcome = await converse(ntfy, endpoint("ntfy", server.url, token="tk_a"))
+        outcome = await perform(ntfy, endpoint("ntfy", server.url, token="tk_a"))
 
     assert outcome.attempt.succeeded, outcome
     assert len(server.published) == 1
@@ -69,7 +73,42 @@ async def test_ntfy_takes_a_publication_over_http() -> None:
 async def test_a_workflow_takes_a_card_over_http() -> None:
     server = Teams()
     async with serving(server):
-        outcome = await converse(teams, endpoint("teams", server.url))
+        outcome = await perform(teams, endpoint("teams", server.url))
 
     assert outcome.attempt.succeeded, outcome
     assert len(server.cards) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        pytest.param("webhook", {"secrets": ["5ecre75ecre75ecre7"]}, id="webhook"),
+        pytest.param("slack", {}, id="slack"),
+        pytest.param("slack", {"token": "xoxb-5ecre7", "channel": "C1"}, id="slack bot"),
+        pytest.param("discord", {}, id="discord"),
+        pytest.param("feishu", {"secret": "5ecre75ecre7"}, id="feishu"),
+        pytest.param("dingtalk", {"secret": "SEC5ecre75ecre7"}, id="dingtalk"),
+        pytest.param("wecom", {}, id="wecom"),
+        pytest.param("telegram", {"chat_id": str(CHAT)}, id="telegram"),
+        pytest.param("teams", {}, id="teams"),
+        pytest.param("ntfy", {"token": "tk_5ecre75ecre7"}, id="ntfy"),
+        pytest.param("template", {"body": "{}", "token": "5ecre75ecre7"}, id="template"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_what_lets_somebody_post_is_in_no_detail(
+    kind: str, settings: dict[str, Any], form: str
+) -> None:
+    path = "/api/webhooks/123456789/5ecre7-0123-4567-89ab?key=5ecre7zzzz"
+    own = [value for value in settings.values() if "5ecre7" in str(value)]
+    words = f"no route for {path}, nor 5ecre7-0123-4567-89ab, nor {own}"
+    named = dict.fromkeys(("msg", "errmsg", "message", "description", "error"), words)
+    codes = {"code": 4711, "errcode": 4711, "ok": False}
+    body = json.dumps({**named, **codes}) if form == "json" else words
+    async with receiver(answers("400 Bad Request", body=body.encode())) as there:
+        to = endpoint(kind, f"http://127.0.0.1:{there.port}{path}", **settings)
+
+        outcome = await perform(CHANNELS[kind], to)
+
+    assert outcome.attempt.detail
+    assert "5ecre7" not in repr(outcome)

@@ -23,10 +23,10 @@ from tests.channels.cases import (
     LANGUAGES,
     NASTY_BUTTONS,
     RUNNING,
-    converse,
     endpoint,
+    event_of,
     lost,
-    told,
+    perform,
 )
 from tests.channels.test_chats import everything
 from tests.channels.test_registry import configured
@@ -46,7 +46,7 @@ from tests.channels.test_registry import configured
 def test_a_correction_says_how_the_task_ended_after_all(
     status: TaskStatus, language: str, said: str
 ) -> None:
-    event = told("task.corrected", replace(DONE, status=status))
+    event = event_of("task.corrected", replace(DONE, status=status))
 
     assert message_of(event, language=language).headline == said
 
@@ -56,9 +56,9 @@ def test_a_correction_says_how_the_task_ended_after_all(
 def test_no_chat_takes_a_leftover_picture_for_the_result(kind: str, case: str) -> None:
     event = CASES[case]
 
-    talk = converse(CHANNELS[kind], event, configured(kind))
+    transcript = perform(CHANNELS[kind], event, configured(kind))
 
-    sent = "\n".join(text for one in talk.sent for text in everything(one))
+    sent = "\n".join(text for one in transcript.sent for text in everything(one))
     assert GRID_URL.partition("?")[0] not in sent
     assert "U1" not in sent
     reason = json.loads(event.body)["data"]["failReason"]
@@ -66,9 +66,11 @@ def test_no_chat_takes_a_leftover_picture_for_the_result(kind: str, case: str) -
 
 
 def test_wecom_tells_a_reason_although_there_is_a_picture() -> None:
-    event = told("task.succeeded", replace(DONE, fail_reason="one of four is missing"))
+    event = event_of(
+        "task.succeeded", replace(DONE, fail_reason="one of four is missing")
+    )
 
-    requests = converse(CHANNELS["wecom"], event, configured("wecom")).requests
+    requests = perform(CHANNELS["wecom"], event, configured("wecom")).requests
 
     assert "one of four is missing" in requests[0].body.decode()
 
@@ -88,20 +90,22 @@ def test_how_long_it_took_is_said_in_the_units_that_matter(
     seconds: int, en: str, zh: str
 ) -> None:
     began = DONE.start_time or 0
-    event = told("task.succeeded", replace(DONE, finish_time=began + seconds * 1000))
+    event = event_of(
+        "task.succeeded", replace(DONE, finish_time=began + seconds * 1000)
+    )
 
-    said = {name: message_of(event, language=name).took for name in LANGUAGES}
+    said = {name: message_of(event, language=name).duration for name in LANGUAGES}
 
     assert said == {"en": en, "zh": zh}
 
 
 def test_links_that_do_not_fit_are_left_out_and_shorter_ones_are_not() -> None:
     urls = tuple(f"https://cdn.example/{'a' * n}.mp4" for n in (10, 500, 20))
-    event = told("task.succeeded", replace(DONE, video_urls=urls))
+    event = event_of("task.succeeded", replace(DONE, video_urls=urls))
     to = endpoint("ntfy", "https://ntfy.sh/art")
-    context = DeliveryContext(event=event, endpoint=to, at=0.0, started=0.0)
+    context = DeliveryContext(event=event, endpoint=to, now=0.0, started=0.0)
 
-    links = message_for(context, links_most=100).links
+    links = message_for(context, links_limit=100).links
 
     assert links == (("Watch 1", urls[0]), ("Watch 3", urls[2]))
 
@@ -124,7 +128,7 @@ def test_everything_that_can_be_done_with_an_upscaled_picture_is_named() -> None
         )
     )
 
-    message = message_of(told("task.succeeded", replace(DONE, buttons=buttons)))
+    message = message_of(event_of("task.succeeded", replace(DONE, buttons=buttons)))
 
     assert message.steps == tuple(button.label for button in buttons)
 
@@ -132,7 +136,7 @@ def test_everything_that_can_be_done_with_an_upscaled_picture_is_named() -> None
 def test_more_steps_than_anybody_reads_are_said_to_be_more() -> None:
     buttons = NASTY_BUTTONS["many"]
 
-    message = message_of(told("task.succeeded", replace(DONE, buttons=buttons)))
+    message = message_of(event_of("task.succeeded", replace(DONE, buttons=buttons)))
 
     assert message.steps[-1] == "…"
     assert message.steps[0].endswith("U16")
@@ -141,7 +145,7 @@ def test_more_steps_than_anybody_reads_are_said_to_be_more() -> None:
 def test_a_button_with_the_name_of_an_emoji_is_a_step_all_the_same() -> None:
     button = Button.of(f"MJ::JOB::upsample::1::{JOB}", None, "upscale_1")
 
-    message = message_of(told("task.succeeded", replace(DONE, buttons=(button,))))
+    message = message_of(event_of("task.succeeded", replace(DONE, buttons=(button,))))
 
     assert message.steps == ("U1",)
 
@@ -165,7 +169,7 @@ def test_our_own_reasons_are_told_in_the_language_of_the_message(
 
 def test_a_reason_of_somebody_elses_stays_as_it_came() -> None:
     reason = "missing: the upstream has not listed this task for 300 s"
-    event = told(
+    event = event_of(
         "task.failed",
         replace(RUNNING, status=TaskStatus.FAILURE, fail_reason=reason),
     )
@@ -180,7 +184,7 @@ def test_an_upstream_is_named_where_there_is_more_than_the_usual_one(kind: str) 
     other = replace(usual, upstream="second_one", body=body)
 
     def sent(event: Event) -> str:
-        requests = converse(CHANNELS[kind], event, configured(kind)).requests
+        requests = perform(CHANNELS[kind], event, configured(kind)).requests
         return " ".join(request.body.decode(errors="replace") for request in requests)
 
     assert "second_one" in sent(other)
@@ -189,7 +193,7 @@ def test_an_upstream_is_named_where_there_is_more_than_the_usual_one(kind: str) 
 
 @pytest.mark.parametrize("kind", ["slack", "teams", "discord"])
 def test_a_picture_without_a_prompt_is_described_by_what_was_done(kind: str) -> None:
-    requests = converse(
+    requests = perform(
         CHANNELS[kind], CASES["describe"], configured(kind), answers=None
     ).requests
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.channels import ntfy
 from bridge.channels.sample import sample_event
-from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.event import Event
 from tests.channels.cases import (
     CASES,
     DONE,
@@ -21,11 +21,13 @@ from tests.channels.cases import (
     NASTY_TEXTS,
     NOW,
     OPERATORS,
-    Talk,
-    converse,
+    REPORTED,
+    Transcript,
+    each_hostile,
     endpoint,
+    event_of,
     events,
-    told,
+    perform,
 )
 from tests.channels.golden import check_golden, languages
 from tests.platforms.loopback import HTML, Said, answering
@@ -34,16 +36,16 @@ from tests.platforms.ntfy import TOPIC, Ntfy
 FINAL = CASES["succeeded_grid"]
 
 
-def tell(event: Event, server: Ntfy, **settings: Any) -> Talk:
+def publish(event: Event, server: Ntfy, **settings: Any) -> Transcript:
     to = endpoint("ntfy", server.url, **settings)
-    return converse(ntfy, event, to, answers=answering(server))
+    return perform(ntfy, event, to, answers=answering(server))
 
 
 def shown(event: Event, **settings: Any) -> dict[str, Any]:
     """What subscribers get of an event."""
     server = Ntfy()
-    talk = tell(event, server, **settings)
-    assert talk.result == "delivered", talk.outcome
+    transcript = publish(event, server, **settings)
+    assert transcript.result == "delivered", transcript.outcome
     assert server.refusals == []
     (publication,) = server.published
     return publication
@@ -54,9 +56,9 @@ def shown(event: Event, **settings: Any) -> dict[str, Any]:
 def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     to = endpoint("ntfy", f"https://ntfy.sh/{TOPIC}", language=language, events=["*"])
 
-    talk = converse(ntfy, CASES[case], to)
+    transcript = perform(ntfy, CASES[case], to)
 
-    check_golden("ntfy", case, language, talk.requests)
+    check_golden("ntfy", case, language, transcript.requests)
 
 
 def test_a_picture_is_attached_and_opened_by_a_tap() -> None:
@@ -102,9 +104,7 @@ def test_operators_read_what_is_wrong(event: Event) -> None:
     assert "attach" not in got
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in EVENT_TYPES if "progress" not in kind]
-)
+@pytest.mark.parametrize("kind", [kind for kind in REPORTED if "progress" not in kind])
 def test_a_sample_says_that_it_is_one(kind: str) -> None:
     got = shown(sample_event(kind, NOW), events=["*"])
 
@@ -127,7 +127,7 @@ def test_a_sample_says_that_it_is_one(kind: str) -> None:
 def test_a_topics_url_says_where_its_server_is(
     url: str, server: str, topic: str
 ) -> None:
-    (request,) = converse(ntfy, FINAL, endpoint("ntfy", url)).requests
+    (request,) = perform(ntfy, FINAL, endpoint("ntfy", url)).requests
 
     assert request.url == server
     assert f'"topic":"{topic}"' in request.body.decode()
@@ -136,7 +136,7 @@ def test_a_topics_url_says_where_its_server_is(
 def test_a_token_is_a_header_and_nothing_else() -> None:
     to = endpoint("ntfy", "https://ntfy.sh/art", token="tk_s3cr3t")
 
-    (request,) = converse(ntfy, FINAL, to).requests
+    (request,) = perform(ntfy, FINAL, to).requests
 
     assert request.headers["authorization"] == "Bearer tk_s3cr3t"
     assert b"tk_s3cr3t" not in request.body
@@ -145,7 +145,7 @@ def test_a_token_is_a_header_and_nothing_else() -> None:
 # --- any text -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE)
+@each_hostile
 def test_whatever_a_stranger_wrote_makes_a_message(event: Event) -> None:
     got = shown(event, prompt_max=100_000)
 
@@ -164,13 +164,13 @@ def test_any_text_makes_a_publication_that_is_taken(
 def test_what_people_wrote_is_what_people_read() -> None:
     nasty = NASTY_TEXTS["markdown"]
 
-    got = shown(told("task.succeeded", replace(DONE, prompt=nasty)))
+    got = shown(event_of("task.succeeded", replace(DONE, prompt=nasty)))
 
     assert nasty in got["message"]
 
 
 def test_quotes_that_double_in_json_still_fit() -> None:
-    event = told("task.succeeded", replace(DONE, prompt='"' * 50_000))
+    event = event_of("task.succeeded", replace(DONE, prompt='"' * 50_000))
 
     assert len(shown(event, prompt_max=50_000)["message"]) > 3000
 
@@ -190,27 +190,27 @@ def test_quotes_that_double_in_json_still_fit() -> None:
 def test_who_may_not_publish_is_told_why(
     server: Ntfy, settings: dict[str, str], reason: str
 ) -> None:
-    talk = tell(FINAL, server, **settings)
+    transcript = publish(FINAL, server, **settings)
 
-    assert talk.result == "gone"
-    assert reason in talk.outcome.attempt.detail
-    assert "://" not in talk.outcome.attempt.detail
+    assert transcript.result == "gone"
+    assert reason in transcript.outcome.attempt.detail
+    assert "://" not in transcript.outcome.attempt.detail
 
 
 def test_too_many_messages_wait_as_long_as_ntfy_says() -> None:
     server = Ntfy(most_per_minute=1, clock=lambda: 0.0)
-    tell(FINAL, server)
+    publish(FINAL, server)
 
-    talk = tell(CASES["failed"], server)
+    transcript = publish(CASES["failed"], server)
 
-    assert talk.result == "failed"
-    assert talk.outcome.attempt.retry_after == 7
+    assert transcript.result == "failed"
+    assert transcript.outcome.attempt.retry_after == 7
 
 
 def test_a_server_without_attachments_gets_the_words() -> None:
     server = Ntfy(attachments=False)
 
-    assert tell(FINAL, server).result == "delivered"
+    assert publish(FINAL, server).result == "delivered"
     (got,) = server.published
     assert got["title"] == "Imagine finished · 47 s"
     assert "attach" not in got
@@ -220,9 +220,9 @@ def test_what_is_too_large_is_said_shorter() -> None:
     server = Ntfy()
     server.faults += [Said(status=413)] * 2
 
-    talk = tell(HOSTILE["prompt_long_without_spaces"], server)
+    transcript = publish(HOSTILE["prompt_long_without_spaces"], server)
 
-    assert (talk.result, len(talk.requests)) == ("delivered", 3)
+    assert (transcript.result, len(transcript.requests)) == ("delivered", 3)
     assert len(server.published[0]["message"]) <= 500
 
 
@@ -230,10 +230,12 @@ def test_what_is_never_taken_is_given_up() -> None:
     server = Ntfy()
     server.faults += [Said(status=400, body=b'{"error":"invalid request"}')] * 3
 
-    talk = tell(FINAL, server)
+    transcript = publish(FINAL, server)
 
-    assert talk.result == "hopeless"
-    assert talk.outcome.attempt.detail == "ntfy answered HTTP 400: invalid request"
+    assert transcript.result == "permanent_failure"
+    assert (
+        transcript.outcome.attempt.detail == "ntfy answered HTTP 400: invalid request"
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,5 +252,5 @@ def test_what_is_not_a_yes_is_tried_again(said: Said) -> None:
     server = Ntfy()
     server.faults.append(said)
 
-    assert tell(FINAL, server).result == "failed"
-    assert tell(FINAL, server).result == "delivered"
+    assert publish(FINAL, server).result == "failed"
+    assert publish(FINAL, server).result == "delivered"

@@ -9,7 +9,7 @@ from bridge.channels.reply import Reply
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Response
-from tests.channels.cases import CASES, NOW, converse, endpoint
+from tests.channels.cases import CASES, NOW, endpoint, perform
 
 URLS = {
     "feishu": "https://open.feishu.cn/open-apis/bot/v2/hook/5ecre7-0123",
@@ -49,10 +49,10 @@ def test_progress_is_not_reported_even_to_an_endpoint_that_asks(
 ) -> None:
     there = to(kind, "*", progress=progress)
 
-    talk = converse(CHANNELS[kind], CASES["progress_42"], there)
+    transcript = perform(CHANNELS[kind], CASES["progress_42"], there)
 
-    assert (talk.sent, talk.result) == ([], "delivered")
-    assert "cannot edit a message" in talk.outcome.attempt.detail
+    assert (transcript.sent, transcript.result) == ([], "delivered")
+    assert "cannot edit a message" in transcript.outcome.attempt.detail
 
 
 @pytest.mark.parametrize("kind", URLS)
@@ -60,8 +60,8 @@ def test_the_first_steps_are_reported_where_events_ask_for_them(kind: str) -> No
     """``progress = "edit"`` hands over earlier events too; unasked, they would be noise."""
     asks, silent = to(kind, "task.submitted"), to(kind, "task.succeeded")
 
-    asked = converse(CHANNELS[kind], CASES["submitted"], asks)
-    unasked = converse(CHANNELS[kind], CASES["submitted"], silent)
+    asked = perform(CHANNELS[kind], CASES["submitted"], asks)
+    unasked = perform(CHANNELS[kind], CASES["submitted"], silent)
 
     assert (len(asked.sent), asked.result) == (1, "delivered")
     assert (unasked.sent, unasked.result) == ([], "delivered")
@@ -71,13 +71,13 @@ def test_the_first_steps_are_reported_where_events_ask_for_them(kind: str) -> No
 def test_every_variant_is_charged_to_the_rate(kind: str) -> None:
     """A refused message counts as well: some shut out who exceeds their limit."""
     status, body = REFUSALS[kind]
-    refusal = Response(took=0.25, status=status, body=body, at=NOW)
+    refusal = Response(duration=0.25, status=status, body=body, received_at=NOW)
 
-    never = converse(CHANNELS[kind], DONE, to(kind), answers=lambda _: refusal)
+    never = perform(CHANNELS[kind], DONE, to(kind), answers=lambda _: refusal)
 
-    assert never.result == "hopeless"
-    assert never.outcome.extra == len(never.requests) - 1 > 0
-    assert never.outcome.attempt.took == 0.25 * len(never.requests)
+    assert never.result == "permanent_failure"
+    assert never.outcome.extra_requests == len(never.requests) - 1 > 0
+    assert never.outcome.attempt.duration == 0.25 * len(never.requests)
     bodies = {request.body for request in never.requests}
     assert len(bodies) == len(never.requests), "what was refused is not sent twice"
 
@@ -85,10 +85,10 @@ def test_every_variant_is_charged_to_the_rate(kind: str) -> None:
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_variant_that_is_taken_says_why_it_is_not_the_first(kind: str) -> None:
     status, body = REFUSALS[kind]
-    refusals = [Response(took=0.25, status=status, body=body, at=NOW)]
+    refusals = [Response(duration=0.25, status=status, body=body, received_at=NOW)]
     channel = CHANNELS[kind]
 
-    talk = converse(
+    transcript = perform(
         channel,
         DONE,
         to(kind),
@@ -97,9 +97,9 @@ def test_a_variant_that_is_taken_says_why_it_is_not_the_first(kind: str) -> None
         ),
     )
 
-    assert (talk.result, len(talk.requests)) == ("delivered", 2)
-    assert talk.outcome.extra == 1
-    assert talk.outcome.attempt.detail.startswith("in a simpler form, because ")
+    assert (transcript.result, len(transcript.requests)) == ("delivered", 2)
+    assert transcript.outcome.extra_requests == 1
+    assert transcript.outcome.attempt.detail.startswith("in a simpler form, because ")
 
 
 @pytest.mark.parametrize("kind", BUSY)
@@ -107,9 +107,9 @@ def test_a_retry_after_goes_before_the_wait_that_we_know_of(kind: str) -> None:
     """It may come with 200: robots answer that whatever happened."""
     status, body = BUSY[kind]
     headers = {"retry-after": "7"}
-    busy = Response(took=0.1, status=status, headers=headers, body=body, at=NOW)
+    busy = Response(status=status, headers=headers, body=body, received_at=NOW)
 
-    attempt = converse(
+    attempt = perform(
         CHANNELS[kind], DONE, to(kind), answers=lambda _: busy
     ).outcome.attempt
 
@@ -122,9 +122,9 @@ def test_a_message_that_was_taken_holds_nothing_up(kind: str) -> None:
 
     def answers(request: object) -> Response:
         said = channel.sample_response(request)  # type: ignore[arg-type]  # any request
-        return Response(took=0.1, status=said.status, headers=headers, body=said.body)
+        return Response(status=said.status, headers=headers, body=said.body)
 
-    attempt = converse(channel, DONE, to(kind), answers=answers).outcome.attempt
+    attempt = perform(channel, DONE, to(kind), answers=answers).outcome.attempt
 
     assert (attempt.result, attempt.retry_after) == (AttemptResult.DELIVERED, None)
 

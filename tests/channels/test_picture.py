@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from bridge.channels.compose import message_of
 from bridge.channels.picture import form, taken, to_fetch
-from bridge.channels.urls import MOST, safe_url
+from bridge.channels.urls import MAX_URL, safe_url
 from bridge.core.http import File, Response
-from tests.channels.cases import DONE, GRID_URL, NASTY_URLS, told
+from tests.channels.cases import DONE, GRID_URL, NASTY_URLS, event_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 def came(body: bytes, **more: object) -> Response:
-    return replace(Response(took=0.1, status=200, body=body), **more)  # type: ignore[arg-type]
+    return replace(Response(status=200, body=body), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -83,21 +83,21 @@ def test_parts_never_hold_what_separates_them(data: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeout", "within"), [(60.0, 6.0), (15.0, 6.0), (5.0, 2.0), (1.0, 0.4)]
+    ("timeout", "allowed"), [(60.0, 6.0), (15.0, 6.0), (5.0, 2.0), (1.0, 0.4)]
 )
 def test_a_picture_leaves_more_than_half_of_the_attempt_to_the_message(
-    timeout: float, within: float
+    timeout: float, allowed: float
 ) -> None:
-    request = to_fetch(message_of(told("task.succeeded", DONE)), timeout)
+    request = to_fetch(message_of(event_of("task.succeeded", DONE)), timeout)
 
     assert request is not None
-    assert request.within == pytest.approx(within)
+    assert request.timeout == pytest.approx(allowed)
 
 
 def test_a_picture_with_no_way_to_it_is_not_fetched() -> None:
     def request(url: str) -> object:
         return to_fetch(
-            message_of(told("task.succeeded", replace(DONE, image_url=url))), 15.0
+            message_of(event_of("task.succeeded", replace(DONE, image_url=url))), 15.0
         )
 
     assert request(GRID_URL) is not None
@@ -146,4 +146,4 @@ def test_whatever_is_presented_is_plain_ascii_without_quotes(url: str) -> None:
         assert shown.isascii()
         assert shown.startswith("https://")
         assert not set(shown) & set(' "<>\\^`{|}\r\n\t')
-        assert len(shown) <= MOST
+        assert len(shown) <= MAX_URL

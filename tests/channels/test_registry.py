@@ -1,4 +1,4 @@
-"""`bridge.channels`: every kind has a channel, and every channel can tell every event."""
+"""`bridge.channels`: every kind has a channel, and every channel can deliver every event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
-from bridge.channels.base import DeliveryContext, rehearse
+from bridge.channels.base import DeliveryContext, dry_run
 from bridge.channels.discord.payload import DiscordOptions
 from bridge.channels.sample import sample_event
 from bridge.core.endpoint import Endpoint
@@ -29,21 +29,39 @@ def test_every_channel_tells_every_event_to_its_end(kind: str, event_type: str) 
     """When the platform agrees to everything, what was to be said has arrived."""
     event = sample_event(event_type, NOW)
 
-    _, outcome = rehearse(
+    _, outcome = dry_run(
         channel_for(kind),
-        DeliveryContext(event=event, endpoint=configured(kind), at=NOW, started=NOW),
+        DeliveryContext(event=event, endpoint=configured(kind), now=NOW, started=NOW),
     )
 
     assert outcome.attempt.succeeded
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_only_a_webhook_is_told_which_trace_an_event_belongs_to(kind: str) -> None:
+    context = DeliveryContext(
+        event=sample_event("task.succeeded", NOW),
+        endpoint=configured(kind),
+        now=NOW,
+        started=NOW,
+        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    )
+
+    requests, _ = dry_run(channel_for(kind), context)
+
+    told = [
+        isinstance(one, Request) and "traceparent" in one.headers for one in requests
+    ]
+    assert any(told) is (kind == "webhook")
 
 
 def test_a_rehearsal_goes_on_where_state_is_saved() -> None:
     to = replace(configured("discord"), options=DiscordOptions(progress="edit"))
     event = sample_event("task.submitted", NOW)
 
-    requests, outcome = rehearse(
+    requests, outcome = dry_run(
         channel_for("discord"),
-        DeliveryContext(event=event, endpoint=to, at=NOW, started=NOW),
+        DeliveryContext(event=event, endpoint=to, now=NOW, started=NOW),
     )
 
     assert [isinstance(one, Request) and one.method for one in requests] == ["POST"]

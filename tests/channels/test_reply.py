@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.reply import MAX_DETAIL, read_status, readable
+from bridge.channels.reply import MAX_DETAIL, read_status, readable, reply_to
 from bridge.core.delivery import Attempt, Fault
 from bridge.core.http import Response
 
@@ -16,8 +16,8 @@ NOON = 1767268800.0
 
 def answered(status: int = 500, body: bytes = b"", **headers: str) -> Attempt:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    response = Response(took=0.2, status=status, headers=named, body=body)
-    return read_status(response, now=NOON + 0.2).attempt(started=NOON, took=0.2)
+    response = Response(status=status, headers=named, body=body, received_at=NOON + 0.2)
+    return reply_to(response, read_status).attempt(started=NOON, duration=0.2)
 
 
 @pytest.mark.parametrize("status", [302, 400, 429, 500, 503])
@@ -35,13 +35,25 @@ def test_a_success_asks_for_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_said_not_to_be_followed(status: int) -> None:
+    assert "redirects are not followed" in answered(status, b"moved").detail
+
+
+@pytest.mark.parametrize("status", [204, 304, 400])
+def test_nothing_else_is_said_to_be_a_redirect(status: int) -> None:
+    assert answered(status, b"no").detail == "no"
+
+
 def test_without_an_answer_the_detail_is_what_went_wrong() -> None:
-    response = Response(took=15.0, fault=Fault.TIMEOUT, detail="not over within 15 s")
+    response = Response(
+        duration=15.0, fault=Fault.TIMEOUT, detail="not over within 15 s"
+    )
 
-    reply = read_status(response, now=NOON + 15)
+    reply = reply_to(response, read_status)
 
-    assert reply.attempt(started=NOON, took=15.0) == Attempt(
-        started=NOON, took=15.0, fault=Fault.TIMEOUT, detail="not over within 15 s"
+    assert reply.attempt(started=NOON, duration=15.0) == Attempt(
+        started=NOON, duration=15.0, fault=Fault.TIMEOUT, detail="not over within 15 s"
     )
 
 
@@ -83,12 +95,10 @@ def test_what_is_kept_of_an_answer_is_one_line_for_people(
 
 def test_a_broken_answer_says_both_what_came_and_what_broke() -> None:
     response = Response(
-        took=1, status=200, body=b"half", detail="the answer's body broke off"
+        duration=1, status=200, body=b"half", detail="the answer's body broke off"
     )
 
-    assert (
-        read_status(response, now=NOON).detail == "the answer's body broke off · half"
-    )
+    assert read_status(response).detail == "the answer's body broke off · half"
 
 
 @given(

@@ -20,16 +20,16 @@ from tests.channels.cases import (
     NOW,
     OPERATORS,
     RUNNING,
-    Talk,
-    converse,
-    told,
+    Transcript,
+    event_of,
+    perform,
 )
 from tests.channels.rooms import SlackRoom
 from tests.channels.test_slack_payload import SECRETS, bot, webhook
 from tests.platforms.slack import HOOK, HTML, TOKEN, Said, Slack
 
 SUBMITTED = CASES["submitted"]
-STARTED = told("task.started", RUNNING)
+STARTED = event_of("task.started", RUNNING)
 PROGRESS = CASES["progress_42"]
 SUCCEEDED = CASES["succeeded_grid"]
 
@@ -43,9 +43,9 @@ class Room:
         self.to = to or bot()
         self.channel_state: ChannelState = {}
 
-    def tell(self, event: Event, **how: Any) -> Talk:
+    def publish(self, event: Event, **how: Any) -> Transcript:
         """One delivery, after which the state is kept, as the store does it."""
-        talk = converse(
+        transcript = perform(
             slack,
             event,
             self.to,
@@ -54,9 +54,9 @@ class Room:
             at=self.now,
             **how,
         )
-        self.channel_state = talk.channel_state
+        self.channel_state = transcript.channel_state
         assert not self.slack.pinged
-        return talk
+        return transcript
 
     @property
     def lines(self) -> list[str]:
@@ -75,9 +75,9 @@ def room() -> Room:
 def test_a_webhook_is_told_what_ended() -> None:
     room = Room(webhook())
 
-    talk = room.tell(SUCCEEDED)
+    transcript = room.publish(SUCCEEDED)
 
-    assert talk.result == "delivered"
+    assert transcript.result == "delivered"
     assert room.lines[0].startswith("✅ Imagine finished · 47 s: a lighthouse")
     assert room.slack.channel.messages[0].picture is not None
 
@@ -85,18 +85,18 @@ def test_a_webhook_is_told_what_ended() -> None:
 def test_a_webhook_cannot_edit_so_progress_is_left_out() -> None:
     room = Room(webhook(progress="edit"))
 
-    talks = [room.tell(event) for event in (SUBMITTED, STARTED, PROGRESS, SUCCEEDED)]
+    talks = [room.publish(event) for event in (SUBMITTED, STARTED, PROGRESS, SUCCEEDED)]
 
     assert len(room.lines) == 1
     assert "cannot edit" in talks[0].outcome.attempt.detail
-    assert all(talk.result == "delivered" for talk in talks)
+    assert all(transcript.result == "delivered" for transcript in talks)
 
 
 def test_a_webhook_whose_owner_asked_for_more_is_told_more() -> None:
     room = Room(webhook(progress="off"))
 
     for event in (SUBMITTED, CASES["modal"], PROGRESS, SUCCEEDED):
-        room.tell(event)
+        room.publish(event)
 
     assert [line[0] for line in room.lines] == ["🕓", "✋", "✅"]
 
@@ -105,7 +105,8 @@ def test_operators_get_a_message_for_each_event_through_a_webhook() -> None:
     room = Room(webhook())
 
     for event in OPERATORS.values():
-        room.tell(event)
+        room.publish(event)
+        room.now += 1  # a webhook may post once a second
 
     assert len(room.lines) == len(OPERATORS)
     assert room.channel_state == {}
@@ -118,7 +119,7 @@ def test_final_reply_answers_in_the_thread_and_shows_the_picture_above() -> None
     room = Room(bot(final="reply"))
 
     for event in (SUBMITTED, PROGRESS, SUCCEEDED):
-        room.tell(event)
+        room.publish(event)
 
     parent, reply = room.slack.shown
     assert reply.thread_ts == parent.ts
@@ -129,12 +130,12 @@ def test_final_reply_answers_in_the_thread_and_shows_the_picture_above() -> None
 
 def test_an_end_whose_thread_vanishes_is_told_in_full_when_there_is_room() -> None:
     room = SlackRoom(final="reply")
-    room.tell(SUBMITTED)
+    room.publish(SUBMITTED)
     room.instead["edit"] = [room.missing()] * 2
     room.after["post"] = lambda: room.instead.update(post=[room.too_many(20)])
 
-    first = room.tell(SUCCEEDED)
-    second = room.tell(SUCCEEDED)
+    first = room.publish(SUCCEEDED)
+    second = room.publish(SUCCEEDED)
 
     assert (first.result, first.outcome.attempt.retry_after) == ("failed", 20.0)
     assert second.result == "delivered"
@@ -147,10 +148,10 @@ def test_an_end_whose_thread_vanishes_is_told_in_full_when_there_is_room() -> No
 def test_the_end_is_told_although_the_message_is_too_old_to_be_edited() -> None:
     room = Room(bot(final="edit"))
     room.slack.edit_window_s = 60
-    room.tell(SUBMITTED)
+    room.publish(SUBMITTED)
     room.now += 61
 
-    room.tell(SUCCEEDED)
+    room.publish(SUCCEEDED)
 
     assert [line[0] for line in room.lines] == ["✅"]
 
@@ -166,8 +167,8 @@ def test_the_end_is_told_although_the_message_is_too_old_to_be_edited() -> None:
 def test_what_was_refused_is_posted_later(room: Room, fault: Said) -> None:
     room.slack.faults.append(fault)
 
-    assert room.tell(SUBMITTED).result == "failed"
-    assert room.tell(SUBMITTED).result == "delivered"
+    assert room.publish(SUBMITTED).result == "failed"
+    assert room.publish(SUBMITTED).result == "delivered"
 
     assert [line[0] for line in room.lines] == ["🕓"]
 
@@ -175,9 +176,9 @@ def test_what_was_refused_is_posted_later(room: Room, fault: Said) -> None:
 def test_a_channel_that_is_full_holds_the_endpoint(room: Room) -> None:
     room.to = bot(progress="off")
 
-    talks = [room.tell(SUCCEEDED) for _ in range(6)]
+    talks = [room.publish(SUCCEEDED) for _ in range(6)]
 
-    assert [talk.result for talk in talks] == ["delivered"] * 5 + ["failed"]
+    assert [transcript.result for transcript in talks] == ["delivered"] * 5 + ["failed"]
     assert (talks[-1].outcome.attempt.retry_after or 0) >= 1
 
 
@@ -186,23 +187,23 @@ def test_an_archived_channel_disables_the_endpoint(to: Endpoint) -> None:
     room = Room(to)
     room.slack.channel.archived = True
 
-    talk = room.tell(SUCCEEDED)
+    transcript = room.publish(SUCCEEDED)
 
-    assert talk.result == "gone"
-    assert "the channel was archived" in talk.outcome.attempt.detail
+    assert transcript.result == "gone"
+    assert "the channel was archived" in transcript.outcome.attempt.detail
 
 
 def test_a_removed_webhook_disables_the_endpoint() -> None:
     room = Room(webhook())
     room.slack.hook_trouble = (404, "no_service")
 
-    assert room.tell(SUCCEEDED).result == "gone"
+    assert room.publish(SUCCEEDED).result == "gone"
 
 
 def test_a_bot_that_was_thrown_out_is_to_be_invited(room: Room) -> None:
     room.slack.channel.has_bot = False
 
-    assert "invite it" in room.tell(SUCCEEDED).outcome.attempt.detail
+    assert "invite it" in room.publish(SUCCEEDED).outcome.attempt.detail
 
 
 @pytest.mark.parametrize("to", [webhook(), bot()], ids=["webhook", "bot"])
@@ -212,21 +213,21 @@ def test_a_picture_that_is_not_there_costs_the_picture_and_not_the_message(
     room = Room(to)
     room.slack.drawable = lambda _: False
 
-    talk = room.tell(SUCCEEDED)
+    transcript = room.publish(SUCCEEDED)
 
-    assert talk.result == "delivered"
-    assert "simpler form" in talk.outcome.attempt.detail
+    assert transcript.result == "delivered"
+    assert "simpler form" in transcript.outcome.attempt.detail
     assert room.slack.shown[0].picture is None
-    assert len(talk.requests) == 2
+    assert len(transcript.requests) == 2
 
 
 def test_a_message_that_has_no_blocks_shows_none_of_the_old_ones() -> None:
     room = Room(bot(final="edit"))
-    room.tell(SUBMITTED)
+    room.publish(SUBMITTED)
     for _ in range(2):
         room.slack.faults.append(Said(body=b'{"ok": false, "error": "invalid_blocks"}'))
 
-    room.tell(SUCCEEDED)
+    room.publish(SUCCEEDED)
 
     assert room.slack.shown[0].payload["blocks"] == []
 
@@ -236,19 +237,19 @@ def test_a_page_of_a_proxys_is_no_delivery() -> None:
         room = Room(to)
         room.slack.faults.append(Said(status=200, body=HTML))
 
-        assert room.tell(SUCCEEDED).result == "failed"
+        assert room.publish(SUCCEEDED).result == "failed"
 
 
 # --- requests -------------------------------------------------------------------------
 
 
 def test_the_token_is_in_a_header_and_nowhere_else(room: Room) -> None:
-    talks = [room.tell(event) for event in (SUBMITTED, PROGRESS, SUCCEEDED)]
+    talks = [room.publish(event) for event in (SUBMITTED, PROGRESS, SUCCEEDED)]
 
-    for talk in talks:
-        assert TOKEN not in talk.outcome.attempt.detail
-        assert TOKEN not in json.dumps(dict(talk.channel_state))
-        for request in talk.requests:
+    for transcript in talks:
+        assert TOKEN not in transcript.outcome.attempt.detail
+        assert TOKEN not in json.dumps(dict(transcript.channel_state))
+        for request in transcript.requests:
             assert request.headers["authorization"] == f"Bearer {TOKEN}"
             assert not any(secret in request.body.decode() for secret in SECRETS)
             assert TOKEN not in request.url
@@ -264,33 +265,34 @@ def test_the_token_is_in_a_header_and_nowhere_else(room: Room) -> None:
     ],
 )
 def test_the_web_api_is_found_however_its_address_is_written(url: str) -> None:
-    talk = converse(slack, SUBMITTED, replace(bot(), url=url))
+    transcript = perform(slack, SUBMITTED, replace(bot(), url=url))
 
-    assert talk.requests[0].url == "https://slack.com/api/chat.postMessage"
+    assert transcript.requests[0].url == "https://slack.com/api/chat.postMessage"
 
 
 def test_an_incoming_webhook_stays_one_with_a_token_beside_it() -> None:
-    talk = converse(slack, SUCCEEDED, replace(bot(), url=webhook().url))
+    transcript = perform(slack, SUCCEEDED, replace(bot(), url=webhook().url))
 
-    assert [request.url for request in talk.requests] == [webhook().url]
+    assert [request.url for request in transcript.requests] == [webhook().url]
 
 
 def test_own_headers_come_along_but_never_in_place_of_ours() -> None:
     own = {"X-Proxy-Key": "k", "Authorization": "Basic x"}
 
-    (request,) = converse(slack, SUBMITTED, bot(headers=own)).requests
+    (request,) = perform(slack, SUBMITTED, bot(headers=own)).requests
 
     assert request.headers["x-proxy-key"] == "k"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.component
 async def test_the_stand_in_answers_over_http_as_it_does_without() -> None:
     there = Slack(clock=lambda: NOW)
     async with serving(there.app) as base, httpx.AsyncClient(trust_env=False) as http:
-        hook = converse(slack, SUCCEEDED, replace(webhook(), url=base + HOOK))
-        api = converse(slack, SUCCEEDED, replace(bot(), url=f"{base}/api"))
-        for talk in (hook, api):
-            (request,) = talk.requests
+        hook = perform(slack, SUCCEEDED, replace(webhook(), url=base + HOOK))
+        api = perform(slack, SUCCEEDED, replace(bot(), url=f"{base}/api"))
+        for transcript in (hook, api):
+            (request,) = transcript.requests
             answer = await http.post(
                 request.url, content=request.body, headers=dict(request.headers)
             )
@@ -334,6 +336,6 @@ def test_a_sample_in_plain_text_says_that_it_is_one() -> None:
     for _ in range(2):
         room.slack.faults.append(Said(body=b'{"ok": false, "error": "invalid_blocks"}'))
 
-    room.tell(sample_event("task.succeeded", NOW))
+    room.publish(sample_event("task.succeeded", NOW))
 
     assert "🧪 " in room.lines[0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.channels import teams
 from bridge.channels.sample import sample_event
-from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.event import Event
 from bridge.core.task import TaskStatus
 from tests.channels.cases import (
     CASES,
@@ -23,11 +23,13 @@ from tests.channels.cases import (
     NASTY_TEXTS,
     NOW,
     OPERATORS,
-    Talk,
-    converse,
+    REPORTED,
+    Transcript,
+    each_hostile,
     endpoint,
+    event_of,
     events,
-    told,
+    perform,
 )
 from tests.channels.golden import check_golden, languages
 from tests.platforms.loopback import HTML, Said, answering
@@ -36,16 +38,16 @@ from tests.platforms.teams import SIGNATURE, Teams, every, texts
 FINAL = CASES["succeeded_grid"]
 
 
-def tell(event: Event, server: Teams, **settings: Any) -> Talk:
+def publish(event: Event, server: Teams, **settings: Any) -> Transcript:
     to = endpoint("teams", server.url, **settings)
-    return converse(teams, event, to, answers=answering(server))
+    return perform(teams, event, to, answers=answering(server))
 
 
 def shown(event: Event, **settings: Any) -> Mapping[str, Any]:
     """The card that the channel sees of an event."""
     server = Teams()
-    talk = tell(event, server, **settings)
-    assert talk.result == "delivered", talk.outcome
+    transcript = publish(event, server, **settings)
+    assert transcript.result == "delivered", transcript.outcome
     assert server.refusals == []
     (card,) = server.cards
     return card
@@ -61,9 +63,9 @@ def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
     url = "https://prod-12.westeurope.logic.azure.com/workflows/1/triggers/manual/paths/invoke"
     to = endpoint("teams", url, language=language, events=["*"])
 
-    talk = converse(teams, CASES[case], to)
+    transcript = perform(teams, CASES[case], to)
 
-    check_golden("teams", case, language, talk.requests)
+    check_golden("teams", case, language, transcript.requests)
 
 
 def test_a_picture_is_shown_large_with_what_can_be_done_next() -> None:
@@ -110,9 +112,7 @@ def test_operators_read_what_is_wrong(event: Event) -> None:
     assert pictures(card) == []
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in EVENT_TYPES if "progress" not in kind]
-)
+@pytest.mark.parametrize("kind", [kind for kind in REPORTED if "progress" not in kind])
 def test_a_sample_says_that_it_is_one(kind: str) -> None:
     assert "sample" in " ".join(texts(shown(sample_event(kind, NOW), events=["*"])))
 
@@ -120,7 +120,7 @@ def test_a_sample_says_that_it_is_one(kind: str) -> None:
 # --- any text -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE)
+@each_hostile
 def test_whatever_a_stranger_wrote_makes_a_card_without_markdown(event: Event) -> None:
     card = shown(event, prompt_max=100_000)
 
@@ -143,7 +143,9 @@ def test_any_text_makes_a_card_that_is_taken(event: Event, language: str) -> Non
 def test_what_people_wrote_is_what_people_read() -> None:
     nasty = NASTY_TEXTS["markdown"]
 
-    assert nasty in texts(shown(told("task.succeeded", replace(DONE, prompt=nasty))))
+    assert nasty in texts(
+        shown(event_of("task.succeeded", replace(DONE, prompt=nasty)))
+    )
 
 
 # --- what a workflow answers ----------------------------------------------------------
@@ -160,27 +162,27 @@ def test_what_people_wrote_is_what_people_read() -> None:
 def test_a_workflow_that_is_gone_disables_the_endpoint(
     server: Teams, reason: str
 ) -> None:
-    talk = tell(FINAL, server)
+    transcript = publish(FINAL, server)
 
-    assert talk.result == "gone"
-    assert talk.outcome.attempt.detail.startswith(reason)
-    assert "9d2f6a1c" not in talk.outcome.attempt.detail
+    assert transcript.result == "gone"
+    assert transcript.outcome.attempt.detail.startswith(reason)
+    assert "9d2f6a1c" not in transcript.outcome.attempt.detail
 
 
 def test_a_url_without_its_signature_disables_the_endpoint() -> None:
     server = Teams()
     to = endpoint("teams", server.url.partition("&sig=")[0])
 
-    talk = converse(teams, FINAL, to, answers=answering(server))
+    transcript = perform(teams, FINAL, to, answers=answering(server))
 
-    assert talk.result == "gone"
-    assert "signature is missing" in talk.outcome.attempt.detail
+    assert transcript.result == "gone"
+    assert "signature is missing" in transcript.outcome.attempt.detail
 
 
 def test_a_card_with_a_picture_that_is_refused_is_sent_without() -> None:
     server = Teams(pictures=False)
 
-    assert tell(FINAL, server).result == "delivered"
+    assert publish(FINAL, server).result == "delivered"
     assert pictures(server.cards[0]) == []
 
 
@@ -188,20 +190,22 @@ def test_a_card_whose_escapes_double_is_cut_until_it_fits() -> None:
     quotes = '"' * 20_000
     failed = replace(DONE, status=TaskStatus.FAILURE, prompt=quotes, fail_reason=quotes)
 
-    talk = tell(told("task.failed", failed), Teams(), prompt_max=20_000)
+    transcript = publish(event_of("task.failed", failed), Teams(), prompt_max=20_000)
 
-    assert talk.result == "delivered"
-    assert 20_000 < len(talk.requests[0].body) <= teams.BODY_MOST
+    assert transcript.result == "delivered"
+    assert 20_000 < len(transcript.requests[0].body) <= teams.MAX_BODY
 
 
 def test_what_is_never_taken_is_given_up() -> None:
     server = Teams()
     server.faults += [Said(status=400)] * 3
 
-    talk = tell(FINAL, server)
+    transcript = publish(FINAL, server)
 
-    assert talk.result == "hopeless"
-    assert talk.outcome.attempt.detail == "the workflow refuses the card (HTTP 400)"
+    assert transcript.result == "permanent_failure"
+    assert (
+        transcript.outcome.attempt.detail == "the workflow refuses the card (HTTP 400)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,7 +221,7 @@ def test_the_old_connectors_errors_inside_200_are_understood(
     )
     server.faults.append(Said(body=said.encode()))
 
-    assert tell(FINAL, server).result == meaning
+    assert publish(FINAL, server).result == meaning
 
 
 @pytest.mark.parametrize(
@@ -233,7 +237,7 @@ def test_what_is_not_a_yes_is_tried_again(said: Said) -> None:
     server = Teams()
     server.faults.append(said)
 
-    attempt = tell(FINAL, server).outcome.attempt
+    attempt = publish(FINAL, server).outcome.attempt
 
     assert attempt.result == "failed"
     assert attempt.retry_after == (7 if said.status == 429 else None)
@@ -245,4 +249,4 @@ def test_a_workflow_says_yes_with_few_words(said: Said) -> None:
     server = Teams()
     server.faults.append(said)
 
-    assert tell(FINAL, server).result == "delivered"
+    assert publish(FINAL, server).result == "delivered"

@@ -14,18 +14,18 @@ from tests.channels.cases import (
     CASES,
     GRID_URL,
     RUNNING,
-    Talk,
-    converse,
+    Transcript,
     endpoint,
-    told,
+    event_of,
+    perform,
 )
 from tests.channels.rooms import CUT_OFF, is_upload
 from tests.platforms.loopback import HTML, Said, answering
 from tests.platforms.telegram import CHAT, TOKEN, Message, Telegram
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
-STARTED = told("task.started", RUNNING)
-LATE = told(
+STARTED = event_of("task.started", RUNNING)
+LATE = event_of(
     "task.progress",
     replace(RUNNING, progress=80, image_url="https://cdn.example/80.webp"),
     sequence=4,
@@ -42,10 +42,10 @@ class Chat:
     settings: dict[str, Any] = field(default_factory=dict)
     channel_state: ChannelState = field(default_factory=dict)
 
-    def tell(self, event: Event, *, redelivery: bool = False) -> Talk:
+    def publish(self, event: Event, *, redelivery: bool = False) -> Transcript:
         settings = {"chat_id": str(CHAT), "progress": "edit", **self.settings}
         to = endpoint("telegram", self.server.url, **settings)
-        talk = converse(
+        transcript = perform(
             telegram,
             event,
             to,
@@ -53,12 +53,12 @@ class Chat:
             channel_state=self.channel_state,
             redelivery=redelivery,
         )
-        self.channel_state = talk.channel_state
-        return talk
+        self.channel_state = transcript.channel_state
+        return transcript
 
     def live(self, *events: Event) -> None:
         for event in events:
-            assert self.tell(event).result == "delivered"
+            assert self.publish(event).result == "delivered"
 
     @property
     def shown(self) -> list[Message]:
@@ -135,7 +135,7 @@ def test_an_edit_that_changes_nothing_is_a_success() -> None:
     chat = Chat()
     chat.live(CASES["submitted"])
 
-    assert chat.tell(replace(CASES["submitted"], sequence=2)).result == "delivered"
+    assert chat.publish(replace(CASES["submitted"], sequence=2)).result == "delivered"
 
 
 def test_a_text_that_cannot_become_a_picture_is_replaced() -> None:
@@ -168,13 +168,13 @@ def test_an_upload_that_does_not_get_through_is_words_where_no_url_can_be_fetche
 ):
     server = Telegram(fetchable=lambda _: "failed to get HTTP URL content")
     to = endpoint("telegram", server.url, chat_id=str(CHAT))
-    reach = answering(server, {GRID_URL: Response(took=0.1, status=200, body=PNG)})
+    reach = answering(server, {GRID_URL: Response(status=200, body=PNG)})
 
     def answers(request: Request) -> Response:
         return CUT_OFF if is_upload(request) else reach(request)
 
-    first = converse(telegram, FINAL, to, answers=answers)
-    second = converse(
+    first = perform(telegram, FINAL, to, answers=answers)
+    second = perform(
         telegram, FINAL, to, answers=answers, channel_state=first.channel_state
     )
 
@@ -218,39 +218,41 @@ KICKED = (403, "Forbidden: bot was kicked from the supergroup chat")
 def test_where_nothing_can_be_told_the_endpoint_is_disabled_with_the_reason(
     server: Telegram, reason: str
 ) -> None:
-    talk = Chat(server=server).tell(FINAL)
+    transcript = Chat(server=server).publish(FINAL)
 
-    assert talk.result == "gone"
-    assert reason in talk.outcome.attempt.detail
-    assert len(talk.requests) == 1
+    assert transcript.result == "gone"
+    assert reason in transcript.outcome.attempt.detail
+    assert len(transcript.requests) == 1
 
 
 def test_a_token_that_is_none_disables_the_endpoint() -> None:
     server = Telegram()
     to = endpoint("telegram", f"{server.base}/bot123:forged", chat_id=str(CHAT))
 
-    talk = converse(telegram, FINAL, to, answers=answering(server))
+    transcript = perform(telegram, FINAL, to, answers=answering(server))
 
-    assert talk.result == "gone"
-    assert talk.outcome.attempt.detail == "there is no bot of this token (Not Found)"
+    assert transcript.result == "gone"
+    assert (
+        transcript.outcome.attempt.detail == "there is no bot of this token (Not Found)"
+    )
 
 
 def test_a_topic_that_is_not_there_disables_the_endpoint() -> None:
-    talk = Chat(settings={"thread_id": "9"}).tell(FINAL)
+    transcript = Chat(settings={"thread_id": "9"}).publish(FINAL)
 
-    assert talk.result == "gone"
-    assert "thread_id" in talk.outcome.attempt.detail
+    assert transcript.result == "gone"
+    assert "thread_id" in transcript.outcome.attempt.detail
 
 
 def test_too_many_messages_wait_as_long_as_telegram_says() -> None:
     chat = Chat(server=Telegram(most_per_minute=1, clock=lambda: 0.0))
     chat.live(FINAL)
 
-    talk = chat.tell(FAILED, redelivery=True)
+    transcript = chat.publish(FAILED, redelivery=True)
 
-    assert talk.result == "failed"
-    assert talk.outcome.attempt.retry_after == pytest.approx(60, abs=2)
-    assert talk.outcome.attempt.status == 429
+    assert transcript.result == "failed"
+    assert transcript.outcome.attempt.retry_after == pytest.approx(60, abs=2)
+    assert transcript.outcome.attempt.status == 429
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ def test_what_is_not_telegrams_yes_is_tried_again(said: Said) -> None:
     chat = Chat()
     chat.server.faults.append(said)
 
-    assert chat.tell(FINAL).result == "failed"
+    assert chat.publish(FINAL).result == "failed"
     chat.live(FINAL)
     assert len(chat.shown) == 1
 
@@ -277,15 +279,15 @@ def test_what_is_not_telegrams_yes_is_tried_again(said: Said) -> None:
 def test_what_is_refused_in_every_form_is_given_up() -> None:
     server = Telegram(barred=(400, "Bad Request: can't parse entities"))
 
-    talk = Chat(server=server).tell(FINAL)
+    transcript = Chat(server=server).publish(FINAL)
 
-    assert talk.result == "hopeless"
-    assert "can't parse entities" in talk.outcome.attempt.detail
+    assert transcript.result == "permanent_failure"
+    assert "can't parse entities" in transcript.outcome.attempt.detail
 
 
 def test_no_reason_names_the_token_or_a_url() -> None:
     for server in (Telegram(revoked=True), Telegram(chats=set()), Telegram(losing=1)):
-        detail = Chat(server=server).tell(FINAL).outcome.attempt.detail
+        detail = Chat(server=server).publish(FINAL).outcome.attempt.detail
 
         assert TOKEN not in detail
         assert "://" not in detail
@@ -332,9 +334,9 @@ def test_a_method_with_its_query_is_taken_for_the_bot_that_it_is_of(
 ) -> None:
     to = endpoint("telegram", url, chat_id="1", images="none")
 
-    talk = converse(telegram, CASES["failed"], to)
+    transcript = perform(telegram, CASES["failed"], to)
 
-    assert [request.url for request in talk.requests] == [f"{called}sendMessage"]
+    assert [request.url for request in transcript.requests] == [f"{called}sendMessage"]
 
 
 # --- uploads that do not get through --------------------------------------------------
@@ -357,6 +359,6 @@ def test_a_url_that_names_no_bot_is_found_before_anything_is_sent(
 def test_a_probe_says_where_topics_can_be_chosen() -> None:
     chat = b'{"ok": true, "result": {"type": "supergroup", "title": "A", "is_forum": true}}'
 
-    described = telegram.describe(Response(took=0.1, status=200, body=chat))
+    described = telegram.describe(Response(status=200, body=chat))
 
     assert described == "supergroup “A”, a forum: thread_id chooses the topic"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bridge.channels import telegram
 from bridge.channels.sample import sample_event
 from bridge.core.button import Button
-from bridge.core.event import EVENT_TYPES, Event
+from bridge.core.event import Event
 from bridge.core.http import Request, Response
 from tests.channels.cases import (
     CASES,
@@ -24,10 +24,12 @@ from tests.channels.cases import (
     NASTY_TEXTS,
     NOW,
     OPERATORS,
-    converse,
+    REPORTED,
+    each_hostile,
     endpoint,
+    event_of,
     events,
-    told,
+    perform,
 )
 from tests.channels.golden import check_golden
 from tests.platforms.loopback import answering
@@ -35,16 +37,18 @@ from tests.platforms.telegram import CHAT, TOKEN, Look, Telegram
 from tests.platforms.telegram_rules import units
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
-FOUND = Response(took=0.1, status=200, headers={"content-type": "image/png"}, body=PNG)
+FOUND = Response(status=200, headers={"content-type": "image/png"}, body=PNG)
 
 
 def seen(event: Event, server: Telegram | None = None, **settings: Any) -> Look:
-    """What a person sees of an event that is told once."""
+    """What a person sees of an event that is delivered once."""
     server = server or Telegram()
     settings = {"chat_id": str(CHAT), **settings}
     to = endpoint("telegram", server.url, **settings)
-    talk = converse(telegram, event, to, answers=answering(server, {GRID_URL: FOUND}))
-    assert talk.result == "delivered", talk.outcome
+    transcript = perform(
+        telegram, event, to, answers=answering(server, {GRID_URL: FOUND})
+    )
+    assert transcript.result == "delivered", transcript.outcome
     (message,) = server.shown
     return message.look
 
@@ -60,9 +64,9 @@ def test_what_is_sent_is_what_was_agreed_upon(case: str, language: str) -> None:
         progress="edit",
     )
 
-    talk = converse(telegram, CASES[case], to)
+    transcript = perform(telegram, CASES[case], to)
 
-    check_golden("telegram", case, language, talk.requests)
+    check_golden("telegram", case, language, transcript.requests)
 
 
 def test_a_picture_is_shown_large_with_what_can_be_done_next() -> None:
@@ -87,7 +91,7 @@ def test_each_described_prompt_is_copied_by_tapping_it() -> None:
 
 def test_a_description_too_long_for_a_caption_is_a_text_under_its_picture() -> None:
     long = "\n\n".join(f"{n} {'a lighthouse ' * 30}" for n in range(4))
-    event = told("task.succeeded", replace(DONE, action="DESCRIBE", prompt_en=long))
+    event = event_of("task.succeeded", replace(DONE, action="DESCRIBE", prompt_en=long))
 
     look = seen(event, prompt_max=3000)
 
@@ -110,9 +114,7 @@ def test_operators_read_what_is_wrong(event: Event, language: str) -> None:
     assert look.photo is None
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in EVENT_TYPES if "progress" not in kind]
-)
+@pytest.mark.parametrize("kind", [kind for kind in REPORTED if "progress" not in kind])
 def test_a_sample_says_that_it_is_one(kind: str) -> None:
     assert "sample" in seen(sample_event(kind, NOW)).text
 
@@ -143,17 +145,13 @@ def test_an_endpoint_may_ask_for_uploads() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(Response(took=0.1, status=404), id="not there"),
-        pytest.param(Response(took=6.0, detail="timed out"), id="too slow"),
-        pytest.param(
-            Response(took=0.1, status=200, body=b"<html>no</html>"), id="a web page"
-        ),
-        pytest.param(
-            Response(took=0.1, status=200, body=PNG + bytes(10 << 20)), id="too large"
-        ),
+        pytest.param(Response(status=404), id="not there"),
+        pytest.param(Response(duration=6.0, detail="timed out"), id="too slow"),
+        pytest.param(Response(status=200, body=b"<html>no</html>"), id="a web page"),
+        pytest.param(Response(status=200, body=PNG + bytes(10 << 20)), id="too large"),
         pytest.param(
             Response(
-                took=0.1, status=200, headers={"content-length": "9999"}, body=PNG
+                duration=0.1, status=200, headers={"content-length": "9999"}, body=PNG
             ),
             id="cut off",
         ),
@@ -165,7 +163,7 @@ def test_a_picture_that_nobody_can_fetch_is_a_text_with_a_link(
     server = Telegram(fetchable=lambda _: "wrong file identifier/HTTP URL specified")
     to = endpoint("telegram", server.url, chat_id=str(CHAT))
 
-    talk = converse(
+    transcript = perform(
         telegram,
         CASES["succeeded_grid"],
         to,
@@ -173,10 +171,10 @@ def test_a_picture_that_nobody_can_fetch_is_a_text_with_a_link(
     )
 
     (message,) = server.shown
-    assert talk.result == "delivered"
+    assert transcript.result == "delivered"
     assert "The picture cannot be shown here" in message.text
     assert message.look.buttons == (("Open full size", GRID_URL),)
-    assert "wrong file identifier" in talk.outcome.attempt.detail
+    assert "wrong file identifier" in transcript.outcome.attempt.detail
 
 
 def test_without_pictures_there_is_a_link() -> None:
@@ -216,18 +214,18 @@ def test_a_picture_is_fetched_as_a_strangers_address_and_not_for_long() -> None:
         "telegram", f"https://api.telegram.org/bot{TOKEN}", chat_id="1", images="upload"
     )
 
-    fetch, _ = converse(telegram, CASES["succeeded_grid"], to).requests
+    fetch, _ = perform(telegram, CASES["succeeded_grid"], to).requests
 
     assert (fetch.method, fetch.guarded) == ("GET", True)
-    assert fetch.within is not None
-    assert fetch.within < to.timeout
+    assert fetch.timeout is not None
+    assert fetch.timeout < to.timeout
     assert TOKEN not in str(fetch.headers)
 
 
 # --- what no text can do --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE)
+@each_hostile
 def test_whatever_a_stranger_wrote_makes_a_message_that_does_nothing(
     event: Event,
 ) -> None:
@@ -258,7 +256,7 @@ def test_any_text_makes_a_valid_and_inert_message(
 def test_what_people_wrote_is_what_people_read() -> None:
     nasty = NASTY_TEXTS["mentions"] + NASTY_TEXTS["tags"]
 
-    look = seen(told("task.succeeded", replace(DONE, prompt=nasty)))
+    look = seen(event_of("task.succeeded", replace(DONE, prompt=nasty)))
 
     assert ("code", nasty) in look.marks
 
@@ -266,7 +264,7 @@ def test_what_people_wrote_is_what_people_read() -> None:
 def test_labels_are_no_commands_and_no_mentions() -> None:
     buttons = (Button.of("MJ::JOB::upsample::1::x", "/start @all", None),)
 
-    look = seen(told("task.succeeded", replace(DONE, buttons=buttons)))
+    look = seen(event_of("task.succeeded", replace(DONE, buttons=buttons)))
 
     assert ("code", "/start @all") in look.marks
 
@@ -280,4 +278,4 @@ def test_no_payload_holds_the_token() -> None:
         )
 
     for event in CASES.values():
-        assert not any(map(holds, converse(telegram, event, to).requests))
+        assert not any(map(holds, perform(telegram, event, to).requests))

@@ -19,10 +19,10 @@ from tests.channels.cases import (
     NASTY_TEXTS,
     NOW,
     TASK_ID,
-    Talk,
-    converse,
+    Transcript,
     endpoint,
-    told,
+    event_of,
+    perform,
 )
 from tests.receivers import answers, receiver
 
@@ -31,21 +31,23 @@ DONE_EVENT = CASES["succeeded_grid"]
 AIRFLOW = "https://airflow.example/prefix/api/v2/dags/art/dagRuns"
 
 
-def outcome_of(*responses: Response, redelivery: bool = False, **settings: Any) -> Talk:
+def outcome_of(
+    *responses: Response, redelivery: bool = False, **settings: Any
+) -> Transcript:
     """What comes of delivering one event, answered with these in turn."""
     queue = list(responses)
-    return converse(
+    return perform(
         template,
         DONE_EVENT,
         endpoint("template", settings.pop("url", URL), **settings),
-        answers=lambda _: queue.pop(0) if queue else Response(took=0.1, status=200),
+        answers=lambda _: queue.pop(0) if queue else Response(status=200),
         redelivery=redelivery,
     )
 
 
 def answered(status: int, body: bytes = b"", **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(took=0.1, status=status, body=body, headers=named, at=NOW)
+    return Response(status=status, body=body, headers=named, received_at=NOW)
 
 
 # --- the request ----------------------------------------------------------------------
@@ -98,11 +100,11 @@ def test_the_token_is_for_headers() -> None:
     assert b"s3cret" not in request.body
 
 
-def test_what_cannot_be_filled_in_is_hopeless_and_says_where() -> None:
+def test_what_cannot_be_filled_in_fails_for_good_and_says_where() -> None:
     had = outcome_of(body='{"x": {{ data.oops }}}')
 
     assert had.requests == []
-    assert had.result == "hopeless"
+    assert had.result == "permanent_failure"
     assert had.outcome.attempt.fault is Fault.RENDERING
     assert had.outcome.attempt.detail == "body: line 1: there is no field 'oops' here"
 
@@ -136,7 +138,7 @@ def test_success_is_what_its_operator_says(
 
 
 def test_no_answer_is_a_failure_with_its_reason() -> None:
-    lost = Response(took=1.0, fault=Fault.TIMEOUT, detail="no answer within 15 s")
+    lost = Response(duration=1.0, fault=Fault.TIMEOUT, detail="no answer within 15 s")
 
     had = outcome_of(lost, body="{}")
 
@@ -271,7 +273,9 @@ def test_airflow_2_is_given_no_date() -> None:
 
 @pytest.mark.component
 async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
-    event = told("task.succeeded", replace(DONE, prompt='"}\r\nX-Evil: 1\r\n\r\n{"'))
+    event = event_of(
+        "task.succeeded", replace(DONE, prompt='"}\r\nX-Evil: 1\r\n\r\n{"')
+    )
     sender = HttpSender()
     async with receiver(answers("201 Created")) as there:
         target = endpoint(
@@ -300,7 +304,7 @@ async def test_on_the_wire_a_prompt_is_one_value_and_nothing_else() -> None:
 def _context(event: Any, target: Any) -> Any:
     from bridge.channels.base import DeliveryContext
 
-    return DeliveryContext(event=event, endpoint=target, at=NOW, started=NOW)
+    return DeliveryContext(event=event, endpoint=target, now=NOW, started=NOW)
 
 
 async def _forget(channel_state: object) -> bool:
@@ -309,7 +313,7 @@ async def _forget(channel_state: object) -> bool:
 
 
 def test_a_preview_shows_every_request() -> None:
-    asked: list[Request] = converse(
+    asked: list[Request] = perform(
         template,
         DONE_EVENT,
         endpoint("template", AIRFLOW, preset="airflow", token="bot:pass"),
@@ -320,9 +324,9 @@ def test_a_preview_shows_every_request() -> None:
 
 def test_nothing_of_a_template_is_in_what_is_printed_of_a_prompt() -> None:
     """Texts that people copy into prompts to try what happens: nothing does."""
-    event = told("task.succeeded", replace(DONE, prompt=NASTY_TEXTS["templates"]))
+    event = event_of("task.succeeded", replace(DONE, prompt=NASTY_TEXTS["templates"]))
 
-    (request,) = converse(
+    (request,) = perform(
         template, event, endpoint("template", URL, preset="n8n")
     ).requests
 

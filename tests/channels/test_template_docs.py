@@ -16,7 +16,7 @@ from bridge.channels.template.presets import PRESETS
 from bridge.channels.template.rendering import HEADER_VARIABLES
 from bridge.core.endpoint import Endpoint
 from bridge.settings import endpoint_settings
-from tests.channels.cases import DONE, converse, told
+from tests.channels.cases import DONE, event_of, perform
 
 PAGE = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -58,16 +58,16 @@ def test_the_filters_in_it_are_those_that_there_are() -> None:
 
 def test_the_flat_body_is_what_arrives() -> None:
     shown = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
-    event = told("task.succeeded", DONE, at=1795329651.0, metadata={"order": "77"})
+    event = event_of("task.succeeded", DONE, at=1795329651.0, metadata={"order": "77"})
 
-    (request,) = converse(template, event, example("zapier")).requests
+    (request,) = perform(template, event, example("zapier")).requests
 
     assert json.loads(request.body) == shown
 
 
 def test_the_first_example_arrives_as_it_reads() -> None:
-    (request,) = converse(
-        template, told("task.succeeded", DONE), example("notes")
+    (request,) = perform(
+        template, event_of("task.succeeded", DONE), example("notes")
     ).requests
 
     body = json.loads(request.body)

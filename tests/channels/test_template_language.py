@@ -19,13 +19,13 @@ from bridge.core.event import Event
 from tests.channels.cases import (
     CASES,
     DONE,
-    HOSTILE,
     NASTY_TEXTS,
     PROMPT,
     TASK_ID,
+    each_hostile,
     endpoint,
+    event_of,
     events,
-    told,
 )
 
 URL = "https://ci.example/hook"
@@ -52,7 +52,7 @@ def problems(body: str, **settings: Any) -> list[str]:
 
 
 def prompted(prompt: str) -> Event:
-    return told("task.succeeded", replace(DONE, prompt=prompt))
+    return event_of("task.succeeded", replace(DONE, prompt=prompt))
 
 
 # --- what it can say ------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_a_json_body_is_made_of_the_event(body: str, expected: object) -> None:
 
 
 def test_a_key_of_metadata_is_found_before_a_method_of_its_name() -> None:
-    event = told("task.succeeded", DONE, metadata={"items": "3", "order": "77"})
+    event = event_of("task.succeeded", DONE, metadata={"items": "3", "order": "77"})
 
     body = '{"x": "{{ data.metadata.items }} {{ data.metadata.order }}"}'
 
@@ -250,12 +250,9 @@ def test_whatever_strangers_write_stays_the_text_that_it_is(event: Event) -> Non
     json.loads(body["inside"])
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_hostile_events_make_valid_bodies(name: str) -> None:
-    if name.startswith("described_"):
-        return  # the same texts as the prompts'
-
-    assert made(SHAPE, HOSTILE[name])["admin"] is False
+@each_hostile
+def test_hostile_events_make_valid_bodies(event: Event) -> None:
+    assert made(SHAPE, event)["admin"] is False
 
 
 @given(st.text(), st.text(), st.text(st.characters(exclude_categories=()), max_size=9))

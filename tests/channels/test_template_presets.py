@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from bridge.channels import template
 from bridge.channels.template.presets import PRESETS
@@ -18,12 +18,14 @@ from bridge.core.event import Event
 from bridge.core.http import Request
 from tests.channels.cases import (
     CASES,
+    DONE,
     HOSTILE,
     OPERATORS,
     TASK_ID,
-    converse,
     endpoint,
+    event_of,
     events,
+    perform,
 )
 from tests.channels.golden import check_golden
 
@@ -69,7 +71,7 @@ def asked(preset: str, event: Event, **settings: Any) -> Request:
         **({"token": token} if token else {}),
         **settings,
     )
-    (request,) = converse(template, event, target).requests
+    (request,) = perform(template, event, target).requests
     return request
 
 
@@ -113,6 +115,7 @@ def test_templates_see_every_field_of_a_task() -> None:
 
 @pytest.mark.parametrize("preset", [*URLS])
 @given(event=events())
+@settings(max_examples=min(25, settings().max_examples))  # all share their machinery
 def test_anything_makes_a_valid_request(preset: str, event: Event) -> None:
     request = asked(preset, event, events=["*"])
 
@@ -154,6 +157,15 @@ def test_github_takes_every_workflows_inputs() -> None:
         assert all(isinstance(value, str) for value in body["inputs"].values())
         assert len(json.dumps(body["inputs"], ensure_ascii=False)) <= 65_535
         json.loads(body["inputs"]["data"])
+
+
+def test_github_takes_metadata_with_a_very_long_name() -> None:
+    event = event_of("task.succeeded", DONE, metadata={"👨‍👩‍👧" * 1500: "studio"})
+
+    inputs = json.loads(asked("github_workflow_dispatch", event).body)["inputs"]
+
+    assert len(json.dumps(inputs)) <= 65_535
+    assert [*json.loads(inputs["data"])["metadata"].values()] == ["studio"]
 
 
 def test_the_workflows_ref_is_a_value_of_ones_own() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from bridge.channels.compose import message_of
 from bridge.channels.text import clean, line
-from tests.channels.cases import WAITING, texts, told
+from tests.channels.cases import WAITING, event_of, texts
 
 #: What turns the reading direction around, and what controls a terminal.
 REFUSED = frozenset(
@@ -55,7 +55,7 @@ def test_whatever_is_cleaned_is_clean_and_stays_so(text: str) -> None:
     ],
 )
 def test_a_prompt_that_shows_nothing_is_said_to_be_none(text: str) -> None:
-    event = told("task.submitted", replace(WAITING, prompt=text))
+    event = event_of("task.submitted", replace(WAITING, prompt=text))
 
     assert (clean(text), line(text)) == ("", "")
     assert message_of(event).prompt == "(no prompt)"

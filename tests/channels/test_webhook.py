@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 import standardwebhooks
-import svix.webhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import __version__
 from bridge.channels import webhook
 from bridge.channels.sample import sample_event
-from bridge.channels.signing import key_of, signatures
-from bridge.channels.webhook import WebhookOptions
+from bridge.channels.webhook import WebhookOptions, key_of, signatures
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request
 
@@ -39,6 +37,13 @@ def rendered(*, at: float = NOW, redelivery: bool = False, **settings: Any) -> R
 def fresh(**settings: Any) -> Request:
     """Render as of now: the libraries refuse what is older than 5 minutes."""
     return rendered(at=datetime.now(UTC).timestamp(), **settings)
+
+
+def svix(secret: str) -> Any:
+    """Svix's verifier; importing its library takes longer than all tests in here."""
+    from svix.webhooks import Webhook
+
+    return Webhook(secret)
 
 
 # --- signatures -----------------------------------------------------------------------
@@ -65,7 +70,7 @@ def test_the_public_libraries_verify_with_either_secret_while_rotating(
 
     read = standardwebhooks.Webhook(secret).verify(request.body.decode(), headers)
     assert read == json.loads(request.body)
-    svix.webhooks.Webhook(secret).verify(request.body, headers)
+    svix(secret).verify(request.body, headers)
 
 
 def test_the_first_secret_signs_first() -> None:
@@ -85,8 +90,8 @@ def test_a_changed_body_is_not_verified() -> None:
 
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         standardwebhooks.Webhook(OLD).verify(forged, dict(request.headers))
-    with pytest.raises(svix.webhooks.WebhookVerificationError):
-        svix.webhooks.Webhook(OLD).verify(forged, dict(request.headers))
+    with pytest.raises(Exception, match="No matching signature"):
+        svix(OLD).verify(forged, dict(request.headers))
 
 
 def test_a_secret_in_plain_text_stands_for_its_bytes() -> None:
@@ -191,3 +196,17 @@ def test_an_endpoints_own_headers_are_added_and_override_nothing() -> None:
 def test_a_request_does_not_show_its_url_when_printed() -> None:
     assert "example.com" not in repr(rendered(headers={"X-Token": "t0ken"}))
     assert "t0ken" not in repr(rendered(headers={"X-Token": "t0ken"}))
+
+
+def test_the_trace_is_named_in_a_header_that_no_setting_replaces() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    own = {"Traceparent": "00-0-0-00"}
+    endpoint = Endpoint(name="pipeline", url="https://example.com/", headers=own)
+    event = sample_event("task.succeeded", NOW)
+
+    traced = webhook.render(
+        event, endpoint, at=NOW, redelivery=False, traceparent=trace
+    )
+
+    assert traced.headers["traceparent"] == trace
+    assert "traceparent" not in rendered().headers

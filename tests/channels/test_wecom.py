@@ -18,12 +18,13 @@ from tests.channels.cases import (
     OPERATORS,
     PICTURE_URL,
     PROMPT,
-    converse,
+    each_hostile,
     endpoint,
     events,
+    perform,
 )
 from tests.channels.robots import URLS, always, first, payload, robot, said
-from tests.channels.talking import deliver
+from tests.channels.wire import deliver
 from tests.platforms.robots import running
 from tests.platforms.wecom import WeCom
 
@@ -35,18 +36,18 @@ _OURS = re.compile(r'<font color="comment">|</font>')
 
 def form(event: Event, **settings: Any) -> str:
     return str(
-        payload(converse(wecom, event, robot("wecom", **settings)).requests[0])[
+        payload(perform(wecom, event, robot("wecom", **settings)).requests[0])[
             "msgtype"
         ]
     )
 
 
 def test_the_url_is_as_configured() -> None:
-    assert converse(wecom, DONE, robot("wecom")).requests[0].url == URLS["wecom"]
+    assert perform(wecom, DONE, robot("wecom")).requests[0].url == URLS["wecom"]
 
 
 def test_a_picture_is_the_news() -> None:
-    body = payload(converse(wecom, DONE, robot("wecom")).requests[0])
+    body = payload(perform(wecom, DONE, robot("wecom")).requests[0])
 
     assert body["news"]["articles"] == [
         {
@@ -80,7 +81,7 @@ def test_where_there_is_no_picture_to_show_it_is_markdown() -> None:
 def test_the_picture_of_a_video_opens_the_video() -> None:
     event = HOSTILE["video_webp"]
 
-    (article,) = payload(converse(wecom, event, robot("wecom")).requests[0])["news"][
+    (article,) = payload(perform(wecom, event, robot("wecom")).requests[0])["news"][
         "articles"
     ]
 
@@ -95,7 +96,7 @@ def test_any_event_keeps_to_the_bytes_and_means_only_what_we_mean(event: Event) 
     to = robot("wecom", prompt_max=100_000)
 
     for answers in (None, always(UNFIT)):
-        for request in converse(wecom, event, to, answers=answers).requests:
+        for request in perform(wecom, event, to, answers=answers).requests:
             assert rb"\u" not in request.body.replace(rb"\\u", b"")
             body = payload(request)
             if body["msgtype"] == "news":
@@ -119,11 +120,11 @@ def test_any_event_keeps_to_the_bytes_and_means_only_what_we_mean(event: Event) 
             assert not re.search(r"[<>@`*\[\]]|^ *#", theirs, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_events_fit_whatever_the_settings(name: str) -> None:
+@each_hostile
+def test_hostile_events_fit_whatever_the_settings(event: Event) -> None:
     to = robot("wecom", prompt_max=100_000, language="zh")
 
-    for request in converse(wecom, HOSTILE[name], to, answers=always(UNFIT)).requests:
+    for request in perform(wecom, event, to, answers=always(UNFIT)).requests:
         body = payload(request)
         if body["msgtype"] != "news":
             assert len(body[body["msgtype"]]["content"].encode()) <= 4096
@@ -136,19 +137,25 @@ def test_hostile_events_fit_whatever_the_settings(name: str) -> None:
         (
             93000,
             "Invalid input : content exceed max length.",
-            "hopeless",
+            "permanent_failure",
             None,
             "the message was refused",
         ),
         (
             40058,
             "markdown.content exceed max length 4096.",
-            "hopeless",
+            "permanent_failure",
             None,
             "the message was refused",
         ),
-        (40008, "invalid message type", "hopeless", None, "the message was refused"),
-        (44004, "empty content", "hopeless", None, "the message was refused"),
+        (
+            40008,
+            "invalid message type",
+            "permanent_failure",
+            None,
+            "the message was refused",
+        ),
+        (44004, "empty content", "permanent_failure", None, "the message was refused"),
         (93004, "robot disabled", "gone", None, "switch it on"),
         (93008, "robot not in group", "gone", None, "no longer in the group"),
         (45009, "api freq out of limit", "failed", 60.0, "too fast"),
@@ -164,7 +171,7 @@ def test_codes_mean_what_the_table_says(
         errmsg=f"{words} more info at https://open.work.weixin.qq.com/?e={code}",
     )
 
-    attempt = converse(
+    attempt = perform(
         wecom, DONE, robot("wecom"), answers=always(answer)
     ).outcome.attempt
 
@@ -176,15 +183,15 @@ def test_codes_mean_what_the_table_says(
 def test_a_refused_card_becomes_markdown_and_then_text() -> None:
     answers = first(UNFIT, wecom.sample_response, times=2)
 
-    talk = converse(wecom, DONE, robot("wecom"), answers=answers)
+    transcript = perform(wecom, DONE, robot("wecom"), answers=answers)
 
-    assert [payload(request)["msgtype"] for request in talk.requests] == [
+    assert [payload(request)["msgtype"] for request in transcript.requests] == [
         "news",
         "markdown",
         "text",
     ]
     assert (
-        payload(talk.requests[2])["text"]["content"]
+        payload(transcript.requests[2])["text"]["content"]
         == f"✅ Imagine finished · 47 s\n{PROMPT}"
     )
 
@@ -206,13 +213,13 @@ def configured(group: WeCom, **settings: Any) -> Any:
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_the_platform_takes_every_event(group: WeCom, language: str) -> None:
     group.windows = ()
-    told = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
+    events = [*CASES.values(), *HOSTILE.values(), *OPERATORS.values()]
 
-    for event in told:
+    for event in events:
         outcome = await deliver(wecom, event, configured(group, language=language))
         assert outcome.attempt.succeeded, outcome.attempt.detail
 
-    assert len(group.messages) == len(told) - 1
+    assert len(group.messages) == len(events) - 1
     assert group.refusals == []
     assert not any(message.mentions for message in group.messages)
 

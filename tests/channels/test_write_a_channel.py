@@ -24,18 +24,18 @@ from typing import Any
 import pytest
 
 from bridge.channels import CHANNELS
-from bridge.channels.base import Channel, DeliveryContext, rehearse
+from bridge.channels.base import Channel, DeliveryContext, dry_run
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from bridge.core.http import Request, Response
-from tests.channels.cases import CASES, HOSTILE, converse
-from tests.channels.talking import deliver
+from tests.channels.cases import CASES, each_hostile, perform
+from tests.channels.wire import deliver
 from tests.platforms.loopback import HTML, Asked, Said, serving
 
-pytestmark = pytest.mark.component
+pytestmark = [pytest.mark.component, pytest.mark.sources]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "write-a-channel.md").read_text(encoding="utf-8")
@@ -48,11 +48,19 @@ KIND = Path(PLACE).stem
 HOOK = "/hooks/xxx-generatedkey-xxx"
 
 
-def added(hunk: str) -> tuple[str, str]:
-    """What a piece of a ``diff`` block is found by, and what it becomes."""
+def patched(text: str, hunk: str) -> str:
+    """
+    Apply a piece of a ``diff`` block: its lines are added below the one that it shows first.
+
+    What it shows below them need only follow somewhere: other kinds may stand in between.
+    """
     lines = hunk.strip("\n").split("\n")
-    before = [line[1:] for line in lines if not line.startswith("+")]
-    return "\n".join(before), "\n".join(line[1:] for line in lines)
+    above, *_, below = (line[1:] for line in lines if not line.startswith("+"))
+    new = [line[1:] for line in lines if line.startswith("+")]
+    before, found, after = text.partition(f"\n{above}\n")
+    assert found, f"there is no line {above!r}"
+    assert f"{below}\n" in after, f"{below!r} does not follow {above!r}"
+    return "\n".join([before, above, *new, after])
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +75,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, diff in diffs:
         text = (folder / name).read_text(encoding="utf-8")
         for hunk in diff.split("@@\n"):
-            old, new = added(hunk)
-            assert text.count(old) == 1, (
-                f"{name} does not have these lines once:\n{old}"
-            )
-            text = text.replace(old, new)
+            text = patched(text, hunk)
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
@@ -234,30 +238,30 @@ async def test_trouble_that_may_pass_is_tried_again(
 
 
 def test_progress_is_not_told(registry: dict[str, Channel]) -> None:
-    talk = converse(registry[KIND], CASES["progress_42"], endpoint())
+    transcript = perform(registry[KIND], CASES["progress_42"], endpoint())
 
-    assert (talk.requests, talk.result) == ([], "delivered")
+    assert (transcript.requests, transcript.result) == ([], "delivered")
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_it_tells_every_event(registry: dict[str, Channel], event_type: str) -> None:
     event = sample_event(event_type, 1767268800.0)
     context = DeliveryContext(
-        event=event, endpoint=endpoint(), at=event.at, started=event.at
+        event=event, endpoint=endpoint(), now=event.at, started=event.at
     )
 
-    _, outcome = rehearse(registry[KIND], context)
+    _, outcome = dry_run(registry[KIND], context)
 
     assert outcome.attempt.succeeded
 
 
-@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE.keys())
+@each_hostile
 def test_what_strangers_write_stays_text(
     registry: dict[str, Channel], event: Event
 ) -> None:
     """In the message, and in the simpler one: it mentions, links and draws nothing."""
     for request in (
-        *converse(registry[KIND], event, endpoint()).requests,
+        *perform(registry[KIND], event, endpoint()).requests,
         *_simpler(registry[KIND], event),
     ):
         post = json.loads(request.body)
@@ -270,5 +274,5 @@ def test_what_strangers_write_stays_text(
 
 
 def _simpler(channel: Channel, event: Event) -> list[Request]:
-    no = Response(took=0.0, status=400, body=b'{"id": "web.incoming_webhook.parse"}')
-    return converse(channel, event, endpoint(), answers=lambda _: no).requests[1:]
+    no = Response(status=400, body=b'{"id": "web.incoming_webhook.parse"}')
+    return perform(channel, event, endpoint(), answers=lambda _: no).requests[1:]

@@ -218,8 +218,8 @@ def _stories_when_settled(
     """Wait until nothing is open; returns what the store tells of each task."""
 
     async def told(deployment: object) -> dict[str, Sequence[EventRow]]:
-        ledger = deployment.ledger  # type: ignore[attr-defined]
-        return {task: await ledger.story(f"default:{task}") for task in tasks}
+        queries = deployment.queries  # type: ignore[attr-defined]
+        return {task: await queries.story(f"default:{task}") for task in tasks}
 
     def open_ones(stories: dict[str, Sequence[EventRow]]) -> list[str]:
         return [

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.adapters.local.process import kill_group
-from bridge.cli.app import run
+from bridge.adapters.local.process import kill_group, tied
+from bridge.cli.commands import run
 from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "bridge.cli")
@@ -32,7 +32,7 @@ PATIENCE_S = 30.0
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
-        "bridge.cli.app",
+        "bridge.cli.commands",
         "bridge.runtime.checkup",
         "bridge.cli.watch",
         "bridge.cli.event_printer",
@@ -71,7 +71,7 @@ class Ran:
 
 @dataclass
 class Running:
-    """A command that runs until it is told to end; what it says goes to two files."""
+    """A command that runs until it is asked to end; what it writes goes to two files."""
 
     process: subprocess.Popen[bytes]
     out_file: Path
@@ -161,7 +161,7 @@ class Shell:
         )
         with out_file.open("wb") as out, err_file.open("wb") as err:
             process = subprocess.Popen(
-                [*COMMAND, *args],
+                tied([*COMMAND, *args]),
                 cwd=self.folder,
                 env=self.env | variables,
                 stdin=subprocess.DEVNULL,

@@ -35,7 +35,23 @@ def test_a_file_of_certificates_that_cannot_be_used_is_an_error(
 
     checked = deployment.run("check", "--json", **{variable: str(file)})
 
-    [found] = [row for row in checked.rows if row["check"] == about]
+    found = next(row for row in checked.rows if row["check"] == about)
     assert (found["level"], checked.code) == ("error", 2)
     assert "tls_ca" in found["detail"]
     assert found["mend"].endswith(".tls_ca")
+
+
+def test_several_endpoints_that_are_not_signed_are_one_warning(
+    deployment: Shell,
+) -> None:
+    other = "https://example.com/other"
+
+    checked = deployment.run("check", "--json", BRIDGE_ENDPOINTS__TOO__URL=other)
+
+    found = [row for row in checked.rows if row["check"] == "endpoint"]
+    assert [(row["name"], row["level"]) for row in found] == [
+        ("me", "ok"),
+        ("too", "ok"),
+        (None, "warning"),
+    ]
+    assert found[-1]["detail"] == "not signed: me, too"

@@ -47,9 +47,9 @@ class Installation:
 
         def find() -> str | None:
             [row] = self.shell.run("show", task_id, "--json").rows
-            last = row["events"][-1]
+            last = row["events"][0]
             states = {one["endpoint"]: one["state"] for one in last["deliveries"]}
-            return str(last["event"]) if states.get("me") == "delivered" else None
+            return str(last["eventId"]) if states.get("me") == "delivered" else None
 
         return str(until(find))
 
@@ -120,15 +120,17 @@ def test_show_tells_the_whole_story_of_a_task(deployment: Installation) -> None:
     task_id = deployment.finished()
     event = deployment.event_of(task_id)
 
-    told = deployment.shell.run("show", task_id)
+    shown = deployment.shell.run("show", task_id)
     [row] = deployment.shell.run("show", task_id, "--json").rows
     of_event = deployment.shell.run("show", event)
 
-    assert told.out.startswith(f"{task_id}  SUCCESS  100%  IMAGINE  upstream default\n")
-    assert "[U1] [U2] [U3] [U4]" in told.out
-    assert re.search(r"task\.succeeded .* me +delivered +1 +HTTP 204 in", told.out)
+    assert shown.out.startswith(
+        f"{task_id}  SUCCESS  100%  IMAGINE  upstream default\n"
+    )
+    assert "[U1] [U2] [U3] [U4]" in shown.out
+    assert re.search(r"task\.succeeded .* me +delivered +1 +HTTP 204 in", shown.out)
     assert row["status"] == "SUCCESS"
-    assert row["events"][-1]["attempts"][0]["status"] == 204
+    assert row["events"][0]["deliveries"][0]["attempts"][0]["status"] == 204
     assert '"type":"task.succeeded"' in of_event.out
 
 
@@ -175,7 +177,7 @@ def test_endpoints_are_listed_paused_and_resumed(deployment: Installation) -> No
     assert shell.run("endpoints", "resume", "shy").out == "shy  resumed\n"
     assert states()["shy"] != "paused"
     listed = shell.run("endpoints").out
-    assert "/hooks/…" in listed
+    assert deployment.receiver.removeprefix("http://") in listed
     assert "hooks/me" not in listed
 
 
@@ -219,6 +221,10 @@ def test_what_waits_is_held_listed_and_dropped(deployment: Installation) -> None
             "deliveries", "--endpoint", "me", "--state", "held", "--json"
         ).rows
         assert {row["task"] for row in held} == {task_id}
+        why = "the endpoint has been paused since"
+        assert all(row["reason"].startswith(why) for row in held)
+        for listed in (["deliveries", "--state", "held"], ["show", task_id]):
+            assert why in shell.run(*listed).out
 
         dropped = shell.run("deliveries", "drop", "--endpoint", "me")
 
@@ -227,11 +233,13 @@ def test_what_waits_is_held_listed_and_dropped(deployment: Installation) -> None
         dead = shell.run(
             "deliveries", "--endpoint", "me", "--state", "dead", "--json"
         ).rows
-        assert {row["event"] for row in held} <= {row["event"] for row in dead}
+        assert {row["eventId"] for row in held} <= {row["eventId"] for row in dead}
         again = shell.run(
             "redeliver", "--endpoint", "me", "--since", "10m", "--dead", "--json"
         )
-        assert {row["event"] for row in again.rows} == {row["event"] for row in dead}
+        assert {row["eventId"] for row in again.rows} == {
+            row["eventId"] for row in dead
+        }
         assert {row["result"] for row in again.rows} == {"queued"}
     finally:
         shell.run("endpoints", "resume", "me")
@@ -249,7 +257,7 @@ def test_check_online_asks_the_gateway(deployment: Installation) -> None:
 
     assert fine.code == 0, fine.out
     assert "accepts the key" in fine.out
-    assert "✓ workers" in fine.out
+    until(lambda: "✓ workers" in deployment.shell.run("check").out, within_s=30)
     assert elsewhere.code == 1
     levels = {row["check"]: row["level"] for row in elsewhere.rows}
     assert levels["upstream"] == "error"
@@ -270,3 +278,19 @@ def test_nobody_says_a_secret(deployment: Installation) -> None:
         assert process.out == ""
         for secret in ("sk-test", SECRET, "/hooks/me"):
             assert secret not in process.err
+
+
+def test_a_demonstration_ends_with_four_lines_on_what_to_try_next(
+    deployment: Installation,
+) -> None:
+    shown = deployment.shell.on_terminal("demo", width=80).splitlines()
+
+    at = next(n for n, line in enumerate(shown) if line.startswith("try next"))
+    commands = [line[10:].split("  ")[0] for line in shown[at : at + 4]]
+    assert [re.sub(r".*mjbridge | \d+|:\d+", "", one) for one in commands] == [
+        "show",
+        "tasks",
+        "endpoints test receiver",
+        "http://127.0.0.1",
+    ]
+    assert max(map(len, shown)) <= 80, max(shown, key=len)

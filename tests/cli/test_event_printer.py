@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from bridge.cli.event_printer import EventPrinter, JsonPrinter, render
+from bridge.cli.event_printer import EventPrinter, render
 from bridge.cli.output import plain
-from bridge.sandbox.receiver import Received
+from bridge.sandbox.received import Received
 from bridge.sandbox.verification import Refusal, Verification
 
 NOW = 1_730_621_856.14
@@ -79,6 +79,44 @@ def test_a_success_shows_its_picture_its_buttons_and_how_long_it_took() -> None:
     assert head.endswith("in 29.8 s   38 ms")
     assert link.strip() == f"│ {URL}"
     assert "[U1] [U2] [🔄] [pan]" in buttons
+
+
+def test_a_kept_picture_is_shown_where_it_stays_and_without_the_buttons_again() -> None:
+    kept = "http://127.0.0.1:8300/files/abcd.png"
+    _, link = lines(
+        received(
+            "task.archived",
+            imageUrl=URL,
+            archived=[{"url": kept}, "nonsense"],
+            buttons=[{"label": "U1"}],
+        )
+    )
+
+    assert link.strip() == f"│ {kept}"
+
+
+def test_a_task_as_the_protocol_sends_it_is_shown_like_its_event() -> None:
+    task = {
+        "id": "1730621826053455",
+        "action": "IMAGINE",
+        "status": "SUCCESS",
+        "progress": "100%",
+        "prompt": "a lighthouse in the fog",
+        "submitTime": 1730621826053,
+        "finishTime": 1730621855817,
+        "imageUrl": URL,
+        "buttons": [{"customId": "MJ::JOB::upsample::1::a", "label": "U1"}],
+    }
+
+    head, link, buttons = lines(replace(received(), event=task))
+    (running,) = lines(
+        replace(received(), event={**task, "status": "IN_PROGRESS", "progress": "46%"})
+    )
+
+    assert "✓ task.succeeded" in head
+    assert head.rstrip().endswith("in 29.8 s")
+    assert (link.strip(), buttons.strip(" │")) == (f"│ {URL}", "[U1]")
+    assert "━━━━━━━━━───────────  46%" in running
 
 
 def test_progress_is_a_bar_on_one_line() -> None:
@@ -165,17 +203,11 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
     assert "=========-----------" in line
 
 
-def test_json_is_one_object_a_line() -> None:
-    stream = io.StringIO()
-    printer = JsonPrinter(stream)
+def test_as_json_it_says_whether_the_signature_was_verified_and_how_long_it_took() -> (
+    None
+):
+    believed = received().json()
+    refused = received(verification=Verification(refusal=Refusal.TOO_OLD)).json()
 
-    printer(received(prompt="two\nlines"))
-    printer(received(verification=Verification(refusal=Refusal.TOO_OLD)))
-
-    first, second = map(json.loads, stream.getvalue().splitlines())
-    assert (first["verified"], first["type"], first["latencyMs"]) == (
-        True,
-        "task.succeeded",
-        38.0,
-    )
-    assert (second["verified"], second["refusal"]) == (False, Refusal.TOO_OLD)
+    assert (believed["verified"], believed["latencyMs"]) == (True, 38.0)
+    assert (refused["verified"], refused["refusal"]) == (False, Refusal.TOO_OLD)

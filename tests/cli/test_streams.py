@@ -18,12 +18,11 @@ full_disk = pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="there is no /dev/full"
 )
 
-#: Commands that print without a store, one way or another: help, a line, tables, JSON.
+#: Commands that print without a store, one way or another: help, a line, a table, text, JSON.
 PRINTING = (
     "--help",
     "--version",
     "check",
-    "check --json",
     "preview task.succeeded --endpoint me",
     "preview task.succeeded --endpoint me --json",
 )

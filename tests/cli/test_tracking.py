@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
+from pathlib import Path
 from time import monotonic
 
+import pytest
+from redis import Redis
+
+from bridge.adapters.local.embedded import EmbeddedStore
 from tests.cli.commands import COMMAND, Shell
 
 
@@ -30,6 +36,36 @@ def test_ids_are_tracked_once_and_known_afterwards(deployment: Shell) -> None:
     assert "never-shown" not in first.err + again.err + listed.out
 
 
+@pytest.mark.parametrize(
+    ("room", "tracked"),
+    [(0, "none of"), (1_500_000, r"[1-9]\d+ of")],
+    ids=["no", "some"],
+)
+def test_a_full_store_says_how_far_tracking_came(
+    tmp_path: Path, room: int, tracked: str
+) -> None:
+    with (
+        EmbeddedStore(tmp_path / "store") as store,
+        Redis.from_url(store.url) as client,
+    ):
+        shell = Shell(
+            tmp_path,
+            {
+                "BRIDGE_REDIS_URL": store.url,
+                "BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-x",
+            },
+        )
+        shell.run("track", "first")
+        used = int(client.info("memory")["used_memory"])
+        client.config_set("maxmemory", used + room)
+
+        ran = shell.run("track", "-", stdin="\n".join(str(n) for n in range(20_000)))
+
+    assert ran.code == 1
+    assert re.search(f"memory is used up: {tracked} 20,000 tasks tracked", ran.err)
+    assert "ask again for all of them" in ran.err
+
+
 def test_tasks_are_listed_for_people_and_by_status(deployment: Shell) -> None:
     deployment.run("track", "151", "152")
 
@@ -42,6 +78,49 @@ def test_tasks_are_listed_for_people_and_by_status(deployment: Shell) -> None:
     assert {row.split()[0] for row in rows} == {"151", "152"}
     assert (ended.code, ended.out) == (0, "")
     assert len(newest.rows) == 1
+
+
+def test_a_hook_is_taken_on_and_another_one_is_not(deployment: Shell) -> None:
+    hook = ("--hook", "https://studio.example/s3cr3t-path")
+    first = deployment.run("track", "161", *hook, "--hook-format", "midjourney")
+    again = deployment.run("track", "161", *hook, "--hook-format", "midjourney")
+    other = deployment.run("track", "161", "162", *hook, "--json")
+    endpoints = deployment.run("endpoints", "--json")
+
+    assert (first.code, first.out) == (0, "tracked 161\n")
+    assert (again.code, again.out) == (0, "known 161\n")
+    assert other.code == 1
+    assert [(row["id"], row["result"]) for row in other.rows] == [
+        ("162", "tracked"),
+        ("161", "rejected"),
+    ]
+    assert "it is tracked with another hook" in other.err
+    assert "hook:https://studio.example" in {row["name"] for row in endpoints.rows}
+    assert "s3cr3t" not in first.out + first.err + other.err + endpoints.out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--hook", "http://10.0.0.1/"], "must not lead to a private address"),
+        (["--hook", "http://2130706433/"], "in its usual spelling"),
+        (["--hook", "http://127.0.0.1:8300/"], "must not lead to a loopback address"),
+        (
+            ["--hook", "https://x.example", "--hook-format", "xml"],
+            "event or midjourney",
+        ),
+        (["--hook-format", "event"], "needs the hook's URL"),
+    ],
+)
+def test_a_hook_that_must_not_be_means_that_nothing_is_tracked(
+    deployment: Shell, options: list[str], reason: str
+) -> None:
+    refused = deployment.run("track", "171", *options)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert reason in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert deployment.run("tasks", "--json").rows == []
 
 
 def test_a_bad_id_among_good_ones_means_that_nothing_is_tracked(

@@ -12,9 +12,12 @@ from redis.asyncio import Redis
 
 from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.deliveries import StoredDeliveries
+from bridge.adapters.store.feed import StoreFeed
 from bridge.adapters.store.keyspace import Keyspace, Script
 from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.tasks import StoredTasks
+from bridge.adapters.store.texts import StoredTexts
+from bridge.adapters.store.wakeups import StoreWakeups
 from bridge.app.ports import (
     Delivery,
     DueTask,
@@ -31,6 +34,7 @@ from bridge.core.change import TaskState
 from bridge.core.delivery import Attempt, Disposition, Fault, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 from bridge.core.event import Event
+from bridge.core.task import TaskKey
 from bridge.errors import StoreUnavailable
 from tests.contract.ageing import let_pass
 
@@ -92,10 +96,19 @@ def attempted(
     delivery: Delivery,
     *,
     status: int | None = 500,
-    took: float = 0.01,
+    duration: float = 0.01,
     fault: Fault | None = None,
 ) -> Attempt:
-    return Attempt(started=delivery.now, took=took, status=status, fault=fault)
+    return Attempt(started=delivery.now, duration=duration, status=status, fault=fault)
+
+
+def delivered(delivery: Delivery, *notices: Publication) -> Settlement:
+    return Settlement(
+        delivery=delivery,
+        attempt=attempted(delivery, status=200),
+        verdict=Verdict(disposition=Disposition.DELIVERED),
+        notices=notices,
+    )
 
 
 class Bench:
@@ -109,6 +122,9 @@ class Bench:
         self.deliveries = StoredDeliveries(self.keys)
         self.admin = StoreAdmin(self.keys)
         self.queries = StoreQueries(self.keys)
+        self.feed = StoreFeed(self.keys)
+        self.texts = StoredTexts(self.keys)
+        self.wakeups = StoreWakeups(self.keys)
         #: Seconds that were let pass.
         self.passed = 0.0
         self._numbers = count(1)
@@ -121,8 +137,7 @@ class Bench:
     # --- tasks ------------------------------------------------------------------------
 
     async def track(self, *ids: str, upstream: str = "u") -> Tracked:
-        tracked, _wake = await self.tasks.track(upstream, ids, {})
-        return tracked
+        return await self.tasks.track(upstream, ids, {})
 
     async def claim_tasks(
         self, upstream: str = "u", limits: PollLimits = LIMITS
@@ -136,7 +151,7 @@ class Bench:
         return sorted(due.key.id for due in claim.tasks)
 
     async def task(self, task_id: str, upstream: str = "u") -> TaskRow:
-        return (await self.queries.find(task_id, [upstream]))[0]
+        return (await self.queries.rows([TaskKey(upstream, task_id)]))[0]
 
     def event(self, kind: str, due: DueTask, *, at: float) -> Event:
         return Event(
@@ -164,7 +179,7 @@ class Bench:
             due=due,
             task_state=TaskState(digest=event.id),
             next_in=0.0,
-            publication=Publication(event=event, endpoints=tuple(to)),
+            publication=Publication(event=event, recipients=tuple(to)),
         )
         recorded = await self.tasks.record([result])
         assert recorded.applied == [True]
@@ -174,6 +189,7 @@ class Bench:
         """Record a change of as many tasks, all in one step."""
         await self.track(*map(str, range(count)), upstream="many")
         claim = await self.claim_tasks("many", replace(LIMITS, batch_size=count))
+        await self.tasks.poll_succeeded(claim)
         await self.tasks.record(
             [
                 PollResult(
@@ -181,7 +197,7 @@ class Bench:
                     next_in=None,
                     publication=Publication(
                         event=self.event("task.started", due, at=claim.now),
-                        endpoints=tuple(to),
+                        recipients=tuple(to),
                     ),
                 )
                 for due in claim.tasks
@@ -198,7 +214,7 @@ class Bench:
             at=0.0,
             body="{}",
         )
-        return Publication(event=event, endpoints=tuple(to))
+        return Publication(event=event, recipients=tuple(to))
 
     # --- deliveries -------------------------------------------------------------------
 
@@ -233,8 +249,8 @@ class Bench:
             attempt=attempt,
             verdict=verdict,
             notices=tuple(notices),
-            extra=extra,
-            edit_in=edit_in,
+            extra_requests=extra,
+            hold_progress=edit_in,
         )
         return (await self.deliveries.settle([settlement])).applied[0]
 
@@ -242,11 +258,11 @@ class Bench:
         self,
         delivery: Delivery,
         *,
-        took: float = 0.01,
+        duration: float = 0.01,
         extra: int = 0,
         edit_in: float = 0.0,
     ) -> bool:
-        attempt = attempted(delivery, status=200, took=took)
+        attempt = attempted(delivery, status=200, duration=duration)
         delivered = Verdict(disposition=Disposition.DELIVERED)
         return await self.settle(
             delivery, attempt, delivered, extra=extra, edit_in=edit_in
@@ -265,7 +281,7 @@ class Bench:
         verdict = Verdict(
             disposition=Disposition.RETRY,
             due=delivery.now + again_in,
-            failures=delivery.tried.failures + 1,
+            failures=delivery.history.failures + 1,
             reason="because",
             hold=hold,
         )
@@ -286,7 +302,7 @@ class Bench:
         return await self.settle(delivery, None, None)
 
     async def give_away(self, delivery: Delivery) -> bool:
-        settlement = Settlement(delivery=delivery, away=True)
+        settlement = Settlement(delivery=delivery, endpoint_unknown=True)
         return (await self.deliveries.settle([settlement])).applied[0]
 
     async def open_breaker(self, name: str = "a") -> None:
@@ -304,12 +320,28 @@ class Bench:
         for delivery in await self.claim():
             await self.succeed(delivery)
 
+    async def woken(self, queue: str = "deliver") -> bool:
+        """Take the wake-up that waits for a worker, if there is one."""
+        return await self.client.lpop(f"{{{self.namespace}}}:wakeups:{queue}") == "1"
+
+    async def redeliver(
+        self, event_id: str, name: str, *, dead_only: bool = False
+    ) -> str:
+        """Ask for one event to be sent again; what came of it."""
+        (result,) = await self.admin.redeliver([(event_id, name)], dead_only=dead_only)
+        return result
+
     # --- looking up -------------------------------------------------------------------
 
     async def state(self, event: Event, name: str = "a") -> str | None:
         row = await self.queries.event(event.id)
         rows = row.deliveries if row is not None else ()
         return next((one.state for one in rows if one.endpoint == name), None)
+
+    async def events(self) -> Sequence[Event]:
+        """All events, in the order in which they were recorded."""
+        news = await self.feed.after("0-0", block=0.0)
+        return [entry.event for entry in news.entries]
 
     async def attempts(self, event: Event) -> int:
         row = await self.queries.event(event.id)

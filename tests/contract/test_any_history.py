@@ -21,11 +21,11 @@ from hypothesis.stateful import (
 )
 
 from bridge.adapters.store.connection import connect
-from bridge.app.ports import Delivery
+from bridge.app.ports import ClaimLimits, Delivery
 from bridge.core.endpoint import Rate
 from bridge.core.event import Event
 from tests.contract.anatomy import examine
-from tests.contract.bench import Bench, endpoint
+from tests.contract.bench import Bench, delivered, endpoint
 from tests.stores import fresh_namespace
 
 Result = TypeVar("Result")
@@ -126,6 +126,17 @@ class History(RuleBasedStateMachine):
             if keep:  # to be settled again
                 self.claims.append(one)
 
+    @rule(which=ANY, limit=st.integers(0, 5))
+    def succeed_and_claim(self, which: int, limit: int) -> None:
+        if (one := self.settled(which)) is not None:
+            limits = ClaimLimits(limit=limit, slow_limit=limit)
+            settling = self.bench.deliveries.settle([delivered(one)], claim=limits)
+            settled = self.run(settling)
+            self.free(one, settled.applied[0])
+            assert settled.claim is not None
+            assert len(settled.claim.deliveries) <= limit
+            self.note(list(settled.claim.deliveries))
+
     @rule(
         which=ANY,
         status=st.sampled_from([404, 500, None]),
@@ -174,7 +185,7 @@ class History(RuleBasedStateMachine):
     def redeliver(self, which: int, name: str) -> None:
         if self.told:
             event = self.told[which % len(self.told)]
-            self.run(self.bench.admin.redeliver(event.id, name))
+            self.run(self.bench.redeliver(event.id, name))
 
     @rule(name=NAMES)
     def bury_one(self, name: str) -> None:

@@ -36,11 +36,12 @@ async def test_an_event_is_forgotten_when_retention_is_over(bench: Bench) -> Non
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
     await bench.let_pass(RETENTION - A_BIT)
+    assert await bench.admin.tidy(100) == 0
     assert await bench.state(event) == "delivered"
     await bench.let_pass(2 * A_BIT)
 
-    assert await bench.queries.event(event.id) is None
     assert await bench.admin.tidy(100) == 1
+    assert await bench.queries.event(event.id) is None
     assert await bench.admin.tidy(100) == 0
 
 
@@ -50,6 +51,7 @@ async def test_an_event_that_nobody_subscribed_to_is_forgotten_too(
     event = await bench.tell("u", to=())
     assert await bench.queries.event(event.id) is not None
     await bench.let_pass(RETENTION + A_BIT)
+    await bench.admin.tidy(100)
 
     assert await bench.queries.event(event.id) is None
 
@@ -70,7 +72,7 @@ async def test_tasks_that_ended_are_forgotten_when_retention_is_over(
     await bench.let_pass(RETENTION + A_BIT)
     await bench.admin.tidy(100)
 
-    assert await bench.queries.find("1", ["u"]) == []
+    assert await bench.queries.rows([TaskKey("u", "1")]) == []
     assert (await bench.task("2")).active
 
 
@@ -81,7 +83,7 @@ async def test_tasks_that_came_to_their_end_are_forgotten_too(bench: Bench) -> N
     await bench.let_pass(RETENTION + A_BIT)
     await bench.admin.tidy(100)
 
-    assert await bench.queries.find("1", ["u"]) == []
+    assert await bench.queries.rows([TaskKey("u", "1")]) == []
 
 
 async def test_a_task_that_is_tracked_again_is_not_forgotten(bench: Bench) -> None:
@@ -92,6 +94,27 @@ async def test_a_task_that_is_tracked_again_is_not_forgotten(bench: Bench) -> No
     await bench.admin.tidy(100)
 
     assert (await bench.task("1")).active
+
+
+async def test_the_newest_500_events_of_a_task_are_known_by_it(bench: Bench) -> None:
+    history = f"{{{bench.namespace}}}:history:u:1"
+    await bench.client.rpush(history, *(f"old{number}" for number in range(500)))
+
+    newest = await bench.tell("u")
+
+    ids = await bench.client.lrange(history, 0, -1)
+    assert (len(ids), ids[0], ids[-1]) == (500, "old1", newest.id)
+
+
+async def test_what_operators_were_told_of_an_endpoint_is_forgotten_in_time(
+    bench: Bench,
+) -> None:
+    await bench.tell("u")
+    await bench.kill(await bench.claim_one(), bench.notice("delivery.dead"))
+
+    left = await bench.client.ttl(f"{{{bench.namespace}}}:history:@endpoint:a")
+
+    assert left == pytest.approx(RETENTION, abs=60)
 
 
 # --- giving up ------------------------------------------------------------------------
@@ -256,7 +279,7 @@ async def test_what_was_delivered_can_be_sent_again_out_of_order(bench: Bench) -
     await bench.tell("u", "task.started")
     await bench.fail(await bench.claim_one())
 
-    assert (await bench.admin.redeliver(event.id, "a"))[0] == "queued"
+    assert await bench.redeliver(event.id, "a") == "queued"
     again = await bench.claim_one()
     assert (again.event.id, again.redelivery, again.attempts) == (event.id, True, 0)
     assert await bench.succeed(again)
@@ -267,7 +290,7 @@ async def test_what_was_delivered_can_be_sent_again_out_of_order(bench: Bench) -
 async def test_asking_twice_sends_once(bench: Bench) -> None:
     event = await bench.tell("u")
     await bench.kill(await bench.claim_one())
-    outcomes = [(await bench.admin.redeliver(event.id, "a"))[0] for _ in range(2)]
+    outcomes = [await bench.redeliver(event.id, "a") for _ in range(2)]
 
     assert outcomes == ["queued", "open"]
     assert len(await bench.claim()) == 1
@@ -280,18 +303,18 @@ async def test_asking_again_right_after_it_was_sent_again_sends_nothing(
     """Who asks twice does so within a moment, and the first has often arrived by then."""
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
-    assert (await bench.admin.redeliver(event.id, "a"))[0] == "queued"
+    assert await bench.redeliver(event.id, "a") == "queued"
     await bench.succeed(await bench.claim_one())
 
-    assert (await bench.admin.redeliver(event.id, "a"))[0] == "recent"
+    assert await bench.redeliver(event.id, "a") == "recent"
     await bench.let_pass(31.0)
-    assert (await bench.admin.redeliver(event.id, "a"))[0] == "queued"
+    assert await bench.redeliver(event.id, "a") == "queued"
 
 
 async def test_what_is_open_is_not_sent_again(bench: Bench) -> None:
     event = await bench.tell("u")
 
-    assert await bench.admin.redeliver(event.id, "a") == ("open", False)
+    assert await bench.redeliver(event.id, "a") == "open"
     assert len(await bench.claim()) == 1
 
 
@@ -304,17 +327,18 @@ async def test_only_the_dead_are_sent_again_if_that_is_asked_for(
     event = await bench.tell("u")
     await getattr(bench, what)(await bench.claim_one())
 
-    assert (await bench.admin.redeliver(event.id, "a", dead_only=True))[0] == outcome
+    assert await bench.redeliver(event.id, "a", dead_only=True) == outcome
 
 
 async def test_what_is_not_kept_cannot_be_sent_again(bench: Bench) -> None:
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
 
-    assert await bench.admin.redeliver(event.id, "b") == ("unknown", False)
-    assert await bench.admin.redeliver("evt_none", "a") == ("unknown", False)
+    assert await bench.redeliver(event.id, "b") == "unknown"
+    assert await bench.redeliver("evt_none", "a") == "unknown"
     await bench.let_pass(RETENTION + A_BIT)
-    assert await bench.admin.redeliver(event.id, "a") == ("unknown", False)
+    await bench.admin.tidy(100)
+    assert await bench.redeliver(event.id, "a") == "unknown"
 
 
 async def test_what_is_sent_again_does_not_expire_before_it_is_over(
@@ -323,7 +347,7 @@ async def test_what_is_sent_again_does_not_expire_before_it_is_over(
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
     await bench.let_pass(RETENTION - A_BIT)
-    await bench.admin.redeliver(event.id, "a")
+    await bench.redeliver(event.id, "a")
     await bench.let_pass(2 * A_BIT)
     await bench.admin.tidy(100)
 
@@ -335,7 +359,7 @@ async def test_what_is_sent_again_does_not_expire_before_it_is_over(
 async def test_what_is_sent_again_dies_of_its_age_like_any_other(bench: Bench) -> None:
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
-    await bench.admin.redeliver(event.id, "a")
+    await bench.redeliver(event.id, "a")
     await bench.let_pass(RETENTION + A_BIT)
     now = await bench.admin.clock()
     found = await bench.admin.open_before(now - RETENTION, 100)

@@ -58,11 +58,11 @@ async def test_a_delivery_knows_what_happened_before(bench: Bench) -> None:
     await bench.let_pass(60.0)
     second = await bench.claim_one()
 
-    assert (first.tried.first, first.attempts, first.crashes) == (None, 0, 0)
+    assert (first.history.first, first.attempts, first.crashes) == (None, 0, 0)
     assert second.event.id == event.id
-    assert (second.attempts, second.tried.failures, second.crashes) == (1, 1, 0)
-    assert second.now - (second.tried.first or 0.0) == pytest.approx(60.0, abs=1.0)
-    assert second.now - second.tried.due == pytest.approx(0.0, abs=1.0)
+    assert (second.attempts, second.history.failures, second.crashes) == (1, 1, 0)
+    assert second.now - (second.history.first or 0.0) == pytest.approx(60.0, abs=5.0)
+    assert second.now - second.history.due == pytest.approx(0.0, abs=5.0)
 
 
 async def test_a_delivery_knows_why_its_task_was_lost(bench: Bench) -> None:
@@ -71,7 +71,7 @@ async def test_a_delivery_knows_why_its_task_was_lost(bench: Bench) -> None:
     event = replace(
         bench.event("task.lost", due, at=claim.now), loss=Loss("missing", 1.5)
     )
-    publication = Publication(event=event, endpoints=("a",))
+    publication = Publication(event=event, recipients=("a",))
     await bench.tasks.record(
         [PollResult(due=due, next_in=None, publication=publication)]
     )
@@ -115,7 +115,7 @@ async def test_progress_that_waits_for_its_retry_gives_way_and_the_news_goes_at_
     assert await bench.state(progress) == "superseded"
     delivery = await bench.claim_one()
     assert delivery.event.id == done.id
-    assert (delivery.attempts, delivery.tried.first) == (0, None)
+    assert (delivery.attempts, delivery.history.first) == (0, None)
 
 
 async def test_progress_after_progress_does_not_try_a_failing_lane_without_end(
@@ -223,9 +223,9 @@ async def test_news_that_comes_too_soon_wakes_its_lane_when_it_may_again(
     await bench.fail(await bench.claim_one(), again_in=300.0)
     await bench.tell("u", "task.succeeded")
 
-    await bench.let_pass(29.0)
+    await bench.let_pass(25.0)
     assert await bench.claim() == []
-    await bench.let_pass(1.5)
+    await bench.let_pass(5.5)
     again = await bench.claim_one()
     assert again.event.id == first.id
     await bench.fail(again, again_in=300.0)
@@ -369,8 +369,8 @@ async def test_an_early_attempt_leaves_the_schedule_as_it_is(bench: Bench) -> No
 
     early = await bench.claim_one()
 
-    assert early.tried.due == pytest.approx(first.now + 300.0, abs=0.001)
-    assert early.now < early.tried.due
+    assert early.history.due == pytest.approx(first.now + 300.0, abs=0.001)
+    assert early.now < early.history.due
 
 
 # --- the end of a delivery ------------------------------------------------------------
@@ -415,3 +415,28 @@ async def test_an_event_that_was_told_is_not_told_again(bench: Bench) -> None:
             await bench.succeed(delivery)
 
     assert await bench.attempts(notice.event) == 1
+
+
+async def test_every_attempt_belongs_to_the_trace_that_recorded_its_event(
+    bench: Bench,
+) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    await bench.track("1")
+    claim = await bench.claim_tasks()
+    (due,) = claim.tasks
+    event = bench.event("task.started", due, at=claim.now)
+    traced = Publication(event=event, recipients=("a",), traceparent=trace)
+    await bench.tasks.record([PollResult(due=due, next_in=None, publication=traced)])
+
+    first = await bench.claim_one()
+    await bench.fail(first, again_in=0.0)
+    second = await bench.claim_one()
+    await bench.succeed(second)
+    await bench.redeliver(event.id, "a")
+    again = await bench.claim_one()
+    await bench.succeed(again)
+    await bench.tell("v")
+    untraced = await bench.claim_one()
+
+    assert [one.traceparent for one in (first, second, again)] == [trace] * 3
+    assert untraced.traceparent is None

@@ -16,7 +16,9 @@ from bridge.app.ports import (
 )
 from bridge.core.change import ChangeType, TaskState
 from bridge.core.endpoint import Rate
+from bridge.core.freshness import ENOUGH
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.errors import StoreUnavailable
 from tests.contract.bench import LIMITS, Bench, endpoint
 
 SEEN = TaskState(status=TaskStatus.IN_PROGRESS, progress=10, reported=10, digest="d")
@@ -26,18 +28,18 @@ def result(
     bench: Bench, due: DueTask, claim: PollClaim, kind: str = "task.started"
 ) -> PollResult:
     event = bench.event(kind, due, at=claim.now)
-    publication = Publication(event=event, endpoints=("a",))
+    publication = Publication(event=event, recipients=("a",))
     return PollResult(due=due, task_state=SEEN, next_in=5.0, publication=publication)
 
 
 async def fail(
     bench: Bench, claim: PollClaim, *, hold: float = 5.0, tell: bool = False
-) -> bool:
+) -> None:
     notice = bench.notice("upstream.unhealthy") if tell else None
     failure = PollFailure(
         error=PollError.BROKEN, reason="HTTP 502", hold=hold, since=1.0, notice=notice
     )
-    return await bench.tasks.poll_failed(claim, failure)
+    await bench.tasks.poll_failed(claim, failure)
 
 
 # --- tracking -------------------------------------------------------------------------
@@ -79,15 +81,6 @@ async def test_metadata_stays_with_its_task(bench: Bench) -> None:
     assert due.metadata == {"order": "77", "deep": [1, None, {"ü": True}]}
 
 
-async def test_a_poller_is_woken_once_for_many_tasks(bench: Bench) -> None:
-    woken = [(await bench.tasks.track("u", [str(n)], {}))[1] for n in range(3)]
-    again = (await bench.tasks.track("u", ["0"], {}))[1]
-    await bench.let_pass(0.6)
-    later = (await bench.tasks.track("u", ["9"], {}))[1]
-
-    assert (woken, again, later) == ([True, False, False], False, True)
-
-
 # --- claiming -------------------------------------------------------------------------
 
 
@@ -95,10 +88,27 @@ async def test_what_is_claimed_is_not_due_until_its_lease_ends(bench: Bench) -> 
     await bench.track("1")
     assert await bench.due() == ["1"]
 
-    await bench.let_pass(39.0)
+    await bench.let_pass(35.0)
     assert await bench.due() == []
-    await bench.let_pass(1.1)
+    await bench.let_pass(5.1)
     assert await bench.due() == ["1"]
+
+
+async def test_no_time_that_a_restored_backup_holds_makes_a_claim_fail(
+    bench: Bench,
+) -> None:
+    """Lags from the beginning of time, added up, are more than a counter of the store takes."""
+    ids = [str(number) for number in range(500)]
+    await bench.track(*ids)
+    key = f"{{{bench.namespace}}}:poll:u"
+    found = []
+    for _ in range(12):
+        await bench.client.zadd(key, dict.fromkeys([f"u:{one}" for one in ids], 0.0))
+        claim = await bench.claim_tasks(limits=replace(LIMITS, batch_size=500))
+        await bench.tasks.poll_succeeded(claim)
+        found.append(len(claim.tasks))
+
+    assert found == [500] * 12
 
 
 async def test_a_claim_is_no_larger_than_a_batch(bench: Bench) -> None:
@@ -148,27 +158,27 @@ async def test_the_place_of_a_request_whose_process_died_is_free_when_its_lease_
 async def test_no_more_requests_are_made_than_the_rate_allows(bench: Bench) -> None:
     await bench.track(*"123456789")
     limits = replace(
-        LIMITS, batch_size=1, concurrency=99, rate=Rate(per_second=2.0, burst=3.0)
+        LIMITS, batch_size=1, concurrency=99, rate=Rate(per_second=0.02, burst=3.0)
     )
     made = []
     for _ in range(3):
         claims = [await bench.claim_tasks(limits=limits) for _ in range(5)]
         made.append(sum(len(claim.tasks) for claim in claims))
-        await bench.let_pass(1.0)
+        await bench.let_pass(100.0)
 
     assert made == [3, 2, 2]
 
 
 async def test_who_may_not_claim_is_told_when_that_is_over(bench: Bench) -> None:
     await bench.track(*"123")
-    limits = replace(LIMITS, batch_size=2, rate=Rate(per_second=0.5, burst=1.0))
+    limits = replace(LIMITS, batch_size=2, rate=Rate(per_second=0.05, burst=1.0))
     first = await bench.claim_tasks(limits=limits)
 
     short = await bench.claim_tasks(limits=limits)
     assert (len(first.tasks), first.next_in) == (2, None)
     assert short.tasks == []
-    assert short.next_in == pytest.approx(2.0, abs=0.3)
-    await bench.let_pass(2.1)
+    assert short.next_in == pytest.approx(20.0, abs=5.0)
+    await bench.let_pass(21.0)
     assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
 
 
@@ -178,13 +188,13 @@ async def test_who_finds_nothing_due_is_told_when_something_will_be(
     assert (await bench.claim_tasks()).next_in is None
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=due, next_in=5.0) for due in claim.tasks])
+    await bench.tasks.record([PollResult(due=due, next_in=50.0) for due in claim.tasks])
     await bench.tasks.poll_succeeded(claim)
 
     early = await bench.claim_tasks()
 
     # A little later than that: what comes due meanwhile goes into the same batch.
-    assert early.next_in == pytest.approx(5.1, abs=0.3)
+    assert early.next_in == pytest.approx(50.1, abs=5.0)
 
 
 async def test_who_finds_all_places_taken_is_not_told_to_wait(bench: Bench) -> None:
@@ -199,16 +209,16 @@ async def test_requests_beyond_a_claims_own_are_paid_for_before_the_next(
     bench: Bench,
 ) -> None:
     await bench.track(*"123")
-    limits = replace(LIMITS, batch_size=1, rate=Rate(per_second=2.0, burst=1.0))
+    limits = replace(LIMITS, batch_size=1, rate=Rate(per_second=0.02, burst=1.0))
     claim = await bench.claim_tasks(limits=limits)
     await bench.tasks.poll_succeeded(claim, requests=5)
 
     assert (await bench.claim_tasks(limits=limits)).next_in == pytest.approx(
-        2.5, abs=0.3
+        250.0, abs=10.0
     )
-    await bench.let_pass(2.1)
+    await bench.let_pass(210.0)
     assert (await bench.claim_tasks(limits=limits)).tasks == []
-    await bench.let_pass(0.5)
+    await bench.let_pass(50.0)
     assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
 
 
@@ -237,6 +247,151 @@ async def test_a_claim_of_nothing_uses_up_no_request(bench: Bench) -> None:
     assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
 
 
+# --- an answer without news -----------------------------------------------------------
+
+
+async def test_tasks_without_news_are_due_again_when_they_are_said_to_be(
+    bench: Bench,
+) -> None:
+    await bench.track(*"123")
+    claim = await bench.claim_tasks()
+    one, two, _three = claim.tasks
+
+    await bench.tasks.poll_succeeded(claim, waits={one.key: 5.0, two.key: 50.0})
+
+    await bench.let_pass(5.1)
+    assert await bench.due() == ["1"]
+    await bench.let_pass(
+        45.0
+    )  # and the one that nothing is said of, when its lease ends
+    assert await bench.due() == ["1", "2", "3"]
+
+
+async def test_a_task_that_somebody_else_has_seen_to_since_is_not_put_off(
+    bench: Bench,
+) -> None:
+    await bench.track(*"1234")
+    claim = await bench.claim_tasks()
+    recorded, untracked, tracked_again, put_off = claim.tasks
+    await bench.tasks.record([PollResult(due=recorded, next_in=0.0)])
+    for one in (untracked, tracked_again):
+        await bench.admin.untrack(one.key)
+    await bench.track(tracked_again.key.id)
+
+    await bench.tasks.poll_succeeded(
+        claim, waits={due.key: 100.0 for due in claim.tasks}
+    )
+
+    assert await bench.due() == [recorded.key.id, tracked_again.key.id]
+    await bench.let_pass(100.1)
+    assert put_off.key.id in await bench.due()
+    assert untracked.key.id not in await bench.due()
+
+
+async def test_tasks_without_news_are_put_off_by_an_answer_that_came_late(
+    bench: Bench,
+) -> None:
+    await bench.track("1")
+    limits = replace(LIMITS, lease=0.001)
+    claim = await bench.claim_tasks(limits=limits)
+    while (await bench.keys.clock()) < claim.lease_ends:
+        pass
+    assert await bench.claim_tasks("another") is not None
+
+    await bench.tasks.poll_succeeded(claim, waits={claim.tasks[0].key: 100.0})
+
+    assert await bench.due() == []
+
+
+async def test_the_place_of_an_answered_claim_is_used_at_once(bench: Bench) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=1, concurrency=1)
+    first = await bench.claim_tasks(limits=limits)
+
+    second = await bench.tasks.poll_succeeded(first, limits=limits)
+
+    assert second is not None
+    assert [due.key.id for due in second.tasks] != [due.key.id for due in first.tasks]
+    assert await bench.tasks.poll_succeeded(first, limits=limits) is None
+    assert (await bench.claim_tasks(limits=limits)).tasks == []
+
+
+async def test_a_claim_whose_reply_was_lost_hides_nothing(bench: Bench) -> None:
+    await bench.track(*"123")
+    limits = replace(LIMITS, batch_size=2, concurrency=1)
+    bench.keys.mute = True
+    with pytest.raises(StoreUnavailable):
+        await bench.claim_tasks(limits=limits)
+    bench.keys.mute = False
+
+    claim = await bench.claim_tasks(limits=limits)
+
+    assert len(claim.tasks) == 2
+    bench.keys.mute = True
+    with pytest.raises(StoreUnavailable):
+        await bench.tasks.poll_succeeded(claim, limits=limits)
+    bench.keys.mute = False
+    assert len((await bench.claim_tasks(limits=limits)).tasks) == 1
+
+
+# --- requests that are shared ---------------------------------------------------------
+
+
+async def test_what_is_due_soon_goes_along_with_what_is_due(bench: Bench) -> None:
+    await bench.track(*"12345")
+    first = await bench.claim_tasks()
+    waits = dict(
+        zip((due.key for due in first.tasks), (5.0, 6.0, 7.0, 9.0, 60.0), strict=True)
+    )
+    await bench.tasks.poll_succeeded(first, waits=waits)
+    limits = replace(LIMITS, batch_size=3, ride=2.5)
+    assert (await bench.claim_tasks(limits=limits)).tasks == []  # nobody goes first
+    await bench.let_pass(5.1)
+
+    shared = await bench.claim_tasks(limits=limits)
+
+    assert [due.key.id for due in shared.tasks] == ["1", "2", "3"]
+    assert shared.due == 1
+    assert (await bench.claim_tasks(limits=replace(limits, ride=20.0))).tasks == []
+
+
+async def test_ages_are_learned_for_each_kind_and_stage(bench: Bench) -> None:
+    await bench.tasks.learn("u", [("IMAGINE:end", 40.0)] * ENOUGH)
+    await bench.tasks.learn("u", [("IMAGINE:start", 2.0), ("UPSCALE:end", 1e9)])
+
+    sketches = await bench.tasks.sketches("u")
+
+    assert {name: sketch.older[0] for name, sketch in sketches.items()} == {
+        "IMAGINE:end": ENOUGH,
+        "IMAGINE:start": 1,
+        "UPSCALE:end": 1,
+    }
+    assert sketches["IMAGINE:end"].chance(35.0, 30.0) == 1.0
+    assert await bench.tasks.sketches("another") == {}
+
+
+async def test_what_was_learned_long_ago_counts_less_and_less(bench: Bench) -> None:
+    await bench.tasks.learn("u", [("K:end", 400.0)] * 40)
+    for _ in range(5):
+        await bench.tasks.learn("u", [("K:end", 40.0)] * 40)
+
+    (sketch,) = (await bench.tasks.sketches("u")).values()
+
+    assert sketch.older[0] < 80
+    assert sketch.chance(35.0, 30.0) > 0.8
+
+
+async def test_no_more_kinds_are_learned_than_there_is_room_for(bench: Bench) -> None:
+    for number in range(100):
+        await bench.tasks.learn("u", [(f"K{number}:end", 1.0)])
+    await bench.tasks.learn("u", [("K0:end", 1.0)])
+
+    sketches = await bench.tasks.sketches("u")
+
+    assert len(sketches) == 64
+    assert sketches["K0:end"].older[0] == 2
+
+
 # --- recording ------------------------------------------------------------------------
 
 
@@ -249,7 +404,7 @@ async def test_a_look_changes_everything_in_one_step(bench: Bench) -> None:
         [replace(result(bench, due, claim), snapshot=kept)]
     )
 
-    assert (recorded.applied, recorded.wake) == ([True], True)
+    assert recorded.applied == [True]
     assert await bench.tasks.snapshot(due.key) == kept
     row = await bench.task("1")
     assert (row.status, row.sequence, row.active) == ("IN_PROGRESS", 1, True)
@@ -385,10 +540,10 @@ async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> Non
     recorded = await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=7.0)])
     await bench.tasks.poll_succeeded(claim)
 
-    assert (recorded.applied, recorded.wake) == ([True], False)
-    await bench.let_pass(6.0)
+    assert recorded.applied == [True]
+    await bench.let_pass(4.0)
     assert await bench.due() == []
-    await bench.let_pass(1.1)
+    await bench.let_pass(3.1)
     (again,) = (await bench.claim_tasks()).tasks
     assert (again.version, again.task_state) == (0, TaskState())
 
@@ -427,37 +582,13 @@ async def test_a_change_that_nobody_subscribes_to_is_kept_but_wakes_nobody(
     claim = await bench.claim_tasks()
     one = result(bench, claim.tasks[0], claim)
     assert one.publication is not None
-    quiet = replace(one, publication=replace(one.publication, endpoints=()))
+    quiet = replace(one, publication=replace(one.publication, recipients=()))
     recorded = await bench.tasks.record([quiet])
 
-    assert (recorded.applied, recorded.wake) == ([True], False)
+    assert recorded.applied == [True]
+    assert not await bench.woken()
     assert (await bench.task("1")).sequence == 1
     assert await bench.queries.event(one.publication.event.id) is not None
-
-
-async def test_a_deliverer_is_woken_once_for_many_events(bench: Bench) -> None:
-    await bench.track(*"1234")
-    claim = await bench.claim_tasks()
-    results = [result(bench, due, claim) for due in claim.tasks]
-    woken = [(await bench.tasks.record([one])).wake for one in results[:2]]
-    await bench.deliveries.claim_deliveries(limit=1, slow_limit=1)
-    not_yet = (await bench.tasks.record([results[2]])).wake
-    await bench.deliveries.claim_deliveries(limit=1, slow_limit=1, woken=True)
-    again = (await bench.tasks.record([results[3]])).wake
-
-    assert (woken, not_yet, again) == ([True, False], False, True)
-
-
-async def test_a_wake_up_that_got_lost_is_replaced_after_half_a_second(
-    bench: Bench,
-) -> None:
-    await bench.track(*"12")
-    claim = await bench.claim_tasks()
-    results = [result(bench, due, claim) for due in claim.tasks]
-    await bench.tasks.record([results[0]])
-    await bench.let_pass(0.6)
-
-    assert (await bench.tasks.record([results[1]])).wake
 
 
 # --- answers --------------------------------------------------------------------------
@@ -468,11 +599,11 @@ async def test_after_an_invalid_answer_the_upstream_is_left_alone(
 ) -> None:
     await bench.track("1")
     await fail(bench, await bench.claim_tasks(), hold=60.0)
-    await bench.let_pass(59.0)
+    await bench.let_pass(55.0)
     await bench.track("2")
 
     assert await bench.due() == []
-    await bench.let_pass(1.1)
+    await bench.let_pass(5.1)
     claim = await bench.claim_tasks()
     assert {due.key.id for due in claim.tasks} == {"1", "2"}
     assert claim.failures == 1
@@ -543,14 +674,15 @@ async def test_that_an_upstream_is_unhealthy_and_well_again_is_told_once_each(
     for expected in (True, False):
         claim = await bench.claim_tasks()
         began = began or claim.now
-        assert await fail(bench, claim, hold=1.0, tell=True) is expected
-        await bench.let_pass(1.1)
+        await fail(bench, claim, hold=10.0, tell=True)
+        assert await bench.woken() is expected
+        await bench.let_pass(11.0)
     claim = await bench.claim_tasks()
     assert claim.unhealthy
-    assert claim.now - claim.unhealthy_since == pytest.approx(2.2, abs=0.3)
-    await bench.deliveries.claim_deliveries(limit=0, slow_limit=0, woken=True)
+    assert claim.now - claim.unhealthy_since == pytest.approx(22.0, abs=5.0)
     recovered = bench.notice("upstream.recovered")
-    assert await bench.tasks.poll_succeeded(claim, recovery=recovered)
+    await bench.tasks.poll_succeeded(claim, recovery=recovered)
+    assert await bench.woken()
 
     types = [delivery.event.type for delivery in await bench.claim()]
     assert types == ["upstream.unhealthy"]  # the other one is behind it in its lane
@@ -590,26 +722,26 @@ async def answer(bench: Bench, *, after: float, step: float = 0.0) -> float:
     await bench.track("1")
     claim = await bench.claim_tasks()
     await bench.tasks.record([PollResult(due=due, next_in=0.0) for due in claim.tasks])
-    await bench.tasks.poll_succeeded(claim, clock_step=step)
+    await bench.tasks.poll_succeeded(claim, max_clock_advance=step)
     return claim.clock
 
 
 async def test_the_answering_clock_goes_on_with_valid_answers(bench: Bench) -> None:
-    clocks = [await answer(bench, after=5.0) for _ in range(4)]
+    clocks = [await answer(bench, after=50.0) for _ in range(4)]
 
-    assert clocks == [pytest.approx(at, abs=0.3) for at in (0, 0, 5, 10)]
+    assert clocks == [pytest.approx(at, abs=10.0) for at in (0, 0, 50, 100)]
 
 
 async def test_the_answering_clock_stands_still_during_outages(bench: Bench) -> None:
     await answer(bench, after=0.0)
-    await answer(bench, after=5.0)
+    await answer(bench, after=50.0)
     for _ in range(4):
         await bench.let_pass(300.0)
         await fail(bench, await bench.claim_tasks(), hold=1.0)
     await answer(bench, after=1000.0)
 
-    assert await answer(bench, after=5.0) == pytest.approx(5.0, abs=0.3)
-    assert await answer(bench, after=0.0) == pytest.approx(10.0, abs=0.3)
+    assert await answer(bench, after=50.0) == pytest.approx(50.0, abs=10.0)
+    assert await answer(bench, after=0.0) == pytest.approx(100.0, abs=10.0)
 
 
 async def test_the_answering_clock_stands_still_while_nobody_asks(
@@ -618,7 +750,7 @@ async def test_the_answering_clock_stands_still_while_nobody_asks(
     await answer(bench, after=0.0)
     await answer(bench, after=86400.0)
 
-    assert await answer(bench, after=0.0) == pytest.approx(120.0, abs=0.3)
+    assert await answer(bench, after=0.0) == pytest.approx(120.0, abs=10.0)
 
 
 async def test_the_answering_clock_keeps_up_where_looks_are_rare(bench: Bench) -> None:
@@ -627,8 +759,8 @@ async def test_the_answering_clock_keeps_up_where_looks_are_rare(bench: Bench) -
     rare = await answer(bench, after=0.0)  # from now on they are not
     await answer(bench, after=3600.0)
 
-    assert rare == pytest.approx(7200.0, abs=0.5)
-    assert await answer(bench, after=0.0) == pytest.approx(7320.0, abs=0.5)
+    assert rare == pytest.approx(7200.0, abs=30.0)
+    assert await answer(bench, after=0.0) == pytest.approx(7320.0, abs=30.0)
 
 
 async def test_a_task_is_timed_from_when_it_was_tracked(bench: Bench) -> None:
@@ -638,8 +770,8 @@ async def test_a_task_is_timed_from_when_it_was_tracked(bench: Bench) -> None:
     claim = await bench.claim_tasks()
     due = next(due for due in claim.tasks if due.key.id == "2")
 
-    assert due.tracked_clock == pytest.approx(20.0, abs=0.3)
-    assert due.tracked_at == pytest.approx(claim.now, abs=1.0)
+    assert due.tracked_clock == pytest.approx(20.0, abs=4.0)
+    assert due.tracked_at == pytest.approx(claim.now, abs=5.0)
 
 
 async def test_a_task_is_not_older_for_the_time_in_which_nobody_asked(
@@ -653,7 +785,7 @@ async def test_a_task_is_not_older_for_the_time_in_which_nobody_asked(
     await bench.let_pass(200.0)
     (due,) = (claim := await bench.claim_tasks()).tasks
 
-    assert claim.clock - due.tracked_clock == pytest.approx(0.0, abs=0.5)
+    assert claim.clock - due.tracked_clock == pytest.approx(0.0, abs=10.0)
 
 
 async def test_a_task_is_timed_from_between_two_answers(bench: Bench) -> None:
@@ -666,4 +798,4 @@ async def test_a_task_is_timed_from_between_two_answers(bench: Bench) -> None:
     claim = await bench.claim_tasks()
     due = next(due for due in claim.tasks if due.key.id == "2")
 
-    assert claim.clock - due.tracked_clock == pytest.approx(30.0, abs=0.5)
+    assert claim.clock - due.tracked_clock == pytest.approx(30.0, abs=10.0)

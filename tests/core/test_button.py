@@ -1,4 +1,4 @@
-"""`bridge.core.button`: what can be done next, told from a customId."""
+"""`bridge.core.button`: what can be done next, read from a customId."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.button import BUTTONS, Button, Kind
+from bridge.core.button import BUTTONS, Button, ButtonKind
 
 HASH = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 TEXT = st.text() | st.from_regex(r"MJ::\w+::\w+::[0-9]{1,5}(::.*)?", fullmatch=True)
@@ -166,11 +166,11 @@ def test_every_text_has_an_answer(
     button = Button.of(custom_id, label, emoji)
 
     assert button.custom_id == custom_id
-    assert button.kind in get_args(Kind)
+    assert button.kind in get_args(ButtonKind)
     assert button.index is None or 0 <= button.index <= 999
     assert label is None or button.label == label
     assert button.emoji == emoji
 
 
 def test_every_kind_has_a_rule() -> None:
-    assert {rule[1] for rule in BUTTONS} == set(get_args(Kind))
+    assert {rule.kind for rule in BUTTONS} == set(get_args(ButtonKind))

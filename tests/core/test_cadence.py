@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.cadence import PollPolicy, clock_step, next_poll_in, why_lost
+from bridge.core.cadence import PollPolicy, max_clock_advance, next_poll_in, why_lost
 from bridge.core.task import TaskStatus
 
 USUAL = PollPolicy()
@@ -56,7 +56,7 @@ def test_an_older_task_is_not_looked_at_more_often(
 
 
 @pytest.mark.parametrize(
-    ("took", "seconds"),
+    ("duration", "seconds"),
     [
         pytest.param(0.0, 5.0, id="at once"),
         pytest.param(1.0, 4.0, id="a second"),
@@ -65,9 +65,9 @@ def test_an_older_task_is_not_looked_at_more_often(
     ],
 )
 def test_looks_are_counted_from_question_to_question(
-    took: float, seconds: float
+    duration: float, seconds: float
 ) -> None:
-    assert next_poll_in(RUNNING, age=0, policy=USUAL, took=took) == seconds
+    assert next_poll_in(RUNNING, age=0, policy=USUAL, duration=duration) == seconds
 
 
 @given(st.sampled_from([*TaskStatus, None]), times, st.floats(0.1, 86400))
@@ -78,7 +78,7 @@ def test_the_answering_clock_covers_the_longest_wait(
 
     longest = next_poll_in(status, age=age, policy=policy)
 
-    assert clock_step(policy) >= 2 * longest
+    assert max_clock_advance(policy) >= 2 * longest
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_task_is_lost_when_it_is_missing_or_too_old(
 ) -> None:
     said = why_lost(misses=misses, missing_for=missing_for, age=age, policy=USUAL)
 
-    assert said is None if why is None else said is not None and said.kind == why
+    assert said is None if why is None else said is not None and said.cause == why
 
 
 def test_a_reason_names_the_limit() -> None:

@@ -1,4 +1,4 @@
-"""`bridge.core.change`: every change is told, once, in order."""
+"""`bridge.core.change`: every change is reported, once, in order."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bridge.core.change import (
     ChangeType,
     Observation,
     TaskState,
+    known_row,
     lose,
     observe,
 )
@@ -39,7 +40,7 @@ def follow(*history: TaskSnapshot, step: int = 10) -> tuple[TaskState, list[Chan
     return task_state, changes
 
 
-def told(*history: TaskSnapshot, step: int = 10) -> list[str]:
+def reported(*history: TaskSnapshot, step: int = 10) -> list[str]:
     return [str(change.type) for change in follow(*history, step=step)[1]]
 
 
@@ -102,7 +103,7 @@ def test_a_reason_beside_no_end_is_no_failure(status: str | None) -> None:
     """An empty status with a reason is an end, and comes as a FAILURE."""
     results = [seen(status, fail_reason="x"), seen("IN_PROGRESS", fail_reason="x")]
 
-    assert told(*results, seen(None, fail_reason="y")) == [
+    assert reported(*results, seen(None, fail_reason="y")) == [
         "task.submitted",
         "task.started",
     ]
@@ -173,7 +174,7 @@ def test_progress_begins_anew_after_a_modal() -> None:
 def test_what_was_told_before_a_modal_is_forgotten_though_progress_is_unset() -> None:
     results = [seen("MODAL", 90), seen("SUBMITTED"), seen("IN_PROGRESS")]
 
-    assert told(*results, seen("IN_PROGRESS", 12)) == [
+    assert reported(*results, seen("IN_PROGRESS", 12)) == [
         "task.action_required",
         "task.submitted",
         "task.started",
@@ -182,7 +183,7 @@ def test_what_was_told_before_a_modal_is_forgotten_though_progress_is_unset() ->
 
 
 def test_progress_without_a_status_in_progress_is_not_told() -> None:
-    assert told(seen("SUBMITTED", 0), seen("SUBMITTED", 50)) == ["task.submitted"]
+    assert reported(seen("SUBMITTED", 0), seen("SUBMITTED", 50)) == ["task.submitted"]
 
 
 def test_an_end_never_tells_less_progress_than_was_seen() -> None:
@@ -320,7 +321,7 @@ def test_polling_twice_tells_nothing_more(history: list[TaskSnapshot]) -> None:
     """A look that was lost after it was recorded is made again, and is invisible."""
     repeated = [result for result in history for _ in range(2)]
 
-    assert told(*repeated) == told(*history)
+    assert reported(*repeated) == reported(*history)
 
 
 @given(histories, snapshots)
@@ -358,3 +359,46 @@ def test_what_is_held_never_goes_back_but_out_of_a_modal(
         or after.status.rank >= task_state.status.rank
     )
     assert waits_again or after.progress >= task_state.progress
+
+
+# --- rows that need not be read -------------------------------------------------------
+
+
+@given(histories, snapshots, st.sampled_from([1, 10, 100]))
+def test_the_row_that_made_a_task_what_it_is_brings_no_news(
+    history: list[TaskSnapshot], last: TaskSnapshot, step: int
+) -> None:
+    rows = [
+        replace(one, row_digest=str(place))
+        for place, one in enumerate([*history, last])
+    ]
+    task_state, _ = follow(*rows)
+
+    for row in rows:
+        if row.row_digest == known_row(task_state, progress_step=step):
+            assert observe(task_state, row, progress_step=step) == Observation(
+                task_state=task_state, snapshot=None, change=None, done=False
+            )
+
+
+@pytest.mark.parametrize(
+    ("task_state", "known"),
+    [
+        pytest.param(NOTHING, "", id="never seen"),
+        pytest.param(TaskState(row_digest="a"), "a", id="seen"),
+        pytest.param(
+            TaskState(ended=ChangeType.SUCCEEDED, row_digest="a"), "", id="ended"
+        ),
+        pytest.param(
+            TaskState(
+                status=TaskStatus.IN_PROGRESS, progress=20, reported=10, row_digest="a"
+            ),
+            "",
+            id="there is more to report, since the step was made smaller",
+        ),
+    ],
+)
+def test_the_row_that_was_seen_last_is_known_unless_it_brings_news_again(
+    task_state: TaskState, known: str
+) -> None:
+    assert known_row(task_state, progress_step=10) == known

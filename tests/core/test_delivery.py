@@ -11,26 +11,26 @@ from hypothesis import strategies as st
 from bridge.core.delivery import (
     Attempt,
     AttemptResult,
+    DeliveryHistory,
     Disposition,
     Fault,
-    Tried,
     Verdict,
     judge,
 )
 
 DELAYS = (5.0, 300.0, 1800.0)
 NOW = 1000.0
-SECOND = Tried(first=NOW - 5, due=NOW, failures=1)
+SECOND = DeliveryHistory(first=NOW - 5, due=NOW, failures=1)
 
 
 def attempt(status: int | None = None, **fields: object) -> Attempt:
     fault = Fault.TIMEOUT if status is None else None
-    made = Attempt(started=NOW, took=0.5, status=status, fault=fault)
+    made = Attempt(started=NOW, duration=0.5, status=status, fault=fault)
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
-def verdict(made: Attempt, tried: Tried = SECOND) -> Verdict:
-    return judge(made, tried, retry=DELAYS, roll=0.0)
+def verdict(made: Attempt, history: DeliveryHistory = SECOND) -> Verdict:
+    return judge(made, history, retry=DELAYS, roll=0.0)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
@@ -54,7 +54,22 @@ def test_everything_else_is_retried_on_the_schedule(status: int) -> None:
     assert str(status) in said.reason
 
 
-@pytest.mark.parametrize("fault", [*Fault])
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_redirect_is_said_not_to_be_followed(status: int) -> None:
+    assert verdict(attempt(status)).reason == (
+        f"HTTP {status}, and redirects are not followed"
+    )
+
+
+def test_an_address_that_is_not_allowed_is_not_tried_again() -> None:
+    detail = "the receiver's address is not allowed"
+
+    made = verdict(attempt(fault=Fault.ADDRESS_BLOCKED, detail=detail))
+
+    assert (made.disposition, made.reason) == (Disposition.DEAD, detail)
+
+
+@pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.CONNECTION, Fault.RENDERING])
 def test_no_answer_is_retried_on_the_schedule(fault: Fault) -> None:
     said = verdict(attempt(fault=fault))
 
@@ -66,19 +81,20 @@ def test_no_answer_is_retried_on_the_schedule(fault: Fault) -> None:
 
 
 def test_the_first_attempt_starts_the_schedule() -> None:
-    assert verdict(attempt(500), Tried()).due == NOW + 5
+    assert verdict(attempt(500), DeliveryHistory()).due == NOW + 5
 
 
 def test_jitter_is_at_most_a_tenth() -> None:
     dues = [
-        judge(attempt(500), Tried(), retry=DELAYS, roll=r).due for r in (0.0, 0.999)
+        judge(attempt(500), DeliveryHistory(), retry=DELAYS, roll=r).due
+        for r in (0.0, 0.999)
     ]
 
     assert dues == [NOW + 5, pytest.approx(NOW + 5.5, abs=0.01)]
 
 
 def test_after_the_last_scheduled_attempt_it_is_dead() -> None:
-    last = Tried(first=NOW - 2105, due=NOW, failures=3)
+    last = DeliveryHistory(first=NOW - 2105, due=NOW, failures=3)
 
     said = verdict(attempt(502), last)
 
@@ -88,14 +104,14 @@ def test_after_the_last_scheduled_attempt_it_is_dead() -> None:
 
 
 def test_an_early_attempt_leaves_the_schedule_as_it_is() -> None:
-    early = Tried(first=NOW - 10, due=NOW + 200, failures=2)
+    early = DeliveryHistory(first=NOW - 10, due=NOW + 200, failures=2)
 
     assert verdict(attempt(500), early).due == NOW + 200
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
 def test_an_event_that_is_refused_three_times_is_dead(status: int) -> None:
-    first = verdict(attempt(status), Tried())
+    first = verdict(attempt(status), DeliveryHistory())
     second = verdict(attempt(status), replace(SECOND, refusals=first.refusals))
     third = verdict(attempt(status), replace(SECOND, refusals=second.refusals))
 
@@ -151,13 +167,13 @@ def test_an_event_that_is_refused_with_a_retry_after_is_dead_after_three_times_t
 
 
 def test_retry_after_does_not_bring_an_attempt_forward() -> None:
-    early = Tried(first=NOW - 10, due=NOW + 200, failures=2)
+    early = DeliveryHistory(first=NOW - 10, due=NOW + 200, failures=2)
 
     assert verdict(attempt(503, retry_after=1), early).due == NOW + 200
 
 
 def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() -> None:
-    old = Tried(first=NOW - sum(DELAYS) - 1, due=NOW, failures=1)
+    old = DeliveryHistory(first=NOW - sum(DELAYS) - 1, due=NOW, failures=1)
 
     said = verdict(attempt(503, retry_after=60), old)
 
@@ -168,7 +184,7 @@ def test_a_receiver_that_always_asks_to_wait_is_given_up_after_the_schedule() ->
     ("said", "disposition", "disable"),
     [
         (AttemptResult.DELIVERED, "delivered", False),
-        (AttemptResult.HOPELESS, "dead", False),
+        (AttemptResult.PERMANENT_FAILURE, "dead", False),
         (AttemptResult.GONE, "retry", True),
         (AttemptResult.FAILED, "retry", False),
     ],
@@ -191,7 +207,7 @@ def test_what_a_platform_said_counts_for_more_than_the_status(
         (attempt(500), "5xx", True),
         (attempt(), "timeout", True),
         (attempt(fault=Fault.CONNECTION), "connection", True),
-        (attempt(fault=Fault.FORBIDDEN), "forbidden", False),
+        (attempt(fault=Fault.ADDRESS_BLOCKED), "address_blocked", False),
         (attempt(fault=Fault.RENDERING), "rendering", False),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -206,14 +222,14 @@ attempts = st.builds(
     attempt,
     st.none() | st.integers(100, 599),
     retry_after=st.none() | st.floats(0, 1e12),
-    took=st.floats(0, 60),
+    duration=st.floats(0, 60),
 )
 
 
 @given(
     attempts,
     st.builds(
-        Tried,
+        DeliveryHistory,
         first=st.none() | st.floats(0, NOW),
         due=st.floats(0, 2 * NOW),
         failures=st.integers(0, 20),
@@ -223,9 +239,9 @@ attempts = st.builds(
     st.floats(0, 1, exclude_max=True),
 )
 def test_a_verdict_is_always_one_that_can_be_carried_out(
-    made: Attempt, tried: Tried, delays: tuple[float, ...], roll: float
+    made: Attempt, history: DeliveryHistory, delays: tuple[float, ...], roll: float
 ) -> None:
-    said = judge(made, tried, retry=delays, roll=roll)
+    said = judge(made, history, retry=delays, roll=roll)
 
     assert (said.disposition is Disposition.DELIVERED) == made.succeeded
     assert (said.due > 0) == (said.disposition is Disposition.RETRY)
@@ -233,8 +249,8 @@ def test_a_verdict_is_always_one_that_can_be_carried_out(
     assert said.disposition is not Disposition.DEAD or said.reason
     assert 0 <= said.hold <= 86400
     if not made.succeeded:
-        assert tried.failures <= said.failures <= tried.failures + 1
-        assert tried.refusals <= said.refusals <= tried.refusals + 1
+        assert history.failures <= said.failures <= history.failures + 1
+        assert history.refusals <= said.refusals <= history.refusals + 1
 
 
 @pytest.mark.parametrize(
@@ -251,9 +267,9 @@ def test_a_verdict_is_always_one_that_can_be_carried_out(
 def test_a_delivery_that_is_put_off_again_and_again_waits_longer(
     age: float, asked: float, wait: float
 ) -> None:
-    tried = Tried(first=NOW - age, due=NOW)
+    history = DeliveryHistory(first=NOW - age, due=NOW)
 
-    said = verdict(attempt(429, retry_after=asked), tried)
+    said = verdict(attempt(429, retry_after=asked), history)
 
     assert said.due == pytest.approx(NOW + 0.5 + wait)
     assert (said.hold, said.failures) == (asked, 0)
@@ -264,5 +280,5 @@ def test_what_broke_is_told_in_the_words_that_there_are() -> None:
 
     assert verdict(refused).reason == "connection refused"
     assert verdict(attempt(fault=Fault.CONNECTION)).reason == "connection"
-    last = verdict(refused, Tried(first=NOW - 9999, due=NOW, failures=3))
+    last = verdict(refused, DeliveryHistory(first=NOW - 9999, due=NOW, failures=3))
     assert last.reason == "every attempt failed (connection refused)"

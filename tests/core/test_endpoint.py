@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from bridge.channels.endpoint_options import ChatOptions
 from bridge.channels.template.options import TemplateOptions
 from bridge.core.change import Change, ChangeType
-from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, receivers
-from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
+from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Publication
+from bridge.core.event import (
+    ARCHIVED,
+    EVENT_TYPES,
+    Event,
+    NoticeType,
+    archived_event,
+    notice,
+    task_event,
+)
 from bridge.core.task import TaskKey
 from tests.core.tasks import PIG
 
@@ -23,6 +31,9 @@ def event(kind: str, upstream: str = "default") -> Event:
         return task_event(
             TaskKey(upstream, "1"), change, sequence=1, metadata={}, at=1.0
         )
+    if kind == ARCHIVED:
+        done = event("task.succeeded", upstream)
+        return archived_event(done, [], "HTTP 404", sequence=2, at=1.0)
     about = event("task.failed", upstream) if kind == NoticeType.DELIVERY_DEAD else None
     return notice(
         NoticeType(kind), name=upstream, reason="x", since=0.0, at=1.0, event=about
@@ -35,14 +46,16 @@ def heard(*globs: str) -> list[str]:
 
 
 def test_by_default_every_change_but_progress_is_told() -> None:
-    assert heard() == [kind for kind in TASK_TYPES if kind != "task.progress"]
+    told = [kind for kind in TASK_TYPES if kind != "task.progress"]
+
+    assert heard() == [*told, "task.archived"]
 
 
 @pytest.mark.parametrize(
     ("glob", "types"),
     [
         ("*", list(EVENT_TYPES)),
-        ("task.*", TASK_TYPES),
+        ("task.*", [*TASK_TYPES, "task.archived"]),
         ("task.s*", ["task.submitted", "task.started", "task.succeeded"]),
         ("task.succeeded", ["task.succeeded"]),
         ("*.recovered", ["endpoint.recovered", "upstream.recovered"]),
@@ -68,12 +81,12 @@ def test_an_endpoint_hears_of_its_upstreams(
 ) -> None:
     endpoint = Endpoint(name="a", url="https://h", events=("*",), upstreams=upstreams)
 
-    is_about_an_endpoint = kind.startswith("endpoint.")
-    assert endpoint.wants(event(kind)) == (hears or is_about_an_endpoint)
+    is_about_no_upstream = kind.startswith(("endpoint.", "archive.", "rule."))
+    assert endpoint.wants(event(kind)) == (hears or is_about_no_upstream)
 
 
 @given(st.lists(st.lists(st.sampled_from(EVENT_TYPES)), max_size=5))
-def test_receivers_are_named_in_the_order_of_the_configuration(
+def test_recipients_are_named_in_the_order_of_the_configuration(
     subscriptions: list[list[str]],
 ) -> None:
     endpoints = [
@@ -82,7 +95,7 @@ def test_receivers_are_named_in_the_order_of_the_configuration(
     ]
     failed = event("task.failed")
 
-    assert receivers(failed, endpoints) == tuple(
+    assert Publication.of(failed, endpoints).recipients == tuple(
         f"e{place}"
         for place, globs in enumerate(subscriptions)
         if "task.failed" in globs

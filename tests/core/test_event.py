@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.change import NOTHING, Change, ChangeType, lose, observe
-from bridge.core.event import EVENT_TYPES, Event, NoticeType, iso, notice, task_event
+from bridge.core.event import (
+    ARCHIVED,
+    EVENT_TYPES,
+    Event,
+    NoticeType,
+    notice,
+    task_event,
+)
+from bridge.core.event_data import Json, iso
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from tests.core.tasks import MISSING, PIG, seen, snapshots
 
@@ -49,12 +57,17 @@ EXAMPLE = """{
     "startTime": "2024-11-03T08:17:08.024Z",
     "finishTime": "2024-11-03T08:17:35.817Z",
     "state": null,
-    "metadata": {"order": "77"}
+    "metadata": {"order": "77"},
+    "parentId": null,
+    "rootId": null,
+    "actionId": null,
+    "by": null,
+    "archived": null
   }
 }"""
 
 
-def tell(
+def event_of(
     change: Change = DONE, sequence: int = 3, key: TaskKey = KEY, **more: Any
 ) -> Event:
     named: dict[str, Any] = {"metadata": {"order": "77"}, "at": AT} | more
@@ -67,13 +80,13 @@ def data_of(event: Event) -> dict[str, Any]:
 
 
 def test_the_body_is_the_documented_one_in_the_documented_order() -> None:
-    body = tell().body
+    body = event_of().body
 
     assert body == json.dumps(json.loads(EXAMPLE), separators=(",", ":"))
 
 
 def test_an_event_knows_what_it_is_about() -> None:
-    event = tell()
+    event = event_of()
 
     assert (event.type, event.subject, event.upstream, event.sequence, event.at) == (
         "task.succeeded",
@@ -89,7 +102,7 @@ def test_what_is_unset_is_null_and_lists_are_never_null() -> None:
     blank = observe(NOTHING, seen(None), progress_step=10).change
     assert blank is not None
 
-    data = data_of(tell(blank, metadata={}))
+    data = data_of(event_of(blank, metadata={}))
 
     assert data["videoUrls"] == data["buttons"] == []
     assert data["metadata"] == {}
@@ -97,8 +110,9 @@ def test_what_is_unset_is_null_and_lists_are_never_null() -> None:
     unset = {key for key, value in data.items() if value is None}
     assert unset == {
         *("action", "previousStatus", "progress", "prompt", "promptEn", "finalPrompt"),
+        *("parentId", "rootId", "actionId", "by"),
         *("description", "failReason", "imageUrl", "imageExpiresAt"),
-        *("submitTime", "startTime", "finishTime", "state"),
+        *("submitTime", "startTime", "finishTime", "state", "archived"),
     }
 
 
@@ -106,7 +120,7 @@ def test_a_task_lost_unseen_is_told_with_its_reason() -> None:
     change = lose(NOTHING, None, MISSING).change
     assert change is not None
 
-    event = tell(change, 1)
+    event = event_of(change, 1)
     data = data_of(event)
 
     assert (data["id"], data["status"], data["previousStatus"]) == (KEY.id, None, None)
@@ -117,7 +131,7 @@ def test_a_task_lost_unseen_is_told_with_its_reason() -> None:
 def test_text_is_sent_as_it_is_and_can_always_be_encoded() -> None:
     cat = replace(PIG, prompt='猫 "1️⃣"\n\u2028', state="\x1b")
 
-    event = tell(replace(DONE, after=cat))
+    event = event_of(replace(DONE, after=cat))
 
     assert "猫" in event.body
     assert data_of(event)["prompt"] == cat.prompt
@@ -126,24 +140,24 @@ def test_text_is_sent_as_it_is_and_can_always_be_encoded() -> None:
 
 def test_the_schema_of_the_fields_is_the_whole_of_what_leaves() -> None:
     """A field added to the snapshot must be added to the documentation, too."""
-    assert set(data_of(tell())) == set(json.loads(EXAMPLE)["data"])
+    assert set(data_of(event_of())) == set(json.loads(EXAMPLE)["data"])
 
 
 @given(st.integers(946_684_800_000, 4_102_444_799_999))
 def test_times_are_told_to_the_millisecond(moment_ms: int) -> None:
-    event = tell(replace(DONE, after=replace(PIG, submit_time=moment_ms)))
+    event = event_of(replace(DONE, after=replace(PIG, submit_time=moment_ms)))
 
-    told = data_of(event)["submitTime"]
+    written = data_of(event)["submitTime"]
 
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told)
-    moment = datetime.fromisoformat(told)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", written)
+    moment = datetime.fromisoformat(written)
     whole = datetime.fromtimestamp(moment_ms // 1000, UTC)
     assert (moment - whole).total_seconds() == pytest.approx(moment_ms % 1000 / 1000)
 
 
 def test_the_time_of_an_event_always_has_milliseconds() -> None:
     assert (
-        json.loads(tell(at=1730621856.0).body)["timestamp"]
+        json.loads(event_of(at=1730621856.0).body)["timestamp"]
         == "2024-11-03T08:17:36.000Z"
     )
 
@@ -166,16 +180,16 @@ def test_other_times_have_milliseconds_where_they_need_them(
 
 
 def test_an_id_is_fit_for_a_header() -> None:
-    assert re.fullmatch(r"evt_[0-9a-f]{32}", tell().id)
+    assert re.fullmatch(r"evt_[0-9a-f]{32}", event_of().id)
 
 
 @pytest.mark.parametrize(
     "decorated",
     [
-        pytest.param(tell(at=AT + 60), id="seen later"),
-        pytest.param(tell(metadata={"order": "78"}), id="other metadata"),
+        pytest.param(event_of(at=AT + 60), id="seen later"),
+        pytest.param(event_of(metadata={"order": "78"}), id="other metadata"),
         pytest.param(
-            tell(
+            event_of(
                 replace(
                     DONE,
                     after=replace(
@@ -186,13 +200,15 @@ def test_an_id_is_fit_for_a_header() -> None:
             id="the picture signed anew",
         ),
         pytest.param(
-            tell(replace(DONE, after=replace(PIG, description="x", action="MODAL"))),
+            event_of(
+                replace(DONE, after=replace(PIG, description="x", action="MODAL"))
+            ),
             id="fields that gateways change without news",
         ),
     ],
 )
 def test_the_same_change_has_the_same_id(decorated: Event) -> None:
-    assert decorated.id == tell().id
+    assert decorated.id == event_of().id
 
 
 def test_another_change_has_another_id() -> None:
@@ -200,18 +216,18 @@ def test_another_change_has_another_id() -> None:
     filmed = replace(PIG, video_urls=("https://cdn.example/a.mp4",))
     running = Change(type=ChangeType.PROGRESS, before=TaskStatus.IN_PROGRESS, after=PIG)
     events = [
-        tell(),
-        tell(sequence=4),
-        tell(key=TaskKey("other", KEY.id)),
-        tell(key=TaskKey("default", "1")),
-        tell(replace(DONE, type=ChangeType.CORRECTED)),
-        tell(replace(DONE, before=None)),
-        tell(replace(DONE, after=pictured)),
-        tell(replace(DONE, after=filmed)),
-        tell(replace(DONE, after=replace(PIG, buttons=()))),
-        tell(replace(DONE, after=replace(PIG, fail_reason="x"))),
-        tell(running),
-        tell(replace(running, after=replace(PIG, progress=50))),
+        event_of(),
+        event_of(sequence=4),
+        event_of(key=TaskKey("other", KEY.id)),
+        event_of(key=TaskKey("default", "1")),
+        event_of(replace(DONE, type=ChangeType.CORRECTED)),
+        event_of(replace(DONE, before=None)),
+        event_of(replace(DONE, after=pictured)),
+        event_of(replace(DONE, after=filmed)),
+        event_of(replace(DONE, after=replace(PIG, buttons=()))),
+        event_of(replace(DONE, after=replace(PIG, fail_reason="x"))),
+        event_of(running),
+        event_of(replace(running, after=replace(PIG, progress=50))),
     ]
 
     for one, other in combinations(events, 2):
@@ -225,10 +241,10 @@ def test_saying_it_again_says_the_same(
     change = observe(NOTHING, snapshot, progress_step=10).change
     assert change is not None
 
-    first = tell(change, sequence, at=at)
+    first = event_of(change, sequence, at=at)
 
-    assert tell(change, sequence, at=at) == first
-    assert tell(change, sequence, at=at + 1).id == first.id
+    assert event_of(change, sequence, at=at) == first
+    assert event_of(change, sequence, at=at + 1).id == first.id
 
 
 # --- operators' events ----------------------------------------------------------------
@@ -237,23 +253,29 @@ def test_saying_it_again_says_the_same(
 @pytest.mark.parametrize("kind", [*NoticeType])
 def test_operators_are_told_what_why_and_since_when(kind: NoticeType) -> None:
     is_dead = kind is NoticeType.DELIVERY_DEAD
+    about: dict[str, Json] = {"actionId": "act_1", "label": "U1"}
     event = notice(
         kind,
         name="pipeline",
         reason="the receiver answered 410 Gone",
         since=1730621800.0,
         at=AT,
-        event=tell() if is_dead else None,
+        event=event_of() if is_dead else None,
+        action=about if kind.startswith("action.") else None,
     )
     said = json.loads(event.body)
-    what = "upstream" if kind.startswith("upstream.") else "endpoint"
+    subjects = {"upstream", "archive", "rule"}
+    family = kind.partition(".")[0].replace("action", "upstream")
+    what = family if family in subjects else "endpoint"
 
     assert (said["type"], said["timestamp"]) == (kind, "2024-11-03T08:17:36.102Z")
     assert said["data"] == {
         what: "pipeline",
         "reason": "the receiver answered 410 Gone",
         "since": "2024-11-03T08:16:40Z",
-    } | ({"event": {"id": tell().id, **json.loads(EXAMPLE)}} if is_dead else {})
+        **({"event": {"id": event_of().id, **json.loads(EXAMPLE)}} if is_dead else {}),
+        **(about if kind.startswith("action.") else {}),
+    }
     assert (event.subject, event.sequence) == (f"@{what}:pipeline", 0)
     assert event.upstream == {"upstream": "pipeline"}.get(
         what, "default" if is_dead else None
@@ -270,6 +292,6 @@ def test_the_same_notice_has_the_same_id_and_another_another() -> None:
 
 
 def test_every_type_is_listed() -> None:
-    types = [str(kind) for kind in (*ChangeType, *NoticeType)]
+    types = [str(kind) for kind in (*ChangeType, ARCHIVED, *NoticeType)]
 
     assert types == [*EVENT_TYPES]

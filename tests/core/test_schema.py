@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import standardwebhooks
-import svix.webhooks
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -20,7 +19,17 @@ from bridge.adapters.gateway.parse import read_answer
 from bridge.channels.webhook import WebhookOptions, render
 from bridge.core.change import NOTHING, Change, ChangeType, lose, observe
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import EVENT_TYPES, Event, NoticeType, notice, task_event
+from bridge.core.event import (
+    ARCHIVED,
+    EVENT_TYPES,
+    Event,
+    NoticeType,
+    archived_event,
+    notice,
+    task_event,
+)
+from bridge.core.event_data import Json
+from bridge.core.media import KeptFile
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
 from tests.core.tasks import MISSING, PIG, histories, seen
 
@@ -42,9 +51,18 @@ CHANGES: dict[ChangeType, tuple[TaskStatus | None, TaskSnapshot]] = {
     ChangeType.LOST: (TaskStatus.SUBMITTED, seen("SUBMITTED", fail_reason="missing")),
     ChangeType.CORRECTED: (TaskStatus.FAILURE, PIG),
 }
+#: Of an action that was not made.
+ACTION: dict[str, Json] = {
+    "actionId": f"act_{'0' * 32}",
+    "taskId": None,
+    "customId": None,
+    "label": "imagine",
+    "code": None,
+    "by": "api",
+}
 
 
-def tell(change: Change, sequence: int = 1, at: float = AT) -> Event:
+def event_of(change: Change, sequence: int = 1, at: float = AT) -> Event:
     key = TaskKey("default", "1")
     return task_event(key, change, sequence=sequence, metadata={"a": [1, None]}, at=at)
 
@@ -52,11 +70,27 @@ def tell(change: Change, sequence: int = 1, at: float = AT) -> Event:
 def sample(kind: str) -> Event:
     if kind in CHANGES:
         before, after = CHANGES[ChangeType(kind)]
-        return tell(Change(type=ChangeType(kind), before=before, after=after))
+        return event_of(Change(type=ChangeType(kind), before=before, after=after))
+    if kind == ARCHIVED:
+        kept = KeptFile(
+            sha256="ab" * 32,
+            bytes=1,
+            type="video/mp4",
+            source="https://a/",
+            url="https://b/",
+        )
+        return archived_event(sample("task.succeeded"), [kept], "", sequence=2, at=AT)
     is_dead = kind == NoticeType.DELIVERY_DEAD
     about = sample("task.succeeded") if is_dead else None
+    action = ACTION if kind.startswith("action.") else None
     return notice(
-        NoticeType(kind), name="a", reason="HTTP 401", since=AT - 60, at=AT, event=about
+        NoticeType(kind),
+        name="a",
+        reason="HTTP 401",
+        since=AT - 60,
+        at=AT,
+        event=about,
+        action=action,
     )
 
 
@@ -82,7 +116,7 @@ def test_the_schema_knows_every_type_and_no_other() -> None:
     named = {
         definition["properties"]["type"]["const"]
         for definition in SCHEMA["$defs"].values()
-        if "type" in definition.get("properties", {})
+        if "const" in definition.get("properties", {}).get("type", {})
     }
 
     assert named == set(EVENT_TYPES)
@@ -92,7 +126,7 @@ def test_a_task_that_was_lost_unseen_is_valid() -> None:
     change = lose(NOTHING, None, MISSING).change
     assert change is not None
 
-    assert errors(tell(change).body) == []
+    assert errors(event_of(change).body) == []
 
 
 def test_an_operators_event_that_could_not_be_delivered_is_valid() -> None:
@@ -114,7 +148,7 @@ def test_the_documented_example_of_the_gateway_is_valid() -> None:
     change = observe(NOTHING, task, progress_step=10).change
     assert change is not None
 
-    assert errors(tell(change).body) == []
+    assert errors(event_of(change).body) == []
 
 
 @given(histories, st.floats(0, 4e9))
@@ -127,7 +161,14 @@ def test_whatever_an_upstream_says_the_event_is_valid(
         task_state = observation.task_state
         if observation.change is not None:
             sequence += 1
-            assert errors(tell(observation.change, sequence, at).body) == []
+            assert errors(event_of(observation.change, sequence, at).body) == []
+
+
+def test_an_event_of_what_was_not_kept_is_valid() -> None:
+    event = archived_event(sample("task.succeeded"), [], "HTTP 404", sequence=2, at=AT)
+
+    assert errors(event.body) == []
+    assert event.id != sample(ARCHIVED).id
 
 
 # --- what the schema refuses ----------------------------------------------------------
@@ -196,7 +237,9 @@ def test_the_guides_examples_are_events_as_they_are_sent() -> None:
 
 def test_the_guide_names_every_type() -> None:
     assert set(
-        re.findall(r"`((?:task|endpoint|upstream|delivery)\.\w+)`", GUIDE)
+        re.findall(
+            r"`((?:task|endpoint|upstream|delivery|archive|action|rule)\.\w+)`", GUIDE
+        )
     ) == set(EVENT_TYPES)
 
 
@@ -218,7 +261,6 @@ def test_the_guides_receiver_accepts_what_is_sent_and_nothing_else(
     assert names["receive"](request.body, dict(request.headers)) == 204
     assert names["receive"](request.body + b" ", dict(request.headers)) == 401
     assert "task.succeeded 1 https://cdn.example/pig.png" in capsys.readouterr().out
-    svix.webhooks.Webhook(secret).verify(request.body, dict(request.headers))
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         standardwebhooks.Webhook("whsec_d3Jvbmc=").verify(
             request.body, dict(request.headers)
@@ -239,5 +281,5 @@ def test_a_picture_that_expires_is_told_so() -> None:
     forever = replace(PIG, image_url="https://cdn.midjourney.com/x/0_0.png")
     change = Change(type=ChangeType.SUCCEEDED, before=None, after=forever)
 
-    assert json.loads(tell(change).body)["data"]["imageExpiresAt"] is None
-    assert is_valid(tell(change).body)
+    assert json.loads(event_of(change).body)["data"]["imageExpiresAt"] is None
+    assert is_valid(event_of(change).body)

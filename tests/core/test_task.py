@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bridge.core.task import (
     MAX_ID_LENGTH,
     MAX_METADATA,
+    MAX_METADATA_DEPTH,
     TaskKey,
     TaskSnapshot,
     TaskStatus,
@@ -196,6 +197,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"a": "half an emoji \ud83d"}, "half of an emoji"),
         ({"\udcff": 1}, "half of an emoji"),
         (nested(50_000), "what JSON can say"),
+        (nested(MAX_METADATA_DEPTH), "nested"),
         ({"a": "x" * MAX_METADATA}, "at most"),
     ],
 )
@@ -204,7 +206,12 @@ def test_metadata_is_what_strict_json_can_say(metadata: Any, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", [{}, {"order": "77", "lines": [1, None, {"a": 1.5}]}]
+    "metadata",
+    [
+        {},
+        {"order": "77", "lines": [1, None, {"a": 1.5}]},
+        nested(MAX_METADATA_DEPTH - 1),
+    ],
 )
 def test_any_json_object_is_metadata(metadata: Any) -> None:
     assert why_not_metadata(metadata) is None

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tests.platforms.robots import Json, Posted, Refused, Robot, json_object
 
-MOST_BYTES = 20_000
+MAX_BYTES = 20_000
 
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s]*)\)")
 
@@ -47,7 +47,7 @@ class DingTalk(Robot):
         if self.removed or request.query.get("access_token") != self.key:
             raise Refused(300005, "token is not exist")
         payload = json_object(request, body, 43004, "无效的HTTP HEADER Content-Type")
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise Refused(460101, "message too long, exceed 20000 bytes")
         self._check_signature(request)
         if not self.welcome:

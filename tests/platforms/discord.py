@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
-from tests.platforms.discord_rules import FILE_MOST, complaint
+from tests.platforms.discord_rules import MAX_FILE, complaint
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -281,13 +281,15 @@ class Discord:
         """Answer a request of a channel's, without a network."""
         said = self.answer(request.method, request.url, request.headers, request.body)
         if isinstance(said, Fault):
-            return Response(took=0.01, fault=said, detail="cut off", at=self.clock())
+            return Response(
+                duration=0.01, fault=said, detail="cut off", received_at=self.clock()
+            )
         return Response(
-            took=0.01,
+            duration=0.01,
             status=said.status,
             headers=said.headers,
-            body=said.body[: request.most],
-            at=self.clock(),
+            body=said.body[: request.max_bytes],
+            received_at=self.clock(),
         )
 
     def answer(
@@ -471,7 +473,7 @@ class Discord:
 
     def _checked(self, asked: Asked) -> Json:
         payload, edit = asked.payload, asked.method == "PATCH"
-        if any(len(data) > FILE_MOST for _, data in asked.files.values()):
+        if any(len(data) > MAX_FILE for _, data in asked.files.values()):
             raise RefusedError(error(413, 40005, "Request entity too large"))
         names = {place: name for place, (name, _) in asked.files.items()}
         owned = self.application is not None

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 Json: TypeAlias = Mapping[str, Any]
 
-FILE_MOST = 10 * 1024 * 1024
+MAX_FILE = 10 * 1024 * 1024
 _SUPPRESS_EMBEDS, _SILENT = 1 << 2, 1 << 12
 
 #: By name: the most UTF-16 units; what may be empty is left out where it is.

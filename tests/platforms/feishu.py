@@ -19,7 +19,7 @@ from aiohttp import web
 
 from tests.platforms.robots import Json, Posted, Refused, Robot, json_object
 
-MOST_BYTES = 20 * 1024
+MAX_BYTES = 20 * 1024
 
 #: By tag: the members it must have, and those that it may.
 _MEMBERS: Mapping[str, tuple[set[str], set[str]]] = {
@@ -84,7 +84,7 @@ class Feishu(Robot):
         if self.removed or request.match_info["key"] != self.key:
             raise Refused(19001, "param invalid: incoming webhook access token invalid")
         payload = json_object(request, body, 9499, "Bad Request")
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise Refused(9499, "Bad Request: the request body is too large")
         self._check_signature(payload)
         if not self.welcome:

@@ -101,7 +101,9 @@ def answering(
         parts = urlsplit(request.url)
         if parts.netloc != host:
             assert request.guarded, "a stranger's address is not trusted"
-            return (pictures or {}).get(request.url, Response(took=0.01, status=404))
+            return (pictures or {}).get(
+                request.url, Response(duration=0.01, status=404)
+            )
         said = platform.answer(
             Asked(
                 method=request.method,
@@ -112,9 +114,9 @@ def answering(
             )
         )
         if said.lost:
-            return Response(took=0.01, fault=Fault.TIMEOUT, detail="timed out")
+            return Response(duration=0.01, fault=Fault.TIMEOUT, detail="timed out")
         return Response(
-            took=0.01, status=said.status, headers=said.headers, body=said.body
+            duration=0.01, status=said.status, headers=said.headers, body=said.body
         )
 
     return answers

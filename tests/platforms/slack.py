@@ -169,9 +169,9 @@ class Slack:
         """Answer a request of a channel's, without a network."""
         said = self.answer(urlsplit(request.url).path, request.headers, request.body)
         if isinstance(said, Fault):
-            return Response(took=0.01, fault=said, detail="cut off")
+            return Response(duration=0.01, fault=said, detail="cut off")
         return Response(
-            took=0.01, status=said.status, headers=said.headers, body=said.body
+            duration=0.01, status=said.status, headers=said.headers, body=said.body
         )
 
     def answer(

@@ -21,6 +21,7 @@ _BLOCKS: Mapping[str, tuple[set[str], set[str]]] = {
     "section": ({"text"}, set()),
     "context": ({"elements"}, set()),
     "image": ({"image_url", "alt_text"}, {"title"}),
+    "actions": ({"elements"}, set()),
 }
 _TEXTS: Mapping[str, tuple[set[str], set[str]]] = {
     "mrkdwn": ({"text"}, {"verbatim"}),
@@ -105,10 +106,9 @@ def _block(block: Any, where: str) -> Iterator[str]:
     elif kind == "section":
         yield from _text(block["text"], f"{where}/text", 3000)
     elif kind == "context":
-        if not 1 <= len(block["elements"]) <= 10:
-            yield f"{where}: {len(block['elements'])} elements"
-        for place, element in enumerate(block["elements"]):
-            yield from _text(element, f"{where}/elements/{place}", 2000)
+        yield from _context(block["elements"], where)
+    elif kind == "actions":
+        yield from _actions(block["elements"], where)
     else:
         yield from _image(block, where)
     # Slack's own library has the last word; it drops silently what it does not know.
@@ -119,6 +119,31 @@ def _block(block: Any, where: str) -> Iterator[str]:
         parsed.validate_json()
         if parsed.to_dict() != block:
             yield f"{where}: {parsed.to_dict()}"
+
+
+def _context(elements: list[Any], where: str) -> Iterator[str]:
+    if not 1 <= len(elements) <= 10:
+        yield f"{where}: {len(elements)} elements"
+    for place, element in enumerate(elements):
+        yield from _text(element, f"{where}/elements/{place}", 2000)
+
+
+def _actions(elements: list[Any], where: str) -> Iterator[str]:
+    if not 1 <= len(elements) <= 25:
+        yield f"{where}: {len(elements)} elements"
+    ids = [element.get("action_id") for element in elements]
+    if len(set(ids)) != len(ids):
+        yield f"{where}: action_id is not unique"
+    for place, element in enumerate(elements):
+        at = f"{where}/elements/{place}"
+        if element.keys() != {"type", "text", "action_id", "value"}:
+            yield f"{at}: {sorted(element)}"
+        elif element["type"] != "button" or not 1 <= len(element["value"]) <= 2000:
+            yield at
+        elif element["text"]["type"] != "plain_text":
+            yield f"{at}/text: not plain"
+        else:
+            yield from _text(element["text"], f"{at}/text", 75)
 
 
 def _text(text: Any, where: str, most: int) -> Iterator[str]:
@@ -158,7 +183,8 @@ def texts(payload: Json) -> Iterator[tuple[str, str]]:
     for block in payload.get("blocks", []):
         for text in block.get("elements", [block.get("text")]):
             if text is not None:
-                yield text["type"], text["text"]
+                shown = text["text"] if text["type"] == "button" else text
+                yield shown["type"], shown["text"]
 
 
 def pings(payload: Json, *, edited: bool) -> list[str]:

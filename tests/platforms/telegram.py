@@ -314,9 +314,15 @@ class Telegram:
             raise Refused(400, "Bad Request: message text is empty")
         self.read_into += seen.found
         rows = (body.get("reply_markup") or {}).get("inline_keyboard", [])
-        buttons = tuple((one["text"], one["url"]) for row in rows for one in row)
-        for label, url in buttons:
-            if not label or urlsplit(url).scheme not in {"http", "https"}:
+        every = [one for row in rows for one in row]
+        if any(len(row) > 8 for row in rows) or any(not one["text"] for one in every):
+            raise Refused(400, "Bad Request: BUTTON_INVALID")
+        for one in every:
+            if not 1 <= len(one.get("callback_data", "url").encode()) <= 64:
+                raise Refused(400, "Bad Request: BUTTON_DATA_INVALID")
+        buttons = tuple((one["text"], one["url"]) for one in every if "url" in one)
+        for _, url in buttons:
+            if urlsplit(url).scheme not in {"http", "https"}:
                 raise Refused(400, "Bad Request: BUTTON_URL_INVALID")
         return Look(
             text=seen.text,

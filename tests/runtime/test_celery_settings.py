@@ -87,6 +87,7 @@ assert all(getattr(celeryconfig, n) is getattr(celery_settings, n) for n in name
     run(program, tmp_path)
 
 
+@pytest.mark.sources
 def test_the_wheel_holds_the_package_and_nothing_beside_it(tmp_path: Path) -> None:
     build = (
         "import sys; from hatchling.build import build_wheel; build_wheel(sys.argv[1])"

@@ -234,3 +234,15 @@ async def test_a_habit_that_makes_no_sense_is_refused_and_changes_nothing(
 
     assert answer.status_code == 400
     assert said in answer.json()["error"]
+
+
+async def test_a_picture_goes_a_while_after_its_tasks_end() -> None:
+    async with gateway() as gw:
+        await gw.faults(picture_for=5)
+        task_id = await gw.imagine("pig --sandbox instant")
+        url = f"/mj/image/{task_id}"
+        there = await gw.client.get(url)
+        gw.later(6)
+        gone = await gw.client.get(url)
+
+    assert (there.status_code, gone.status_code) == (200, 404)

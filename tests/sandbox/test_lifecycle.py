@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.sandbox.dto import row
 from bridge.sandbox.lifecycle import (
     Ending,
     SimulatedTask,
@@ -16,7 +17,6 @@ from bridge.sandbox.lifecycle import (
     phase_of,
     read_directives,
 )
-from bridge.sandbox.rows import row
 
 RANKS = {"NOT_START": 0, "SUBMITTED": 1, "MODAL": 1, "IN_PROGRESS": 2}
 

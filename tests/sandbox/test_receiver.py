@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 import standardwebhooks
 
-from bridge.sandbox.receiver import MAX_BODY, Received, Receiver
+from bridge.sandbox.received import Received
+from bridge.sandbox.receiver import MAX_BODY, Receiver
 from bridge.sandbox.responses import CannedResponse
 from bridge.sandbox.server import serving
 

@@ -212,6 +212,18 @@ async def test_every_image_of_a_grid_has_a_picture_of_its_own() -> None:
     assert all(len(png) <= 30_000 for png in pictures)
 
 
+async def test_a_prompt_has_a_light_of_its_own() -> None:
+    async with gateway() as gw:
+        tasks = [await gw.imagine(prompt) for prompt in ("pig", "pig", "fox")]
+        gw.done()
+        first, again, other = [
+            (await gw.client.get(f"/mj/image/{task_id}")).content for task_id in tasks
+        ]
+
+    assert first == again
+    assert first != other
+
+
 async def test_an_upscale_is_made_by_pressing_its_button_when_the_grid_is_done() -> (
     None
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,3 +56,8 @@ class Workplace:
         assert caught.value.__context__ is None
         assert caught.value.__cause__ is None
         return str(caught.value)
+
+
+def uncommented(example: str) -> str:
+    """Make settings of the lines that begin with "#" and no space."""
+    return re.sub(r"(?m)^#(?=[A-Za-z\[])", "", example)

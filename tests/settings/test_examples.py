@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bridge.settings import KINDS, Settings
-from bridge.settings.models import TABLES, files_of
-from tests.settings.loading import Workplace
+from bridge.settings.kinds import kinds_with
+from bridge.settings.models import SECTIONS, TABLES, files_of
+from tests.settings.loading import Workplace, uncommented
 from tools.settings_reference import with_reference
 
 ROOT = Path(__file__).parents[2]
@@ -19,14 +20,12 @@ TOML = (ROOT / "bridge.example.toml").read_text(encoding="utf-8")
 DOTENV = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
-TOP = Settings.model_fields.keys() - {"upstreams", "endpoints"}
+TOP = Settings.model_fields.keys() - {*TABLES, *SECTIONS}
+SECTION = set().union(*SECTIONS.values())
 UPSTREAM = TABLES["upstreams"].keys()
 ENDPOINT = TABLES["endpoints"].keys()
-
-
-def uncommented(example: str) -> str:
-    """Make settings of the lines that begin with "#" and no space."""
-    return re.sub(r"(?m)^#(?=[A-Za-z\[])", "", example)
+#: What every endpoint has. `.env.example` need not show the rest: names are made in one way.
+COMMON = {name for name in ENDPOINT if kinds_with(name) == KINDS}
 
 
 def test_the_examples_as_they_are_change_nothing(place: Workplace) -> None:
@@ -107,19 +106,24 @@ def test_the_toml_example_shows_every_setting() -> None:
     shown = tomllib.loads(uncommented(TOML))
 
     assert shown.keys() >= TOP
+    for section, fields in SECTIONS.items():
+        assert shown[section].keys() == fields.keys()
     assert set().union(*shown["upstreams"].values()) == UPSTREAM
     assert set().union(*shown["endpoints"].values()) == ENDPOINT
 
 
-def test_the_dotenv_example_shows_every_setting() -> None:
+def test_the_dotenv_example_shows_every_setting_that_all_endpoints_have() -> None:
     shown = {
         tuple(name.lower().split("__"))
         for name in re.findall(r"(?m)^#?BRIDGE_(\w+)=", uncommented(DOTENV))
     }
 
     assert {path[0] for path in shown if len(path) == 1} == TOP
+    for section, fields in SECTIONS.items():
+        assert {path[1] for path in shown if path[0] == section} == fields.keys()
     assert {path[2] for path in shown if path[0] == "upstreams"} == UPSTREAM
-    assert {path[2] for path in shown if path[0] == "endpoints"} == ENDPOINT
+    named = {path[2] for path in shown if path[0] == "endpoints"}
+    assert COMMON <= named <= ENDPOINT
 
 
 def test_defaults_are_shown_as_they_are(place: Workplace) -> None:
@@ -134,6 +138,9 @@ def test_defaults_are_shown_as_they_are(place: Workplace) -> None:
 
     for name in ("namespace", "retention", "progress_step", "log_level", "log_format"):
         assert getattr(shown, name) == getattr(plain, name)
+    assert shown.web.model_copy(update={"cors_origins": ()}) == plain.web
+    for name in SECTIONS["hooks"].keys() - {"secrets", "events", "allow_networks"}:
+        assert getattr(shown.hooks, name) == getattr(plain.hooks, name)
     for name in UPSTREAM - {"api_key", "proxy", "tls_ca"}:
         theirs = getattr(shown.upstreams["default"], name)
         assert theirs == getattr(plain.upstreams["default"], name)
@@ -147,10 +154,13 @@ def test_every_secret_s_file_is_mentioned_in_the_toml_example() -> None:
         assert re.search(rf"\b{name}\b", TOML), name
 
 
-@pytest.mark.parametrize("name", sorted(TOP | UPSTREAM | ENDPOINT | set(KINDS)))
+@pytest.mark.parametrize(
+    "name", sorted(TOP | SECTION | UPSTREAM | ENDPOINT | set(KINDS))
+)
 def test_the_documentation_mentions_everything(name: str) -> None:
     assert f"`{name}`" in DOCS
 
 
-def test_the_reference_of_settings_is_up_to_date() -> None:
+def test_the_tables_of_settings_are_up_to_date_and_say_what_each_is_for() -> None:
     assert with_reference(DOCS) == DOCS, "run python -m tools.settings_reference"
+    assert not re.findall(r"(?m)^\| `.*\|\s*\|$", DOCS)

@@ -58,6 +58,14 @@ def test_a_line_of_dotenv_that_sets_nothing_is_told(
     assert ".env, line 2: is not NAME=value" in place.refused()
 
 
+def test_a_quotation_mark_of_dotenv_that_is_not_closed_is_called_that(
+    place: Workplace,
+) -> None:
+    place.write(".env", 'BRIDGE_NAMESPACE="shop\n')
+
+    assert "line 1: has a quotation mark that is not closed" in place.refused()
+
+
 def test_a_single_problem_is_a_single_line(place: Workplace) -> None:
     said = place.refused({"BRIDGE_PROGRESS_STEP": "0"})
 
@@ -97,6 +105,11 @@ def test_a_single_problem_is_a_single_line(place: Workplace) -> None:
         ),
         pytest.param("_env_file = 'x'", "_env_file: unknown setting", id="inner name"),
         pytest.param("Namespace = 'x'", "did you mean namespace?", id="case"),
+        pytest.param(
+            "[endpoints.me]\nurl = 'https://x.example'\nsecret = 'whsec_x'",
+            "endpoints.me.secret: did you mean secrets? secret is a setting of feishu, ",
+            id="the same in other kinds",
+        ),
         pytest.param("namespace_file = 'x'", "unknown setting", id="no secret"),
     ],
 )

@@ -49,6 +49,8 @@ def test_the_page_of_a_message_says_what_the_message_says(name: str) -> None:
         "succeeded": r"(Imagine finished|绘图完成).* · 47 (s|秒)",
         "progress": r"Imagine in progress.*46%",
         "failed": r"Imagine failed.* · 6 s.*Banned prompt detected: bloody",
+        "pressed": r"Imagine finished.*U1 · ada ✓ started",
+        "link": r"Imagine finished.*Choose what to do next",
     }[name.partition("-")[2]]
     shown = re.sub(r"<[^>]*>", "", page(name).partition("</style>")[2])
 

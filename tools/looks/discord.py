@@ -57,8 +57,15 @@ def _fields(fields: list[dict[str, Any]], shown: Shown) -> str:
 
 
 def _row(row: dict[str, Any]) -> str:
-    buttons = (f"<a>{text(one['label'])}{_OPENS}</a>" for one in row["components"])
+    buttons = (_button(one) for one in row["components"])
     return f'<div class="row">{"".join(buttons)}</div>'
+
+
+def _button(one: dict[str, Any]) -> str:
+    """Draw a button; one that leads elsewhere says so, and one that says something is faint."""
+    said = text(one.get("label") or one.get("emoji", {}).get("name", ""))
+    state = ' class="off"' if one.get("disabled") else ""
+    return f"<a{state}>{said}{_OPENS if 'url' in one else ''}</a>"
 
 
 def _marked(markup: str, shown: Shown) -> str:

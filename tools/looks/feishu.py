@@ -25,6 +25,9 @@ def html(shown: Shown) -> str:
 
 
 def _element(one: dict[str, Any]) -> str:
+    if one["tag"] == "column_set":
+        columns = [part for column in one["columns"] for part in column["elements"]]
+        return f'<div class="row">{"".join(map(_element, columns))}</div>'
     if one["tag"] == "button":
         return f'<a class="{one["type"]}">{text(one["text"]["content"])}</a>'
     said = one["text"]

@@ -31,6 +31,9 @@ def html(shown: Shown) -> str:
 def _block(block: dict[str, Any], shown: Shown) -> str:
     if block["type"] == "image":
         return f'<img src="{source(shown, block["image_url"])}" alt="">'
+    if block["type"] == "actions":
+        buttons = "".join(f"<b>{_text(one['text'])}</b>" for one in block["elements"])
+        return f'<div class="row">{buttons}</div>'
     if block["type"] == "context":
         said = "".join(_text(one) for one in block["elements"])
         return f'<div class="context">{said}</div>'

@@ -23,13 +23,17 @@ def html(shown: Shown) -> str:
     said = media.get("caption") or payload.get("text", "")
     time = f"{datetime.fromtimestamp(shown.at, UTC):%H:%M}"
     rows = payload.get("reply_markup", {}).get("inline_keyboard", ())
-    buttons = "".join(
-        f"<a>{text(one['text'])}<s>↗</s></a>" for row in rows for one in row
-    )
+    buttons = "".join(f'<div class="row">{_row(row)}</div>' for row in rows)
     return (
         f'<div id="shot" class="telegram"><div class="bubble">{image}'
         f'<div class="said">{_marked(said)}<time>{time}</time></div></div>'
-        f'<div class="row">{buttons}</div></div>'
+        f"{buttons}</div>"
+    )
+
+
+def _row(row: list[dict[str, str]]) -> str:
+    return "".join(
+        f"<a>{text(one['text'])}{'<s>↗</s>' if 'url' in one else ''}</a>" for one in row
     )
 
 

@@ -3,16 +3,46 @@ Celery's transports over a Redis server whose role may change under them.
 
 A master that is demoted answers a worker's waiting with ``UNBLOCKED`` and writes with
 ``READONLY``. kombu takes both for mistakes of ours and ends the worker; here they are what
-they are: a connection that is of no use any more. A new one is tried with a write, so that
-Celery waits longer and longer between two attempts while there is no master.
+they are: a connection that is of no use any more. A new one is tried with a write that needs
+memory, so that Celery waits longer and longer between two attempts while there is no master,
+or no room for a worker's own keys.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis.exceptions import ResponseError
+
+from bridge.adapters.broker.foreign_queue import TASKS
+
+#: Seconds that a worker waits for a message in one call. kombu's own is one, and each costs it
+#: half a millisecond; less than a command may take, or a server that hangs looks well.
+LONGEST_WAIT = 4
+
+
+def _try_a_write(client: Any) -> None:
+    client.set("probe", "", px=1)
+
+
+class InHand(virtual.QoS):
+    """
+    Messages that a worker has taken and not begun with; it hands them back when it ends.
+
+    If the connection is lost it cannot, and kombu reports an error and writes them to a
+    file. Ticks are not worth that: the next one finds the same work.
+    """
+
+    def restore_unacked(self) -> Any:
+        """Hand them back; return those that could not be, and were no ticks."""
+        # Pairs of an error and a message; kombu's types say that it returns nothing.
+        lost: Any = super().restore_unacked()
+        return [
+            (error, message)
+            for error, message in lost
+            if message.headers.get("task") in TASKS
+        ]
 
 
 class WritableChannel(redis.Channel):
@@ -20,14 +50,22 @@ class WritableChannel(redis.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.client.delete("probe")
+        self.QoS = InHand  # type: ignore[assignment]  # kombu does likewise
+        _try_a_write(self.client)
 
 
 class FailoverTransport(redis.Transport):
     """One server."""
 
     Channel = WritableChannel
+    brpop_timeout = LONGEST_WAIT
     connection_errors = (*redis.Transport.connection_errors, ResponseError)
+
+
+class SocketTransport(FailoverTransport):
+    """One server on this machine; with its own parser, kombu would not read the address."""
+
+    can_parse_url = True
 
 
 class SentinelChannel(redis.SentinelChannel):
@@ -35,11 +73,13 @@ class SentinelChannel(redis.SentinelChannel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.client.delete("probe")
+        self.QoS = InHand  # type: ignore[assignment]  # kombu does likewise
+        _try_a_write(self.client)
 
 
 class SentinelTransport(redis.SentinelTransport):
     """The master that sentinels name."""
 
     Channel = SentinelChannel
+    brpop_timeout = LONGEST_WAIT
     connection_errors = FailoverTransport.connection_errors

@@ -1,4 +1,4 @@
-"""Where Celery's wake-ups travel: the store itself, unless another broker is configured."""
+"""Where Celery's messages travel: the store itself, unless another broker is configured."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def broker_of(url: str, namespace: str) -> Broker:
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 10,
-        # Messages are wake-ups: one that is lost is replaced by the next tick.
+        # Messages are ticks: one that is lost is replaced by the next.
         "ack_emulation": False,
     }
     if is_watched(url):
@@ -68,13 +68,14 @@ def broker_of(url: str, namespace: str) -> Broker:
             prefixed=True,
             transport=f"{_TRANSPORTS}:SentinelTransport",
         )
-    # The URL of a Unix socket names its transport itself; nobody demotes a server there.
-    local = url.startswith("unix")
+    # A URL like redis+socket:///path would name its transport itself, and not ours.
+    address_of_server = broker_url_for(url).removeprefix("redis+")
+    local = address_of_server.startswith("socket")
     return Broker(
-        url=broker_url_for(url),
+        url=address_of_server,
         options=options,
         prefixed=True,
-        transport=None if local else f"{_TRANSPORTS}:FailoverTransport",
+        transport=f"{_TRANSPORTS}:{'Socket' if local else 'Failover'}Transport",
     )
 
 

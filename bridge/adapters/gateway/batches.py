@@ -19,8 +19,8 @@ that, beyond one request, is in here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bridge.adapters.gateway.client import (
     GatewayClient,
@@ -30,9 +30,9 @@ from bridge.adapters.gateway.client import (
     is_refusal,
     is_unknown,
 )
+from bridge.adapters.gateway.fetch_state import FetchState
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.http import Response
-from bridge.core.task import TaskSnapshot
 
 __all__ = ["HttpUpstream", "UpstreamOptions"]
 
@@ -49,54 +49,6 @@ _MOST_POISONS = 1000
 
 #: The ways to ask for several tasks at once, the usual one first.
 _LISTS = ("task/list-by-condition", "task/list-by-ids")
-
-
-@dataclass(slots=True)
-class _FetchState:
-    """What the requests of one `fetch` have brought so far."""
-
-    tasks: dict[str, TaskSnapshot] = field(default_factory=dict)
-    poison_ids: set[str] = field(default_factory=set)
-    unknown_ids: set[str] = field(
-        default_factory=set
-    )  #: Unknown, and refused for that.
-    error: FetchResult | None = None
-    warning: str = ""
-    answered: bool = False  #: Whether any request had a valid answer.
-    requests: int = 0  #: How many there were.
-    unasked: set[str] = field(default_factory=set)  #: For want of time.
-    stop_early: bool = False  #: Whether to take the first few answers for all of them.
-
-    def add(self, result: FetchResult) -> None:
-        """Merge the result of one request; the first error is the one that is reported."""
-        if result.error is not None:
-            self.error = self.error or result
-            return
-        self.answered = True
-        self.tasks.update(result.tasks)
-        self.warning = self.warning or result.detail
-
-    def merge(self, other: _FetchState) -> None:
-        """Merge all that another way has brought."""
-        self.tasks.update(other.tasks)
-        self.poison_ids |= other.poison_ids
-        self.unknown_ids |= other.unknown_ids
-        self.unasked |= other.unasked
-        self.error = self.error or other.error
-        self.warning = self.warning or other.warning
-        self.answered = self.answered or other.answered
-
-    @property
-    def is_useless(self) -> bool:
-        """Whether it brought nothing but a failure that says nothing of us."""
-        if self.answered or self.error is None:
-            return False
-        return self.error.error in {PollError.BROKEN, PollError.MISPLACED}
-
-    @property
-    def all_refused(self) -> bool:
-        """Whether the poison may be innocent: the gateway refused all there was."""
-        return not self.answered and self.error is None
 
 
 class HttpUpstream:
@@ -117,15 +69,22 @@ class HttpUpstream:
         self._nowhere_until = 0.0  #: Until when to believe that no way leads anywhere.
         self._poisons: dict[str, None] = {}
 
-    async def fetch(self, ids: Sequence[str]) -> FetchResult:
+    async def fetch(
+        self, ids: Sequence[str], known: Mapping[str, str] | None = None
+    ) -> FetchResult:
         """
         Ask about tasks, in one request where the gateway allows it.
 
         Never raises for what the gateway or the network does, and ends within
         ``timeout``.
+
+        Args:
+            ids: What to ask about.
+
+            known: By id, the digest of a row that need not be read.
         """
         wanted = [*dict.fromkeys(task_id.strip() for task_id in ids if task_id.strip())]
-        state = _FetchState()
+        state = FetchState(known=known or {})
         if not wanted:
             return FetchResult()
         try:
@@ -141,26 +100,27 @@ class HttpUpstream:
         """Close its connections."""
         await self._client.aclose()
 
-    def _result(self, state: _FetchState) -> FetchResult:
+    def _result(self, state: FetchState) -> FetchResult:
         result = state.error or FetchResult(detail=state.warning)
         return replace(
             result,
             tasks=state.tasks,
+            unchanged=frozenset(state.unchanged),
             detail=self._client.redacted(result.detail),
             poison_ids=frozenset(state.poison_ids),
             unasked=frozenset(state.unasked),
             requests=max(1, state.requests),
         )
 
-    async def _post(self, route: str, ids: list[str], state: _FetchState) -> Response:
+    async def _post(self, route: str, ids: list[str], state: FetchState) -> Response:
         await self._wait_for_a_turn(state)
         return await self._client.ask(route, ids)
 
-    async def _get(self, task_id: str, state: _FetchState) -> Response:
+    async def _get(self, task_id: str, state: FetchState) -> Response:
         await self._wait_for_a_turn(state)
         return await self._client.ask_for(task_id)
 
-    async def _wait_for_a_turn(self, state: _FetchState) -> None:
+    async def _wait_for_a_turn(self, state: FetchState) -> None:
         """Keep to the pace: all but the first request, which was admitted by the claim."""
         state.requests += 1
         if state.requests > 1:
@@ -168,7 +128,7 @@ class HttpUpstream:
 
     # --- ways to ask ------------------------------------------------------------------
 
-    async def _ask(self, ids: list[str], state: _FetchState) -> None:
+    async def _ask(self, ids: list[str], state: FetchState) -> None:
         now = asyncio.get_running_loop().time()
         state.stop_early = now < self._nowhere_until
         first = 0 if now >= self._return_at else self._way
@@ -176,7 +136,11 @@ class HttpUpstream:
         for way in (*range(first, len(_LISTS) + 1), *range(first)):
             # Better than the way that works: it may have come back, and it may not.
             is_better = first <= way < self._way
-            tried = _FetchState(requests=state.requests) if is_better else state
+            tried = (
+                FetchState(known=state.known, requests=state.requests)
+                if is_better
+                else state
+            )
             if way < len(_LISTS):
                 nothing = await self._ask_list(_LISTS[way], ids, tried)
             else:
@@ -197,7 +161,7 @@ class HttpUpstream:
         state.add(self._client.read(gone[0], ids))
 
     async def _ask_list(
-        self, route: str, ids: list[str], state: _FetchState
+        self, route: str, ids: list[str], state: FetchState
     ) -> Response | None:
         """Ask for all at once; return the answer if it is that there is no such address."""
         alone = [task_id for task_id in ids if task_id in self._poisons]
@@ -214,18 +178,18 @@ class HttpUpstream:
             await self._probe(route, state)
         return None
 
-    async def _ask_part(self, route: str, ids: list[str], state: _FetchState) -> None:
+    async def _ask_part(self, route: str, ids: list[str], state: FetchState) -> None:
         if state.error is None:
             response = await self._post(route, ids, state)
             await self._classify(route, ids, response, state)
 
     async def _classify(
-        self, route: str, ids: list[str], response: Response, state: _FetchState
+        self, route: str, ids: list[str], response: Response, state: FetchState
     ) -> None:
         """Merge an answer; if it refuses several ids, ask for each half of them."""
         several = len(ids) > 1
         if not is_refusal(response, several=several):
-            state.add(self._client.read(response, ids))
+            state.add(self._client.read(response, ids, known=state.known))
             if is_unknown(response):
                 state.unknown_ids.update(ids)
         elif not several:
@@ -246,12 +210,12 @@ class HttpUpstream:
                 for half, its_own in answers:
                     group.create_task(self._classify(route, half, its_own, state))
 
-    async def _probe(self, route: str, state: _FetchState) -> None:
+    async def _probe(self, route: str, state: FetchState) -> None:
         """Ask for what nobody knows: a gateway that refuses that refuses us."""
         response = await self._post(route, [NOBODYS_ID], state)
         state.add(replace(self._client.read(response, [NOBODYS_ID]), tasks={}))
 
-    async def _ask_each(self, ids: list[str], state: _FetchState) -> Response | None:
+    async def _ask_each(self, ids: list[str], state: FetchState) -> Response | None:
         """Ask for each alone; return the answer if it is that there is no such address."""
         gone: list[Response] = []
         asked = 0
@@ -285,7 +249,7 @@ class HttpUpstream:
             state.add(replace(tested, tasks={}))
         return None
 
-    def _update_poison_ids(self, ids: list[str], state: _FetchState) -> None:
+    def _update_poison_ids(self, ids: list[str], state: FetchState) -> None:
         """Remember refused ids as poison, if the gateway answered anything else at all."""
         if not state.answered:
             state.poison_ids &= self._poisons.keys()

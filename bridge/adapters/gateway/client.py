@@ -6,17 +6,18 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
-from bridge.adapters.gateway.address import headers_of, root_of, secrets_of
+from bridge.adapters.gateway.access import headers_of, root_of
 from bridge.adapters.gateway.coerce import decoded
 from bridge.adapters.gateway.errors import error_of, safe_line, telltales, wait_in
 from bridge.adapters.gateway.parse import read_answer
 from bridge.adapters.http.client import Client
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.http import Request, Response
+from bridge.core.redact import credentials_in, spellings
 from bridge.version import __version__
 
 #: Bytes of an answer that are read at most, packed or unpacked. A row of trueai's proxy has
@@ -44,11 +45,11 @@ class UpstreamOptions:
     Attributes:
         name: What people, logs and metrics call it.
 
-        base_url: In any spelling, see `bridge.adapters.gateway.address.root_of`.
+        base_url: In any spelling, see `bridge.adapters.gateway.access.root_of`.
 
         api_key: A secret.
 
-        auth: How the key is shown, see `bridge.adapters.gateway.address.headers_of`.
+        auth: How the key is shown, see `bridge.adapters.gateway.access.headers_of`.
 
         timeout: Seconds for a whole `HttpUpstream.fetch`, however many requests it takes.
 
@@ -84,13 +85,13 @@ class GatewayClient:
     def __init__(self, options: UpstreamOptions) -> None:
         self._root = root_of(options.base_url)
         self._host = urlsplit(self._root).hostname or ""
-        secrets = secrets_of(options.api_key, options.base_url, options.proxy)
+        secrets = spellings(options.api_key) | credentials_in(options.proxy or "")
         self._telltales = telltales(secrets)
         self._headers = {
             "accept": "application/json",
             "content-type": "application/json",
             "user-agent": f"mjbridge/{__version__}",
-            **headers_of(options.auth, options.api_key, options.base_url),
+            **headers_of(options.auth, options.api_key),
         }
         self._client = Client(
             connections=options.concurrency,
@@ -108,12 +109,23 @@ class GatewayClient:
     async def ask_for(self, task_id: str) -> Response:
         """Ask for one task."""
         if task_id in {".", ".."}:
-            return Response(took=0.0, status=400)  # would be another address
+            return Response(status=400)  # would be another address
         url = f"{self._root}/task/{quote(task_id, safe='')}/fetch"
         return await self._send("GET", url)
 
+    async def ask_at(self, url: str, query: object = None) -> Response:
+        """Ask for what is at another address of the gateway; with a query, by POST."""
+        if query is None:
+            return await self._send("GET", url)
+        return await self._send("POST", url, json.dumps(query).encode())
+
     def read(
-        self, response: Response, ids: Sequence[str], *, alone: bool = False
+        self,
+        response: Response,
+        ids: Sequence[str],
+        *,
+        known: Mapping[str, str] | None = None,
+        alone: bool = False,
     ) -> FetchResult:
         """
         Return what a response means.
@@ -122,6 +134,8 @@ class GatewayClient:
             response: To a question about `ids`.
 
             ids: What was asked for.
+
+            known: By id, the digest of a row that need not be read.
 
             alone: Whether it was asked with `ask_for`, where an empty body means that
                 there is no such task. In the place of a list it means nothing good.
@@ -139,7 +153,7 @@ class GatewayClient:
         elif alone and not decoded(response.body):
             return FetchResult()
         else:
-            result = read_answer(response.body, ids)
+            result = read_answer(response.body, ids, known)
         if result.error is None:
             return result
         return replace(result, retry_after=wait_in(response.headers))
@@ -158,11 +172,11 @@ class GatewayClient:
             method=method,
             body=content,
             headers=self._headers,
-            most=LARGEST_BODY + 1,
+            max_bytes=LARGEST_BODY + 1,
         )
         async with self._slots:
-            response = await self._client.send(request, within=None, repeatable=True)
-        return _unpacked(response)
+            response = await self._client.send(request, repeatable=True)
+        return unpacked(response)
 
 
 class Pace:
@@ -225,7 +239,7 @@ class _Unreadable(Exception):  # noqa: N818 - what the other side did, not an er
     """The answer cannot be unpacked."""
 
 
-def _unpacked(response: Response) -> Response:
+def unpacked(response: Response) -> Response:
     """Unpack an answer, which some caches pack without being asked to."""
     body, detail = response.body, response.detail
     if not detail and not _is_too_large(response):

@@ -63,9 +63,7 @@ def parse(text: str) -> object:
         ValueError: It is not JSON, or nested deeper than anybody means.
     """
     try:
-        parsed: object = json.loads(
-            text, strict=False, parse_int=_integer, parse_constant=_nothing
-        )
+        parsed: object = _LENIENT.decode(text)
     except RecursionError:
         msg = "nested too deep"
         raise ValueError(msg) from None
@@ -219,3 +217,7 @@ def _integer(digits: str) -> int | None:
 
 def _nothing(_name: str) -> None:
     """Take the place of ``NaN`` and ``Infinity``, which JSON does not have."""
+
+
+#: Made once: `json.loads` would make one for each text, which takes longer than most texts do.
+_LENIENT = json.JSONDecoder(strict=False, parse_int=_integer, parse_constant=_nothing)

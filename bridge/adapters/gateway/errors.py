@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bridge.adapters.gateway.coerce import decoded, parse, text_of
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.http import Response, http_date, retry_after
-from bridge.core.redact import SHORTEST_CREDENTIAL, redact
+from bridge.core.redact import MIN_CREDENTIAL, redact
 
 #: What a status means; 3xx is `PollError.MISPLACED`, any other `PollError.BROKEN`.
 POLL_ERRORS = {
@@ -107,7 +107,10 @@ def error_of(response: Response, *, asked_host: str) -> FetchResult:
     status = response.status or 0
     if 300 <= status < 400:
         location = response.headers.get("location", "")
-        detail = f"redirects to {_host(location, asked_host)}; check base_url"
+        detail = (
+            f"HTTP {status}: redirects to {_host(location, asked_host)}, and redirects are "
+            "not followed; base_url has to be the final address"
+        )
         return FetchResult(error=PollError.MISPLACED, detail=detail)
     words = sentence(decoded(response.body[:65536]))
     detail = f"HTTP {status}: {words}" if words else f"HTTP {status}"
@@ -176,7 +179,7 @@ def telltales(secrets: Iterable[str]) -> frozenset[str]:
     return frozenset(
         secret[start : start + _TELLTALE]
         for secret in secrets
-        if len(secret) >= SHORTEST_CREDENTIAL
+        if len(secret) >= MIN_CREDENTIAL
         for start in range(max(1, len(secret) - _TELLTALE + 1))
     )
 

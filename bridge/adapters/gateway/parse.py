@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from bridge.adapters.gateway.coerce import (
     buttons_of,
@@ -29,14 +30,18 @@ from bridge.adapters.gateway.coerce import (
 )
 from bridge.adapters.gateway.envelope import ErrorEnvelope, Rows, Unknown, classify
 from bridge.adapters.gateway.errors import LONGEST_SENTENCE, page, sentence_in
+from bridge.adapters.gateway.rows import row_digest, split
 from bridge.app.ports import FetchResult, PollError
+from bridge.core.action import is_marker
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
 
 #: A status that is an end where there is a reason beside it.
 _TIMEOUT = re.compile(r"\s*(task[\s_-]*)?time[\s_-]*d?[\s_-]*out\s*", re.IGNORECASE)
 
 
-def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
+def read_answer(
+    body: bytes, asked: Collection[str], known: Mapping[str, str] | None = None
+) -> FetchResult:
     """
     Read the body of a successful answer to a question about some tasks.
 
@@ -45,10 +50,35 @@ def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
 
         asked: The ids that were asked for; no other will be in the result.
 
+        known: By id, the digest of a row that need not be read.
+
     Returns:
         A valid result, with a warning in its `detail` if there was something odd about
         it, or one with an error.
     """
+    wanted = frozenset(asked)
+    rows = split(body, wanted)
+    if rows is None:
+        return _read(body, wanted)
+    before = known or {}
+    digests = {task_id: row_digest(same) for task_id, same in rows.items()}
+    news = [task_id for task_id, one in digests.items() if before.get(task_id) != one]
+    unchanged = frozenset(digests.keys() - news)
+    if not news:
+        return FetchResult(unchanged=unchanged)
+    unread = b",".join(row for task_id in news for row in rows[task_id])
+    result = _read(b"[%b]" % unread, frozenset(news))
+    if result.error is not None:
+        return _read(body, wanted)  # What is wrong is told of the whole.
+    tasks = {
+        task_id: replace(snapshot, row_digest=digests[task_id])
+        for task_id, snapshot in result.tasks.items()
+    }
+    return replace(result, tasks=tasks, unchanged=unchanged)
+
+
+def _read(body: bytes, asked: frozenset[str]) -> FetchResult:
+    """Read an answer whatever its shape, see `read_answer`."""
     text = decoded(body)
     if not text:
         return FetchResult(error=PollError.BROKEN, detail="answered with an empty body")
@@ -61,11 +91,10 @@ def read_answer(body: bytes, asked: Collection[str]) -> FetchResult:
     except ValueError:
         what = f"answered with unreadable JSON: {text[:LONGEST_SENTENCE]}"
         return FetchResult(error=PollError.BROKEN, detail=what)
-    wanted = frozenset(asked)
-    match classify(parsed, wanted):
+    match classify(parsed, asked):
         case Rows(rows):
             warning = "answered null instead of a list" if parsed is None else ""
-            return FetchResult(tasks=_tasks(rows, wanted), detail=warning)
+            return FetchResult(tasks=_tasks(rows, asked), detail=warning)
         case ErrorEnvelope(sentence):
             what = f"answered with an error: {sentence}"
         case Unknown():
@@ -126,5 +155,11 @@ def _snapshot(task_id: str, row: Mapping[str, object]) -> TaskSnapshot:
         submit_time=moment_of(row.get("submitTime")),
         start_time=moment_of(row.get("startTime")),
         finish_time=moment_of(row.get("finishTime")),
-        state=text_of(row.get("state")),
+        state=_state(row),
     )
+
+
+def _state(row: Mapping[str, object]) -> str | None:
+    """Read a task's ``state``; a marker of ours is nobody else's business."""
+    state = text_of(row.get("state"))
+    return None if is_marker(state) else state

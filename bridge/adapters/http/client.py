@@ -4,39 +4,28 @@ The HTTP client, for polling and for sending: others cannot be trusted to behave
 One deadline is around everything: name, connection, TLS, request, answer. An answer is read
 as it is on the wire (an unpacked "gzip bomb" would take all memory) and only its beginning.
 There are no cookies, no redirects, no proxies of the environment and no log lines: an
-``httpx.AsyncClient`` over the transport would add all of these.
+``httpx.AsyncClient`` over the transport would add all of these. See decision 32.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import cast
-from urllib.parse import quote, urlsplit
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias, cast
 
 import httpx
 
-from bridge.adapters.http.errors import explain, is_dead_connection
+from bridge.adapters.http.dialer import Dialer
+from bridge.adapters.http.errors import explain
 from bridge.adapters.http.guard import Guard
+from bridge.adapters.http.http_transport import Stage, Transport, outgoing
 from bridge.adapters.http.tls import tls_context
-from bridge.adapters.http.transport import Transport
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
-from bridge.core.redact import basic
 
-#: What may stand in a URL; anything else is encoded, as no server would accept it.
-_LEGAL = "!#$%&'()*+,/:;=?@[]~"
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """Where a URL leads: its host, what to ask for there, and as whom."""
-
-    origin: httpx.URL
-    target: bytes
-    authorization: str | None
+#: Takes a body as it comes in; returns whether to go on.
+Sink: TypeAlias = Callable[[bytes], Awaitable[bool]]
 
 
 class Client:
@@ -46,7 +35,9 @@ class Client:
     Args:
         connections: Open at once, at most.
 
-        keepalive: Seconds that an unused connection is kept.
+        keepalive: Seconds that an unused connection is kept; ``None`` for a connection of its
+            own for each request, of which it is then known whether anything was sent, see
+            `Response.unsent`.
 
         proxy: The proxy to go through, if any.
 
@@ -62,159 +53,140 @@ class Client:
         self,
         *,
         connections: int,
-        keepalive: float,
+        keepalive: float | None,
         proxy: str | None = None,
         tls_ca: str | None = None,
         guard: Guard | None = None,
     ) -> None:
-        # Its lines hold URLs, headers and cookies.
-        logging.getLogger("aiohttp").setLevel(logging.CRITICAL + 1)
-        tls_context(tls_ca)
-        self._open = partial(
-            Transport,
+        self._watched = keepalive is None
+        self._transport = Transport(
             connections=connections,
-            keepalive=keepalive,
-            proxy=proxy,
-            tls_ca=tls_ca,
-            guard=guard,
+            keepalive=keepalive or 0.0,
+            dialer=Dialer(tls=tls_context(tls_ca), proxy=proxy or None, guard=guard),
+            proxy=proxy or None,
         )
-        self._transport: Transport | None = None
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def send(
-        self, request: Request, *, within: float | None, repeatable: bool = False
+        self,
+        request: Request,
+        *,
+        within: float | None = None,
+        repeatable: bool = False,
+        sink: Sink | None = None,
     ) -> Response:
         """
         Send a request and read the beginning of its answer. Never raises.
 
         Args:
-            request: Its ``within`` is not looked at.
-
-            within: Seconds for all of it; ``None`` if the caller keeps the time.
+            within: Seconds for all of it, in place of the request's ``timeout``; without
+                either, the caller keeps the time.
 
             repeatable: Whether to send it once more if the connection ends without an
                 answer, as one does that was idle for too long. Nothing tells whether the
                 other side has read the request, so that is for questions only. (Methods
-                that are idempotent are repeated by aiohttp itself, see RFC 9110 9.2.2.)
+                that are idempotent are always repeated, see RFC 9110 9.2.2.)
+
+            sink: Takes the body of a 200 in place of the response, all of it. It must not
+                raise.
 
         Returns:
             The response; one with a status and a `detail` if its body broke off.
         """
         clock = asyncio.get_running_loop().time
         began = clock()
-        deadline = None if within is None else began + within
-        try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._respond(request, repeatable=repeatable)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's
-            fault, detail = explain(error, timeout=within)
-            return Response(took=clock() - began, fault=fault, detail=detail)
+        timeout = request.timeout if within is None else within
+        deadline = None if timeout is None else began + timeout
+        stage = Stage()
+        answer: httpx.Response | None = None
         body, detail = bytearray(), ""
         try:
             async with asyncio.timeout_at(deadline):
-                await _read(response, body, most=request.most)
-        except Exception as error:  # noqa: BLE001 - as above
+                sent = outgoing(request, stage=stage, repeatable=repeatable or None)
+                answer = await self._transport.handle_async_request(sent)
+                try:
+                    if sink is not None and answer.status_code == 200:
+                        await _pass_on(answer, sink)
+                    else:
+                        await _read(answer, body, limit=request.max_bytes)
+                finally:
+                    await answer.aclose()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's
+            fault, detail = explain(error, timeout=timeout)
+            if answer is None:
+                unsent = self._watched and not stage.connected
+                return Response(
+                    duration=clock() - began, fault=fault, detail=detail, unsent=unsent
+                )
             # The status line has come, and it decides; what broke off is for people.
-            fault, why = explain(error, timeout=within)
             ended = "did not end" if fault is Fault.TIMEOUT else "broke off"
-            detail = f"the answer's body {ended}: {why}"
-        del body[request.most :]
+            detail = f"the answer's body {ended}: {detail}"
         return Response(
-            took=clock() - began,
-            status=response.status_code,
-            headers={
-                name.decode("latin-1").lower(): value.decode("latin-1")
-                for name, value in response.headers.raw
-            },
-            body=bytes(body),
+            duration=clock() - began,
+            status=answer.status_code,
+            headers=_headers(answer),
+            body=bytes(body[: request.max_bytes]),
             detail=detail,
         )
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        request: Request,
+        content: AsyncIterable[bytes] | None = None,
+        *,
+        stage: Stage | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """
+        Send a request once, and yield its answer while that comes in.
+
+        It is never repeated, whatever its method. The caller keeps the time, and closes the
+        answer by leaving the context.
+
+        Args:
+            request: Its body, `max_bytes` and `timeout` do not count.
+
+            content: The body, if it has one; its length is among the request's headers.
+
+            stage: Kept up to date where every request has a connection of its own.
+
+        Raises:
+            Exception: What `bridge.adapters.http.errors.explain` explains.
+        """
+        sent = outgoing(request, content, stage=stage or Stage(), repeatable=False)
+        answer = await self._transport.handle_async_request(sent)
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
+
     async def aclose(self) -> None:
         """Close the connections once nothing is in flight over them."""
-        self._retire(self._transport)
-        await asyncio.gather(*self._closing)
-
-    async def _respond(self, request: Request, *, repeatable: bool) -> httpx.Response:
-        outgoing = _outgoing(request)
-        transport = self._current()
-        try:
-            return await transport.handle_async_request(outgoing)
-        except Exception as error:
-            if not is_dead_connection(error):
-                raise
-            # Other idle connections are as old. A new transport has none.
-            self._retire(transport)
-            if not repeatable:
-                raise
-        return await self._current().handle_async_request(outgoing)
-
-    def _current(self) -> Transport:
-        if self._transport is None:
-            self._transport = self._open()
-        return self._transport
-
-    def _retire(self, transport: Transport | None) -> None:
-        """Close a transport as soon as what is in flight over it is done."""
-        if transport is None:
-            return
-        if self._transport is transport:
-            self._transport = None
-        task = asyncio.get_running_loop().create_task(transport.aclose())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        await self._transport.aclose()
 
 
-async def _read(response: httpx.Response, body: bytearray, *, most: int) -> None:
+def _headers(answer: httpx.Response) -> dict[str, str]:
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in answer.headers.raw
+    }
+
+
+def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield a body as it is on the wire, see `bridge.adapters.http.http_transport`."""
+    return aiter(cast("httpx.AsyncByteStream", answer.stream))
+
+
+async def _read(answer: httpx.Response, body: bytearray, *, limit: int) -> None:
     """Read a body until it ends or is long enough."""
-    try:
-        async for chunk in cast("httpx.AsyncByteStream", response.stream):
-            body += chunk
-            if len(body) >= most:
-                return
-    finally:
-        await response.aclose()
+    if limit:
+        async for piece in _pieces(answer):
+            body += piece
+            if len(body) >= limit:
+                break
 
 
-def _outgoing(request: Request) -> httpx.Request:
-    address = _address(request.url)
-    headers = [(b"accept-encoding", b"identity")]
-    for name, value in request.headers.items():
-        headers.append((name.encode("ascii"), value.encode()))
-    own = any(name == b"authorization" for name, _ in headers)
-    if address.authorization is not None and not own:
-        headers.append((b"authorization", address.authorization.encode()))
-    return httpx.Request(
-        request.method,
-        address.origin,
-        headers=headers,
-        content=request.body,
-        extensions={"target": address.target},
-    )
-
-
-@lru_cache(maxsize=256)
-def _address(url: str) -> _Address:
-    """
-    Take a URL apart. Its path and query stay as they are, to the byte.
-
-    To read a URL takes a third of the time of a whole request, and most are sent to
-    again and again.
-
-    Raises:
-        httpx.InvalidURL: It is not one.
-
-        httpx.UnsupportedProtocol: It is not one of HTTP.
-    """
-    parsed = httpx.URL(url)
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        msg = "not a URL of HTTP"
-        raise httpx.UnsupportedProtocol(msg)
-    parts = urlsplit(url)
-    rest = url.partition("://")[2][len(parts.netloc) :].partition("#")[0]
-    target = quote(rest if rest.startswith("/") else f"/{rest}", safe=_LEGAL)
-    return _Address(
-        origin=parsed.copy_with(userinfo=b"", path="/", query=None, fragment=None),
-        target=target.encode(),
-        authorization=f"Basic {basic(parts)}" if parsed.userinfo else None,
-    )
+async def _pass_on(answer: httpx.Response, sink: Sink) -> None:
+    """Hand a body over as it comes in, until it ends or nobody wants more."""
+    async for piece in _pieces(answer):
+        if not await sink(piece):
+            break

@@ -8,9 +8,9 @@ so none of their texts is passed on.
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 
-import aiohttp
 import httpx
 
 from bridge.adapters.http.guard import ForbiddenAddressError
@@ -33,37 +33,53 @@ _ERRNO = {
 _CERTIFICATE = {
     9: "it is not valid yet",
     10: "it has expired",
-    18: "it is self-signed",
-    19: "a self-signed certificate is in its chain",
-    20: "its issuer is not known",
-    21: "its issuer is not known",
+    18: "it is self-signed; tls_ca can name it",
+    19: "a self-signed certificate is in its chain; tls_ca can name that one",
+    20: "its issuer is not known; tls_ca can name the issuer's certificate",
+    21: "its issuer is not known; tls_ca can name the issuer's certificate",
     23: "it was revoked",
     62: "it is for another name",
     64: "it is for another address",
 }
 
 
+class NotConnectedError(httpx.ConnectError):
+    """
+    There is no connection; the cause is the system's or TLS's error.
+
+    Args:
+        to_proxy: Whether it would have been one to the proxy.
+    """
+
+    def __init__(self, *, to_proxy: bool) -> None:
+        super().__init__("no connection")
+        self.to_proxy = to_proxy
+
+
+class DeadConnectionError(httpx.ReadError):
+    """An open connection was gone before an answer came; the cause is the system's error, if any."""
+
+
 #: (exceptions, what they count as, in words); the first that matches decides.
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
     ((TimeoutError,), Fault.TIMEOUT, "not finished within {timeout} s"),
     (
-        (aiohttp.ServerDisconnectedError,),
+        (DeadConnectionError,),
         Fault.CONNECTION,
         "the other side closed the connection without an answer",
     ),
     (
-        (
-            aiohttp.InvalidURL,
-            aiohttp.NonHttpUrlClientError,
-            httpx.InvalidURL,
-            httpx.UnsupportedProtocol,
-        ),
+        (httpx.InvalidURL, httpx.UnsupportedProtocol),
         Fault.RENDERING,
         "the URL is not a valid http(s) URL",
     ),
-    ((aiohttp.ClientResponseError,), Fault.CONNECTION, "the answer is not valid HTTP"),
     (
-        (OSError, aiohttp.ClientError),
+        (httpx.RemoteProtocolError,),
+        Fault.CONNECTION,
+        "the answer is not valid HTTP",
+    ),
+    (
+        (OSError, httpx.TransportError),
         Fault.CONNECTION,
         "the connection broke",
     ),
@@ -75,33 +91,25 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
 )
 
 
-def is_dead_connection(error: BaseException) -> bool:
-    """Return whether an open connection turned out to be gone before an answer came."""
-    gone = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
-    return isinstance(error, gone) and not isinstance(
-        error, aiohttp.ClientConnectorError
-    )
-
-
 def explain(error: BaseException, *, timeout: float | None) -> tuple[Fault, str]:
     """
     Return what an exception means, for the breaker and for a person. Never raises.
 
     Args:
-        error: What the transport raised.
+        error: What was raised while a request was sent, or its answer read.
 
         timeout: Seconds that there were for all of it, if they were counted.
     """
     if isinstance(error, ForbiddenAddressError):
-        return Fault.FORBIDDEN, str(error)
-    if isinstance(error, Misconfigured):
+        # Which address it is, and why not, is nothing to tell those who named it.
+        return Fault.ADDRESS_BLOCKED, "the receiver's address is not allowed"
+    if isinstance(error, Misconfigured | httpx.ProxyError):
         return Fault.CONNECTION, str(error)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Fault.CONNECTION, f"the proxy answered {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientSSLError):
-        return Fault.CONNECTION, _connecting(error)
-    if isinstance(error, OSError) and error.errno in _ERRNO:
-        return Fault.CONNECTION, _ERRNO[error.errno]
+    if isinstance(error, NotConnectedError):
+        return Fault.CONNECTION, _connecting(error.__cause__, to_proxy=error.to_proxy)
+    cause = error.__cause__ if isinstance(error, httpx.ReadError) else error
+    if isinstance(cause, OSError) and cause.errno in _ERRNO:
+        return Fault.CONNECTION, _ERRNO[cause.errno]
     for kinds, fault, words in _KINDS:
         if isinstance(error, kinds):
             return fault, words.format(timeout=f"{timeout or 0:g}")
@@ -111,23 +119,22 @@ def explain(error: BaseException, *, timeout: float | None) -> tuple[Fault, str]
     )
 
 
-def _connecting(error: aiohttp.ClientError) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _certificate(error.certificate_error)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "name not resolved"
-    below = getattr(error, "os_error", None)
-    if isinstance(below, ssl.SSLCertVerificationError):
-        return _certificate(below)
-    if isinstance(below, ssl.SSLError):
-        return f"TLS failed: {(below.reason or 'unknown reason').lower().replace('_', ' ')}"
-    words = _ERRNO.get(getattr(below, "errno", None) or 0, "no connection")
-    proxied = isinstance(error, aiohttp.ClientProxyConnectionError)
-    return f"no connection to the proxy: {words}" if proxied else words
-
-
-def _certificate(error: Exception) -> str:
-    number = getattr(error, "verify_code", 0)
-    return (
-        f"certificate not valid: {_CERTIFICATE.get(number, f'OpenSSL error {number}')}"
-    )
+def _connecting(cause: BaseException | None, *, to_proxy: bool) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        number = cause.verify_code
+        words = _CERTIFICATE.get(number, f"OpenSSL error {number}")
+        return f"certificate not valid: {words}"
+    if isinstance(cause, ssl.SSLError):
+        reason = cause.reason or "unknown reason"
+        if reason == "WRONG_VERSION_NUMBER":
+            return (
+                "TLS failed: the other side speaks none, so its URL begins with http://"
+            )
+        return f"TLS failed: {reason.lower().replace('_', ' ')}"
+    if isinstance(cause, socket.gaierror):
+        words = "name not resolved"
+    elif isinstance(cause, ConnectionResetError) and cause.errno is None:
+        words = "the other side closed the connection in the TLS handshake"
+    else:
+        words = _ERRNO.get(getattr(cause, "errno", None) or 0, "no connection")
+    return f"no connection to the proxy: {words}" if to_proxy else words

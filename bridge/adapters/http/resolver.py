@@ -3,8 +3,8 @@ The resolver: names are looked up in threads of their own.
 
 The event loop's shared pool has a handful of threads, and a name server that does not
 answer holds one for half a minute. Three such endpoints would stop the name lookups of
-all others; so each lookup gets a thread. Each client has at most one (the connector joins
-lookups of one name), and an open connection needs none.
+all others; so each lookup gets a thread. Each client has at most one for each name (those who ask
+meanwhile wait for the same), and an open connection needs none.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from threading import Thread
-from typing import Any, TypeAlias
+from functools import partial
+from ipaddress import ip_address
+from typing import TypeAlias
 
-from aiohttp.abc import AbstractResolver, ResolveResult
+from bridge.adapters.http.guard import AddressInfo, Guard
+from bridge.adapters.http.threads import in_thread
 
-from bridge.adapters.http.guard import Guard
+#: Seconds that a name's addresses are taken to be the same.
+REMEMBERED = 10.0
 
-AddressInfo: TypeAlias = tuple[
-    socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]
-]
 LookUp: TypeAlias = Callable[..., Sequence[AddressInfo]]
 
 
-class Resolver(AbstractResolver):
+class Resolver:
     """
     Looks names up; refuses a name with any forbidden address.
 
@@ -41,70 +40,62 @@ class Resolver(AbstractResolver):
     ) -> None:
         self._guard = guard
         self._getaddrinfo = getaddrinfo
+        self._lookups: dict[tuple[str, int], asyncio.Task[Sequence[AddressInfo]]] = {}
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
         """
-        Return a name's addresses.
+        Return a name's addresses, in the form of `socket.getaddrinfo`.
 
         Raises:
             OSError: It has none, or the lookup failed.
 
             ForbiddenAddressError: One of them may not be connected to.
         """
-        infos = await _in_a_thread(self._getaddrinfo, host, port, family)
-        found = [_result(host, port, info) for info in infos]
+        found = _literal(host, port) or await self._looked_up(host, port)
         if self._guard is not None:
-            for result in found:
-                self._guard.check(result["host"])
+            for *_, address in found:
+                self._guard.check(str(address[0]))
         return found
 
-    async def close(self) -> None:
-        """Do nothing: a lookup under way ends by itself and is not waited for."""
+    async def _looked_up(self, host: str, port: int) -> Sequence[AddressInfo]:
+        """Look a name up, or wait for one who does; whoever stops waiting stops no other."""
+        key = (host, port)
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            loop = asyncio.get_running_loop()
+            lookup = self._lookups[key] = loop.create_task(self._look_up(host, port))
+            lookup.add_done_callback(partial(self._remember, key))
+        return await asyncio.shield(lookup)
 
-
-def _result(host: str, port: int, info: AddressInfo) -> ResolveResult:
-    family, _, proto, _, address = info
-    numeric = address[0]
-    if family == socket.AF_INET6 and address[3] and "%" not in numeric:
-        numeric = f"{numeric}%{address[3]}"  # a link-local address is nothing without
-    return ResolveResult(
-        hostname=host,
-        host=numeric,
-        port=port,
-        family=family,
-        proto=proto,
-        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-    )
-
-
-async def _in_a_thread(
-    getaddrinfo: LookUp, host: str, port: int, family: socket.AddressFamily
-) -> list[AddressInfo]:
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[AddressInfo]] = loop.create_future()
-
-    def settle(outcome: list[AddressInfo] | Exception) -> None:
-        if found.done():
-            return
-        if isinstance(outcome, Exception):
-            found.set_exception(outcome)
-        else:
-            found.set_result(outcome)
-
-    def look_up() -> None:
-        outcome: list[AddressInfo] | Exception
+    async def _look_up(self, host: str, port: int) -> Sequence[AddressInfo]:
+        look_up = partial(
+            self._getaddrinfo,
+            host,
+            port,
+            socket.AF_UNSPEC,
+            socket.SOCK_STREAM,
+            flags=socket.AI_ADDRCONFIG,
+        )
         try:
-            outcome = list(
-                getaddrinfo(
-                    host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-                )
-            )
-        except Exception as raised:  # noqa: BLE001 - it is handed to the one that waits
-            outcome = raised
-        with suppress(RuntimeError):  # the loop ended meanwhile, nothing waits any more
-            loop.call_soon_threadsafe(settle, outcome)
+            return await in_thread(look_up, name="mjbridge-resolver")
+        except UnicodeError as error:
+            raise socket.gaierror(socket.EAI_NONAME, "not a name") from error
 
-    Thread(target=look_up, name="mjbridge-resolver", daemon=True).start()
-    return await found
+    def _remember(
+        self, key: tuple[str, int], lookup: asyncio.Task[Sequence[AddressInfo]]
+    ) -> None:
+        if lookup.cancelled() or lookup.exception() is not None:
+            del self._lookups[key]
+        else:
+            asyncio.get_running_loop().call_later(REMEMBERED, self._lookups.pop, key)
+
+
+def _literal(host: str, port: int) -> Sequence[AddressInfo]:
+    """Return the address that a host is, if it is one."""
+    try:
+        version = ip_address(host).version
+    except ValueError:
+        return ()
+    if version == 4:
+        return ((socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)),)
+    return ((socket.AF_INET6, socket.SOCK_STREAM, 6, "", (host, port, 0, 0)),)

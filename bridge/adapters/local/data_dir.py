@@ -11,7 +11,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,9 @@ from bridge.errors import Misconfigured
 
 #: The longest path of a Unix socket, in bytes: ``sun_path`` less its closing NUL.
 MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
+
+#: Bytes below which a disk is full: a server that could not write has given some back.
+LITTLE_SPACE = 1_000_000
 
 #: Bytes of the server's log that are kept, at least.
 MAX_LOG = 10_000_000
@@ -93,7 +98,9 @@ class DataDir:
             self.data.mkdir(mode=0o700, exist_ok=True)
             lock = LockFile(self.path / "lock")
         except OSError as error:
-            msg = f"cannot use the data directory {self}: {error.strerror}"
+            in_its_place = isinstance(error, FileExistsError | NotADirectoryError)
+            why = "a file is in its place" if in_its_place else error.strerror
+            msg = f"cannot use the data directory {self}: {why}"
             raise Misconfigured(msg) from error
         if not lock.take():
             owner = lock.owner
@@ -132,7 +139,17 @@ class DataDir:
             self.log.replace(self.log.with_suffix(".log.1"))
         return self.log.open("ab")
 
+    def why_full(self, needed: int = LITTLE_SPACE) -> str:
+        """Say that the disk is full, if it has fewer than so many bytes left; else nothing."""
+        with suppress(OSError):
+            if shutil.disk_usage(self.path).free < needed:
+                return f"the disk of {self} is full"
+        return ""
+
     def last_logged(self) -> str:
-        """Return the last line of the server's log."""
-        lines = self.log.read_text(errors="replace").strip().splitlines()
+        """Return the last line of the server's log; never raises."""
+        try:
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+        except OSError as error:
+            return f"its log cannot be read ({error.strerror})"
         return lines[-1].strip() if lines else "it logged nothing"

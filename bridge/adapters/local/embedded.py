@@ -37,10 +37,15 @@ from redis.retry import Retry
 
 from bridge.adapters.local.data_dir import DataDir, LockFile
 from bridge.adapters.local.process import kill_group, spawn
-from bridge.adapters.local.servers import configuration, find_server
+from bridge.adapters.local.servers import (
+    JEMALLOC,
+    configuration,
+    find_server,
+    jemalloc_for,
+)
 from bridge.errors import Misconfigured, StoreUnavailable
 
-__all__ = ["EmbeddedStore", "find_server"]
+__all__ = ["EmbeddedStore", "find_server", "jemalloc_for"]
 
 #: Seconds until a server that says nothing is given up, and one that says it is loading.
 SILENT_S, LOADING_S = 20.0, 600.0
@@ -162,6 +167,10 @@ class EmbeddedStore:
         """Return whether the server answers, within a fraction of a second."""
         return self._probe() == "ready"
 
+    def why_ended(self) -> str:
+        """Return why the server has ended by itself, for people, as far as that is known."""
+        return self._dir.why_full() or self._dir.last_logged()
+
     def stop(self, timeout: float = 5.0) -> None:
         """
         End the server, its data safe on disk, and free the directory.
@@ -189,10 +198,12 @@ class EmbeddedStore:
             # Until the new id is in it, the file must not name a process that may by now
             # be somebody else's.
             lock.sign(None)
+            preloads = jemalloc_for(command[0]) == "preloaded"
             at = (self._port, self._password) if self._password else self._dir.socket
             with self._dir.open_log() as log:
                 process = spawn(
                     command,
+                    env={"LD_PRELOAD": JEMALLOC} if preloads else None,
                     # By stdin, because everybody on the machine can read argv.
                     stdin=configuration(
                         self._dir.data,

@@ -42,6 +42,36 @@ if os.getppid() == parent:
 """
 
 
+def tied(
+    argv: Sequence[str], on_our_death: signal.Signals = signal.SIGKILL
+) -> list[str]:
+    """
+    Return the command that runs a program tied to our life, where the kernel can do it.
+
+    Args:
+        argv: The program, looked up on PATH, and its arguments.
+
+        on_our_death: What it is sent when we die without ending it. The kernel watches the
+            *thread* that starts a child, not the process, so only children started by the
+            main thread are tied to us.
+
+    Raises:
+        FileNotFoundError: There is no such program.
+    """
+    program = shutil.which(argv[0])
+    if program is None:
+        msg = f"there is no program {argv[0]}"
+        raise FileNotFoundError(msg)
+    command = [program, *argv[1:]]
+    if (
+        sys.platform != "linux"
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        return command
+    tie = [sys.executable, "-I", "-S", "-c", _TIE]
+    return [*tie, str(int(on_our_death)), str(os.getpid()), *command]
+
+
 def spawn(
     argv: Sequence[str],
     *,
@@ -65,26 +95,13 @@ def spawn(
 
         keep_open: Our file descriptors that the child inherits.
 
-        on_our_death: What the child is sent when we die without ending it. The kernel
-            watches the *thread* that starts a child, not the process, so only children
-            started by the main thread are tied to us.
+        on_our_death: See `tied`.
 
     Raises:
         FileNotFoundError: There is no such program.
     """
-    program = shutil.which(argv[0])
-    if program is None:
-        msg = f"there is no program {argv[0]}"
-        raise FileNotFoundError(msg)
-    command = [program, *argv[1:]]
-    if (
-        sys.platform == "linux"
-        and threading.current_thread() is threading.main_thread()
-    ):
-        tie = [sys.executable, "-I", "-S", "-c", _TIE]
-        command = [*tie, str(int(on_our_death)), str(os.getpid()), *command]
     process = subprocess.Popen(  # noqa: S603 - programs of ours, never a shell
-        command,
+        tied(argv, on_our_death),
         env={**os.environ, **(env or {})},
         stdin=subprocess.PIPE,
         stdout=output,

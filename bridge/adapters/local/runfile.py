@@ -1,20 +1,22 @@
 """
-The run file: how other commands find the store of a running `mjbridge up`.
+The run file: how other commands find the store and the web process of a running `mjbridge up`.
 
 It holds the store's URL, which may contain a password, so only its owner can read it. It
 is a hint, never a lock: a file left behind by a process that was killed counts as absent.
+A `mjbridge web` that runs by itself leaves a file of its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-_NAME = "run.json"
+_NAME, _WEB_NAME = "run.json", "web.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +26,45 @@ class RunFile:
     pid: int
     redis_url: str = field(repr=False)
     started_at: float  #: Seconds since the epoch.
+    web_url: str | None = None  #: Where `web` is served; ``None`` if it is not.
 
 
-def write_run_file(data_dir: Path, *, redis_url: str, started_at: float) -> Path:
+def write_run_file(
+    data_dir: Path, *, redis_url: str, started_at: float, web_url: str | None = None
+) -> Path:
     """Write that this process runs the store at *redis_url*. Readers see all of it or nothing."""
-    content = {"pid": os.getpid(), "redis_url": redis_url, "started_at": started_at}
-    target = data_dir / _NAME
+    content = {
+        "pid": os.getpid(),
+        "redis_url": redis_url,
+        "started_at": started_at,
+        "web_url": web_url,
+    }
+    return _write(data_dir / _NAME, content)
+
+
+def write_web_file(data_dir: Path, *, web_url: str) -> Path:
+    """Write that this process serves `web` there; the newest of several is found."""
+    content = {"pid": os.getpid(), "web_url": web_url}
+    return _write(data_dir / _WEB_NAME, content)
+
+
+def read_web_url(data_dir: Path) -> str | None:
+    """Return where `web` is served on this machine; ``None`` if no process says so."""
+    run = read_run_file(data_dir)
+    if run is not None and run.web_url is not None:
+        return run.web_url
+    try:
+        content = json.loads((data_dir / _WEB_NAME).read_bytes())
+        pid, url = int(content["pid"]), str(content["web_url"])
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return None
+    return url if _is_alive(pid) else None
+
+
+def _write(target: Path, content: Mapping[str, object]) -> Path:
     # Temporary files are created readable by their owner alone, and a rename keeps that.
     with NamedTemporaryFile(
-        "w", dir=data_dir, prefix=f".{_NAME}.", delete=False
+        "w", dir=target.parent, prefix=f".{target.name}.", delete=False
     ) as draft:
         json.dump(content, draft)
     Path(draft.name).replace(target)
@@ -47,6 +79,7 @@ def read_run_file(data_dir: Path) -> RunFile | None:
             pid=int(content["pid"]),
             redis_url=str(content["redis_url"]),
             started_at=float(content["started_at"]),
+            web_url=str(content["web_url"]) if content.get("web_url") else None,
         )
     except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None

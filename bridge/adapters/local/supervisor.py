@@ -25,24 +25,18 @@ from bridge.adapters.local.process import how_it_ended, kill_group, spawn
 
 #: Seconds before what died is started again, the 1st, 2nd, ... time in a row.
 RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-
 #: Seconds after which a child is no longer one that keeps dying.
 STEADY_S = 60.0
-
 #: Seconds until what is left is ended by force. Workers drain for up to 5, but a busy machine
 #: takes longer, and a second signal hurries.
 END_WITHIN_S = 30.0
-
 #: Seconds after which whoever waits is told for what.
 SLOW_S = 6.0
-
 #: Seconds that a group has even then. A store needs 0.1.
 LAST_GROUP_S = 0.3
-
 #: Seconds within which a second signal is the echo of the first: wrappers like `uv run`
 #: pass on the Ctrl-C that the terminal has sent us already.
 ECHO_S = 0.3
-
 #: Seconds between two checks of a child that is not ready yet.
 READY_CHECK_S = 0.05
 
@@ -67,6 +61,8 @@ class Child:
             returns within a fraction of a second, and does not raise.
 
         launch: Starts the process, instead of *argv*; returns it if it runs already.
+
+        why_ended: Returns, for people, why it ended with an exit code. It does not raise.
     """
 
     name: str
@@ -76,6 +72,7 @@ class Child:
     stop_order: int = 0
     ready: Callable[[], bool] | None = None
     launch: Callable[[], subprocess.Popen[bytes]] | None = None
+    why_ended: Callable[[], str] | None = None
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it, in a session of its own."""
@@ -206,7 +203,10 @@ class Supervisor:
                     raise
                 how = f"could not be started ({error})"
             else:
-                how = how_it_ended(await self._life_of(one, one.process))
+                code = await self._life_of(one, one.process)
+                how = how_it_ended(code)
+                if one.child.why_ended and code > 0:
+                    how += f": {one.child.why_ended()}"
             if not one.child.restart:
                 one.ready.set()  # the groups after it need not wait for it
                 return

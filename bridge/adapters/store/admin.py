@@ -9,7 +9,9 @@ from typing import Literal
 
 from bridge.adapters.store import codec
 from bridge.adapters.store.keyspace import Keyspace
-from bridge.app.ports import NEARLY_FULL, Publication, Waiting
+from bridge.adapters.store.readiness import SCHEMA
+from bridge.app.ports import NEARLY_FULL, Publication, RedeliveryResult, Waiting
+from bridge.core.action import upstream_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
 from bridge.errors import StoreForbids
@@ -42,6 +44,7 @@ class StoreAdmin:
                 "burst": endpoint.rate.burst if endpoint.rate else 0,
                 "lease": endpoint.timeout + LEASE_MARGIN,
                 "edits": int(endpoint.edits),
+                "wait": endpoint.wait,
                 "fingerprint": sha256(endpoint.url.encode()).hexdigest()[:16],
             }
             for endpoint in endpoints
@@ -57,36 +60,58 @@ class StoreAdmin:
         return None if done < 0 else bool(done)
 
     async def switch(
-        self, endpoint: str, what: Literal["pause", "resume"]
-    ) -> tuple[bool, bool]:
+        self,
+        endpoint: str,
+        what: Literal["pause", "resume"],
+        *,
+        request: str | None = None,
+    ) -> bool:
         """
-        Pause or resume an endpoint.
+        Pause or resume an endpoint; for a request that is repeated, once.
 
         Returns:
-            Whether that changed anything, and whether a deliverer should be woken.
+            Whether that changed anything.
         """
-        wake, changed = await self._keys.run("switch", endpoint, what)
-        return bool(changed), bool(wake)
+        return bool(await self._keys.run("switch", endpoint, what, request or ""))
 
     async def redeliver(
-        self, event_id: str, endpoint: str, *, dead_only: bool = False
-    ) -> tuple[Literal["queued", "open", "recent", "unknown", "skipped"], bool]:
+        self,
+        deliveries: Sequence[tuple[str, str]],
+        *,
+        dead_only: bool = False,
+        request: str | None = None,
+    ) -> Sequence[RedeliveryResult]:
         """
-        Queue an event to be sent again.
+        Queue events to be sent again; for a request that is repeated, once.
+
+        Args:
+            deliveries: Each an event's id and an endpoint's name; a few hundred at most.
+
+            dead_only: Whether to leave alone what was not given up.
+
+            request: The request's name.
 
         Returns:
-            Whether it was queued, or why not, and whether a deliverer should be woken.
+            For each whether it was queued, or why not.
         """
-        wake, outcome = await self._keys.run(
-            "redeliver", event_id, endpoint, int(dead_only)
+        given = {
+            "deliveries": deliveries,
+            "dead_only": dead_only,
+            "request": request or "",
+            "part": f"queued:{sha256(repr(deliveries).encode()).hexdigest()[:16]}",
+        }
+        results: list[RedeliveryResult] = await self._keys.run(
+            "redeliver", codec.dumps(given)
         )
-        return outcome, bool(wake)
+        return results
 
     async def give_up(
         self,
         waiting: Sequence[Waiting],
         reason: str,
         notices: Sequence[Sequence[Publication]] = (),
+        *,
+        by_hand: bool = False,
     ) -> int:
         """
         Give up deliveries that nobody is attempting; return how many those were.
@@ -97,6 +122,8 @@ class StoreAdmin:
             reason: Why, for a person.
 
             notices: For each, the operators' events about it.
+
+            by_hand: Whether somebody wants it so: then metrics do not count it.
         """
         about = notices or [()] * len(waiting)
         items = [
@@ -108,8 +135,9 @@ class StoreAdmin:
             }
             for one, reports in zip(waiting, about, strict=True)
         ]
-        given = {"retention": self._keys.retention, "reason": reason, "items": items}
-        given_up: list[int] = await self._keys.run("bury", codec.dumps(given))
+        given: dict[str, object] = {"reason": reason, "by_hand": by_hand}
+        given |= {"retention": self._keys.retention, "items": items}
+        given_up: list[int] = await self._keys.run("give_up", codec.dumps(given))
         return sum(given_up)
 
     async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
@@ -134,31 +162,42 @@ class StoreAdmin:
         found: list[Waiting] = []
         lanes = most if before is None else most * LANES_FOR_ONE
         async for lane in self._lanes(endpoint, lanes):
-            ids = await self._keys.items(
-                f"lane:{endpoint}:{lane}", most - len(found) - 1
-            )
-            times = await self._keys.scores(("open", event_id) for event_id in ids)
+            ids = await self._keys.items(f"lane:{endpoint}:{lane}", most - len(found))
+            if before is not None:
+                times = await self._keys.scores(("open", event_id) for event_id in ids)
+                dated = zip(ids, times, strict=True)
+                ids = [event_id for event_id, at in dated if (at or 0.0) <= before]
             rows = await self._keys.hashes(f"event:{event_id}" for event_id in ids)
-            for event_id, since, row in zip(ids, times, rows, strict=True):
-                if before is None or (since or 0.0) <= before:
-                    event = codec.read_event(event_id, row)
-                    found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
+            for event_id, row in zip(ids, rows, strict=True):
+                event = codec.read_event(event_id, row)
+                found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
             if len(found) >= most:
                 break
         return found
 
+    async def hook_endpoints(self) -> Sequence[str]:
+        """Name the endpoints that stand for hooks of tasks that are kept."""
+        return list(await self._keys.hash("hooks"))
+
+    async def action_endpoints(self) -> Sequence[str]:
+        """Name the endpoints that stand for the upstreams of actions that there were."""
+        names = await self._keys.members("endpoints")
+        return [name for name in names if upstream_of(name) is not None]
+
     async def holding(self) -> Sequence[str]:
         """Name the endpoints that are paused or disabled."""
+        names = await self._keys.members("endpoints")
+        rows = await self._keys.hashes(f"health:{name}" for name in names)
         return [
             name
-            for name in await self._keys.members("endpoints")
-            if any(await self._keys.fields(f"health:{name}", "paused", "disabled"))
+            for name, row in zip(names, rows, strict=True)
+            if "paused" in row or "disabled" in row
         ]
 
     async def _lanes(self, endpoint: str, most: int) -> AsyncIterator[str]:
         """Name lanes of an endpoint that are not empty, wherever their heads wait."""
         for where in ("fresh", "retry", "woken", "edits", "flight"):
-            for lane in await self._keys.members(f"{where}:{endpoint}", 0, most - 1):
+            for lane in await self._keys.members(f"{where}:{endpoint}", most):
                 yield lane
         for member in await self._keys.members("suspects"):
             name, _, lane = member.partition("|")
@@ -225,13 +264,38 @@ class StoreAdmin:
         if not limit:
             return None
         share = int(facts["used_memory"]) / limit
-        await self._keys.run("note", "full", "1" if share >= NEARLY_FULL else "", 15)
+        await self._keys.run("mark", "full", "1" if share >= NEARLY_FULL else "", 15)
         return share
+
+    async def pause_rules(self, *, paused: bool) -> None:
+        """Have no rule press anything, or have them press again."""
+        await self._keys.run("mark", "rules:paused", "1" if paused else "", 0)
+
+    async def rules_paused(self) -> bool:
+        """Check whether rules press nothing."""
+        return await self._keys.exists("rules:paused")
+
+    async def secret_key(self, new: str) -> str:
+        """Return the secret that the deployment keeps; *new*, from now on, if it has none."""
+        return await self._keys.keep("secret_key", new)
+
+    async def try_write(self) -> None:
+        """Check that changes can be recorded."""
+        await self._keys.try_write()
 
     async def clock(self) -> float:
         """Return the store's clock, in seconds since the epoch."""
         return await self._keys.clock()
 
+    async def was_emptied(self) -> bool:
+        """Return, once, whether the store has lost all that it held."""
+        kept = await self._keys.exists("schema")
+        return not kept and await self._keys.keep("schema", SCHEMA) == SCHEMA
+
     async def beat(self, now: float) -> None:
         """Leave the heartbeat that proves beat, broker and a worker at once."""
-        await self._keys.run("note", "heartbeat", f"{now:.3f}", 0)
+        await self._keys.run("mark", "heartbeat", f"{now:.3f}", 0)
+
+    async def tick_alone(self) -> None:
+        """Note that a worker ticks by itself, because no tick of beat comes through."""
+        await self._keys.run("mark", "alone", "1", 15)

@@ -2,7 +2,8 @@
 Connections to the store, for every form of address.
 
 A `redis_url` is ``redis://``, ``rediss://`` (TLS), ``unix:///path``, or names sentinels
-(see `bridge.adapters.store.sentinel`).
+(see `bridge.adapters.store.sentinel`). A node of a Redis Cluster leads to the one that has
+our keys (see `bridge.adapters.store.cluster`).
 
 The client does not repeat a call by itself. redis-py would, and was seen to run an
 ``INCR`` twice after a lost answer; a claim that is repeated hides a second batch until
@@ -17,11 +18,13 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 
+from bridge.adapters.store.cluster import follow_slot
 from bridge.adapters.store.sentinel import SentinelAddress, is_watched
 
-#: Seconds that a single command may take. A frozen server must not freeze us.
-COMMAND_TIMEOUT = 5.0
+#: Connections of one process; each call that is under way has one.
+MAX_CONNECTIONS = 1000
 
 
 class _WatchedRedis(Redis):
@@ -34,17 +37,34 @@ class _WatchedRedis(Redis):
             await watcher.aclose()
 
 
-def connect(url: str) -> Redis:
-    """Return a client for a store, which decodes replies; nothing is sent yet."""
+def connect(url: str, namespace: str | None = None) -> Redis:
+    """
+    Return a client for a store, which decodes replies; nothing is sent yet.
+
+    Args:
+        url: Of any form that `redis_url` has.
+
+        namespace: Whose keys will be used: where the URL is of a node of a Redis Cluster,
+            the client speaks to the one that has them. Without it, to that node.
+    """
     options: dict[str, Any] = {
         "decode_responses": True,
         "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": COMMAND_TIMEOUT,
+        # Whoever calls keeps the time, see `bridge.adapters.store.errors`.
+        "socket_timeout": None,
         "socket_connect_timeout": 3.0,
+        # redis-py's own is 100, and whoever comes then is refused: a crowd at `web` is more.
+        "max_connections": MAX_CONNECTIONS,
         "health_check_interval": 30,
+        # With them redis-py uses connections that the server has closed: the first command
+        # after a restart of it fails.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     if not is_watched(url):
-        return Redis.from_url(url, **options)
+        client = Redis.from_url(url, **options)
+        if namespace is not None:
+            follow_slot(client.connection_pool, namespace)
+        return client
     address = SentinelAddress.parse(url)
     if address.tls is not None:
         options |= {"ssl": True, **address.tls}

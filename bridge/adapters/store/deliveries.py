@@ -8,15 +8,19 @@ from secrets import token_hex
 from typing import Any
 
 from bridge.adapters.store import codec
-from bridge.adapters.store.keyspace import Keyspace, named, rows
-from bridge.app.ports import Delivery, DeliveryClaim, Settled, Settlement
-from bridge.core.delivery import Attempt, Tried, Verdict
+from bridge.adapters.store.keyspace import Keyspace, Script, named, rows
+from bridge.app.ports import ClaimLimits, Delivery, DeliveryClaim, Settled, Settlement
+from bridge.core.action import ActionOutcome
+from bridge.core.delivery import Attempt, DeliveryHistory, Verdict
 from bridge.core.http import ChannelState
 
 #: Claims without a reply that are remembered: those of a minute, at one a second.
 LOST_AT_MOST = 60
 #: Characters of an attempt's `detail` that the attempt log keeps.
 LONGEST_DETAIL = 1024
+#: What a settlement may lead to beside its own delivery: a script of its own sees to that, so
+#: that no other settlement pays for it.
+_EFFECTS = frozenset({"notices", "action", "archival"})
 
 
 class StoredDeliveries:
@@ -28,47 +32,66 @@ class StoredDeliveries:
         self._lost: list[str] = []
 
     async def claim_deliveries(
-        self, *, limit: int, slow_limit: int, alone: bool = False, woken: bool = False
+        self,
+        *,
+        limit: int,
+        slow_limit: int,
+        hook_limit: int | None = None,
+        alone: bool = False,
     ) -> DeliveryClaim:
         """Claim the heads of due lanes, fairly over the endpoints."""
+        limits = ClaimLimits(limit=limit, slow_limit=slow_limit, hook_limit=hook_limit)
+        return _claim(await self._claiming("claim_deliveries", limits, int(alone)))
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, claim: ClaimLimits | None = None
+    ) -> Settled:
+        """Record what came of claimed deliveries, and claim more."""
+        items = [_settlement(settlement) for settlement in settlements]
+        given = codec.dumps({"retention": self._keys.retention, "items": items})
+        has_effects = any(not _EFFECTS.isdisjoint(item) for item in items)
+        claimed: DeliveryClaim | None = None
+        if claim is not None and not has_effects:
+            applied, reply = await self._claiming("settle_claim", claim, given)
+            claimed = _claim(reply)
+        else:
+            script: Script = "settle_effects" if has_effects else "settle"
+            more, applied = await self._keys.run(script, given)
+            if claim is not None:
+                claimed = _claim(await self._claiming("claim_deliveries", claim, 0))
+        return Settled(
+            applied=[bool(one) for one in applied],
+            more=bool(more) if claimed is None else claimed.next_in == 0,
+            claim=claimed,
+        )
+
+    async def _claiming(
+        self, script: Script, limits: ClaimLimits, *args: str | float
+    ) -> list[Any]:
+        """Run a script that claims; the next one is told of those whose reply got lost."""
         token = token_hex(8)
         lost, self._lost = self._lost, []
+        hook_limit = limits.hook_limit
         try:
-            reply = await self._keys.run(
-                "claim_deliveries",
+            reply: list[Any] = await self._keys.run(
+                script,
+                *args,
                 token,
-                limit,
-                slow_limit,
-                int(alone),
-                int(woken),
+                limits.limit,
+                limits.slow_limit,
+                limits.slow_limit if hook_limit is None else hook_limit,
                 self._keys.retention,
                 *lost,
             )
         except BaseException:  # also when it is cancelled: the script may have run
             self._lost = [*lost, *self._lost, token][-LOST_AT_MOST:]
             raise
-        claim = named(reply)
-        now, next_in = float(claim["now"]), claim["next_in"]
-        claimed = rows(claim["columns"], claim["deliveries"])
-        return DeliveryClaim(
-            deliveries=[_delivery(row, now) for row in claimed],
-            suspects=bool(claim["suspects"]),
-            next_in=None if next_in is None else float(next_in),
-        )
-
-    async def settle(self, settlements: Sequence[Settlement]) -> Settled:
-        """Record what came of claimed deliveries."""
-        given = {
-            "retention": self._keys.retention,
-            "items": [_settlement(settlement) for settlement in settlements],
-        }
-        more, applied = await self._keys.run("settle", codec.dumps(given))
-        return Settled(applied=[bool(one) for one in applied], more=bool(more))
+        return reply
 
     async def save_state(self, delivery: Delivery, channel_state: ChannelState) -> bool:
         """Save a channel's state in the middle of an attempt, if the claim still stands."""
         saved = await self._keys.run(
-            "remember",
+            "save_state",
             delivery.endpoint,
             delivery.lane,
             delivery.token,
@@ -79,14 +102,25 @@ class StoredDeliveries:
         return bool(saved)
 
 
+def _claim(reply: Sequence[Any]) -> DeliveryClaim:
+    claim = named(reply)
+    now, next_in = float(claim["now"]), claim["next_in"]
+    claimed = rows(claim["columns"], claim["deliveries"])
+    return DeliveryClaim(
+        deliveries=[_delivery(row, now) for row in claimed],
+        suspects=bool(claim["suspects"]),
+        next_in=None if next_in is None else float(next_in),
+    )
+
+
 def _delivery(row: Mapping[str, Any], now: float) -> Delivery:
-    first, channel_state = row["first"], row["memory"]
+    first, channel_state = row["first"], row["state"]
     return Delivery(
         endpoint=row["endpoint"],
         lane=row["lane"],
         event=codec.read_event(row["id"], row),
         token=row["token"],
-        tried=Tried(
+        history=DeliveryHistory(
             first=None if first is None else float(first),
             due=float(row["due"] or 0),
             failures=int(row["failures"] or 0),
@@ -95,10 +129,14 @@ def _delivery(row: Mapping[str, Any], now: float) -> Delivery:
         attempts=int(row["attempts"] or 0),
         crashes=int(row["crashes"]),
         redelivery=row["lane"].startswith("~"),
-        was_disabled=row["told_disabled"] is not None,
+        was_disabled=row["disabled_reported"] is not None,
         slow=bool(row["slow"]),
         now=now,
         channel_state=json.loads(channel_state) if channel_state else {},
+        hook=codec.read_hook(row["hook"]),
+        traceparent=row["traceparent"],
+        archived=codec.read_archived(row["archived"]),
+        sequence=int(row["task_sequence"] or 0),
     )
 
 
@@ -110,12 +148,14 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
         "id": delivery.event.id,
         "token": delivery.token,
         "was_disabled": delivery.was_disabled,
-        "fate": "returned",
-        "away": settlement.away,
+        "disposition": "returned",
+        "unconfigured": settlement.endpoint_unknown,
     }
     if settlement.verdict is None:
         return row
     row |= _judged(settlement, settlement.verdict)
+    # Most of it is false, zero or empty; reading that took the script as long as the rest.
+    row = {name: value for name, value in row.items() if value}
     if settlement.attempt is not None:
         row |= _attempted(delivery, settlement.attempt, settlement.verdict)
     return row
@@ -123,7 +163,7 @@ def _settlement(settlement: Settlement) -> dict[str, object]:
 
 def _judged(settlement: Settlement, verdict: Verdict) -> dict[str, object]:
     row: dict[str, object] = {
-        "fate": verdict.disposition,
+        "disposition": verdict.disposition,
         "claimed_at": settlement.delivery.now,
         "due": verdict.due,
         "failures": verdict.failures,
@@ -132,23 +172,45 @@ def _judged(settlement: Settlement, verdict: Verdict) -> dict[str, object]:
         "disable": verdict.disable,
         "hold": verdict.hold,
         "notices": [codec.write_publication(notice) for notice in settlement.notices],
+        "at": settlement.delivery.event.at,
         "subject": settlement.delivery.event.subject,
-        "edit_in": settlement.edit_in,
-        "extra": settlement.extra,
+        "edit_in": settlement.hold_progress,
+        "extra": settlement.extra_requests,
+        "ends_hook": settlement.ends_hook,
     }
+    if settlement.archival is not None:
+        row["archival"] = {
+            "archived": codec.dumps(settlement.archival.archived.to_json()),
+            "publication": codec.write_publication(settlement.archival.publication),
+        }
+    if settlement.action is not None:
+        row["action"] = _action_outcome(settlement.action)
     if settlement.channel_state is not None:
-        row["memory"] = codec.dumps(settlement.channel_state)
+        row["state"] = codec.dumps(settlement.channel_state)
     return row
+
+
+def _action_outcome(outcome: ActionOutcome) -> dict[str, object]:
+    given = {
+        "state": outcome.state,
+        "ended": outcome.ended,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "looks": outcome.looks or None,
+    }
+    return {name: value for name, value in given.items() if value is not None} | {
+        "children": list(outcome.children)
+    }
 
 
 def _attempted(
     delivery: Delivery, attempt: Attempt, verdict: Verdict
 ) -> dict[str, object]:
-    first = delivery.tried.first
+    first = delivery.history.first
     logged = {
         "endpoint": delivery.endpoint,
         "started": round(attempt.started, 3),
-        "took": round(attempt.took, 4),
+        "took": round(attempt.duration, 4),
         "status": attempt.status,
         "fault": attempt.fault,
         "detail": attempt.detail[:LONGEST_DETAIL],
@@ -157,7 +219,7 @@ def _attempted(
     return {
         "attempt": codec.dumps(logged),
         "outcome": attempt.outcome,
-        "took": attempt.took,
+        "took": attempt.duration,
         "blames": attempt.blames_endpoint,
         "answered": attempt.status is not None,
         "first": attempt.started if first is None else first,

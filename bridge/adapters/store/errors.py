@@ -4,24 +4,56 @@ What a store's refusals and silences mean, in our words.
 redis-py makes classes of most words that a server begins an error with, and takes these
 words out of the text. So the classes decide; the text is read only for words that have
 none.
+
+A silence is timed by the loop itself. A process that gets a tenth of a processor is away for
+seconds; when it is back, the reply has long come and the time is up as well, and the time would win:
+the connection would be closed over an answer that is there, and what the call has done would
+be unknown. So a deadline advances in small steps; a loop that was away for an hour takes one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
 
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from bridge.errors import BridgeError, StoreForbids, StoreRefused, StoreUnavailable
 
+#: Seconds that a single command may take. A frozen server must not freeze us.
+COMMAND_TIMEOUT = 5.0
+#: Steps that a deadline advances in.
+_STEPS = 10
 #: Where to read more about rights.
 RIGHTS = "docs/operating.md lists the rights that it needs"
 CLUSTER = (
-    "the store is a node of a Redis Cluster, where Celery's messages cannot travel; use "
-    "a single server, or one that Sentinel watches"
+    "the store is a Redis Cluster, which can keep everything but Celery's messages: set "
+    "BRIDGE_BROKER_URL to a single server or to RabbitMQ"
+)
+_ELSEWHERE = "this key is on another node of the store's cluster"
+_MOVING = "the store's cluster is being rearranged"
+_FULL = (
+    "the store's memory is used up; raise its maxmemory, or see what waits with "
+    "`mjbridge endpoints`"
+)
+_REPLICA = "the store is a replica, so it takes no writes; BRIDGE_REDIS_URL has to name its master"
+_Words: TypeAlias = tuple[tuple[str, type[BridgeError], str], ...]
+#: Words that say more than the class that redis-py makes of them.
+_CLEARER: _Words = (
+    (
+        "max number of clients",
+        StoreUnavailable,
+        "the store takes no more clients; raise its maxclients, or see who uses it",
+    ),
+    (  # of a command inside a script; NOPERM is for any other
+        "can't run this command",
+        StoreForbids,
+        f"the store's user may not run a command that a script needs; {RIGHTS}",
+    ),
 )
 #: In this order: the first class that an error is of.
 _MEANINGS: tuple[tuple[type[Exception], type[BridgeError], str], ...] = (
@@ -43,11 +75,11 @@ _MEANINGS: tuple[tuple[type[Exception], type[BridgeError], str], ...] = (
     (
         exceptions.InvalidResponse,
         StoreRefused,
-        "what answers at BRIDGE_REDIS_URL is not a Redis or Valkey server",
+        "the store is not a Redis or Valkey server; check BRIDGE_REDIS_URL",
     ),
-    (exceptions.MovedError, StoreRefused, CLUSTER),
-    (exceptions.AskError, StoreRefused, CLUSTER),
-    (exceptions.ClusterCrossSlotError, StoreRefused, CLUSTER),
+    (exceptions.MovedError, StoreForbids, _ELSEWHERE),
+    (exceptions.AskError, StoreUnavailable, _MOVING),
+    (exceptions.ClusterCrossSlotError, StoreForbids, _ELSEWHERE),
     (
         exceptions.ExternalAuthProviderError,
         StoreUnavailable,
@@ -66,35 +98,19 @@ _MEANINGS: tuple[tuple[type[Exception], type[BridgeError], str], ...] = (
     (exceptions.ConnectionError, StoreUnavailable, ""),
     (exceptions.TimeoutError, StoreUnavailable, ""),
     (OSError, StoreUnavailable, ""),
-    (
-        exceptions.OutOfMemoryError,
-        StoreUnavailable,
-        "the store's memory is used up",
-    ),
-    (
-        exceptions.ReadOnlyError,
-        StoreUnavailable,
-        "the store is a replica, so it takes no writes",
-    ),
+    (exceptions.OutOfMemoryError, StoreUnavailable, _FULL),
+    (exceptions.ReadOnlyError, StoreUnavailable, _REPLICA),
     (
         exceptions.MasterDownError,
         StoreUnavailable,
         "the store has lost its master",
     ),
     (exceptions.ClusterDownError, StoreUnavailable, "the store's cluster is down"),
-    (
-        exceptions.TryAgainError,
-        StoreUnavailable,
-        "the store's cluster is being rearranged",
-    ),
+    (exceptions.TryAgainError, StoreUnavailable, _MOVING),
 )
 #: What errors without a class of their own begin with, also where a script passes them on.
-_WORDS: tuple[tuple[str, type[BridgeError], str], ...] = (
-    (
-        "UNBLOCKED",
-        StoreUnavailable,
-        "the store has become a replica, so it takes no writes",
-    ),
+_WORDS: _Words = (
+    ("UNBLOCKED", StoreUnavailable, _REPLICA),
     ("BUSY ", StoreUnavailable, "the store is busy with somebody's script"),
     (
         "NOREPLICAS",
@@ -106,11 +122,12 @@ _WORDS: tuple[tuple[str, type[BridgeError], str], ...] = (
         StoreUnavailable,
         "the store cannot write to its disk, so it takes no writes",
     ),
-    ("OOM ", StoreUnavailable, "the store's memory is used up"),
+    ("OOM ", StoreUnavailable, _FULL),
+    ("READONLY", StoreUnavailable, _REPLICA),
     (
-        "READONLY",
-        StoreUnavailable,
-        "the store is a replica, so it takes no writes",
+        "unknown command",
+        StoreRefused,
+        "the store lacks a command; does BRIDGE_REDIS_URL confuse a store and a sentinel?",
     ),
     (
         "DB index is out of range",
@@ -143,6 +160,43 @@ def store_errors() -> Iterator[None]:
         raise meaning from error
 
 
+@asynccontextmanager
+async def in_time(seconds: float = COMMAND_TIMEOUT) -> AsyncIterator[None]:
+    """
+    Give a call to the store some seconds, and translate its errors, see `store_errors`.
+
+    Raises:
+        StoreUnavailable: The time is over, too.
+    """
+    with store_errors():
+        async with asyncio.timeout(None) as deadline:
+            steps = _Steps(deadline, seconds)
+            try:
+                yield
+            finally:
+                steps.stop()
+
+
+class _Steps:
+    """Advances towards a deadline while the loop turns."""
+
+    def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deadline = deadline
+        self._step, self._left = seconds / _STEPS, _STEPS
+        self._timer = self._loop.call_later(self._step, self._advance)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _advance(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._timer = self._loop.call_later(self._step, self._advance)
+        else:
+            self._deadline.reschedule(self._loop.time())
+
+
 def meaning_of(error: Exception) -> BridgeError | None:
     """Return an error of the client in our words; ``None`` for a defect of ours."""
     # What a server says to a greeting comes as a failure to connect.
@@ -151,6 +205,8 @@ def meaning_of(error: Exception) -> BridgeError | None:
     ):
         return meaning_of(error.__cause__) or StoreUnavailable()
     text = str(error)
+    if clearer := _by_words(text, _CLEARER):
+        return clearer
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
         return StoreForbids(f"the store's user may not {_forbidden(text)}; {RIGHTS}")
     if isinstance(error, MasterNotFoundError):
@@ -160,7 +216,11 @@ def meaning_of(error: Exception) -> BridgeError | None:
             return meaning(words) if words else meaning()
     if isinstance(error, exceptions.RedisClusterException):
         return StoreRefused(CLUSTER)
-    for sign, meaning, words in _WORDS:
+    return _by_words(text, _WORDS)
+
+
+def _by_words(text: str, table: _Words) -> BridgeError | None:
+    for sign, meaning, words in table:
         if sign in text:
             return meaning(words)
     return None

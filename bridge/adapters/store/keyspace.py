@@ -8,55 +8,103 @@ This is the one place that does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from bridge.adapters.store.errors import store_errors
+from bridge.adapters.store.errors import COMMAND_TIMEOUT, in_time
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 Script = Literal[
+    "action",
     "answered",
-    "bury",
+    "begin_action",
+    "cancel_action",
     "claim_deliveries",
+    "claim_request",
     "claim_tasks",
     "configure",
+    "create_action",
+    "end_request",
+    "counters",
+    "endpoints",
+    "events",
     "follow_clock",
     "forget_endpoint",
-    "note",
+    "forget_pictures",
+    "give_up",
+    "hold_picture",
+    "learn",
+    "mark",
+    "migrate",
+    "news",
+    "note_modal",
+    "page",
+    "read_due",
     "record",
+    "record_pressing",
     "redeliver",
-    "remember",
+    "release_pictures",
     "return_tasks",
+    "round_of",
+    "save_state",
     "settle",
+    "settle_claim",
+    "settle_effects",
     "switch",
+    "tasks",
     "tidy",
     "track",
     "untrack",
+    "untracked",
+    "upstreams",
+    "waits",
 ]
 SCRIPTS: tuple[Script, ...] = get_args(Script)
+_FOLDER = files("bridge.adapters.store") / "lua"
+_COMMANDS = re.compile(r"\bcall(?:_with)?\('([A-Z]+(?:', '[A-Z]+)?)'")
+_NEEDS = re.compile(r"^-- Needs (.+)$", re.MULTILINE)
 
 
 @cache
 def source(name: str) -> str:
     """
-    Return a script's text, with what all scripts share in front of it.
+    Return a script's text, with the shared parts that it names in front of it.
 
     A ``#!lua`` line says which flags the script runs with and has to come first. One
     without flags makes the server refuse the whole script when memory is full, before
     its first write, where a script without that line would be cut off in the middle.
     """
-    folder = files("bridge.adapters.store") / "lua"
-    shared = (folder / "common.lua").read_text(encoding="utf-8")
-    own = (folder / f"{name}.lua").read_text(encoding="utf-8")
+    own = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
     first, _, rest = own.partition("\n")
     if not first.startswith("#!"):
         first, rest = "#!lua", own
-    return f"{first}\n{shared}\n{rest}"
+    parts = ["common", *_needed(own)]
+    return "\n".join([first, *map(_part, dict.fromkeys(parts)), rest])
+
+
+@cache
+def commands() -> tuple[str, ...]:
+    """Name the store's commands that scripts run."""
+    texts = [source(name) for name in SCRIPTS]
+    found = {each for text in texts for each in _COMMANDS.findall(text)}
+    return tuple(sorted(each.replace("', '", " ") for each in found))
+
+
+@cache
+def _part(name: str) -> str:
+    return (_FOLDER / "shared" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _needed(text: str) -> list[str]:
+    """Name the parts that a text needs, each after those that it needs itself."""
+    names = [name for line in _NEEDS.findall(text) for name in line.split(", ")]
+    return [part for name in names for part in (*_needed(_part(name)), name)]
 
 
 def named(reply: Sequence[Any]) -> dict[str, Any]:
@@ -93,43 +141,79 @@ class Keyspace:
 
     async def run(self, script: Script, *args: str | float) -> Any:
         """Run a script in one atomic step; a server that has forgotten it is taught it."""
-        with store_errors():
+        async with in_time():
             return await self._scripts[script](keys=[self._prefix], args=args)
 
     async def text(self, key: str) -> str | None:
         """Return a string."""
-        with store_errors():
+        async with in_time():
             return cast("str | None", await self._client.get(self._prefix + key))
+
+    async def keep(self, key: str, text: str) -> str:
+        """Set a string that is not set yet; return what it is then."""
+        async with in_time():
+            kept = await self._client.set(self._prefix + key, text, nx=True, get=True)
+        return text if kept is None else str(kept)
+
+    async def keep_for(
+        self, key: str, text: str, seconds: float, *, only_new: bool = False
+    ) -> bool:
+        """
+        Set a string that is gone after some seconds; return whether it was set.
+
+        Args:
+            only_new: Whether to leave alone what is set already.
+        """
+        milliseconds = max(1, round(seconds * 1000))
+        async with in_time():
+            done = await self._client.set(
+                self._prefix + key, text, px=milliseconds, nx=only_new
+            )
+        return bool(done)
+
+    async def try_write(self) -> None:
+        """Write something that is gone at once, to learn whether anything can be."""
+        async with in_time():
+            await self._client.set(self._prefix + "probe", "", px=1)
 
     async def exists(self, key: str) -> bool:
         """Check whether there is a key."""
-        with store_errors():
+        async with in_time():
             return bool(await self._client.exists(self._prefix + key))
 
     async def field(self, key: str, name: str) -> str | None:
         """Return one field of a hash."""
-        with store_errors():
+        async with in_time():
             found = await self._client.hget(self._prefix + key, name)
         return cast("str | None", found)
 
-    async def fields(self, key: str, *names: str) -> list[str | None]:
-        """Return some fields of a hash, in the order of their names."""
-        with store_errors():
-            found = await self._client.hmget(self._prefix + key, names)
-        return cast("list[str | None]", found)
-
     async def hash(self, key: str) -> dict[str, str]:
         """Return a hash; an empty one for a key that does not exist."""
-        with store_errors():
+        async with in_time():
             found = await self._client.hgetall(self._prefix + key)
         return cast("dict[str, str]", found)
+
+    async def set_field(self, key: str, name: str, text: str) -> None:
+        """Set one field of a hash."""
+        async with in_time():
+            await self._client.hset(self._prefix + key, name, text)
+
+    async def remove_field(self, key: str, name: str) -> None:
+        """Remove one field of a hash."""
+        async with in_time():
+            await self._client.hdel(self._prefix + key, name)
+
+    async def count(self, key: str, name: str) -> None:
+        """Count one field of a hash up."""
+        async with in_time():
+            await self._client.hincrby(self._prefix + key, name, 1)
 
     async def hashes(self, keys: Iterable[str]) -> list[dict[str, str]]:
         """Return several hashes, in the order of their keys."""
         pipe = self._client.pipeline(transaction=False)
         for key in keys:
             pipe.hgetall(self._prefix + key)
-        with store_errors():
+        async with in_time():
             return await pipe.execute()
 
     async def scores(self, members: Iterable[tuple[str, str]]) -> list[float | None]:
@@ -137,30 +221,27 @@ class Keyspace:
         pipe = self._client.pipeline(transaction=False)
         for key, member in members:
             pipe.zscore(self._prefix + key, member)
-        with store_errors():
+        async with in_time():
             return await pipe.execute()
 
-    async def items(self, key: str, stop: int = -1) -> list[str]:
-        """Return a list's elements, from the first to the one at `stop`."""
-        with store_errors():
-            found = await self._client.lrange(self._prefix + key, 0, stop)
+    async def items(self, key: str, most: int) -> list[str]:
+        """Return a list's first elements."""
+        async with in_time():
+            found = await self._client.lrange(self._prefix + key, 0, most - 1)
         return cast("list[str]", found)
 
-    async def members(
-        self, key: str, start: int = 0, stop: int = -1, *, desc: bool = False
-    ) -> list[str]:
-        """Return members of a sorted set by rank, the lowest score first."""
-        with store_errors():
-            found = await self._client.zrange(
-                self._prefix + key, start, stop, desc=desc
-            )
+    async def members(self, key: str, most: int | None = None) -> list[str]:
+        """Return members of a sorted set, those with the lowest scores first."""
+        stop = -1 if most is None else most - 1
+        async with in_time():
+            found = await self._client.zrange(self._prefix + key, 0, stop)
         return cast("list[str]", found)
 
     async def members_until(
         self, key: str, score: float, most: int | None = None
     ) -> list[str]:
         """Return members with no higher score than that, the lowest first."""
-        with store_errors():
+        async with in_time():
             found = await self._client.zrange(
                 self._prefix + key,
                 "-inf",
@@ -171,26 +252,43 @@ class Keyspace:
             )
         return cast("list[str]", found)
 
-    async def members_with_scores(self, key: str) -> list[tuple[str, float]]:
-        """Return all members of a sorted set with their scores, the lowest first."""
-        with store_errors():
-            found = await self._client.zrange(
-                self._prefix + key, 0, -1, withscores=True
-            )
-        return cast("list[tuple[str, float]]", found)
+    async def newest_entry(self, key: str) -> str:
+        """Return the id of a stream's newest entry; ``0-0`` if there is none."""
+        async with in_time():
+            found = await self._client.xrevrange(self._prefix + key, count=1)
+        return cast("str", found[0][0]) if found else "0-0"
 
-    async def count(self, key: str) -> int:
-        """Count the members of a sorted set."""
-        with store_errors():
-            return await self._client.zcard(self._prefix + key)
+    async def entries_after(
+        self, key: str, position: str, most: int
+    ) -> list[tuple[str, dict[str, str]]]:
+        """Return a stream's entries after one, the oldest first."""
+        async with in_time():
+            found = await self._client.xrange(
+                self._prefix + key, min=f"({position}", count=most
+            )
+        return cast("list[tuple[str, dict[str, str]]]", found)
+
+    async def wait_for_entry(self, key: str, position: str, seconds: float) -> bool:
+        """Wait until a stream has an entry after one; false if none came in time."""
+        async with in_time(seconds + COMMAND_TIMEOUT):
+            found = await self._client.xread(
+                {self._prefix + key: position}, count=1, block=round(seconds * 1000)
+            )
+        return bool(found)
+
+    async def take(self, key: str, seconds: float) -> bool:
+        """Wait until a list has an element, and take it; false if it had none in time."""
+        async with in_time(seconds + COMMAND_TIMEOUT):
+            found = await self._client.blpop([self._prefix + key], timeout=seconds)
+        return found is not None
 
     async def info(self, section: str) -> dict[str, Any]:
         """Return what the server says about itself."""
-        with store_errors():
+        async with in_time():
             return await self._client.info(section)
 
     async def clock(self) -> float:
         """Return the server's clock, in seconds since the epoch."""
-        with store_errors():
+        async with in_time():
             seconds, micros = await self._client.time()
         return seconds + micros / 1e6

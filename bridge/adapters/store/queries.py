@@ -1,222 +1,195 @@
-"""What people ask the store about tasks, events, deliveries and endpoints."""
+"""What people and programs read in the store; each call is one script, and changes nothing."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
-from bridge.adapters.store import codec
+from bridge.adapters.store import codec, reports, rows
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.app.ports import (
+    Counters,
     DeliveryRow,
     DeliveryState,
     EndpointRow,
     EventRow,
+    Page,
     TaskRow,
+    UpstreamRow,
+    Wait,
 )
+from bridge.core.event import EVENT_TYPES
 from bridge.core.task import TaskKey
 
-#: Rows read from the store in one round trip.
-PAGE = 200
+#: Tasks read in one call.
+TASKS_AT_ONCE = 200
+#: Deliveries that are explained in one call.
+WAITS_AT_ONCE = 500
+#: Characters of a search that count.
+LONGEST_SEARCH = 200
 
 
 class StoreQueries:
-    """Reads a deployment; changes nothing."""
+    """Reads a deployment; see `bridge.app.ports.Queries`."""
 
     def __init__(self, keys: Keyspace) -> None:
         self._keys = keys
 
-    async def tasks(
+    # --- tasks ------------------------------------------------------------------------
+
+    async def task_page(
         self,
         *,
         status: str | None = None,
-        active: bool = False,
         upstream: str | None = None,
-    ) -> AsyncIterator[TaskRow]:
+        active: bool | None = None,
+        search: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[TaskRow]:
         """List tasks, the newest tracked first."""
-        async for keys in self._pages("tasks"):
-            for row in await self._task_rows([TaskKey.read(key) for key in keys]):
-                if status is not None and row.status != status:
-                    continue
-                if (active and not row.active) or upstream not in {
-                    None,
-                    row.key.upstream,
-                }:
-                    continue
-                yield row
-
-    async def find(self, task_id: str, upstreams: Sequence[str]) -> Sequence[TaskRow]:
-        """Find an id at some upstreams."""
-        return await self.rows([TaskKey(name, task_id) for name in upstreams])
+        facets: dict[str, Sequence[str]] = {}
+        if status is not None:
+            facets["status"] = [status]
+        if upstream is not None:
+            facets["upstream"] = [upstream]
+        if active is not None:
+            facets["active"] = [str(int(active))]
+        given: dict[str, object] = {}
+        if search is not None and (words := search[:LONGEST_SEARCH].split()):
+            given["words"] = [codec.searchable(word) for word in words]
+            given["exact"] = search.strip()
+        next_, found = await self._page("tasks", facets, given, cursor, limit)
+        return Page(items=[rows.task_row(row) for row in found], next=next_)
 
     async def rows(self, keys: Sequence[TaskKey]) -> Sequence[TaskRow]:
         """Return tasks by their keys, in that order; those that are not kept are left out."""
         found: list[TaskRow] = []
-        for start in range(0, len(keys), PAGE):
-            found += await self._task_rows(keys[start : start + PAGE])
+        for start in range(0, len(keys), TASKS_AT_ONCE):
+            names = [str(key) for key in keys[start : start + TASKS_AT_ONCE]]
+            reply = await self._keys.run("tasks", *names)
+            found += [rows.task_row(row) for row in reply]
         return found
 
     async def active(self, upstream: str, most: int) -> Sequence[TaskKey]:
         """Name tasks of an upstream that are polled, the next due first."""
-        names = await self._keys.members(f"poll:{upstream}", 0, most - 1)
+        names = await self._keys.members(f"poll:{upstream}", most)
         return [TaskKey.read(name) for name in names]
 
-    async def upstreams(self) -> Sequence[str]:
-        """Name the upstreams that tasks were ever tracked at, as far as they are kept."""
-        names: dict[str, None] = {}
-        async for keys in self._pages("tasks"):
-            names.update(dict.fromkeys(TaskKey.read(key).upstream for key in keys))
-        return list(names)
+    # --- events and deliveries --------------------------------------------------------
 
-    async def story(self, subject: str) -> Sequence[EventRow]:
-        """List the events of a task, or of another subject, oldest first."""
-        ids = await self._keys.items(f"told:{subject}")
-        rows = [await self.event(event_id) for event_id in ids]
-        return [row for row in rows if row is not None]
+    async def story(self, subject: str, most: int = 50) -> Sequence[EventRow]:
+        """List the newest events of a task, or of another subject, oldest first."""
+        reply = await self._keys.run("events", "subject", subject, most)
+        return [rows.event_row(row) for row in reply]
 
     async def event(self, event_id: str) -> EventRow | None:
         """Return an event; ``None`` if it is not kept, or never was."""
-        row = await self._keys.hash(f"event:{event_id}")
-        attempts = await self._keys.items(f"attempts:{event_id}")
-        if not row:
-            return None
-        held = await self._holding()
-        return EventRow(
-            event=codec.read_event(event_id, row),
-            deliveries=_deliveries(event_id, row, held),
-            attempts=[json.loads(attempt) for attempt in attempts],
-        )
+        reply = await self._keys.run("events", "id", event_id)
+        return rows.event_row(reply[0]) if reply else None
 
-    async def deliveries(
-        self, *, endpoint: str | None = None, state: DeliveryState | None = None
-    ) -> AsyncIterator[DeliveryRow]:
-        """List deliveries, the newest event first."""
-        index = "open" if state in {"pending", "held"} else "events"
-        if state == "dead" and endpoint is not None:
-            index = f"dead:{endpoint}"
-        held = await self._holding()
-        async for ids in self._pages(index):
-            rows = await self._keys.hashes(f"event:{event_id}" for event_id in ids)
-            for event_id, row in zip(ids, rows, strict=True):
-                for delivery in _deliveries(event_id, row, held) if row else ():
-                    if endpoint in {None, delivery.endpoint} and state in {
-                        None,
-                        delivery.state,
-                    }:
-                        yield delivery
+    async def event_page(
+        self,
+        *,
+        types: Sequence[str] = (),
+        subject: str | None = None,
+        upstream: str | None = None,
+        since: float | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[EventRow]:
+        """List events, those seen last first."""
+        facets: dict[str, Sequence[str]] = {}
+        if types:
+            facets["type"] = [
+                kind
+                for kind in EVENT_TYPES
+                if any(fnmatchcase(kind, pattern) for pattern in types)
+            ]
+        if upstream is not None:
+            facets["upstream"] = [upstream]
+        given: dict[str, object] = {}
+        if subject is not None:
+            given["subject"] = subject
+        if since is not None:
+            given["since"] = since
+        next_, found = await self._page("events", facets, given, cursor, limit)
+        return Page(items=[rows.event_row(row) for row in found], next=next_)
+
+    async def delivery_page(
+        self,
+        *,
+        endpoint: str | None = None,
+        state: DeliveryState | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[DeliveryRow]:
+        """List deliveries, those of the event seen last first."""
+        facets: dict[str, Sequence[str]] = {}
+        if endpoint is not None:
+            facets["endpoint"] = [endpoint]
+        if state is not None:
+            facets["state"] = [state]
+        next_, found = await self._page("deliveries", facets, {}, cursor, limit)
+        return Page(items=[rows.delivery_row(row) for row in found], next=next_)
+
+    async def waits(
+        self, deliveries: Sequence[tuple[str, str]]
+    ) -> Sequence[Wait | None]:
+        """Return why deliveries wait; ``None`` for those that are not open."""
+        found: list[Wait | None] = []
+        for start in range(0, len(deliveries), WAITS_AT_ONCE):
+            some = deliveries[start : start + WAITS_AT_ONCE]
+            reply = await self._keys.run(
+                "waits", *(name for one in some for name in one)
+            )
+            found += [reports.wait_of(facts) if facts else None for facts in reply]
+        return found
+
+    # --- the deployment ---------------------------------------------------------------
 
     async def endpoints(self, now: float) -> Sequence[EndpointRow]:
-        """Describe every endpoint that a worker ever had configured."""
-        rows = []
-        for name, seen_at in await self._keys.members_with_scores("endpoints"):
-            health = await self._keys.hash(f"health:{name}")
-            dead = await self._keys.count(f"dead:{name}")
-            rows.append(_endpoint(name, health, dead, seen_at, now))
-        return rows
+        """Return every endpoint that a worker ever had configured."""
+        bounds, found = await self._keys.run("endpoints")
+        limits = [float(bound) for bound in bounds]
+        return [reports.endpoint_row(row, limits, now) for row in found]
+
+    async def upstreams(
+        self, now: float, *, names: Iterable[str] = ()
+    ) -> Sequence[UpstreamRow]:
+        """Return the upstreams that kept tasks were tracked at, and those that are named."""
+        reply = await self._keys.run("upstreams", *names)
+        return [reports.upstream_row(row, now) for row in reply]
+
+    async def counters(self) -> Counters:
+        """Return what metrics are made of."""
+        return reports.counters_of(await self._keys.run("counters"))
+
+    async def memory_full(self) -> bool:
+        """Check whether the last sweep found the store's memory nearly used up."""
+        return await self._keys.exists("full")
 
     async def heartbeat(self) -> float | None:
-        """Return when the sweep last ran, by the store's clock."""
+        """Return when the sweep last ran on a tick, by the store's clock."""
         beat = await self._keys.text("heartbeat")
         return float(beat) if beat else None
 
-    async def _task_rows(self, keys: Sequence[TaskKey]) -> list[TaskRow]:
-        rows = await self._keys.hashes(f"task:{key}" for key in keys)
-        times = await self._keys.scores(
-            (f"poll:{key.upstream}", str(key)) for key in keys
-        )
-        found = zip(keys, rows, times, strict=True)
-        return [_task(key, row, due) for key, row, due in found if row]
+    async def ticks_alone(self) -> bool:
+        """Check whether a worker ticks by itself."""
+        return await self._keys.exists("alone")
 
-    async def _holding(self) -> frozenset[str]:
-        """Name the endpoints that hold what they have: paused, disabled, or not here."""
-        flags = ("paused", "disabled", "away")
-        return frozenset(
-            [
-                name
-                for name in await self._keys.members("endpoints")
-                if any(await self._keys.fields(f"health:{name}", *flags))
-            ]
-        )
-
-    async def _pages(self, index: str) -> AsyncIterator[list[str]]:
-        start = 0
-        while True:
-            page = await self._keys.members(index, start, start + PAGE - 1, desc=True)
-            if not page:
-                return
-            yield page
-            start += PAGE
-
-
-def _task(key: TaskKey, row: Mapping[str, str], due: float | None) -> TaskRow:
-    held = codec.read_task_state(row.get("held"))
-    lost = held.ended == "task.lost"
-    return TaskRow(
-        key=key,
-        active=row.get("active") == "1",
-        status="LOST" if lost else held.status,
-        sequence=int(row.get("sequence", 0)),
-        tracked_at=float(row.get("tracked_at", 0)),
-        metadata=json.loads(row.get("metadata") or "{}"),
-        snapshot=codec.read_snapshot(row.get("snapshot")),
-        next_look=due,
-    )
-
-
-def _deliveries(
-    event_id: str, row: Mapping[str, str], held: frozenset[str]
-) -> Sequence[DeliveryRow]:
-    found = []
-    for name, written in row.items():
-        if not name.startswith("to:"):
-            continue
-        endpoint = name.removeprefix("to:")
-        state: Any = "held" if written == "pending" and endpoint in held else written
-        delivery = DeliveryRow(
-            event_id=event_id,
-            type=row["type"],
-            subject=row["subject"],
-            endpoint=endpoint,
-            state=state,
-            at=float(row["at"]),
-            reason=row.get(f"why:{endpoint}"),
-        )
-        found.append(delivery)
-    return found
-
-
-def _endpoint(
-    name: str, health: Mapping[str, str], dead: int, seen_at: float, now: float
-) -> EndpointRow:
-    def moment(key: str) -> float | None:
-        return float(health[key]) if health.get(key) else None
-
-    failures = int(health.get("failures", 0))
-    opened, held = moment("open_until") or 0.0, moment("hold_until") or 0.0
-    state: Any = "ok" if "succeeded_at" in health else "idle"
-    until = None
-    if health.get("disabled"):
-        state = "disabled"
-    elif health.get("paused"):
-        state = "paused"
-    elif held > now:
-        state, until = "throttled", held
-    elif int(health.get("opens", 0)) > 0:
-        state, until = "open", max(opened, now)
-    elif failures:
-        state = "failing"
-    return EndpointRow(
-        name=name,
-        kind=health.get("kind", ""),
-        state=state,
-        pending=int(health.get("pending", 0)),
-        dead=dead,
-        failures=failures,
-        failing_since=moment("failing_since"),
-        reason=health.get("reason") or None,
-        until=until,
-        latency=moment("latency"),
-        succeeded_at=moment("succeeded_at"),
-        seen_at=seen_at,
-    )
+    async def _page(
+        self,
+        name: str,
+        facets: Mapping[str, Sequence[str]],
+        given: dict[str, object],
+        cursor: str | None,
+        limit: int,
+    ) -> tuple[str | None, Sequence[Any]]:
+        """Read a page of a list: where it goes on, and the script's rows."""
+        given |= {"list": name, "facets": facets, "limit": limit}
+        if cursor is not None:
+            given["after"] = rows.read_cursor(cursor)
+        score, row, found = await self._keys.run("page", codec.dumps(given))
+        return rows.write_cursor(score, row), found

@@ -1,23 +1,35 @@
-"""Whether a store may be used, and waiting until it can be."""
+"""Whether a store may be used."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import MovedError, NoScriptError, ResponseError
 
-from bridge.adapters.store.connection import COMMAND_TIMEOUT
-from bridge.adapters.store.errors import CLUSTER, RIGHTS, store_errors
+from bridge.adapters.store.errors import CLUSTER, RIGHTS, in_time
+from bridge.adapters.store.keyspace import commands
 from bridge.app.ports import NEARLY_FULL
-from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
+from bridge.errors import StoreForbids, StoreRefused
 
-#: The version of the layout described in ``lua/common.lua``.
-SCHEMA = "1"
-#: Seconds between two attempts to reach a store.
-CHECK_EVERY = 0.5
+#: The version of the layout described in ``lua/shared/common.lua``.
+SCHEMA = "2"
+#: The one before it, which `bridge.adapters.store.migration` brings up to date.
+OLDER_SCHEMA = "1"
+
+#: Names the commands of its arguments that a script may not run on a key.
+_FORBIDDEN = """#!lua flags=no-writes,allow-oom
+local forbidden = {}
+for _, name in ipairs(ARGV) do
+  local words = {}
+  for word in string.gmatch(name, '%S+') do table.insert(words, word) end
+  table.insert(words, KEYS[1])
+  if not redis.acl_check_cmd(unpack(words)) then table.insert(forbidden, name) end
+end
+return forbidden"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +68,17 @@ async def _missing_rights(
     missing = []
     for right in _rights(namespace):
         try:
-            with store_errors():
+            async with in_time():
                 await client.execute_command(*right.command)  # type: ignore[no-untyped-call]
         except NoScriptError:
             continue
-        except StoreForbids:
-            missing.append(right)
+        except StoreForbids as error:
+            if not isinstance(
+                error.__cause__, MovedError
+            ):  # a cluster's other node has it
+                missing.append(right)
+    if forbidden := await _forbidden_commands(client, namespace):
+        missing.append(_Right(f"to run {', '.join(forbidden)}", ()))
     if not is_broker:
         return missing
     # Celery's workers subscribe to a pattern, which rights have to spell as it is; without
@@ -69,17 +86,29 @@ async def _missing_rights(
     db = client.connection_pool.connection_kwargs.get("db") or 0
     channel = f"{{{namespace}}}:celery:/{db}.celery.pidbox"
     try:
-        with store_errors():
-            async with client.pubsub() as subscription:
-                await subscription.psubscribe(channel)
-                await subscription.get_message(timeout=COMMAND_TIMEOUT)
+        async with in_time(), client.pubsub() as subscription:
+            await subscription.psubscribe(channel)
+            await subscription.get_message(timeout=None)
     except StoreForbids:
         missing.append(_Right(f"to use the channel {channel}", ()))
     return missing
 
 
+async def _forbidden_commands(client: Redis, namespace: str) -> list[str]:
+    """Name the commands that scripts may not run; none where the server cannot tell."""
+    ask = client.register_script(_FORBIDDEN)
+    with suppress(ResponseError, StoreRefused):
+        async with in_time():
+            return await ask(keys=[f"{{{namespace}}}:probe"], args=commands())  # type: ignore[no-any-return]
+    return []
+
+
 async def inspect(
-    client: Redis, namespace: str, *, is_broker: bool = True
+    client: Redis,
+    namespace: str,
+    *,
+    is_broker: bool = True,
+    migrate: Callable[[], Awaitable[None]] | None = None,
 ) -> list[str]:
     """
     Check that a store may be used, and note the layout's version in it.
@@ -91,14 +120,17 @@ async def inspect(
 
         is_broker: Whether Celery's messages travel over it, too.
 
+        migrate: Brings data of the version before up to date; ``None`` to only report
+            them.
+
     Returns:
         What an operator should know about it, one sentence each.
 
     Raises:
         StoreUnavailable: It does not answer.
 
-        StoreRefused: It evicts keys, is too old, is a cluster, or holds another version's
-            data.
+        StoreRefused: It evicts keys, is too old, is a cluster that shall also be the broker,
+            or holds another version's data.
 
         StoreForbids: Its user lacks rights; all of them are named.
     """
@@ -111,14 +143,21 @@ async def inspect(
         for right in missing
     ]
     if not any(right.command == ("INFO",) for right in missing):
-        warnings += await _careless(client)
-    with store_errors():
+        warnings += await _careless(client, is_broker=is_broker)
+    async with in_time():
         schema_key = f"{{{namespace}}}:schema"
         schema = cast("str | None", await client.get(schema_key))
         if schema is None:  # a write would be refused where memory is full
             await client.set(schema_key, SCHEMA, nx=True)
             schema = cast("str | None", await client.get(schema_key))
-    if schema != SCHEMA:
+    if schema == OLDER_SCHEMA and migrate is not None:
+        await migrate()
+    elif schema == OLDER_SCHEMA:
+        warnings.append(
+            "the store holds data of an older version; a worker brings it up to date "
+            "when it starts"
+        )
+    elif schema != SCHEMA:
         msg = (
             f"the store holds data of layout version {schema}, this mjbridge knows "
             f"version {SCHEMA}; use the mjbridge that wrote it, or another namespace"
@@ -127,15 +166,15 @@ async def inspect(
     return warnings
 
 
-async def _careless(client: Redis) -> list[str]:
+async def _careless(client: Redis, *, is_broker: bool) -> list[str]:
     """Refuse a server that would lose deliveries, and name what is careless about others."""
-    with store_errors():
+    async with in_time():
         facts = await client.info()
     version = str(facts.get("redis_version", "0"))
     if int(version.split(".", maxsplit=1)[0]) < 7:
         msg = f"the store is Redis {version}; mjbridge needs Redis 7.0 or Valkey 8 or newer"
         raise StoreRefused(msg)
-    if facts.get("cluster_enabled"):
+    if facts.get("cluster_enabled") and is_broker:
         raise StoreRefused(CLUSTER)
     policy = facts.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
@@ -156,63 +195,3 @@ async def _careless(client: Redis) -> list[str]:
             "maxmemory, or see what waits with `mjbridge endpoints`"
         )
     return careless
-
-
-async def wait_for(
-    check: Callable[[], Awaitable[list[str]]],
-    *,
-    say: Callable[[str], None],
-    sleep: Callable[[float], Awaitable[None]],
-) -> list[str]:
-    """
-    Wait for a store as long as it takes, and say so every few seconds.
-
-    Args:
-        check: Raises `StoreUnavailable` while it does not answer.
-
-        say: Shows a sentence to a person.
-
-        sleep: Waits for so many seconds.
-    """
-    tried = 0
-    while True:
-        try:
-            warnings = await check()
-        except StoreUnavailable as error:
-            if tried % 10 == 0:
-                # What to do about it is said once.
-                what = str(error) if not tried else str(error).partition(";")[0]
-                say(f"{what.rstrip('.')}; waiting for it")
-            tried += 1
-            await sleep(CHECK_EVERY)
-            continue
-        if tried:
-            say("the store is back")
-        return warnings
-
-
-async def within(
-    check: Callable[[], Awaitable[list[str]]],
-    seconds: float,
-    *,
-    sleep: Callable[[float], Awaitable[None]],
-) -> list[str]:
-    """
-    Wait for a store for some seconds, silently.
-
-    Args:
-        check: Raises `StoreUnavailable` while it does not answer.
-
-        seconds: How long; 0 to check once.
-
-        sleep: Waits for so many seconds.
-
-    Raises:
-        StoreUnavailable: It did not answer in time.
-    """
-    for _ in range(round(seconds / CHECK_EVERY)):
-        try:
-            return await check()
-        except StoreUnavailable:
-            await sleep(CHECK_EVERY)
-    return await check()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from secrets import token_hex
 from typing import Any
 
 from bridge.adapters.store import codec
-from bridge.adapters.store.keyspace import Keyspace, named, rows
+from bridge.adapters.store.actions import written
+from bridge.adapters.store.keyspace import Keyspace, Script, named
+from bridge.adapters.store.polled import LostClaims, due_tasks, read_claim
+from bridge.app.humanize import counted
 from bridge.app.ports import (
-    DueTask,
     PollClaim,
     PollFailure,
     PollLimits,
@@ -20,8 +21,11 @@ from bridge.app.ports import (
     Recorded,
     Tracked,
 )
-from bridge.core.event import Json
+from bridge.core.event_data import Json
+from bridge.core.freshness import BOUNDS, Sketch, bucket_of
+from bridge.core.hook import Hook
 from bridge.core.task import TaskKey, TaskSnapshot
+from bridge.errors import StoreUnavailable
 
 #: Ids in one call of the track script, so that none blocks the store for long.
 TRACKED_AT_ONCE = 500
@@ -29,65 +33,98 @@ TRACKED_AT_ONCE = 500
 #: for one, and so does each delivery that it leads to.
 RECORDED_AT_ONCE = 500
 
+#: Why a task does not take on a hook, by the script's word for it.
+_REJECTED = {
+    "other_hook": "it is tracked with another hook",
+    "full": "hooks have {} origins already, and may not have more (hooks.max_origins)",
+}
+
 
 class StoredTasks:
     """The tasks of one deployment, in Redis or Valkey."""
 
     def __init__(self, keys: Keyspace) -> None:
         self._keys = keys
+        self._lost = LostClaims()
 
     async def track(
-        self, upstream: str, ids: Sequence[str], metadata: Mapping[str, Json]
-    ) -> tuple[Tracked, bool]:
+        self,
+        upstream: str,
+        ids: Sequence[str],
+        metadata: Mapping[str, Json],
+        *,
+        request: str | None = None,
+        hook: Hook | None = None,
+        hook_refused: str = "",
+        max_origins: int = 0,
+    ) -> Tracked:
         """
-        Begin to poll tasks, at once.
+        Begin to poll tasks, at once; for a request that is repeated, once.
 
         Returns:
-            Which are new and which were tracked already, in the order given, and
-            whether a poller should be woken.
+            Which are new and which were tracked already, in the order given.
+
+        Raises:
+            StoreUnavailable: It stopped answering, or is full; the text says how far it came.
         """
         tracked: list[str] = []
         known: list[str] = []
-        wake = False
-        text = codec.dumps(metadata)
+        rejected: dict[str, str] = {}
+        shared = {
+            "upstream": upstream,
+            "metadata": codec.dumps(metadata),
+            "max_origins": max_origins,
+            "hook_refused": hook_refused,
+        }
+        if hook is not None:
+            shared |= {"hook": codec.write_hook(hook), "hook_at": hook.endpoint}
         remaining = iter(ids)
         while chunk := list(islice(remaining, TRACKED_AT_ONCE)):
             given = {
-                "upstream": upstream,
+                **shared,
                 "incarnation": token_hex(8),
-                "metadata": text,
                 "ids": chunk,
+                "request": request or "",
+                "part": f"tracked:{chunk[0]}",
             }
-            woke, news = await self._keys.run("track", codec.dumps(given))
-            wake = wake or bool(woke)
+            try:
+                news = await self._keys.run("track", codec.dumps(given))
+            except StoreUnavailable as error:
+                what, _, _ = str(error).partition(";")
+                taken = len(tracked) + len(known)
+                msg = (
+                    f"{what.rstrip('.')}: {taken or 'none'} of {counted(len(ids), 'task')} "
+                    "tracked; ask again for all of them once `mjbridge check` is content"
+                )
+                raise StoreUnavailable(msg) from error
             for task_id, new in zip(chunk, news, strict=True):
-                (tracked if new else known).append(task_id)
-        return Tracked(tracked=tuple(tracked), known=tuple(known)), wake
+                if new == "tracked":
+                    tracked.append(task_id)
+                elif new == "known":
+                    known.append(task_id)
+                else:
+                    rejected[task_id] = _REJECTED[new].format(max_origins)
+        return Tracked(tracked=tuple(tracked), known=tuple(known), rejected=rejected)
 
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
-        token = token_hex(8)
-        reply = await self._keys.run(
-            "claim_tasks",
-            upstream,
-            token,
-            limits.batch_size,
-            limits.concurrency,
-            limits.rate.per_second,
-            limits.rate.burst,
-            limits.lease,
-        )
-        claim = named(reply)
+        asked = self._lost.asking(upstream, limits)
+        with self._lost.unless_replied(upstream, asked):
+            reply = await self._keys.run("claim_tasks", upstream, codec.dumps(asked))
+        return read_claim(reply, upstream, asked)
+
+    async def read_due(self, upstream: str, ids: Sequence[str]) -> PollClaim:
+        """Return the tasks that are polled, as a claim would, without claiming them."""
+        reply = named(await self._keys.run("read_due", upstream, *ids))
         return PollClaim(
             upstream=upstream,
-            tasks=[_due_task(row) for row in rows(claim["columns"], claim["tasks"])],
-            now=float(claim["now"]),
-            clock=float(claim["clock"] or 0),
-            failures=int(claim["failures"] or 0),
-            unhealthy=claim["unhealthy_since"] is not None,
-            unhealthy_since=float(claim["failing_since"] or 0),
-            token=token,
-            next_in=None if claim["next_in"] is None else float(claim["next_in"]),
+            tasks=due_tasks(reply),
+            now=float(reply["now"]),
+            clock=float(reply["clock"] or 0),
+            failures=0,
+            unhealthy=False,
+            unhealthy_since=0.0,
+            token="",
         )
 
     async def poll_succeeded(
@@ -95,14 +132,24 @@ class StoredTasks:
         claim: PollClaim,
         *,
         requests: int = 1,
-        clock_step: float = 0.0,
+        max_clock_advance: float = 0.0,
         recovery: Publication | None = None,
-    ) -> bool:
-        """Note that a claim got a valid answer, and free its place."""
-        given = self._answer(claim, requests, clock_step) | {"outcome": "ok"}
+        waits: Mapping[TaskKey, float] | None = None,
+        limits: PollLimits | None = None,
+    ) -> PollClaim | None:
+        """Note that a claim got a valid answer, and free its place, or use it."""
+        given = self._answer(claim, requests, max_clock_advance) | {
+            "outcome": "ok",
+            "lease_ends": claim.lease_ends,
+            "unchanged": [*map(str, waits or ())],
+            "waits": [*(waits or {}).values()],
+        }
         if recovery is not None:
             given |= codec.write_publication(recovery)
-        return await self._answered(given)
+        asked = {} if limits is None else self._lost.asking(claim.upstream, limits)
+        with self._lost.unless_replied(claim.upstream, asked):
+            reply = await self._answered(given | {"limits": asked})
+        return read_claim(reply, claim.upstream, asked) if reply else None
 
     async def poll_failed(
         self,
@@ -110,11 +157,12 @@ class StoredTasks:
         failure: PollFailure,
         *,
         requests: int = 1,
-        clock_step: float = 0.0,
-    ) -> bool:
+        max_clock_advance: float = 0.0,
+    ) -> None:
         """Note that a claim got no valid answer, and free its place."""
-        given = self._answer(claim, requests, clock_step) | {
+        given = self._answer(claim, requests, max_clock_advance) | {
             "outcome": failure.error,
+            "tasks": [str(due.key) for due in claim.tasks],
             "hold": failure.hold,
             "reason": failure.reason,
             "since": failure.since,
@@ -122,44 +170,55 @@ class StoredTasks:
         }
         if failure.notice is not None:
             given |= codec.write_publication(failure.notice)
-        return await self._answered(given)
+        await self._answered(given)
 
     def _answer(
-        self, claim: PollClaim, requests: int, clock_step: float
-    ) -> dict[str, object]:
+        self, claim: PollClaim, requests: int, max_clock_advance: float
+    ) -> dict[str, Any]:
         return {
             "upstream": claim.upstream,
             "token": claim.token,
             "claimed_at": claim.now,
             "retention": self._keys.retention,
-            "tasks": [str(due.key) for due in claim.tasks],
             "extra": requests - 1,
-            "step": clock_step,
+            "step": max_clock_advance,
         }
 
-    async def _answered(self, given: Mapping[str, object]) -> bool:
-        wake, _told = await self._keys.run("answered", codec.dumps(given))
-        return bool(wake)
+    async def _answered(self, given: Mapping[str, object]) -> Any:
+        return await self._keys.run("answered", codec.dumps(given))
 
     async def return_tasks(self, claim: PollClaim) -> None:
         """Hand back a claim that the upstream was not asked about."""
-        tasks = [str(due.key) for due in claim.tasks]
-        given = {"upstream": claim.upstream, "token": claim.token, "tasks": tasks}
-        await self._keys.run("return_tasks", codec.dumps(given))
+        await self._keys.run("return_tasks", claim.upstream, claim.token)
 
     async def record(self, results: Sequence[PollResult]) -> Recorded:
         """Record poll results, each as a whole or not at all."""
         applied: list[bool] = []
-        wake = False
         for some in _portions(results):
             given = {
                 "retention": self._keys.retention,
-                "looks": [_poll_result(result) for result in some],
+                "polls": [_poll_result(result) for result in some],
             }
-            woke, done = await self._keys.run("record", codec.dumps(given))
-            wake = wake or bool(woke)
+            pressing = any(result.actions for result in some)
+            script: Script = "record_pressing" if pressing else "record"
+            done = await self._keys.run(script, codec.dumps(given))
             applied += [bool(one) for one in done]
-        return Recorded(applied=applied, wake=wake)
+        return Recorded(applied=applied)
+
+    async def learn(self, upstream: str, ages: Sequence[tuple[str, float]]) -> None:
+        """Add to what is known of how long an upstream's tasks take."""
+        given = [text for name, age in ages for text in (name, bucket_of(age) + 1)]
+        await self._keys.run("learn", upstream, len(BOUNDS), *given)
+
+    async def sketches(self, upstream: str) -> Mapping[str, Sketch]:
+        """Return how long an upstream's tasks take, by kind and stage."""
+        found = await self._keys.hash(f"ages:{upstream}")
+        counts = {name: [*map(int, row.split())] for name, row in found.items()}
+        return {
+            name: Sketch.of(row)
+            for name, row in counts.items()
+            if len(row) == len(BOUNDS)
+        }
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
         """Return the snapshot kept of a task, if it was ever seen."""
@@ -172,30 +231,16 @@ def _portions(results: Sequence[PollResult]) -> list[list[PollResult]]:
     room = 0
     for result in results:
         publication = result.publication
-        cost = 1 if publication is None else 1 + len(publication.endpoints)
+        cost = 1
+        if publication is not None:
+            cost += len(publication.recipients) + bool(publication.hook)
+            cost += len(result.actions)
         if cost > room:
             portions.append([])
             room = RECORDED_AT_ONCE
         portions[-1].append(result)
         room -= cost
     return portions
-
-
-def _due_task(row: Mapping[str, Any]) -> DueTask:
-    metadata = row["metadata"]
-    return DueTask(
-        key=TaskKey.read(row["task"]),
-        incarnation=row["incarnation"],
-        version=int(row["version"]),
-        sequence=int(row["sequence"]),
-        task_state=codec.read_task_state(row["held"]),
-        # Most have none; parsing that took a seventh of the time that reading a task takes.
-        metadata={} if metadata == "{}" else json.loads(metadata),
-        tracked_at=float(row["tracked_at"]),
-        tracked_clock=float(row["tracked_clock"]),
-        misses=int(row["misses"]),
-        missed_clock=float(row["missed_clock"]),
-    )
 
 
 def _poll_result(result: PollResult) -> dict[str, object]:
@@ -211,12 +256,16 @@ def _poll_result(result: PollResult) -> dict[str, object]:
     if result.next_in is not None:
         row["next_in"] = result.next_in
     if result.task_state is not None:
-        row["held"] = codec.write_task_state(result.task_state)
-        row["status"] = result.task_state.status or ""
+        row["state"] = codec.write_task_state(result.task_state)
+        row["status"] = codec.shown_status(result.task_state)
     if result.snapshot is not None:
         row["snapshot"] = codec.write_snapshot(result.snapshot)
+        row["words"] = codec.words_of(result.snapshot)
     if result.publication is not None:
         row |= codec.write_publication(result.publication)
+        at = result.publication.event.at
+        if result.actions:
+            row["actions"] = [written(one, at) for one in result.actions]
     if (
         result.task_state is not None
         or result.publication is not None

@@ -2,27 +2,24 @@
 One attempt: claimed -> sent -> judged -> a settlement.
 
 An `AttemptRunner` sees it through and decides nothing: the channel says what is sent and what
-the answers mean, `bridge.core.delivery` what follows from it, the store what is true
-afterwards.
+the answers mean, `bridge.core.delivery` what follows, the store what is true afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from traceback import extract_tb
 
 import structlog
 
-from bridge.app.operator_events import death_notice, publications
-from bridge.app.ports import (
-    Delivery,
-    DeliveryStore,
-    Publication,
-    Sender,
-    Settlement,
-)
+from bridge.app.delivery.failures import not_rendered, report_unknown
+from bridge.app.delivery.news import with_news
+from bridge.app.delivery.offers import NOTHING, offer_of
+from bridge.app.links import LinkSource
+from bridge.app.outage import store_outage
+from bridge.app.ports import Delivery, DeliveryStore, Performer, Sender, Settlement
+from bridge.app.ports.telemetry import Span, Telemetry
 from bridge.channels.base import (
     Channel,
     DeliveryContext,
@@ -30,6 +27,8 @@ from bridge.channels.base import (
     ExchangeResult,
     SaveState,
 )
+from bridge.channels.endpoint_options import ChatOptions
+from bridge.core.archive import Archived
 from bridge.core.delivery import (
     MAX_CRASHES,
     Attempt,
@@ -39,8 +38,8 @@ from bridge.core.delivery import (
     judge,
 )
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Event, NoticeType, notice
-from bridge.core.http import ChannelState, Notification, Request, Response
+from bridge.core.hook import HookPolicy, is_hook
+from bridge.core.http import AnyRequest, ChannelState, Response
 from bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
@@ -54,14 +53,6 @@ class StateNotSaved(Exception):  # noqa: N818 - it is what happened, and not a m
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """An endpoint, and the channel that speaks to it."""
-
-    endpoint: Endpoint
-    channel: Channel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRunner:
     """
     Performs one attempt at a time.
@@ -71,51 +62,113 @@ class AttemptRunner:
 
         sender: Sends the requests.
 
-        receivers: By the endpoint's name.
+        endpoints: By name.
+
+        channels: By the kind of their endpoints.
+
+        hooks: How hooks are delivered to; ``None`` if they are not.
+
+        links: Returns what signs the links and buttons of a task's message.
+
+        performers: By the kinds of endpoints that have their own way, see `Performer`.
 
         now: Returns the time, in seconds since the epoch, by this machine's clock.
 
         elapsed: A clock that only goes forward, in seconds.
 
         roll: Returns a random number in ``[0, 1)``.
+
+        telemetry: Where attempts are reported; ``None`` if they are not.
     """
 
     store: DeliveryStore
     sender: Sender
-    receivers: Mapping[str, Recipient]
+    endpoints: Mapping[str, Endpoint]
+    channels: Mapping[str, Channel]
+    hooks: HookPolicy | None = None
+    links: LinkSource | None = None
+    performers: Mapping[str, Performer] = field(default_factory=dict)
     now: Callable[[], float]
     elapsed: Callable[[], float]
     roll: Callable[[], float]
+    telemetry: Telemetry | None = None
 
     async def attempt(self, delivery: Delivery) -> Settlement:
         """Make one attempt, and return what is to be settled."""
-        receiver = self.receivers.get(delivery.endpoint)
-        if receiver is None:
-            log.warning("delivery.endpoint_unknown", endpoint=delivery.endpoint)
-            return Settlement(delivery=delivery, away=True)
+        endpoint = self._endpoint(delivery)
+        if endpoint is None:
+            report_unknown(delivery.endpoint)
+            return Settlement(delivery=delivery, endpoint_unknown=True)
+        performer = self.performers.get(endpoint.kind)
+        if performer is not None:
+            return await performer.attempt(delivery, endpoint)
         if delivery.crashes >= MAX_CRASHES:
-            crashed = Verdict(disposition=Disposition.DEAD, reason="crashed the worker")
-            return self._settlement(delivery, crashed)
-        result = await self._exchange(delivery, receiver)
+            return self._dead(delivery, endpoint, "crashed the worker")
+        if not endpoint.url:
+            reason = "the task has no hook there any more"
+            return self._dead(delivery, endpoint, reason)
+        span = self.telemetry.attempt(delivery, endpoint) if self.telemetry else None
+        result = await self._exchange(delivery, endpoint, span)
         if result is None:
             return Settlement(delivery=delivery)
-        verdict = judge(
-            result.attempt,
-            delivery.tried,
-            retry=receiver.endpoint.retry,
-            roll=self.roll(),
-        )
-        _log_attempt(delivery, result.attempt, verdict)
-        return replace(
-            self._settlement(delivery, verdict),
-            attempt=result.attempt,
+        made = result.attempt
+        if span is not None:
+            span.end(error=None if made.succeeded else made.outcome, status=made.status)
+        verdict = judge(made, delivery.history, retry=endpoint.retry, roll=self.roll())
+        ends_hook = verdict.disable and delivery.hook is not None
+        if ends_hook:  # and nobody else's: a hook is one task's
+            verdict = replace(
+                verdict, disposition=Disposition.DEAD, due=0.0, disable=False
+            )
+        _log_attempt(delivery, made, verdict)
+        settlement = Settlement(
+            delivery=delivery,
+            verdict=verdict,
+            attempt=made,
             channel_state=result.channel_state,
-            edit_in=result.edit_in,
-            extra=result.extra,
+            hold_progress=result.hold_progress,
+            extra_requests=result.extra_requests,
+            ends_hook=ends_hook,
+        )
+        return self._with_news(settlement, endpoint, result.archived)
+
+    def _dead(self, delivery: Delivery, endpoint: Endpoint, reason: str) -> Settlement:
+        """Return the settlement of a delivery that is not attempted any more."""
+        verdict = Verdict(disposition=Disposition.DEAD, reason=reason)
+        settlement = Settlement(delivery=delivery, verdict=verdict)
+        return self._with_news(settlement, endpoint, None)
+
+    def _with_news(
+        self, settlement: Settlement, endpoint: Endpoint, archived: Archived | None
+    ) -> Settlement:
+        verdict = settlement.verdict
+        if verdict is None or not (
+            endpoint.internal
+            or verdict.disposition is Disposition.DEAD
+            or verdict.disable
+            or settlement.delivery.was_disabled
+        ):
+            return settlement  # as most are
+        return with_news(
+            settlement,
+            endpoint,
+            archived=archived,
+            endpoints=list(self.endpoints.values()),
+            hooks=self.hooks,
+            at=self.now(),
         )
 
+    def _endpoint(self, delivery: Delivery) -> Endpoint | None:
+        """Return where a delivery goes; ``None`` if that is not configured here."""
+        endpoint = self.endpoints.get(delivery.endpoint)
+        if endpoint is not None or self.hooks is None:
+            return endpoint
+        if delivery.hook is not None:
+            return self.hooks.endpoint_of(delivery.hook)
+        return self.hooks.endpoint if is_hook(delivery.endpoint) else None
+
     async def _exchange(
-        self, delivery: Delivery, receiver: Recipient
+        self, delivery: Delivery, endpoint: Endpoint, span: Span | None
     ) -> ExchangeResult | None:
         """
         Run the channel's exchange; its attempt is dated by the store's clock.
@@ -123,18 +176,29 @@ class AttemptRunner:
         Returns:
             ``None`` if it could not be made now, and nothing was sent.
         """
-        endpoint, began = receiver.endpoint, self.elapsed()
+        began = self.elapsed()
+        offer = NOTHING
+        if self.links is not None and isinstance(endpoint.options, ChatOptions):
+            try:
+                offer = await offer_of(delivery.event, endpoint, self.links)
+            except BridgeError as error:
+                store_outage.failed(str(error))
+                return None
         context = DeliveryContext(
             event=delivery.event,
             endpoint=endpoint,
-            at=self.now(),
+            now=self.now(),
             started=delivery.now,
             channel_state=delivery.channel_state,
             redelivery=delivery.redelivery,
+            links=offer.links,
+            parent=offer.parent,
+            traceparent=span.traceparent if span else delivery.traceparent,
+            archived=delivery.archived,
         )
         try:
             return await run_exchange(
-                receiver.channel.deliver(context),
+                self.channels[endpoint.kind].deliver(context),
                 endpoint,
                 sender=self.sender,
                 save_state=partial(self._save_state, delivery),
@@ -144,22 +208,9 @@ class AttemptRunner:
         except StateNotSaved:
             return None
         except Exception as error:  # noqa: BLE001 - it costs this attempt and nothing else
-            # Where, but not what: an exception's text may hold a URL, which is a secret.
-            *_, place = extract_tb(error.__traceback__)
-            log.error(  # noqa: TRY400 - a traceback's locals may hold secrets
-                "delivery.not_rendered",
-                endpoint=endpoint.name,
-                event_id=delivery.event.id,
-                error=type(error).__name__,
-                where=f"{place.name} ({place.filename}:{place.lineno})",
+            return not_rendered(
+                error, delivery, endpoint, duration=self.elapsed() - began
             )
-            attempt = Attempt(
-                started=delivery.now,
-                took=self.elapsed() - began,
-                fault=Fault.RENDERING,
-                detail=type(error).__name__,
-            )
-            return ExchangeResult(attempt=attempt)
 
     async def _save_state(
         self, delivery: Delivery, channel_state: ChannelState
@@ -167,31 +218,8 @@ class AttemptRunner:
         try:
             return await self.store.save_state(delivery, channel_state)
         except BridgeError as error:
-            log.warning("delivery.store_away", error=str(error))
+            store_outage.failed(str(error))
             return False
-
-    def _settlement(self, delivery: Delivery, verdict: Verdict) -> Settlement:
-        """Return a settlement with what operators are to hear if the verdict has its effect."""
-        notices: list[Event | None] = []
-        if verdict.disposition is Disposition.DEAD:
-            name, event, reason = delivery.endpoint, delivery.event, verdict.reason
-            notices.append(death_notice(name, event, reason, at=self.now()))
-        if verdict.disable:
-            kind = NoticeType.ENDPOINT_DISABLED
-            notices.append(self._notice(kind, delivery, verdict.reason))
-        if verdict.disposition is Disposition.DELIVERED and delivery.was_disabled:
-            kind = NoticeType.ENDPOINT_RECOVERED
-            reason = "the endpoint accepts deliveries again"
-            notices.append(self._notice(kind, delivery, reason))
-        if not any(notices):
-            return Settlement(delivery=delivery, verdict=verdict)
-        endpoints = [receiver.endpoint for receiver in self.receivers.values()]
-        published: tuple[Publication, ...] = tuple(publications(notices, endpoints))
-        return Settlement(delivery=delivery, verdict=verdict, notices=published)
-
-    def _notice(self, kind: NoticeType, delivery: Delivery, reason: str) -> Event:
-        at = self.now()
-        return notice(kind, name=delivery.endpoint, reason=reason, since=at, at=at)
 
 
 async def run_exchange(
@@ -225,7 +253,7 @@ async def run_exchange(
     try:
         step = next(exchange)
         while True:
-            response = Response(took=0.0)
+            response = Response()
             if isinstance(step, SaveState):
                 saved = await save_state(step.channel_state)
                 if not sent and not (saved and elapsed() < deadline):
@@ -237,22 +265,23 @@ async def run_exchange(
                 response = await sender.send(endpoint, request)
             else:
                 late = "no time was left for another request"
-                response = Response(took=0.0, fault=Fault.TIMEOUT, detail=late)
-            step = exchange.send(replace(response, at=now()))
+                response = Response(fault=Fault.TIMEOUT, detail=late)
+            if not response.received_at:
+                response = replace(response, received_at=now())
+            step = exchange.send(response)
     except StopIteration as end:
         result: ExchangeResult = end.value
         return result
 
 
-def _within(
-    request: Request | Notification, left: float
-) -> Request | Notification | None:
+def _within(request: AnyRequest, left: float) -> AnyRequest | None:
     if left < _TOO_LITTLE:
         return None
-    return replace(request, within=min(request.within or left, left))
+    return replace(request, timeout=min(request.timeout or left, left))
 
 
 def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
+    retries = verdict.due and not verdict.disable
     write = log.info if verdict.disposition is Disposition.DELIVERED else log.warning
     write(
         "delivery.attempted",
@@ -263,8 +292,9 @@ def _log_attempt(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None
         attempt=delivery.attempts + 1,
         outcome=attempt.outcome,
         status=attempt.status,
-        took_ms=round(attempt.took * 1000, 1),
+        took_ms=round(attempt.duration * 1000, 1),
         verdict=verdict.disposition,
-        retry_in=round(verdict.due - attempt.started, 1) if verdict.due else None,
+        retry_in=round(verdict.due - attempt.started, 1) if retries else None,
+        disabled=verdict.disable or None,
         reason=verdict.reason or None,
     )

@@ -6,36 +6,39 @@ is settled.
 
 The `Pump` keeps a window of attempts in flight in one process's event loop. It never
 waits for all of a batch: as soon as one attempt is over its place is filled, so that a
-slow receiver costs its own place and nobody else's. A Celery message only kicks it.
+slow receiver costs its own place and nobody else's. Under load the settles claim as well,
+in the same round trip. A wake-up only has it look.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
-
-import structlog
 
 from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.settle import Settler
-from bridge.app.ports import Delivery, DeliveryClaim, DeliveryStore, Settlement
+from bridge.app.outage import store_outage
+from bridge.app.ports import (
+    ClaimLimits,
+    Delivery,
+    DeliveryClaim,
+    DeliveryStore,
+    Settled,
+    Settlement,
+)
+from bridge.core.cadence import MIN_PAUSE, TICK
+from bridge.core.hook import is_hook
 from bridge.errors import BridgeError
-
-log = structlog.get_logger(__name__)
 
 #: Attempts in flight at once, in one process.
 WINDOW = 200
 #: Deliveries in one claim: a script's work is bounded.
-AT_ONCE = 100
-#: Seconds within which the pump itself waits for the next due delivery. Beat ticks
-#: every second, so waiting longer would gain nothing.
-NEAR = 1.0
+CLAIM_BATCH = 100
 #: Seconds that suspects may have for themselves, before everything else goes on for at
 #: least as long as they took. It is also how long one is waited for: what has crashed
 #: nothing by then waits for an answer, and others need not.
 FOR_SUSPECTS = 1.0
-#: Seconds between two claims, at least.
-SHORTEST = 0.005
 
 
 class Pump:
@@ -65,25 +68,34 @@ class Pump:
         self._elapsed = elapsed
         self._window = window
         self._runner = runner
-        self._settler = Settler(store, elapsed=elapsed, on_more=self._resume)
-        self._flight: dict[asyncio.Task[None], Delivery] = {}
+        self._settler = Settler(
+            store, elapsed=elapsed, limits=self._limits, on_settled=self._settled
+        )
+        self._flight: dict[asyncio.Task[Settlement], Delivery] = {}
         self._work: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        self._kicked = False
-        self._suspects_at = 0.0
+        self._changed = asyncio.Event()
+        #: Wake-ups so far; those before the claim that is asked; those before the last answer.
+        self._wakes = self._asked = self._answered = 0
+        #: When something comes due, as far as the last answer knew; when suspects may be tried.
+        self._next_at = math.inf
+        self._suspects_at = math.inf
+        self._suspects_rest = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        #: Whether a claim is under way that is no settle's; whether suspects have it all.
+        self._claiming = self._alone = False
         self._stopping = False
 
-    def kick(self) -> None:
+    def wake(self) -> None:
         """Wake the pump: something may be due. Cheap, and harmless if nothing is."""
-        self._kicked = True
+        self._wakes += 1
         self._resume()
 
     async def idle(self) -> None:
         """Wait until nothing is due soon, in flight or unsettled."""
-        while self._work is not None:
-            await asyncio.wait([self._work])
+        while self._work is not None or self._settler.busy:
+            if self._work is not None:
+                await asyncio.wait([self._work])
             await self._settler.idle()
-        await self._settler.idle()
 
     async def stop(self, grace: float) -> None:
         """
@@ -94,7 +106,8 @@ class Pump:
         """
         self._stopping = True
         self._settler.give_up_after(grace)
-        self._news.set()
+        self._set_alarm(math.inf)
+        self._changed.set()
         if self._flight:
             _, late = await asyncio.wait(self._flight, timeout=grace)
             for task in late:
@@ -103,7 +116,7 @@ class Pump:
         await self.idle()
 
     def _resume(self) -> None:
-        self._news.set()
+        self._changed.set()
         if self._work is None and not self._stopping:
             loop = asyncio.get_running_loop()
             self._work = loop.create_task(self._run())
@@ -111,57 +124,99 @@ class Pump:
     # --- the window -------------------------------------------------------------------
 
     async def _run(self) -> None:
+        self._set_alarm(math.inf)
         try:
             while not self._stopping:
-                self._news.clear()
+                self._changed.clear()
                 try:
-                    pause = await self._fill()
+                    await self._fill()
                 except BridgeError as error:
-                    log.warning("deliver.store_away", error=str(error))
-                    pause = None if not self._flight else NEAR
-                if pause is None and not self._flight and not self._kicked:
+                    store_outage.failed(str(error))
+                    self._next_at = self._elapsed() + TICK if self._flight else math.inf
+                pause = self._pause()
+                over = pause >= TICK and not self._flight and not self._settler.busy
+                if over and not self._changed.is_set():
+                    self._set_alarm(pause)
                     return
                 await self._wait(pause)
         finally:
             self._work = None
 
-    async def _wait(self, pause: float | None) -> None:
-        """Wait for news: an attempt is over, a kick, or the time that something is due."""
+    def _set_alarm(self, pause: float) -> None:
+        """Have the pump wake itself after some seconds, and not as it was to before."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if pause < math.inf:
+            self._alarm = asyncio.get_running_loop().call_later(pause, self.wake)
+
+    async def _wait(self, pause: float) -> None:
+        """Wait until a settle is over, something wakes the pump, or something is due."""
         try:
-            async with asyncio.timeout(NEAR if pause is None else min(pause, NEAR)):
-                await self._news.wait()
+            async with asyncio.timeout(min(pause, TICK)):
+                await self._changed.wait()
         except TimeoutError:
             pass
 
-    async def _fill(self) -> float | None:
-        """
-        Claim until the window is full or nothing more is due.
+    def _pause(self) -> float:
+        """Return in how many seconds to look again; infinite if nobody knows of anything."""
+        if self._settler.busy or len(self._flight) >= self._window:
+            return TICK  # what is under way will say
+        if self._wakes > self._answered:
+            return 0.0
+        next_at = min(self._next_at, self._suspects_at)
+        return max(next_at - self._elapsed(), 0.0)
 
-        Returns:
-            Seconds until it is worth claiming again; ``None`` if nothing is due soon.
-        """
-        while not self._stopping and (free := self._window - len(self._flight)) > 0:
-            woken, self._kicked = self._kicked, False
-            slow = sum(delivery.slow for delivery in self._flight.values())
-            claim = await self._store.claim_deliveries(
-                limit=min(free, AT_ONCE),
-                slow_limit=max(0, self._window // 2 - slow),
-                woken=woken,
-            )
-            for delivery in claim.deliveries:
-                self._launch(delivery)
-            if claim.suspects and self._elapsed() >= self._suspects_at:
+    async def _fill(self) -> None:
+        """Claim until the window is full or nothing more is due, unless a settle does."""
+        while not self._pause() and (limits := self._limits()) is not None:
+            if self._elapsed() >= self._suspects_at:
                 await self._try_suspects()
-            elif not claim.deliveries:
-                return self._pause(claim)
-        return NEAR
+                continue
+            self._claiming = True
+            try:
+                claim = await self._store.claim_deliveries(
+                    limit=limits.limit,
+                    slow_limit=limits.slow_limit,
+                    hook_limit=limits.hook_limit,
+                )
+            finally:
+                self._claiming = False
+                self._answered = self._asked
+            self._take(claim)
 
-    def _pause(self, claim: DeliveryClaim) -> float | None:
-        waits = [] if claim.next_in is None else [claim.next_in]
-        if claim.suspects:
-            waits.append(self._suspects_at - self._elapsed())
-        pause = min(waits, default=NEAR)
-        return max(pause, SHORTEST) if pause < NEAR else None
+    def _limits(self) -> ClaimLimits | None:
+        """Return what may be claimed now, by whoever asks next."""
+        free = self._window - len(self._flight)
+        if free <= 0 or self._stopping or self._claiming or self._alone:
+            return None
+        slow = [one.endpoint for one in self._flight.values() if one.slow]
+        hooks = sum(map(is_hook, slow))
+        self._asked = self._wakes
+        return ClaimLimits(
+            limit=min(free, CLAIM_BATCH),
+            slow_limit=max(0, self._window // 2 - len(slow)),
+            hook_limit=max(0, self._window // 4 - hooks),
+        )
+
+    def _settled(self, settled: Settled) -> None:
+        if settled.claim is not None:
+            self._answered = self._asked
+            self._take(settled.claim)
+        else:
+            self._wakes += 1  # nobody has said when something comes due
+        self._resume()
+
+    def _take(self, claim: DeliveryClaim) -> None:
+        """Launch what was claimed, and remember when to look again."""
+        for delivery in claim.deliveries:
+            self._launch(delivery)
+        now = self._elapsed()
+        self._next_at = math.inf
+        if claim.next_in is not None:
+            least = 0.0 if claim.deliveries else MIN_PAUSE
+            self._next_at = now + max(claim.next_in, least)
+        self._suspects_at = self._suspects_rest if claim.suspects else math.inf
 
     async def _try_suspects(self) -> None:
         """
@@ -169,22 +224,28 @@ class Pump:
         beside it. A crash leaves as many as were in flight, and most are innocent.
         """
         began = self._elapsed()
-        await self._landed()
-        while not self._stopping:
-            claim = await self._store.claim_deliveries(
-                limit=1, slow_limit=1, alone=True
-            )
-            if not claim.deliveries:
-                break
-            self._launch(claim.deliveries[0])
-            await self._landed()
-            await self._settler.idle()
-            if self._elapsed() - began >= FOR_SUSPECTS:
-                break
-        ended = self._elapsed()
-        self._suspects_at = ended + max(ended - began, SHORTEST)
+        self._alone = True
+        try:
+            await self._wait_for_flight()
+            while not self._stopping:
+                claim = await self._store.claim_deliveries(
+                    limit=1, slow_limit=1, alone=True
+                )
+                if not claim.deliveries:
+                    break
+                self._launch(claim.deliveries[0])
+                await self._wait_for_flight()
+                await self._settler.idle()
+                if self._elapsed() - began >= FOR_SUSPECTS:
+                    break
+        finally:
+            self._alone = False
+            ended = self._elapsed()
+            self._suspects_rest = ended + max(ended - began, MIN_PAUSE)
+            self._suspects_at = math.inf
+        self._wakes += 1  # whether there are more, the next claim says
 
-    async def _landed(self) -> None:
+    async def _wait_for_flight(self) -> None:
         """Wait until nothing is in flight, for `FOR_SUSPECTS` at most."""
         if self._flight:
             await asyncio.wait(self._flight, timeout=FOR_SUSPECTS)
@@ -193,15 +254,12 @@ class Pump:
         if self._stopping:
             self._settler.settle(Settlement(delivery=delivery))
             return
-        task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+        attempt = self._runner.attempt(delivery)
+        task = asyncio.get_running_loop().create_task(attempt)
         self._flight[task] = delivery
         task.add_done_callback(self._land)
 
-    def _land(self, task: asyncio.Task[None]) -> None:
+    def _land(self, task: asyncio.Task[Settlement]) -> None:
         delivery = self._flight.pop(task)
-        if task.cancelled():
-            self._settler.settle(Settlement(delivery=delivery))
-        self._news.set()
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        self._settler.settle(await self._runner.attempt(delivery))
+        given_back = Settlement(delivery=delivery)
+        self._settler.settle(given_back if task.cancelled() else task.result())

@@ -1,4 +1,7 @@
-"""Settling: the outcomes of deliveries go to the store, soon and many at a time."""
+"""
+Settling: the outcomes of deliveries go to the store, soon and many at a time, and what is to
+be attempted next comes back in the same round trip.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.app.ports import DeliveryStore, Settlement
+from bridge.app.outage import store_outage
+from bridge.app.ports import ClaimLimits, DeliveryStore, Settled, Settlement
+from bridge.core.cadence import STORE_RETRY
 from bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
 
 #: Settlements in one settle: a script's work is bounded.
-AT_ONCE = 100
-#: Seconds between two tries to settle with a store that is away.
-SETTLE_AGAIN = 0.5
+SETTLE_BATCH = 100
 
 
 class Settler:
@@ -27,7 +30,8 @@ class Settler:
         store: DeliveryStore,
         *,
         elapsed: Callable[[], float],
-        on_more: Callable[[], None],
+        limits: Callable[[], ClaimLimits | None],
+        on_settled: Callable[[Settled], None],
     ) -> None:
         """
         Make a settler that has nothing to do.
@@ -37,11 +41,14 @@ class Settler:
 
             elapsed: A clock that only goes forward, in seconds.
 
-            on_more: Called when a settle has made more deliveries claimable at once.
+            limits: Returns what may be claimed in the same step; ``None`` for nothing.
+
+            on_settled: Called with what came of each settle.
         """
         self._store = store
         self._elapsed = elapsed
-        self._on_more = on_more
+        self._limits = limits
+        self._on_settled = on_settled
         self._waiting: list[Settlement] = []
         self._work: asyncio.Task[None] | None = None
         self._until: float | None = None
@@ -56,36 +63,40 @@ class Settler:
         """Wait no longer than this for a store that is away."""
         self._until = self._elapsed() + seconds
 
+    @property
+    def busy(self) -> bool:
+        """Whether it settles, and claims what may be claimed meanwhile."""
+        return self._work is not None
+
     async def idle(self) -> None:
         """Wait until everything is settled, or given up."""
         while self._work is not None:
             await asyncio.wait([self._work])
 
     async def _settle_all(self) -> None:
-        at_once = AT_ONCE
+        batch_size = SETTLE_BATCH
         try:
             while self._waiting:
-                batch = self._waiting[:at_once]
+                batch = self._waiting[:batch_size]
                 try:
-                    settled = await self._store.settle(batch)
+                    settled = await self._store.settle(batch, claim=self._limits())
                 except BridgeError as error:
                     # What was delivered must not be forgotten: the store is asked
                     # until it is back. Repeating a settle changes nothing.
-                    log.warning("settle.store_away", error=str(error))
+                    store_outage.failed(str(error))
                     if self._until is not None and self._elapsed() >= self._until:
                         return
-                    await asyncio.sleep(SETTLE_AGAIN)
+                    await asyncio.sleep(STORE_RETRY)
                     continue
                 except Exception as error:  # noqa: BLE001 - one never costs the others
                     if len(batch) > 1:
-                        at_once = 1
+                        batch_size = 1
                     else:
                         self._strip_unwritable_text(error)
                     continue
-                at_once = AT_ONCE
+                batch_size = SETTLE_BATCH
                 del self._waiting[: len(batch)]
-                if settled.more:
-                    self._on_more()
+                self._on_settled(settled)
         finally:
             self._work = None
 

@@ -1,87 +1,36 @@
-"""Ports of polling: gateways that are asked, and tasks that are claimed and recorded."""
+"""The port of polling: tasks that are claimed and recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
-from bridge.app.ports.publication import Publication
+from bridge.app.ports.actions import NewAction
+from bridge.app.ports.gateways import PollError
 from bridge.core.change import TaskState
-from bridge.core.endpoint import Rate
-from bridge.core.event import Json
-from bridge.core.task import TaskKey, TaskSnapshot
+from bridge.core.endpoint import Publication, Rate
+from bridge.core.event_data import Json
+from bridge.core.freshness import Sketch
+from bridge.core.task import NO_LINEAGE, Lineage, TaskKey, TaskSnapshot
 
 #: Share of the store's memory from which on polling pauses.
 NEARLY_FULL = 0.8
 
 
-class PollError(StrEnum):
-    """Why an upstream's answer is not valid."""
-
-    REFUSED = "refused"  #: 401, 403: the key, its quota or our address.
-    THROTTLED = "throttled"  #: 429.
-    BROKEN = "broken"  #: 5xx, no answer, an unreadable one, an error envelope.
-    MISPLACED = "misplaced"  #: A page or a redirect: probably a wrong base URL.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchResult:
-    """
-    What an upstream answered about some tasks.
-
-    Attributes:
-        tasks: By id, only ids that were asked for. A task that is not among them is
-            unknown to the upstream, or hidden by a hiccup of its own.
-
-        error: ``None`` if the answer is valid. Then, and only then, does a missing
-            task count as missing.
-
-        detail: What is wrong, for a person, without secrets.
-
-        retry_after: Seconds that the upstream asked us to wait.
-
-        mend: What to do about it, for a person, where the answer tells.
-
-        poison_ids: Ids that the upstream refused to be asked about even alone. They
-            count as missing; the rest of `tasks` is valid.
-
-        unasked: Ids that there was no time to ask about. Nothing is known of them.
-
-        requests: How many requests it took.
-    """
-
-    tasks: Mapping[str, TaskSnapshot] = field(default_factory=dict)
-    error: PollError | None = None
-    detail: str = ""
-    retry_after: float | None = None
-    mend: str = ""
-    poison_ids: frozenset[str] = frozenset()
-    unasked: frozenset[str] = frozenset()
-    requests: int = field(default=1, compare=False)
-
-
-class Upstream(Protocol):
-    """A gateway account that is polled."""
-
-    async def fetch(self, ids: Sequence[str]) -> FetchResult:
-        """
-        Ask about tasks, in one request where the gateway allows it.
-
-        Never raises for what the gateway or the network does.
-        """
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
-    """Which ids are newly tracked, and which were tracked already."""
+    """
+    Which ids are newly tracked, and which were tracked already.
+
+    Attributes:
+        rejected: Ids that were left as they were, each with the reason: the hook that was
+            named for them could not be added.
+    """
 
     tracked: tuple[str, ...]
     known: tuple[str, ...]
+    rejected: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +41,8 @@ class PollLimits:
     concurrency: int
     rate: Rate
     lease: float  #: Seconds after which somebody else may poll what was claimed.
+    #: Seconds. What comes due within them goes along with a request that has room for it.
+    ride: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +59,7 @@ class DueTask:
     tracked_clock: float  #: What the upstream's answering clock showed then.
     misses: int  #: Valid answers in a row that did not list it.
     missed_clock: float  #: What the answering clock showed at the first of them.
+    lineage: Lineage = NO_LINEAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +85,10 @@ class PollClaim:
 
         token: Names the claim.
 
+        lease_ends: When somebody else may poll them, by the store's clock.
+
+        due: How many of them were due; the others go along.
+
         next_in: If nothing was claimed, seconds until something may be, as far as that is
             known; ``None`` if time alone changes nothing.
     """
@@ -145,6 +101,8 @@ class PollClaim:
     unhealthy: bool
     unhealthy_since: float
     token: str
+    lease_ends: float = 0.0
+    due: int = 0
     next_in: float | None = None
 
 
@@ -193,6 +151,11 @@ class PollResult:
         next_in: Seconds until the next poll; ``None`` if there is none.
 
         publication: What happened, if anything did.
+
+        actions: What rules press because of it, each once.
+
+        learned: The kind and the stage that it has reached, with its age in seconds, if others may
+            learn from it.
     """
 
     due: DueTask
@@ -202,6 +165,18 @@ class PollResult:
     missed_clock: float = 0.0
     next_in: float | None = None
     publication: Publication | None = None
+    actions: tuple[NewAction, ...] = ()
+    learned: tuple[str, float] | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it changes anything but when the task is polled next."""
+        return (
+            self.task_state is not None
+            or self.publication is not None
+            or self.misses != self.due.misses
+            or self.next_in is None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,13 +186,9 @@ class Recorded:
 
     Attributes:
         applied: For each, in order, whether it was recorded.
-
-        wake: Whether a deliverer should be woken: there is something to deliver, and
-            nobody else was asked to wake one in the last half second.
     """
 
     applied: Sequence[bool]
-    wake: bool
 
 
 class TaskStore(Protocol):
@@ -226,14 +197,23 @@ class TaskStore(Protocol):
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
 
+    async def read_due(self, upstream: str, ids: Sequence[str]) -> PollClaim:
+        """
+        Return those of some tasks that are polled, as a claim would, without claiming them.
+
+        The claim has no token: only `record` takes what comes of it.
+        """
+
     async def poll_succeeded(
         self,
         claim: PollClaim,
         *,
         requests: int = 1,
-        clock_step: float = 0.0,
+        max_clock_advance: float = 0.0,
         recovery: Publication | None = None,
-    ) -> bool:
+        waits: Mapping[TaskKey, float] | None = None,
+        limits: PollLimits | None = None,
+    ) -> PollClaim | None:
         """
         Note that a claim got a valid answer, and free its place.
 
@@ -243,14 +223,20 @@ class TaskStore(Protocol):
             requests: How many it took. The claim has paid for one; the others are paid
                 for before the next claim.
 
-            clock_step: Seconds that the answering clock may advance at once, where that
+            max_clock_advance: Seconds that the answering clock may advance at once, where that
                 is more than two minutes.
 
             recovery: Reports to operators that the upstream is well again; published
                 only if it was unhealthy until now.
 
+            waits: Claimed tasks of which there is nothing to record, each with the seconds
+                until it is polled again. One that is not the claim's any more is left alone.
+
+            limits: Within which to claim again at once; ``None`` to claim nothing.
+
         Returns:
-            Whether a deliverer should be woken.
+            The next claim, if one was asked for; ``None`` where the answer came after its own
+            claim had ended.
         """
 
     async def poll_failed(
@@ -259,8 +245,8 @@ class TaskStore(Protocol):
         failure: PollFailure,
         *,
         requests: int = 1,
-        clock_step: float = 0.0,
-    ) -> bool:
+        max_clock_advance: float = 0.0,
+    ) -> None:
         """Note that a claim got no valid answer, and free its place; see `poll_succeeded`."""
 
     async def return_tasks(self, claim: PollClaim) -> None:
@@ -268,6 +254,20 @@ class TaskStore(Protocol):
 
     async def record(self, results: Sequence[PollResult]) -> Recorded:
         """Record poll results: snapshot, event, deliveries and next poll in one step each."""
+
+    async def learn(self, upstream: str, ages: Sequence[tuple[str, float]]) -> None:
+        """
+        Add to what is known of how long an upstream's tasks take.
+
+        Args:
+            upstream: The upstream's name.
+
+            ages: Kinds and stages that tasks have reached, see `bridge.core.freshness`, each
+                with the age in seconds. What is of one kind too many is left out.
+        """
+
+    async def sketches(self, upstream: str) -> Mapping[str, Sketch]:
+        """Return how long an upstream's tasks take, by kind and stage."""
 
     async def snapshot(self, key: TaskKey) -> TaskSnapshot | None:
         """Return the snapshot kept of a task, if it was ever seen."""

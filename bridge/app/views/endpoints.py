@@ -1,4 +1,4 @@
-"""Views of endpoints, of what is delivered to them, and of what `mjbridge check` finds."""
+"""Views of endpoints and upstreams, and of what `mjbridge check` finds."""
 
 from __future__ import annotations
 
@@ -6,47 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from bridge.app.humanize import masked_url
-from bridge.app.ports import (
-    DeliveryRow,
-    DeliveryState,
-    EndpointRow,
-    EndpointState,
-    RedeliveryResult,
-)
-from bridge.app.views import View
+from bridge.app.humanize import host_of, written_rate
+from bridge.app.ports import EndpointRow, EndpointState, UpstreamRow, UpstreamState
+from bridge.app.views import View, milliseconds, moment, moment_or_none
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import iso
-from bridge.core.task import TaskKey
-
-
-class DeliveryView(View):
-    """A delivery in a list: one event for one endpoint."""
-
-    event: str
-    type: str
-    task: str | None = Field(description="The task's id; null for operators' events.")
-    upstream: str | None
-    endpoint: str
-    state: DeliveryState
-    at: str = Field(description="When the bridge saw the change; RFC 3339, UTC.")
-    reason: str | None = Field(description="Why it is in that state.")
-
-    @classmethod
-    def of(cls, row: DeliveryRow) -> Self:
-        """Show a delivery."""
-        key = None if row.subject.startswith("@") else TaskKey.read(row.subject)
-        return cls(
-            event=row.event_id,
-            type=row.type,
-            task=key.id if key else None,
-            upstream=key.upstream if key else None,
-            endpoint=row.endpoint,
-            state=row.state,
-            at=iso(row.at),
-            reason=row.reason,
-        )
 
 
 class RequestView(View):
@@ -58,12 +22,26 @@ class RequestView(View):
     body: str = Field(description="Bytes that are not text are counted.")
 
 
-class RedeliveryView(View):
-    """What became of the request to send an event again."""
+class LatencyView(View):
+    """How long the deliveries of the last 24 hours took, in milliseconds."""
 
-    event: str
-    endpoint: str
-    result: RedeliveryResult
+    p50: int
+    p95: int
+
+    @classmethod
+    def of(cls, row: EndpointRow) -> Self | None:
+        """Show an endpoint's latency; ``None`` if nothing was tried lately."""
+        if row.p50 is None or row.p95 is None:
+            return None
+        return cls(p50=milliseconds(row.p50), p95=milliseconds(row.p95))
+
+
+class SlotView(View):
+    """The attempts of five minutes."""
+
+    at: str = Field(description="When they began.")
+    ok: int
+    failed: int
 
 
 class EndpointView(View):
@@ -71,35 +49,83 @@ class EndpointView(View):
 
     name: str
     kind: str | None
-    url: str | None = Field(description="Masked: enough to know it by, not to use it.")
+    host: str | None = Field(description="Never the URL: that is a secret.")
     configured: bool = Field(description="False: only the store still knows it.")
+    events: list[str] = Field(description="Globs over the types that it subscribes to.")
     state: EndpointState
-    pending: int = Field(description="Deliveries that wait.")
-    dead: int = Field(description="Deliveries that were given up.")
+    since: str | None = Field(description="Since when it is not up; RFC 3339, UTC.")
+    reason: str | None = Field(description="Why it is not up.")
+    retry_at: str | None = Field(description="When it is tried again.")
     failures: int = Field(description="Failed attempts in a row.")
-    failing_since: str | None = Field(description="RFC 3339, UTC.")
-    reason: str | None = Field(description="Why it is not ok.")
-    until: str | None = Field(description="When it is tried again.")
-    latency: float | None = Field(description="Seconds that recent attempts took.")
-    succeeded_at: str | None = Field(description="RFC 3339, UTC.")
+    pending: int = Field(description="Deliveries that wait.")
+    oldest_pending_at: str | None = Field(description="When the oldest was seen.")
+    dead: int = Field(description="Deliveries that were given up.")
+    delivered: int = Field(description="Deliveries that arrived, as far as is kept.")
+    latency_ms: LatencyView | None
+    last_success_at: str | None
+    rate_limit: str | None = Field(description="20/s, 30/m; null for none.")
+    history: list[SlotView] = Field(
+        description="The last 24 hours, the oldest first, without idle slots."
+    )
 
     @classmethod
     def of(cls, endpoint: Endpoint | None, row: EndpointRow) -> Self:
         """Show an endpoint: its configuration, if there is one, and what the store knows."""
         return cls(
             name=row.name,
-            kind=endpoint.kind if endpoint else row.kind,
-            url=masked_url(endpoint.url) if endpoint else None,
+            kind=endpoint.kind if endpoint else row.kind or None,
+            host=(host_of(endpoint.url) or None) if endpoint else None,
             configured=endpoint is not None,
+            events=list(endpoint.events) if endpoint else [],
             state=row.state,
-            pending=row.pending,
-            dead=row.dead,
-            failures=row.failures,
-            failing_since=_iso(row.failing_since),
+            since=moment_or_none(row.since),
             reason=row.reason,
-            until=_iso(row.until),
-            latency=None if row.latency is None else round(row.latency, 4),
-            succeeded_at=_iso(row.succeeded_at),
+            retry_at=moment_or_none(row.until),
+            failures=row.failures,
+            pending=row.pending,
+            oldest_pending_at=moment_or_none(row.oldest_pending_at),
+            dead=row.dead,
+            delivered=row.delivered,
+            latency_ms=LatencyView.of(row),
+            last_success_at=moment_or_none(row.succeeded_at),
+            rate_limit=written_rate(endpoint.rate) if endpoint else None,
+            history=[
+                SlotView(at=moment(one.at), ok=one.ok, failed=one.failed)
+                for one in row.history
+            ],
+        )
+
+
+class UpstreamView(View):
+    """An upstream, and how it answers."""
+
+    name: str
+    host: str | None = Field(description="Null if it is not configured any more.")
+    state: UpstreamState
+    since: str | None = Field(description="Since when it is not up; RFC 3339, UTC.")
+    reason: str | None = Field(description="What was wrong with its last answer.")
+    tracked: int = Field(description="Tasks that are kept of it.")
+    active: int = Field(description="Tasks of it that are polled.")
+    last_answer_at: str | None = Field(description="When it last answered validly.")
+    requests_per_minute: float = Field(
+        description="Over the last five minutes, or since the first request in them."
+    )
+    lag_seconds: float = Field(description="How late polls are.")
+
+    @classmethod
+    def of(cls, row: UpstreamRow, base_url: str | None) -> Self:
+        """Show an upstream; without a base URL it is not configured any more."""
+        return cls(
+            name=row.name,
+            host=None if base_url is None else host_of(base_url),
+            state=row.state,
+            since=moment_or_none(row.since),
+            reason=row.reason,
+            tracked=row.tracked,
+            active=row.active,
+            last_answer_at=moment_or_none(row.last_answer_at),
+            requests_per_minute=round(row.requests_per_minute, 2),
+            lag_seconds=round(row.lag, 3),
         )
 
 
@@ -108,11 +134,10 @@ class SampleView(View):
 
     endpoint: str
     type: str
-    delivered: bool
+    outcome: str = Field(description="delivered, or why not: as in attempts.")
     status: int | None = Field(description="The HTTP status; null if none came.")
-    fault: str | None = Field(description="Why no response came.")
-    took: float = Field(description="Seconds.")
-    detail: str = Field(description="The response's beginning, or what went wrong.")
+    took_ms: int = Field(description="Milliseconds until the answer was read.")
+    detail: str = Field(description="The answer's beginning, or what went wrong.")
 
     @classmethod
     def of(cls, endpoint: str, event_type: str, attempt: Attempt) -> Self:
@@ -120,16 +145,11 @@ class SampleView(View):
         return cls(
             endpoint=endpoint,
             type=event_type,
-            delivered=attempt.succeeded,
+            outcome=attempt.outcome,
             status=attempt.status,
-            fault=attempt.fault,
-            took=round(attempt.took, 4),
+            took_ms=milliseconds(attempt.duration),
             detail=attempt.detail,
         )
-
-
-def _iso(at: float | None) -> str | None:
-    return None if at is None else iso(at)
 
 
 class FindingView(View):

@@ -19,14 +19,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from bridge.channels.discord.payload import Draft
 from bridge.channels.discord.replies import snowflake
 from bridge.channels.picture import form as multipart
+from bridge.channels.reply import MAX_REPLY
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Request, with_own
 from bridge.version import __version__
 
 #: ``DiscordBot (where it is from, version)`` is the form that Discord asks of programs.
 _USER_AGENT = f"DiscordBot (mjbridge, {__version__})"
-#: A message comes back whole, and Chinese takes three bytes a character.
-_ANSWER_MOST = 256 * 1024
 
 #: Discord's own hosts; version 10 is served on the first only.
 OFFICIAL = frozenset(
@@ -42,7 +41,7 @@ _OURS = frozenset({"wait", "with_components", "thread_id"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class WebhookUrl:
     """
     A webhook's place.
 
@@ -131,7 +130,7 @@ def request(
         method=method,
         body=body,
         headers=with_own(ours, endpoint.headers),
-        most=_ANSWER_MOST,
+        max_bytes=MAX_REPLY,
     )
 
 
@@ -145,8 +144,10 @@ def send(
         boundary: Tells the parts of an upload apart.
     """
     text = json.dumps(draft.payload(), ensure_ascii=False, separators=(",", ":"))
-    kind, body = "application/json", text.encode(errors="replace")
+    content_type, body = "application/json", text.encode(errors="replace")
     if draft.file is not None:
         fields = {"payload_json": body}
-        kind, body = multipart(fields, "files[0]", draft.file, boundary=boundary)
-    return request(endpoint, method, url, kind, body)
+        content_type, body = multipart(
+            fields, "files[0]", draft.file, boundary=boundary
+        )
+    return request(endpoint, method, url, content_type, body)

@@ -22,16 +22,16 @@ from bridge.channels.message import Message
 from bridge.channels.picture import taken
 from bridge.channels.text import bar, cut, fit, line, utf16
 from bridge.channels.urls import is_public, safe_url
-from bridge.core.event import Json, iso
+from bridge.core.event_data import Json, iso
 from bridge.core.http import File, Response
 
 #: Of title, description, names and values of fields, footer and author together.
-EMBED_MOST = 6000
-TITLE_MOST = 256
-DESCRIPTION_MOST = 3500
-FIELD_MOST = 1024
-FOOTER_MOST = 512
-_REQUEST_MOST = 300
+MAX_EMBED = 6000
+MAX_TITLE = 256
+MAX_DESCRIPTION = 3500
+MAX_FIELD = 1024
+MAX_FOOTER = 512
+_MAX_REQUEST = 300
 
 #: Emphasis, code, spoilers, links, mentions, quotes, timestamps, emoji, and the colon
 #: without which no address becomes a link.
@@ -40,7 +40,7 @@ _SPECIAL = re.compile(r"[\\*_~|`\[\]<>@:]")
 _LEADING = re.compile(r"(?m)^(\s*)([#+-])")
 _NUMBER = re.compile(r"(?m)^(\s*[0-9]+)([.)])")
 #: Characters of a URL in an embed.
-URL_MOST = 2048
+MAX_URL = 2048
 
 _CDN = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 #: There is no such picture, and asking again does not change that.
@@ -76,7 +76,7 @@ NOTHING = Shown()
 
 def title_of(message: Message) -> str:
     """Return what happened, in our own words, which mean nothing to Discord."""
-    return cut(message.title, TITLE_MOST)
+    return cut(message.title, MAX_TITLE)
 
 
 def progress_of(message: Message) -> str:
@@ -111,7 +111,7 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
         rest["image"] = {"url": f"attachment://{shown.file.name}"}
     elif shown.url:
         rest["image"] = {"url": shown.url}
-    room = min(DESCRIPTION_MOST, EMBED_MOST - _size({**head, **rest}))
+    room = min(MAX_DESCRIPTION, MAX_EMBED - _size({**head, **rest}))
     if text := _text(message, room):
         head["description"] = text
     return {**head, **rest}
@@ -120,7 +120,7 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
 def _text(message: Message, room: int) -> str:
     """Return what it is about: the prompt, or the text that came of it."""
     if message.result:
-        asked = fit(line(message.prompt), _REQUEST_MOST, escape)
+        asked = fit(line(message.prompt), _MAX_REQUEST, escape)
         quoted = f"> {asked}\n" if asked else ""
         return quoted + fit(message.result, room - utf16(quoted), escape)
     return fit(message.prompt, room, escape) if message.prompt else ""
@@ -137,13 +137,13 @@ def _fields(message: Message) -> Iterator[Json]:
             "inline": True,
         }
     if message.reason and message.type != "task.succeeded":
-        yield {"name": strings.reason, "value": fit(message.reason, FIELD_MOST, escape)}
+        yield {"name": strings.reason, "value": fit(message.reason, MAX_FIELD, escape)}
     if message.since is not None:
         yield {"name": strings.since, "value": _moment(message.since), "inline": True}
     if message.steps:
         yield {
             "name": strings.next,
-            "value": fit(" · ".join(message.steps), FIELD_MOST, escape),
+            "value": fit(" · ".join(message.steps), MAX_FIELD, escape),
         }
 
 
@@ -154,14 +154,13 @@ def _moment(seconds: float) -> str:
 
 def _footer(message: Message, shown: Shown) -> str:
     """Small print; Discord reads no markup in it."""
-    task = f"{message.strings.task_id} {message.task_id}" if message.task_id else ""
-    upstream = message.upstream if task and message.upstream != "default" else ""
-    parts = (task, upstream, shown.note)
-    return cut(line(" · ".join(part for part in parts if part)), FOOTER_MOST)
+    origin = message.origin if message.task_id else ()
+    parts = [*(label + text for label, text in origin), shown.note]
+    return cut(line(" · ".join(part for part in parts if part)), MAX_FOOTER)
 
 
 def _size(embed: dict[str, Json]) -> int:
-    """Count what the limit for the whole counts; see `EMBED_MOST`."""
+    """Count what the limit for the whole counts; see `MAX_EMBED`."""
     counted: list[Json] = [embed.get("title")]
     for name in ("author", "footer"):
         part = embed.get(name)
@@ -182,40 +181,27 @@ def escape(text: str) -> str:
 # --- its picture ----------------------------------------------------------------------
 
 
-def fetched(response: Response, message: Message, *, at: float) -> Shown:
+def fetched(response: Response, message: Message) -> Shown:
     """Decide how a picture is shown, now that it was asked for."""
     if file := taken(response, message.task_id):
         return Shown(file=file)
     if response.status in _NOT_THERE and not _is_discords(message.picture):
-        return Shown(note=_note(message, at=at), dead=True)
-    return linked(message, at=at)
+        return Shown(note=message.unshown, dead=True)
+    return linked(message)
 
 
-def linked(message: Message, *, at: float) -> Shown:
+def linked(message: Message) -> Shown:
     """Decide how a picture is shown that is not fetched."""
     picture = message.picture
     own = _is_discords(picture)
     bare = picture.partition("?")[0] if picture and own else picture
-    url = safe_url(bare, most=URL_MOST)
-    if url is None or not is_public(url) or (message.expired(at) and not own):
-        return Shown(note=_note(message, at=at))
+    url = safe_url(bare, limit=MAX_URL)
+    if url is None or not is_public(url) or (message.expired and not own):
+        return Shown(note=message.unshown)
     return Shown(url=url)
-
-
-def left_out(message: Message, *, at: float) -> Shown:
-    """Decide on the note where pictures are unwanted: only an expired link is missed."""
-    gone = message.expired(at) and not message.videos
-    return Shown(note=message.strings.expired if gone else "")
 
 
 def _is_discords(url: str | None) -> bool:
     """Whether a URL is an attachment on Discord's own CDN."""
     parts = urlsplit(url or "")
     return parts.hostname in _CDN and "attachments/" in parts.path
-
-
-def _note(message: Message, *, at: float) -> str:
-    if message.picture is None:
-        return ""
-    strings = message.strings
-    return strings.expired if message.expired(at) else strings.not_shown

@@ -9,7 +9,8 @@ Sources: Discord, "Component Reference" and "Webhook Resource".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, Literal
@@ -22,23 +23,24 @@ from bridge.channels.discord.embed import (
     progress_of,
     title_of,
 )
-from bridge.channels.endpoint_options import ChatOptions
-from bridge.channels.message import Message
+from bridge.channels.endpoint_options import NativeOptions
+from bridge.channels.interaction import ASKS
+from bridge.channels.message import Message, MessageButton
 from bridge.channels.text import cut, fit, line, utf16
 from bridge.channels.urls import safe_url
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 from bridge.core.http import File
 
-CONTENT_MOST = 2000
-ALT_MOST = 1024
-BUTTON_URL_MOST = 512
-BUTTONS_MOST = 5
-USERNAME_MOST = 80
-THREAD_MOST = 100
+MAX_CONTENT = 2000
+MAX_ALT = 1024
+MAX_BUTTON_URL = 512
+MAX_BUTTONS = 5
+MAX_USERNAME = 80
+MAX_THREAD = 100
 
 _SILENTLY = 1 << 12  #: SUPPRESS_NOTIFICATIONS
-_ACTION_ROW, _BUTTON, _LINK = 1, 2, 5
+_ACTION_ROW, _BUTTON, _SECONDARY, _LINK = 1, 2, 2, 5
 
 #: Whom a message is from; what cannot be changed later.
 NAMES = frozenset({"username", "avatar_url"})
@@ -51,8 +53,16 @@ def _avatar(text: str) -> str:
     return text
 
 
+def _public_key(text: str) -> str:
+    key = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        msg = "must be the application's public key: 64 hexadecimal digits"
+        raise ValueError(msg)
+    return key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiscordOptions(ChatOptions):
+class DiscordOptions(NativeOptions):
     """
     How a Discord endpoint likes its messages.
 
@@ -62,6 +72,8 @@ class DiscordOptions(ChatOptions):
         thread_name: The thread that a message begins, in a forum channel.
 
         username, avatar_url: What the webhook calls itself, and looks like.
+
+        public_key: The application's, which signs clicks.
     """
 
     images: Literal["upload", "url", "none"] = "upload"
@@ -73,6 +85,7 @@ class DiscordOptions(ChatOptions):
         default=None, metadata={"min_length": 1, "max_length": 80}
     )
     avatar_url: Annotated[str, _avatar] | None = None
+    public_key: Annotated[str, _public_key] | None = None
 
 
 class Variant(IntEnum):
@@ -91,8 +104,6 @@ class Draft:
     A message about to be sent.
 
     Attributes:
-        at: When it is sent, in seconds since the epoch.
-
         silent: Whether nobody is to be notified.
 
         edit: Whether it replaces what a message said before.
@@ -106,7 +117,6 @@ class Draft:
 
     message: Message
     endpoint: Endpoint
-    at: float
     shown: Shown = NOTHING
     variant: Variant = Variant.FULL
     silent: bool = False
@@ -157,22 +167,40 @@ class Draft:
         if self.variant < Variant.TEXT and self.named:
             options = DiscordOptions.of(self.endpoint)
             if options.username:
-                yield "username", cut(line(options.username), USERNAME_MOST)
+                yield "username", cut(line(options.username), MAX_USERNAME)
             if avatar := safe_url(options.avatar_url):
                 yield "avatar_url", avatar
         if self.silent:
             yield "flags", _SILENTLY
         if self.begin:
-            yield "thread_name", cut(line(self.begin), THREAD_MOST)
+            yield "thread_name", cut(line(self.begin), MAX_THREAD)
 
     def _attachments(self) -> Iterator[Json]:
         if self.file is not None:
-            alt = cut(self.message.alt, ALT_MOST)
+            alt = cut(self.message.alt, MAX_ALT)
             yield {"id": "0", "filename": self.file.name, "description": alt}
 
     def _rows(self) -> Iterator[Json]:
-        if self.variant < Variant.WITHOUT_BUTTONS and (buttons := list(_buttons(self))):
+        if self.variant >= Variant.WITHOUT_BUTTONS:
+            return
+        yield from pressed_rows(self.message.buttons)
+        if buttons := list(_buttons(self)):
             yield {"type": _ACTION_ROW, "components": [*buttons]}
+
+
+def pressed_rows(rows: Sequence[Sequence[MessageButton]]) -> Iterator[dict[str, Json]]:
+    """Make the buttons that are pressed."""
+    for row in rows:
+        buttons: list[Json] = [
+            {
+                "type": _BUTTON,
+                "style": _SECONDARY,
+                "label": one.label,
+                "custom_id": one.token + (ASKS if one.asks else ""),
+            }
+            for one in row
+        ]
+        yield {"type": _ACTION_ROW, "components": buttons}
 
 
 def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
@@ -184,15 +212,16 @@ def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
     """
     message = draft.message
     links = message.links if message.videos or _is_worth_opening(draft) else ()
-    fitting = [link for link in links if len(link[1]) <= BUTTON_URL_MOST]
-    for label, url in fitting[:BUTTONS_MOST]:
+    fitting = [link for link in links if len(link[1]) <= MAX_BUTTON_URL]
+    if message.choice is not None:
+        fitting = [*fitting[: MAX_BUTTONS - 1], message.choice]
+    for label, url in fitting[:MAX_BUTTONS]:
         yield {"type": _BUTTON, "style": _LINK, "label": label, "url": url}
 
 
 def _is_worth_opening(draft: Draft) -> bool:
     """Whether to link the picture: not if it is dead, or shown here and dead tomorrow."""
-    unshown = DiscordOptions.of(draft.endpoint).images == "none"
-    lasts = draft.message.expires is None or unshown
+    lasts = draft.message.expires is None or draft.message.options.images == "none"
     return lasts and not draft.shown.dead
 
 
@@ -209,9 +238,10 @@ def _content(draft: Draft) -> str:
     reason = f"\n{message.labelled_reason}" if message.reason else ""
     body = (message.result or message.prompt) + reason
     link = "".join(f"\n{url}" for url in _links(draft))
-    room = CONTENT_MOST - utf16(head) - utf16(foot) - utf16(link)
+    room = MAX_CONTENT - utf16(head) - utf16(foot) - utf16(link)
     return (head + fit(body, room, escape) + link).rstrip() + foot
 
 
 def _links(draft: Draft) -> list[str]:
-    return [str(button["url"]) for button in _buttons(draft)][:2]
+    urls = [str(button["url"]) for button in _buttons(draft)]
+    return urls[:2] if draft.message.choice is None else [*urls[:-1][:1], urls[-1]]

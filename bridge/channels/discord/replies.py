@@ -15,14 +15,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bridge.channels.reply import Reply, no_answer
+from bridge.channels.reply import Reply, reply_to
 from bridge.channels.reply import detail_of as usual_detail_of
 from bridge.channels.text import cut, line
 from bridge.core.backoff import MAX_RETRY_AFTER
 from bridge.core.delivery import AttemptResult
-from bridge.core.http import Response, json_object, retry_after
+from bridge.core.http import Response, json_object
 
-_DETAIL_MOST = 300
+_MAX_DETAIL = 300
 
 #: Why nothing more is sent, for an operator.
 GONE = {
@@ -34,7 +34,7 @@ GONE = {
     160005: "the thread is locked",
     220001: "a forum channel needs thread_id or thread_name",
     220002: "thread_id and thread_name cannot be used together",
-    220003: "this channel is no forum: it takes no thread_name",
+    220003: "this channel is not a forum: it takes no thread_name",
 }
 #: The message is not there, or takes no more edits, or its thread is archived.
 REPOST = frozenset({10008, 30046, 50083})
@@ -47,42 +47,28 @@ FILTERED = frozenset({"200000", "200001"})
 THREAD_LOST = frozenset({"10003", "50083", "160005"})
 
 
-def read(
-    response: Response, *, now: float, hide: str = "", compatible: bool = False
-) -> Reply:
+def read(response: Response, *, compatible: bool = False) -> Reply:
     """
     Read what Discord answers. Never raises.
 
     Args:
-        now: In seconds since the epoch.
-
-        hide: The webhook's token, in case it is repeated.
-
         compatible: Whether the host is not Discord's: a server that speaks as Discord does may
             take a message without a word.
     """
-    if response.status is None:
-        return no_answer(response)
-    data = json_object(response.body)
+    data, headers = json_object(response.body), response.headers
+    status, code = response.status or 0, code_of(data)
     detail = _detail(response, data)
-    if compatible and not response.body.strip() and 200 <= response.status < 300:
-        return Reply(result=AttemptResult.DELIVERED, status=response.status)
-    reply = _read(response, data, detail.replace(hide, "…") if hide else detail, now)
-    return replace(reply, status=response.status)
-
-
-def _read(
-    response: Response, data: Mapping[str, object], detail: str, now: float
-) -> Reply:
-    status, code, headers = response.status or 0, code_of(data), response.headers
     if 200 <= status < 300:
+        if compatible and not response.body.strip():
+            return Reply(result=AttemptResult.DELIVERED)
         return _success(response, data, detail)
     if status == 429 and code not in REPOST:
         return Reply(
             result=AttemptResult.FAILED,
             code=str(code),
             detail=f"{_whose(headers, data)} ({detail})",
-            retry_after=_wait(headers, data, now=now),
+            retry_after=_seconds(data.get("retry_after"))
+            or _seconds(headers.get("x-ratelimit-reset-after")),
             limited=True,
         )
     errors = data.get("errors")
@@ -90,7 +76,6 @@ def _read(
         _reply_of(status, code, data),
         code=str(code),
         detail=f"{_why(status, code)}{detail}",
-        retry_after=retry_after(headers.get("retry-after"), now=now),
         unclear=status >= 500,
         blamed=frozenset(errors) if isinstance(errors, dict) else frozenset(),
     )
@@ -110,7 +95,7 @@ def is_too_large(reply: Reply) -> bool:
 
 def describe(response: Response) -> str:
     """Return what a webhook is, in words for an operator, from what it answers about itself."""
-    reply = read(response, now=response.at)
+    reply = reply_to(response, read)
     if not reply.ok:
         return reply.detail
     data = json_object(response.body)
@@ -135,7 +120,7 @@ def _reply_of(status: int, code: int, data: Mapping[str, object]) -> Reply:
     # {"embeds": ["0"]}, as older parts of it still answer.
     odd = status == 400 and data and not code
     if code in REFUSED | TOO_LARGE or status == 413 or odd:
-        return Reply(result=AttemptResult.HOPELESS, fallback=True)
+        return Reply(result=AttemptResult.PERMANENT_FAILURE, fallback=True)
     # Discord asks never to use a webhook again that answered 404, whatever the code.
     if status in {401, 404, 410}:
         return Reply(result=AttemptResult.GONE)
@@ -154,17 +139,6 @@ def _success(response: Response, data: Mapping[str, object], detail: str) -> Rep
         retry_after=budget(response.headers),
         message=message,
         channel=channel,
-    )
-
-
-def _wait(
-    headers: Mapping[str, str], data: Mapping[str, object], *, now: float
-) -> float | None:
-    """Read how long to wait: the header first, as Cloudflare's answers are not JSON."""
-    return (
-        retry_after(headers.get("retry-after"), now=now)
-        or _seconds(data.get("retry_after"))
-        or _seconds(headers.get("x-ratelimit-reset-after"))
     )
 
 
@@ -205,11 +179,11 @@ def _detail(response: Response, data: Mapping[str, object]) -> str:
     """Return Discord's own words, or what a proxy put in their place."""
     code, text = code_of(data), data.get("message")
     if not isinstance(text, str):
-        words = cut(usual_detail_of(response), _DETAIL_MOST)
+        words = cut(usual_detail_of(response), _MAX_DETAIL)
         return f"HTTP {response.status}{' · ' if words else ''}{words}"
     wrong = "; ".join(_wrong(data.get("errors"), "", 0))
     parts = (f"Discord {code}: {text}", wrong)
-    return cut(line(" · ".join(part for part in parts if part)), _DETAIL_MOST)
+    return cut(line(" · ".join(part for part in parts if part)), _MAX_DETAIL)
 
 
 def _wrong(errors: object, path: str, depth: int) -> Iterator[str]:

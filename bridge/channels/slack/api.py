@@ -12,16 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bridge.channels.endpoint_options import ChatOptions
+from bridge.channels.endpoint_options import NativeOptions
+from bridge.channels.reply import MAX_REPLY
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 from bridge.core.http import USER_AGENT, Request, Response, with_own
 
 #: The hosts of Slack's own incoming webhooks.
 HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
-#: Slack repeats a whole message in its answer, with six bytes for a Chinese character.
-#: An answer that is cut short could not be read, and the message would be posted again.
-MOST_ANSWER = 256 * 1024
 
 _QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
 #: ``chat.update`` looks for names and channels in a text unless it is asked not to.
@@ -29,7 +27,7 @@ _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlackOptions(ChatOptions):
+class SlackOptions(NativeOptions):
     """
     How a Slack endpoint likes its messages.
 
@@ -37,10 +35,16 @@ class SlackOptions(ChatOptions):
         token: A bot's. Without one, messages go to an incoming webhook.
 
         channel: Where the bot posts.
+
+        signing_secret: What the app's clicks are signed with.
+
+        app_token: Lets clicks come over a socket (``xapp-...``), without a public URL.
     """
 
     token: str | None = field(default=None, repr=False)
     channel: str | None = field(default=None, metadata={"min_length": 1})
+    signing_secret: str | None = field(default=None, repr=False)
+    app_token: str | None = field(default=None, repr=False)
 
 
 def is_bot(endpoint: Endpoint) -> bool:
@@ -56,9 +60,12 @@ def is_compatible(endpoint: Endpoint) -> bool:
     return not is_bot(endpoint) and urlsplit(endpoint.url).hostname not in HOOKS
 
 
-def webhook(endpoint: Endpoint, content: Mapping[str, Json]) -> Request:
-    """Post a message through an incoming webhook."""
-    return _request(endpoint, endpoint.url, {**content, **_QUIET}, {})
+def webhook(
+    endpoint: Endpoint, content: Mapping[str, Json], *, thread: str | None = None
+) -> Request:
+    """Post a message through an incoming webhook; in a thread, if that is known."""
+    where: dict[str, Json] = {} if thread is None else {"thread_ts": thread}
+    return _request(endpoint, endpoint.url, {**content, **where, **_QUIET}, {})
 
 
 def post(
@@ -68,7 +75,7 @@ def post(
     body = {"channel": SlackOptions.of(endpoint).channel, **content, **_LITERAL}
     if thread is not None:
         body["thread_ts"] = thread
-    return _call(endpoint, "chat.postMessage", {**body, **_QUIET})
+    return call(endpoint, "chat.postMessage", {**body, **_QUIET})
 
 
 def update(
@@ -78,12 +85,12 @@ def update(
     # Text alone would do as well, but says less clearly that the old blocks shall go.
     whole = {"channel": channel, "ts": ts, **content, **_LITERAL}
     whole.setdefault("blocks", [])
-    return _call(endpoint, "chat.update", whole)
+    return call(endpoint, "chat.update", whole)
 
 
 def delete(endpoint: Endpoint, *, channel: str, ts: str) -> Request:
     """Delete a message of the bot's."""
-    return _call(endpoint, "chat.delete", {"channel": channel, "ts": ts})
+    return call(endpoint, "chat.delete", {"channel": channel, "ts": ts})
 
 
 def probe(endpoint: Endpoint) -> Request | None:
@@ -93,24 +100,25 @@ def probe(endpoint: Endpoint) -> Request | None:
     Returns:
         ``None`` for an incoming webhook: whatever is sent to it ends up in the channel.
     """
-    return _call(endpoint, "auth.test", {}) if is_bot(endpoint) else None
+    return call(endpoint, "auth.test", {}) if is_bot(endpoint) else None
 
 
 def sample_response(request: Request) -> Response:
     """Answer as Slack does when all is well; see `bridge.channels.base.Channel`."""
     method = urlsplit(request.url).path.rpartition("/")[2]
     if not method.startswith("chat."):
-        return Response(took=0.0, status=200, body=b"ok")
+        return Response(status=200, body=b"ok")
     asked = json.loads(request.body)
     body = {
         "ok": True,
         "channel": asked["channel"],
         "ts": asked.get("ts", "1795329600.000100"),
     }
-    return Response(took=0.0, status=200, body=json.dumps(body).encode())
+    return Response(status=200, body=json.dumps(body).encode())
 
 
-def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
+def call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
+    """Call a method of the Web API."""
     return _request(
         endpoint,
         f"{_api(endpoint.url)}/{method}",
@@ -143,5 +151,5 @@ def _request(
         url=url,
         body=text.encode("utf-8", "replace"),
         headers=with_own(headers, endpoint.headers),
-        most=MOST_ANSWER,
+        max_bytes=MAX_REPLY,
     )

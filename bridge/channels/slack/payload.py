@@ -15,30 +15,33 @@ too long, or for one that is empty.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from bridge.channels.message import Message
+from bridge.channels.interaction import ASKS
+from bridge.channels.message import Message, MessageButton
 from bridge.channels.slack.markup import code, defang, escape, fence, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 
 Block: TypeAlias = dict[str, Json]
 #: A message's ``text`` and ``blocks``.
-Content: TypeAlias = dict[str, Json]
+MessageBody: TypeAlias = dict[str, Json]
 
 #: Slack's limits are 3000 for a section's text and 2000 for an alternative text. A line of
 #: context has no limit of its own that is written down, and shall be short anyway.
-MOST_TEXT = 2900
-MOST_LINKS = 2900
-MOST_FOOTER = 1900
-MOST_LINK = 1500
-MOST_ALT = 300
+MAX_TEXT = 2900
+MAX_LINKS = 2900
+MAX_FOOTER = 1900
+MAX_LINK = 1500
+MAX_ALT = 300
 #: A notification on a telephone shows less than that.
-MOST_FALLBACK = 300
-MOST_ID = 128
+MAX_FALLBACK = 300
+MAX_ID = 128
+MAX_BUTTON = 75
 #: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000.
-MOST_PROMPT, MOST_REASON, MOST_RESULT, MOST_URL = 1000, 500, 1200, 700
+MAX_PROMPT, MAX_REASON, MAX_RESULT, MAX_URL = 1000, 500, 1200, 700
 
 #: The fullest first.
 VARIANTS = ("picture", "link", "text")
@@ -51,10 +54,8 @@ def content(
     message: Message,
     variant: str,
     *,
-    now: float,
-    images: str = "url",
     revision: str = "",
-) -> Content | None:
+) -> MessageBody | None:
     """
     Write a message.
 
@@ -64,10 +65,6 @@ def content(
         variant: One of `VARIANTS`: with its picture; without it, with a link in its place;
             as nothing but text.
 
-        now: In seconds since the epoch; a link that has expired is named as such.
-
-        images: The endpoint's setting; ``none`` leaves the picture out.
-
         revision: What the ids of blocks begin with; empty for no ids. An edited message
             needs others than it had.
 
@@ -76,10 +73,9 @@ def content(
     """
     text = _fallback(message)
     if variant == "text":
-        return {"text": _text_only(message, now=now)}
+        return {"text": _text_only(message)}
     if variant == "link":
-        why = "" if images == "none" else message.strings.not_shown
-        blocks = _blocks(message, picture=None, links=_links(message, now=now, why=why))
+        blocks = _blocks(message, picture=None, links=_links(message))
         return {"text": text, "blocks": _named(blocks, revision)}
     url = _showable(message)
     if url is None:
@@ -88,13 +84,13 @@ def content(
     return {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
 
 
-def brief(message: Message) -> Content:
+def brief(message: Message) -> MessageBody:
     """Write the same in a line, to answer in the thread of a message that says it all."""
     strings = message.strings
     lines = [_title(message)]
     if message.reason:
         lines.append(
-            f"{strings.reason}{strings.colon}{fit(message.reason, MOST_REASON, fence)}"
+            f"{strings.reason}{strings.colon}{fit(message.reason, MAX_REASON, fence)}"
         )
     return {"text": "\n".join(lines)}
 
@@ -106,7 +102,7 @@ def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]
     strings = message.strings
     blocks = [_section(_title(message))]
     if message.sample:
-        blocks.append(_context(_plain(f"🧪 {strings.sample}")))
+        blocks.append(context(_plain(f"🧪 {strings.sample}")))
     if message.prompt:
         blocks.append(_section(_plain(message.prompt)))
     if message.reason:
@@ -117,9 +113,13 @@ def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]
         blocks.append(_image(message, picture))
     if links:
         blocks.append(_section(links))
+    blocks += actions(message.buttons)
     if message.steps:
-        blocks.append(_context(_plain(message.labelled_steps, MOST_FOOTER)))
-    blocks.append(_context(_footer(message, linked=picture is not None)))
+        blocks.append(context(_plain(message.labelled_steps, MAX_FOOTER)))
+    if message.choice is not None:
+        label, url = message.choice
+        blocks.append(_section(f"👉  {link(url, label)}"))
+    blocks.append(context(_footer(message, linked=picture is not None)))
     return blocks
 
 
@@ -136,7 +136,8 @@ def _section(text: str | Block) -> Block:
     return {"type": "section", "text": _mrkdwn(text) if isinstance(text, str) else text}
 
 
-def _context(text: str | Block) -> Block:
+def context(text: str | Block) -> Block:
+    """Write something small."""
     element = _mrkdwn(text) if isinstance(text, str) else text
     return {"type": "context", "elements": [element]}
 
@@ -146,33 +147,52 @@ def _mrkdwn(text: str) -> Block:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _plain(text: str, most: int = MOST_TEXT) -> Block:
-    return {"type": "plain_text", "text": fit(text, most, escape), "emoji": False}
+def _plain(text: str, limit: int = MAX_TEXT) -> Block:
+    return {"type": "plain_text", "text": fit(text, limit, escape), "emoji": False}
 
 
 def _image(message: Message, url: str) -> Block:
     bare = " ".join(message.alt.replace("<", " ").replace(">", " ").split())
-    return {"type": "image", "image_url": url, "alt_text": cut(bare, MOST_ALT)}
+    return {"type": "image", "image_url": url, "alt_text": cut(bare, MAX_ALT)}
+
+
+def actions(
+    rows: Sequence[Sequence[MessageButton]],
+) -> list[Block]:
+    """Make the buttons that are pressed; in blocks, as Socket Mode sends no clicks of others."""
+    return [
+        {
+            "type": "actions",
+            "elements": [
+                {
+                    "type": "button",
+                    "text": _plain(button.label, MAX_BUTTON),
+                    "action_id": f"mjb.{row}.{place}{ASKS if button.asks else ''}",
+                    "value": button.token,
+                }
+                for place, button in enumerate(buttons)
+            ],
+        }
+        for row, buttons in enumerate(rows)
+    ]
 
 
 def _title(message: Message) -> str:
     title = f"{message.emoji}  *{escape(message.headline)}*"
-    if message.took:
-        return f"{title}  ·  {message.took}"
+    if message.duration:
+        return f"{title}  ·  {message.duration}"
     if message.progress is not None:
         return f"{title}   {bar(message.progress)}  {message.progress}%"
     return title
 
 
-def _links(message: Message, *, now: float, why: str) -> str:
-    """Link to the videos; or to the picture, saying *why* it is not shown."""
+def _links(message: Message) -> str:
+    """Link to the videos; or to the picture, saying why it is not shown."""
     if videos := _watch(message):
         return videos
     if not message.shows or not message.picture:
         return ""
-    if message.expired(now):
-        why = message.strings.expired
-    parts = [f"🖼️  {why}"] if why else []
+    parts = [f"🖼️  {message.unshown}"] if message.unshown else []
     url = _openable(message)
     return "  ·  ".join([*parts, link(url, message.strings.open)] if url else parts)
 
@@ -186,7 +206,7 @@ def _watch(message: Message) -> str:
     shown = ""
     for label, url in message.links if message.videos else ():
         more = f"{shown}  ·  {link(url, label)}" if shown else f"🎬  {link(url, label)}"
-        if utf16(more) > MOST_LINKS:
+        if utf16(more) > MAX_LINKS:
             break
         shown = more
     return shown
@@ -196,12 +216,10 @@ def _footer(message: Message, *, linked: bool) -> str:
     strings = message.strings
     parts = []
     url = message.public_picture if linked else None
-    if url and utf16(escape(url)) <= MOST_LINK:
+    if url and utf16(escape(url)) <= MAX_LINK:
         parts.append(link(url, strings.open))
-    if message.task_id:
-        parts.append(f"{strings.task_id} {code(cut(message.task_id, MOST_ID))}")
-        if message.upstream != "default":
-            parts.append(code(message.upstream))
+    for label, text in message.origin if message.task_id else ():
+        parts.append(label + code(cut(text, MAX_ID)))
     if message.since is not None:
         since = moment(message.since, dated=True)
         parts.append(f"{strings.since}{strings.colon}{since}")
@@ -232,29 +250,32 @@ def _fallback(message: Message) -> str:
         text += f" {message.progress}%"
     more = line(message.reason or message.prompt or message.result)
     if more:
-        text += strings.colon + fit(more, MOST_FALLBACK, defang)
+        text += strings.colon + fit(more, MAX_FALLBACK, defang)
     return f"{text} ({strings.sample})" if message.sample else text
 
 
-def _text_only(message: Message, *, now: float) -> str:
+def _text_only(message: Message) -> str:
     strings = message.strings
     lines = [_title(message)]
     if message.sample:
         lines.append(f"🧪 {strings.sample}")
     if message.prompt:
-        lines.append(fit(message.prompt, MOST_PROMPT, fence))
+        lines.append(fit(message.prompt, MAX_PROMPT, fence))
     if message.reason:
         lines.append(
-            f"{strings.reason}{strings.colon}{fit(message.reason, MOST_REASON, fence)}"
+            f"{strings.reason}{strings.colon}{fit(message.reason, MAX_REASON, fence)}"
         )
     if message.result:
-        lines.append(fit(message.result, MOST_RESULT, fence))
+        lines.append(fit(message.result, MAX_RESULT, fence))
     footer = []
     url = _openable(message)
-    if url and utf16(escape(url)) <= MOST_URL:
+    if url and utf16(escape(url)) <= MAX_URL:
         footer.append(link(url, strings.open))
-    elif message.shows and message.expired(now):
+    elif message.shows and message.expired and not message.videos:
         footer.append(strings.expired)
+    if message.choice is not None:
+        label, page = message.choice
+        footer.append(link(page, label))
     if message.task_id:
-        footer.append(f"{strings.task_id} {code(cut(message.task_id, MOST_ID))}")
+        footer.append(f"{strings.task_id} {code(cut(message.task_id, MAX_ID))}")
     return "\n".join([*lines, "  ·  ".join(footer)]).strip()

@@ -17,10 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
-from bridge.channels.reply import Reply, detail_of, no_answer, readable
+from bridge.channels.reply import Reply, detail_of, readable, reply_to
 from bridge.core.delivery import REFUSALS, AttemptResult
-from bridge.core.http import Response, json_object, retry_after
+from bridge.core.http import Response, json_object
 
 #: Nothing more can be sent until a person has done something.
 DEAD: Mapping[str, str] = {
@@ -98,49 +99,38 @@ _WORD = re.compile(r"[a-z]+(?:_[a-z]+)+|ratelimited")
 _NO_PICTURE = "downloading image failed"
 
 
-def read(
-    response: Response, *, now: float, api: bool, compatible: bool = False
-) -> Reply:
+def read(response: Response, *, api: bool, compatible: bool = False) -> Reply:
     """
     Read what Slack answers. Never raises.
 
     Args:
-        now: In seconds since the epoch.
-
         api: Whether the Web API was called, and not an incoming webhook.
 
         compatible: Whether the webhook is on a host that is not Slack's.
     """
-    if response.status is None:
-        return no_answer(response)
     text = response.body.decode(errors="replace").strip()
     data = json_object(text)
-    status = response.status
+    status = response.status or 0
     if _is_taken(status, text, data, api=api, compatible=compatible):
         message, channel = data.get("ts"), data.get("channel")
         placed = isinstance(message, str) and isinstance(channel, str)
         return Reply(
             result=AttemptResult.DELIVERED,
-            status=status,
             message=str(message) if placed else "",
             channel=str(channel) if placed else "",
         )
     word = _word(text, data)
     limited = word in LIMITED or status == 429
     reply = _reply_of(word, text, status)
-    waits = not (reply.fallback or reply.repost or reply.result is AttemptResult.GONE)
-    wait = response.headers.get("retry-after") if waits else None
     return replace(
         reply,
         detail=_detail(word, data, response),
-        retry_after=retry_after(wait, now=now),
         limited=limited,
         # A page instead of an answer, or an error of theirs: the message may be there.
         unclear=word in UNCLEAR
         or (status >= 500 and not limited)
         or (status < 400 and "ok" not in data),
         code=word,
-        status=status,
     )
 
 
@@ -165,7 +155,7 @@ def _reply_of(word: str, text: str, status: int) -> Reply:
     if word in DEAD:
         return Reply(result=AttemptResult.GONE)
     if word in UNSHOWABLE or _NO_PICTURE in text[:16384].lower():
-        return Reply(result=AttemptResult.HOPELESS, fallback=True)
+        return Reply(result=AttemptResult.PERMANENT_FAILURE, fallback=True)
     if word in MISSING | FROZEN:
         failed = AttemptResult.FAILED
         return Reply(result=failed, repost=True, missing=word in MISSING)
@@ -175,7 +165,7 @@ def _reply_of(word: str, text: str, status: int) -> Reply:
         return Reply(result=AttemptResult.GONE)
     if status in REFUSALS:
         # Without a word it is not Slack's own refusal, and there is no arguing with it.
-        result = AttemptResult.HOPELESS if word else AttemptResult.REFUSED
+        result = AttemptResult.PERMANENT_FAILURE if word else AttemptResult.REFUSED
         return Reply(result=result, fallback=bool(word))
     return Reply(result=AttemptResult.FAILED)
 
@@ -198,7 +188,7 @@ def _detail(word: str, data: Mapping[str, object], response: Response) -> str:
 
 def describe(response: Response) -> str:
     """Return what came of a `bridge.channels.slack.probe`, in words for a person."""
-    reply = read(response, now=response.at, api=True)
+    reply = reply_to(response, partial(read, api=True))
     if not reply.ok:
         return f"Slack refuses it: {reply.detail}" if reply.detail else "no answer"
     data = json_object(response.body)

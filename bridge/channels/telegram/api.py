@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from bridge.channels.message import MessageButton
 from bridge.channels.picture import form
+from bridge.channels.reply import MAX_REPLY
 from bridge.channels.telegram.payload import Content, TelegramOptions
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Json
+from bridge.core.event_data import Json
 from bridge.core.http import USER_AGENT, File, Request, Response, with_own
 
-#: Telegram repeats a whole message in its answer, with six bytes for a Chinese character.
-#: An answer that is cut short could not be read, and the message would be posted again.
-MOST_ANSWER = 256 * 1024
 #: The topic "General" of a forum is the chat itself, and not to be named.
 _GENERAL = "1"
 _A_PIXEL = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01"
@@ -44,7 +43,7 @@ def post(
     endpoint: Endpoint, content: Content, *, silent: bool, reply_to: int = 0
 ) -> Request:
     """Post a message; as a reply to another one, if its id is given."""
-    body: dict[str, Json] = {"chat_id": _chat(endpoint)}
+    body: dict[str, Json] = {"chat_id": chat(endpoint)}
     thread = TelegramOptions.of(endpoint).thread_id or ""
     if thread and thread != _GENERAL:
         body["message_thread_id"] = int(thread) if thread.isdecimal() else thread
@@ -57,12 +56,12 @@ def post(
             "allow_sending_without_reply": True,
         }
     if content.photo is None:
-        return _call(endpoint, "sendMessage", {**body, **_text(content)})
+        return call(endpoint, "sendMessage", {**body, **_text(content)})
     caption: dict[str, Json] = {"caption": content.text, "parse_mode": "HTML"}
     body |= {**caption, **_links(content)}
     if isinstance(content.photo, File):
         return _upload(endpoint, "sendPhoto", body, content.photo)
-    return _call(endpoint, "sendPhoto", {**body, "photo": content.photo})
+    return call(endpoint, "sendPhoto", {**body, "photo": content.photo})
 
 
 def edit(endpoint: Endpoint, content: Content, *, id: int, photo: bool) -> Request:  # noqa: A002 - Telegram's word
@@ -75,46 +74,47 @@ def edit(endpoint: Endpoint, content: Content, *, id: int, photo: bool) -> Reque
         photo: Whether it is a picture until now. One that is stays one: without another
             picture, its caption is changed.
     """
-    body: dict[str, Json] = {"chat_id": _chat(endpoint), "message_id": id}
+    body: dict[str, Json] = {"chat_id": chat(endpoint), "message_id": id}
     if content.photo is None and not photo:
-        return _call(endpoint, "editMessageText", {**body, **_text(content)})
+        return call(endpoint, "editMessageText", {**body, **_text(content)})
     caption: dict[str, Json] = {"caption": content.text, "parse_mode": "HTML"}
     body |= _links(content)
     if content.photo is None:
-        return _call(endpoint, "editMessageCaption", {**body, **caption})
+        return call(endpoint, "editMessageCaption", {**body, **caption})
     if isinstance(content.photo, File):
         media: dict[str, Json] = {"type": "photo", "media": f"attach://{_PLACE}"}
         body["media"] = {**media, **caption}
         return _upload(endpoint, "editMessageMedia", body, content.photo)
     body["media"] = {"type": "photo", "media": content.photo, **caption}
-    return _call(endpoint, "editMessageMedia", body)
+    return call(endpoint, "editMessageMedia", body)
 
 
 def delete(endpoint: Endpoint, *, id: int) -> Request:  # noqa: A002 - Telegram's word
     """Delete a message."""
-    body: dict[str, Json] = {"chat_id": _chat(endpoint), "message_id": id}
-    return _call(endpoint, "deleteMessage", body)
+    body: dict[str, Json] = {"chat_id": chat(endpoint), "message_id": id}
+    return call(endpoint, "deleteMessage", body)
 
 
 def probe(endpoint: Endpoint) -> Request:
     """Make a request that finds out whether a bot is let into a chat, and changes nothing."""
-    return _call(endpoint, "getChat", {"chat_id": _chat(endpoint)})
+    return call(endpoint, "getChat", {"chat_id": chat(endpoint)})
 
 
 def sample_response(request: Request) -> Response:
     """Answer as Telegram does; see `bridge.channels.base.Channel`."""
     if request.method == "GET":
         headers = {"content-type": "image/png"}
-        return Response(took=0.0, status=200, headers=headers, body=_A_PIXEL)
+        return Response(status=200, headers=headers, body=_A_PIXEL)
     method = urlsplit(request.url).path.rpartition("/")[2]
     result: Json = True if method == "deleteMessage" else {"message_id": 1001}
     body = json.dumps({"ok": True, "result": result})
-    return Response(took=0.0, status=200, body=body.encode())
+    return Response(status=200, body=body.encode())
 
 
-def _chat(endpoint: Endpoint) -> Json:
-    chat = chat_of(endpoint)
-    return int(chat) if re.fullmatch(r"-?\d{1,18}", chat, re.ASCII) else chat
+def chat(endpoint: Endpoint) -> Json:
+    """Return the chat as the Bot API takes it."""
+    name = chat_of(endpoint)
+    return int(name) if re.fullmatch(r"-?\d{1,18}", name, re.ASCII) else name
 
 
 def _text(content: Content) -> dict[str, Json]:
@@ -134,15 +134,37 @@ def _text(content: Content) -> dict[str, Json]:
 
 
 def _links(content: Content) -> dict[str, Json]:
-    """Make a button of each link, two in a row."""
-    if not content.links:
+    """Make the buttons: those that are pressed, then one of each link, two in a row."""
+    if not content.links and not content.buttons:
         return {}
-    buttons: list[Json] = [{"text": label, "url": url} for label, url in content.links]
-    rows: list[Json] = [buttons[n : n + 2] for n in range(0, len(buttons), 2)]
+    rows = pressed_rows(content.buttons)
+    links: list[Json] = [{"text": label, "url": url} for label, url in content.links]
+    rows += [links[n : n + 2] for n in range(0, len(links), 2)]
     return {"reply_markup": {"inline_keyboard": rows}}
 
 
-def _call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
+def pressed_rows(rows: Sequence[Sequence[MessageButton]]) -> list[Json]:
+    """
+    Make the buttons that are pressed.
+
+    Telegram has no form in which to ask for a prompt: such a button leads to the page, if
+    there is one.
+    """
+    made: list[list[Json]] = [
+        [
+            {"text": one.label, "url": one.page}
+            if one.asks
+            else {"text": one.label, "callback_data": one.token}
+            for one in row
+            if one.page or not one.asks
+        ]
+        for row in rows
+    ]
+    return [row for row in made if row]
+
+
+def call(endpoint: Endpoint, method: str, body: Mapping[str, Json]) -> Request:
+    """Call a method of the Bot API."""
     text = json.dumps(body, ensure_ascii=False)
     return _request(endpoint, method, "application/json", text.encode(errors="replace"))
 
@@ -158,8 +180,8 @@ def _upload(
         for name, value in body.items()
     }
     digest = sha256(b"".join(fields.values())).hexdigest()
-    kind, packed = form(fields, _PLACE, file, boundary=f"mjb{digest[:24]}")
-    return _request(endpoint, method, kind, packed)
+    content_type, packed = form(fields, _PLACE, file, boundary=f"mjb{digest[:24]}")
+    return _request(endpoint, method, content_type, packed)
 
 
 def _json(value: Json) -> str:
@@ -182,11 +204,13 @@ def bot_of(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}{found['bot']}" if found else None
 
 
-def _request(endpoint: Endpoint, method: str, kind: str, body: bytes) -> Request:
-    headers = {"content-type": kind, "user-agent": USER_AGENT}
+def _request(
+    endpoint: Endpoint, method: str, content_type: str, body: bytes
+) -> Request:
+    headers = {"content-type": content_type, "user-agent": USER_AGENT}
     return Request(
         url=f"{bot_of(endpoint.url) or endpoint.url.rstrip('/')}/{method}",
         body=body,
         headers=with_own(headers, endpoint.headers),
-        most=MOST_ANSWER,
+        max_bytes=MAX_REPLY,
     )

@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bridge.channels.reply import Reply, no_answer, readable
+from bridge.channels.reply import Reply, readable, reply_to
 from bridge.core.delivery import AttemptResult
 from bridge.core.http import Response, json_object, retry_after
 
 #: The code of a reply that refuses a message for its buttons.
-BUTTONS = "button"
+BUTTON_REFUSED = "button"
 
 _GONE = Reply(result=AttemptResult.GONE)
 _FAILED = Reply(result=AttemptResult.FAILED)
 #: Refused as it is; something simpler may be taken.
-_UNFIT = Reply(result=AttemptResult.HOPELESS, fallback=True)
+_UNFIT = Reply(result=AttemptResult.PERMANENT_FAILURE, fallback=True)
 _FROZEN = replace(_FAILED, repost=True)
 _MISSING = replace(_FROZEN, missing=True)
 
@@ -51,7 +51,7 @@ DESCRIPTIONS: tuple[tuple[str, Reply, str], ...] = (
     ("chat_restricted", _GONE, "the bot may not write in this chat"),
     ("channel_private", _GONE, "the bot is not in this channel"),
     ("group chat was deactivated", _GONE, "the group was deleted"),
-    (BUTTONS, replace(_UNFIT, code=BUTTONS), ""),
+    (BUTTON_REFUSED, replace(_UNFIT, code=BUTTON_REFUSED), ""),
 )
 _CODES = {
     401: "the bot's token is not valid",
@@ -60,12 +60,9 @@ _CODES = {
 }
 
 
-def read(response: Response, *, now: float) -> Reply:
+def read(response: Response) -> Reply:
     """Read what Telegram answers. Never raises."""
-    status = response.status
-    if status is None:
-        return no_answer(response)
-    data = json_object(response.body)
+    status, data = response.status or 0, json_object(response.body)
     if data.get("ok") is True:
         result = data.get("result")
         found = result.get("message_id") if isinstance(result, dict) else None
@@ -73,23 +70,20 @@ def read(response: Response, *, now: float) -> Reply:
         return Reply(
             result=AttemptResult.DELIVERED,
             message=str(found) if is_id else "",
-            status=status,
         )
     if data.get("ok") is False:
-        return replace(_refusal(data, response, now=now), status=status)
+        return _refusal(data, status)
     return Reply(
         result=AttemptResult.FAILED,
         detail=f"HTTP {status}, and not in Telegram's words",
-        retry_after=retry_after(response.headers.get("retry-after"), now=now),
         limited=status == 429,
         unclear=status < 400 or status >= 500,
-        status=status,
     )
 
 
 def describe(response: Response) -> str:
     """Return what came of a `bridge.channels.telegram.probe`, in words for a person."""
-    reply = read(response, now=response.at)
+    reply = reply_to(response, read)
     if not reply.ok:
         return f"Telegram refuses it: {reply.detail}"
     result = json_object(response.body).get("result")
@@ -101,11 +95,11 @@ def describe(response: Response) -> str:
     return readable(text.encode(errors="replace"))
 
 
-def _refusal(data: Mapping[str, object], response: Response, *, now: float) -> Reply:
+def _refusal(data: Mapping[str, object], status: int) -> Reply:
     given = data.get("parameters")
     parameters = given if isinstance(given, dict) else {}
     code = data.get("error_code")
-    code = code if isinstance(code, int) else response.status or 0
+    code = code if isinstance(code, int) else status
     text = str(data.get("description") or f"error {code}")
     words = readable(text.encode(errors="replace"))[:200]
     reply, why = _reply_of(code, words.lower())
@@ -114,11 +108,10 @@ def _refusal(data: Mapping[str, object], response: Response, *, now: float) -> R
         why = f"the group has become a supergroup: its chat_id is {moved} now"
     if reply.ok:
         return reply
-    wait = retry_after(str(parameters.get("retry_after")), now=now)
     return replace(
         reply,
         detail=f"{why} ({words})" if why else words,
-        retry_after=wait or retry_after(response.headers.get("retry-after"), now=now),
+        retry_after=retry_after(str(parameters.get("retry_after")), now=None),
         limited=code == 429,
         unclear=code >= 500,
     )

@@ -7,16 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
-from bridge.channels.reply import read_status
+from bridge.channels.reply import Reply, read_status, reply_to
 from bridge.channels.template.options import TemplateOptions
 from bridge.core.backoff import MAX_RETRY_AFTER
-from bridge.core.delivery import Attempt, AttemptResult, Fault
+from bridge.core.delivery import Attempt, AttemptResult, Fault, result_of
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import USER_AGENT, Request, Response, retry_after, with_own
+from bridge.core.http import USER_AGENT, Request, Response, with_own
 from bridge.core.redact import redact
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Names of headers that carry credentials; shorter words in their values are "Bearer".
 _CREDENTIAL = re.compile(r"auth|key|token|secret|cookie|pass", re.IGNORECASE)
-_SHORTEST_SECRET = 7
+_MIN_SECRET = 7
 _DAG_RUNS = re.compile(r"^(?P<root>.*)/api/v2/dags/[^/]+/dagRuns/?$")
 
 
@@ -42,10 +43,10 @@ def deliver(context: DeliveryContext) -> Exchange:
         # The same template and the same event will fail again.
         detail = f"{fault.setting}: {fault}"
         return ExchangeResult(attempt=_unsent(context, detail))
-    took = 0.0
+    duration = 0.0
     if sign_in := _sign_in(context, own):
         response = yield sign_in
-        took = response.took
+        duration = response.duration
         token = _access_token(response)
         if token is None:
             return ExchangeResult(attempt=_not_signed_in(response, context))
@@ -61,10 +62,11 @@ def deliver(context: DeliveryContext) -> Exchange:
         body=body,
         headers=with_own(ours, own),
     )
-    attempt = _read(response, context, recipe.success)
-    detail = _redacted(attempt.detail, context, own)
+    reply = reply_to(response, partial(_read, success=recipe.success))
+    reply = replace(reply, detail=_redacted(reply.detail, context, own))
+    duration += response.duration
     return ExchangeResult(
-        attempt=replace(attempt, took=took + attempt.took, detail=detail)
+        attempt=reply.attempt(started=context.started, duration=duration)
     )
 
 
@@ -78,56 +80,45 @@ def faults(endpoint: Endpoint) -> list[TemplateFault]:
 def sample_response(request: Request) -> Response:
     """Return the answer of a receiver that takes everything, see `bridge.channels.base.Channel`."""
     if urlsplit(request.url).path.endswith("/auth/token"):
-        return Response(took=0.0, status=201, body=b'{"access_token": "..."}')
-    return Response(took=0.0, status=200, body=b"{}")
+        return Response(status=201, body=b'{"access_token": "..."}')
+    return Response(status=200, body=b"{}")
 
 
 def _unsent(context: DeliveryContext, detail: str) -> Attempt:
     return Attempt(
         started=context.started,
-        took=0.0,
+        duration=0.0,
         fault=Fault.RENDERING,
         detail=detail,
-        platform_result=AttemptResult.HOPELESS,
+        platform_result=AttemptResult.PERMANENT_FAILURE,
     )
 
 
 # --- what is answered -----------------------------------------------------------------
 
 
-def _read(
-    response: Response, context: DeliveryContext, success: tuple[str, ...]
-) -> Attempt:
-    now = response.at or context.at
-    attempt = read_status(response, now=now).attempt(
-        started=context.started, took=response.took
-    )
-    status = response.status
-    if status is None:
-        return attempt
+def _read(response: Response, *, success: tuple[str, ...]) -> Reply:
+    status, reply = response.status, read_status(response)
     if any(fnmatchcase(str(status), glob) for glob in success):
         # Airflow 2 answers so as well where another run has the same date; a later attempt
         # is given another one.
         if status == 409 and b"DAGRun logical date" in response.body:
-            return attempt
-        return replace(
-            attempt, platform_result=AttemptResult.DELIVERED, retry_after=None
-        )
-    wait = retry_after(response.headers.get("retry-after"), now=now)
-    wait = wait or _rate_limited(response, now=now)
-    if attempt.succeeded:
+            return reply
+        return replace(reply, result=AttemptResult.DELIVERED)
+    reply = replace(reply, retry_after=_rate_limited(response))
+    if result_of(status) is AttemptResult.DELIVERED:
         detail = f"HTTP {status} is not among what counts as success"
-        attempt = replace(attempt, platform_result=AttemptResult.FAILED, detail=detail)
-    return replace(attempt, retry_after=wait)
+        reply = replace(reply, result=AttemptResult.FAILED, detail=detail)
+    return reply
 
 
-def _rate_limited(response: Response, *, now: float) -> float | None:
+def _rate_limited(response: Response) -> float | None:
     """
     Return how long a used-up rate limit lasts, in the headers of GitHub and others.
 
     Source: GitHub, REST API, "Exceeding the rate limit".
     """
-    headers = response.headers
+    headers, now = response.headers, response.received_at
     if response.status not in {403, 429} or headers.get("x-ratelimit-remaining") != "0":
         return None
     reset = headers.get("x-ratelimit-reset", "")
@@ -141,7 +132,7 @@ def _redacted(detail: str, context: DeliveryContext, headers: Mapping[str, str])
     secrets = set(context.endpoint.options.secrets_within())
     for name, value in headers.items():
         if _CREDENTIAL.search(name):
-            secrets |= {word for word in value.split() if len(word) >= _SHORTEST_SECRET}
+            secrets |= {word for word in value.split() if len(word) >= _MIN_SECRET}
     return redact(detail, secrets)
 
 
@@ -190,13 +181,9 @@ def _access_token(response: Response) -> str | None:
 
 
 def _not_signed_in(response: Response, context: DeliveryContext) -> Attempt:
-    attempt = read_status(response, now=response.at or context.at).attempt(
-        started=context.started, took=response.took
-    )
+    reply = reply_to(response, read_status)
     outcome = f"HTTP {response.status}" if response.status else str(response.fault)
     # The answer may hold a token in a form that we do not know.
-    return replace(
-        attempt,
-        platform_result=AttemptResult.FAILED,
-        detail=f"Airflow's sign-in: {outcome}",
-    )
+    detail = f"Airflow's sign-in: {outcome}"
+    reply = replace(reply, result=AttemptResult.FAILED, detail=detail)
+    return reply.attempt(started=context.started, duration=response.duration)

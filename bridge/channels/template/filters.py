@@ -73,44 +73,45 @@ def to_json(value: Any) -> JsonText:
     return JsonText(json.dumps(plain(value), ensure_ascii=False))
 
 
-def cut_texts(value: Any, most: int = 1000) -> Any:
+def cut_texts(value: Any, limit: int = 1000) -> Any:
     """Shorten a text, or every text in a list or table; null stays null."""
     value = plain(value)
     if isinstance(value, str):
-        most = max(3, most)
+        limit = max(3, limit)
         # Cutting measures again and again; what is too long anyway need not be measured.
-        return cut(clean(value)[: most + 1], most)
+        return cut(clean(value)[: limit + 1], limit)
     if isinstance(value, dict):
-        return {key: cut_texts(each, most) for key, each in value.items()}
+        return {key: cut_texts(each, limit) for key, each in value.items()}
     if isinstance(value, list):
-        return [cut_texts(each, most) for each in value]
+        return [cut_texts(each, limit) for each in value]
     return value
 
 
-def fit(value: Any, most: int) -> Any:
+def fit(value: Any, limit: int) -> Any:
     """
     Shorten the texts of a value as little as it takes to fit into so many bytes of JSON.
 
     The longest way to write it is counted, with everything escaped that can be: nobody knows
-    which one a receiver counts. Lists are shortened last.
+    which one a receiver counts. Lists, and the names in tables, are shortened last.
     """
     shorter = plain(value)
     for length in _LENGTHS:
         shorter = cut_texts(shorter, length)
-        if len(json.dumps(shorter)) <= most:
+        if len(json.dumps(shorter)) <= limit:
             return shorter
     few = _few(shorter, 20)
-    if len(json.dumps(few)) <= most:
+    if len(json.dumps(few)) <= limit:
         return few
-    msg = f"it does not fit into {most:,} bytes, however short its texts"
+    msg = f"it does not fit into {limit:,} bytes, however short its texts"
     raise SecurityError(msg)
 
 
-def _few(value: Any, most: int) -> Any:
+def _few(value: Any, limit: int) -> Any:
     if isinstance(value, dict):
-        return {key: _few(each, most) for key, each in islice(value.items(), 100)}
+        few = islice(value.items(), 100)
+        return {cut_texts(key, _LENGTHS[-1]): _few(each, limit) for key, each in few}
     return (
-        [_few(each, most) for each in value[:most]]
+        [_few(each, limit) for each in value[:limit]]
         if isinstance(value, list)
         else value
     )

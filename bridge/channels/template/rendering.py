@@ -36,6 +36,7 @@ TASK_FIELDS: Mapping[str, Any] = {
             *("progress", "prompt", "promptEn", "finalPrompt", "description"),
             *("failReason", "imageUrl", "imageExpiresAt"),
             *("submitTime", "startTime", "finishTime", "state"),
+            *("parentId", "rootId", "actionId", "by", "archived"),
         )
     ),
     "videoUrls": [],
@@ -148,7 +149,11 @@ def variables_of(endpoint: Endpoint, event: Event) -> dict[str, Any]:
         "event": {**named, "data": data},
         "task": task,
         "reason": data.get("failReason") or data.get("reason"),
-        "subject": data.get("id") or data.get("endpoint") or data.get("upstream"),
+        "subject": next(
+            data[name]
+            for name in ("id", "endpoint", "upstream", "archive", "rule")
+            if data.get(name)
+        ),
         "title": message_of(event).title,
         "upstream": event.upstream,
         "values": Nullable(options.values),
@@ -223,15 +228,15 @@ def _other_charset(content_type: str) -> str | None:
 
 def _samples(endpoint: Endpoint) -> Iterator[Event]:
     """Make events of every type that an endpoint gets: plain, sparse and strange ones."""
-    for kind in EVENT_TYPES:
-        if not any(fnmatchcase(kind, glob) for glob in endpoint.events):
+    for event_type in EVENT_TYPES:
+        if not any(fnmatchcase(event_type, glob) for glob in endpoint.events):
             continue
-        event = sample_event(kind, _AT)
+        event = sample_event(event_type, _AT)
         yield event
         message = json.loads(event.body)
         data = message["data"]
         variants: list[dict[str, Any]] = []
-        if kind.startswith("task."):
+        if event_type.startswith("task."):
             variants = [_sparse(data), _strange(data)]
         elif "event" not in data:
             variants = [{**data, "reason": _STRANGE}]

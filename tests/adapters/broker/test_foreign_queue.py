@@ -10,7 +10,7 @@ import pytest_asyncio
 from celery import Celery
 from redis import Redis
 
-from bridge.adapters.broker.foreign_queue import QUEUE, ForeignQueue, TrackRequest
+from bridge.adapters.broker.foreign_queue import QUEUE, ForeignMessage, ForeignQueue
 from bridge.adapters.broker.transport import broker_url_for
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.store.connection import connect
@@ -43,26 +43,56 @@ async def queue(server: EmbeddedStore) -> AsyncIterator[ForeignQueue]:
     await client.aclose()
 
 
-async def found(queue: ForeignQueue, *, searches: int) -> list[TrackRequest]:
+async def found(queue: ForeignQueue, *, searches: int) -> list[ForeignMessage]:
     return [one for _ in range(searches) for one in await queue.pending()]
 
 
-async def test_only_what_asks_to_track_is_found_and_only_that_is_taken(
+async def test_only_what_is_for_us_is_found_and_only_that_is_taken(
     queue: ForeignQueue, producer: Celery, redis: Redis
 ) -> None:
     producer.send_task("shop.sell", ["mjbridge.track"])
-    producer.send_task("mjbridge.track", [["1", "2"], "art"], {"metadata": {"a": 1}})
+    hook = "https://studio.example/s3cr3t"
+    wanted = {"metadata": {"a": 1}, "hook": hook, "hook_format": "midjourney"}
+    producer.send_task("mjbridge.track", [["1", "2"], "art"], wanted)
 
     [request] = await queue.pending()
     await queue.ack(request)
 
-    assert (request.ids, request.upstream, request.metadata) == (
-        ["1", "2"],
-        "art",
-        {"a": 1},
-    )
+    assert (request.task, request.args) == ("mjbridge.track", [["1", "2"], "art"])
+    assert request.kwargs == wanted
+    assert "s3cr3t" not in repr(request)
     assert await queue.pending() == []
     assert redis.llen(QUEUE) == 1
+
+
+async def test_presses_and_prompts_are_found_with_the_id_that_all_their_copies_have(
+    queue: ForeignQueue, producer: Celery
+) -> None:
+    producer.send_task("mjbridge.press", ["1", "U1"], task_id="a")
+    producer.send_task("mjbridge.imagine", ["a pig"], task_id="b")
+    producer.send_task("mjbridge.poll", task_id="c")  # nobody else's to send
+
+    found = {one.id: (one.task, one.args) for one in await queue.pending()}
+
+    assert found == {
+        "a": ("mjbridge.press", ["1", "U1"]),
+        "b": ("mjbridge.imagine", ["a pig"]),
+    }
+
+
+async def test_a_message_without_what_it_should_have_is_found_so_that_it_goes(
+    queue: ForeignQueue, redis: Redis
+) -> None:
+    headers = '{"headers": {"task": "mjbridge.press"}, '
+    for rest in ('"body": "no", "properties": {}}', '"body": 7}', '"properties": []}'):
+        redis.lpush(QUEUE, headers + rest)
+
+    found = await queue.pending()
+    for one in found:
+        await queue.ack(one)
+
+    assert [(one.args, one.kwargs) for one in found] == [((), {})] * 3
+    assert redis.llen(QUEUE) == 0
 
 
 async def test_large_messages_of_others_are_not_read_and_hide_no_request(
@@ -77,7 +107,7 @@ async def test_large_messages_of_others_are_not_read_and_hide_no_request(
     requests = await found(queue, searches=30)
     sent = redis.info("stats")["total_net_output_bytes"] - before
 
-    assert {tuple(request.ids) for request in requests} == {("1",)}
+    assert {request.task for request in requests} == {"mjbridge.track"}
     assert sent < 50_000
 
 

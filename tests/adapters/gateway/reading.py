@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.adapters.gateway.parse import read_answer
@@ -17,9 +18,17 @@ def brief(value: object) -> str:
     return repr(value)[:40]
 
 
-def read(said: object, *asked: str) -> FetchResult:
+def read(
+    said: object, *asked: str, known: Mapping[str, str] | None = None
+) -> FetchResult:
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
-    return read_answer(body, asked or ("1",))
+    return read_answer(body, asked or ("1",), known)
+
+
+def read_knowing(before: object, *rows: object) -> FetchResult:
+    """Read rows for task 1 by who has read others before."""
+    first = read(before if isinstance(before, list) else [before])
+    return read([*rows], known={"1": first.tasks["1"].row_digest})
 
 
 def only(said: object, *asked: str) -> TaskSnapshot:

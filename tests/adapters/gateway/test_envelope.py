@@ -1,4 +1,4 @@
-"""`bridge.adapters.gateway.envelope`: a list of rows is told from an error, whatever is around it."""
+"""`bridge.adapters.gateway.envelope`: a list of rows is not mistaken for an error, whatever is around it."""
 
 from __future__ import annotations
 

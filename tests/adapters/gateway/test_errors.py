@@ -260,7 +260,7 @@ async def test_redirects_are_told_and_not_followed(status: int) -> None:
 
     assert elsewhere.asked == []
     assert answer.error is PollError.MISPLACED
-    assert "redirects to localhost" in answer.detail
+    assert "redirects to localhost, and redirects are not followed" in answer.detail
     assert "secret" not in answer.detail
     assert "token" not in answer.detail
 

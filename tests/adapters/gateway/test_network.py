@@ -141,3 +141,12 @@ async def test_a_reason_phrase_in_another_encoding_is_no_fault() -> None:
         answer = await upstream.fetch(["1"])
 
     assert set(answer.tasks) == {"1"}
+
+
+async def test_chunks_with_a_length_beside_them_are_read_as_chunks() -> None:
+    head = OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    async with raw(head + chunks) as url, polled(url) as upstream:
+        answer = await upstream.fetch(["1"])
+
+    assert set(answer.tasks) == {"1"}

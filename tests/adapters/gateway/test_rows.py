@@ -110,7 +110,7 @@ def test_only_listed_fields_are_read() -> None:
     assert task.final_prompt == "cat"
 
 
-def told(*answers: object) -> list[ChangeType]:
+def changes(*answers: object) -> list[ChangeType]:
     task_state, types = NOTHING, []
     for said in answers:
         for seen in read(said).tasks.values():
@@ -125,7 +125,7 @@ def test_what_gateways_decorate_is_not_news() -> None:
     running = {"id": "1", "status": "IN_PROGRESS", "progress": "31%"}
     picture = "https://gw.example/mj/image/1?rand="
 
-    assert told(
+    assert changes(
         [{**running, "imageUrl": f"{picture}1743326760000000001"}],
         [{**running, "imageUrl": f"{picture}1743326760000000002"}],
         [{**running, "imageUrl": None}],
@@ -182,7 +182,7 @@ def test_a_failure_may_have_a_picture_and_be_at_100_percent() -> None:
 def test_a_row_makes_one_event(fields: dict[str, object], change: ChangeType) -> None:
     once = [{"id": "1", **fields}]
 
-    assert told(once, once) == [change]
+    assert changes(once, once) == [change]
 
 
 @pytest.mark.parametrize("status", ["", None, " ", 0, []], ids=brief)
@@ -190,8 +190,8 @@ def test_an_empty_status_with_a_reason_is_a_failure(status: object) -> None:
     refused = {"id": "1", "status": status, "failReason": "队列已满"}
 
     assert only([refused]).status is TaskStatus.FAILURE
-    assert told([refused]) == [ChangeType.FAILED]
-    assert told([{"id": "1", "status": "IN_PROGRESS"}], [refused]) == [
+    assert changes([refused]) == [ChangeType.FAILED]
+    assert changes([{"id": "1", "status": "IN_PROGRESS"}], [refused]) == [
         ChangeType.STARTED,
         ChangeType.FAILED,
     ]
@@ -202,8 +202,10 @@ def test_an_unknown_status_with_a_reason_is_no_failure(status: object) -> None:
     odd = {"id": "1", "status": status, "failReason": "attempt 1 failed"}
 
     assert only([odd]).status is None
-    assert told([odd]) == [ChangeType.SUBMITTED]
-    assert told([{"id": "1", "status": "IN_PROGRESS"}], [odd]) == [ChangeType.STARTED]
+    assert changes([odd]) == [ChangeType.SUBMITTED]
+    assert changes([{"id": "1", "status": "IN_PROGRESS"}], [odd]) == [
+        ChangeType.STARTED
+    ]
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -6,17 +6,15 @@ import logging
 from urllib.parse import quote
 
 import pytest
-from aiohttp import web
 
 from bridge.adapters.gateway.batches import UpstreamOptions
 from bridge.app.ports import PollError
 from tests.adapters.gateway.polling import (
     KEY,
     answer_to,
-    asking,
     polled,
 )
-from tests.gateways import Asked, raw, says
+from tests.gateways import raw, says
 
 
 @pytest.mark.parametrize(
@@ -69,18 +67,6 @@ async def test_a_masked_key_is_replaced_once() -> None:
     answer = await answer_to(lambda _: says({"error": {"message": words}}, 401))
 
     assert answer.detail.endswith("TokenStatusExhausted[…])")
-
-
-async def test_what_a_proxy_in_front_is_shown_is_not_shown_on() -> None:
-    def script(asked: Asked) -> web.Response:
-        return says(f"not you: {asked.headers['authorization']}", 403)
-
-    async with asking(script) as (gateway, _):
-        url = gateway.url.replace("://", "://joan:p%40ssw0rd@")
-        async with polled(url, auth="mj-api-secret") as upstream:
-            answer = await upstream.fetch(["1"])
-
-    assert answer.detail == "HTTP 403: not you: Basic …"
 
 
 async def test_a_foreign_key_is_not_shown_either() -> None:

@@ -86,9 +86,9 @@ async def test_every_request_is_counted() -> None:
     ids = [str(number) for number in range(10, 20)]
     async with asking(without(*LISTS, known=["10"])) as (gateway, upstream):
         answers = [await upstream.fetch(ids) for _ in range(2)]
-        told = sum(answer.requests for answer in answers)
+        reported = sum(answer.requests for answer in answers)
 
-    assert told == len(gateway.asked)
+    assert reported == len(gateway.asked)
     assert answers[1].requests == len(ids)
 
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.adapters.http.guard import ForbiddenAddressError, Guard, why_forbidden
-from bridge.adapters.http.resolver import AddressInfo, Resolver
+from bridge.adapters.http.client import Client
+from bridge.adapters.http.guard import AddressInfo, ForbiddenAddressError, Guard
+from bridge.adapters.http.resolver import Resolver
+from bridge.core.address import METADATA, holds_metadata, why_forbidden
+from bridge.core.http import Request
+from tests.receivers import answers, receiver
 
 FORBIDDEN = """
 127.0.0.1 127.254.254.254 0.0.0.0 0.1.2.3 10.0.0.0 10.255.255.255 172.16.0.1 172.31.255.255
@@ -97,6 +104,28 @@ def test_a_private_network_is_not_allowed_through_a_translator() -> None:
     assert why_forbidden(ip_address("64:ff9b::10.1.2.3"), (ip_network("10.0.0.0/8"),))
 
 
+@pytest.mark.parametrize("address", sorted(map(str, METADATA)))
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
+def test_a_cloud_platforms_own_addresses_are_in_no_allowed_network(
+    address: str, network: str
+) -> None:
+    allow = [ip_network(network), *map(ip_network, METADATA)]
+    number = int(ip_address(address))
+    spelled = [ip_address(address)]
+    if number < 1 << 32:
+        prefixes = (0, 0xFFFF << 32, 0x64FF9B << 96, 0x64FF9B0001 << 80)
+        spelled += [IPv6Address(prefix | number) for prefix in prefixes]
+        spelled.append(IPv6Address(0x2002 << 112 | number << 80))
+        spelled.append(IPv6Address(0x2001 << 112 | number ^ 0xFFFFFFFF))
+
+    assert all(why_forbidden(one, allow) for one in spelled)
+
+
+def test_an_ordinary_network_holds_nothing_of_a_cloud_platforms_own() -> None:
+    assert not holds_metadata(ip_network("10.0.0.0/8"))
+    assert holds_metadata(ip_network("169.254.0.0/16"))
+
+
 def test_a_socket_is_made_only_for_an_address_that_passes() -> None:
     guard = Guard()
 
@@ -133,7 +162,7 @@ async def test_a_name_with_public_addresses_is_resolved() -> None:
 
     found = await resolver.resolve("example.org", 443)
 
-    assert [result["host"] for result in found] == ["8.8.8.8", "2606:4700::1111"]
+    assert [address[0] for *_, address in found] == ["8.8.8.8", "2606:4700::1111"]
 
 
 @pytest.mark.parametrize("hidden", ["10.0.0.1", "::1", "::ffff:169.254.169.254"])
@@ -158,7 +187,7 @@ async def test_a_link_local_address_keeps_its_interface() -> None:
 
     found = await Resolver(None, getaddrinfo=getaddrinfo).resolve("printer.local", 80)
 
-    assert found[0]["host"] == "fe80::1%3"
+    assert found[0][4] == ("fe80::1", 80, 0, 3)
 
 
 async def test_a_name_server_that_hangs_holds_up_no_other_name() -> None:
@@ -169,12 +198,14 @@ async def test_a_name_server_that_hangs_holds_up_no_other_name() -> None:
         return []
 
     resolver = Resolver(None, getaddrinfo=hangs)
-    stuck = [asyncio.ensure_future(resolver.resolve(f"{n}.example")) for n in range(50)]
+    stuck = [
+        asyncio.ensure_future(resolver.resolve(f"{n}.example", 80)) for n in range(50)
+    ]
     await asyncio.sleep(0)  # they begin
     try:
         async with asyncio.timeout(5):
             assert await Resolver(None, getaddrinfo=knows("8.8.8.8")).resolve(
-                "b.example"
+                "b.example", 80
             )
             assert not any(task.done() for task in stuck)
     finally:
@@ -187,4 +218,33 @@ async def test_a_name_that_nobody_knows_is_an_error() -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     with pytest.raises(OSError, match="unknown"):
-        await Resolver(None, getaddrinfo=getaddrinfo).resolve("nowhere.invalid")
+        await Resolver(None, getaddrinfo=getaddrinfo).resolve("nowhere.invalid", 80)
+
+
+# --- a name that is allowed -----------------------------------------------------------
+
+
+async def test_a_guarded_receiver_is_greeted_by_its_name_and_not_by_its_address(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(tls)
+    names: list[str | None] = []
+    tls.sni_callback = lambda _socket, name, _context: names.append(name)
+    client = Client(
+        connections=1,
+        keepalive=1.0,
+        tls_ca=str(tmp_path / "ca.pem"),
+        guard=Guard(["127.0.0.0/8", "::1/128"]),
+    )
+    async with receiver(answers(), tls=tls) as there:
+        url = f"https://localhost:{there.port}/x"
+        response = await client.send(Request(url=url, timeout=5.0))
+        await client.aclose()
+
+    [received] = there.requests
+    assert response.status == 200, response.detail
+    assert names == ["localhost"]
+    assert received.headers["host"] == f"localhost:{there.port}"

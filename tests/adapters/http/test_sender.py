@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
+import socket
 import ssl
+import struct
+import sys
+import threading
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,6 +213,9 @@ async def test_any_status_is_an_answer_and_redirects_are_not_followed(
         pytest.param(
             "HTTP/1.1 200 成功\r\n\r\n".encode("gbk"), id="a reason in Chinese"
         ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n", id="a huge header"
+        ),
     ],
 )
 async def test_a_yes_in_bad_http_is_a_yes(sender: HttpSender, data: bytes) -> None:
@@ -236,7 +246,7 @@ async def test_a_yes_in_bad_http_is_a_yes(sender: HttpSender, data: bytes) -> No
         pytest.param(
             "Transfer-Encoding: chunked|Transfer-Encoding: chunked",
             b"2\r\nok\r\n0\r\n\r\n",
-            b"2\r\nok\r\n0\r\n\r\n",
+            b"ok",
             id="chunks of chunks",
         ),
         pytest.param("Transfer-Encoding: identity", b"ok", b"ok", id="no coding"),
@@ -299,7 +309,7 @@ async def test_at_most_16_kib_of_an_endless_answer_are_read(sender: HttpSender) 
         await pipeline.all_closed()
 
     assert (response.status, len(response.body)) == (200, 16 * 1024)
-    assert response.took < 10
+    assert response.duration < 10
 
 
 async def test_a_packed_answer_is_not_unpacked(sender: HttpSender) -> None:
@@ -319,9 +329,6 @@ async def test_a_packed_answer_is_not_unpacked(sender: HttpSender) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(
-            b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n", id="a huge header"
-        ),
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="another protocol"),
         pytest.param(b"\0" * 100, id="noise"),
     ],
@@ -400,7 +407,7 @@ async def test_the_deadline_is_around_everything(
 
         response = await sender.send(endpoint, big)
 
-    assert 0.25 < response.took < 1.5
+    assert 0.25 < response.duration < 1.5
     assert response.status == status
     assert response.fault == (None if status else Fault.TIMEOUT)
     assert "not finished within 0.3 s" in response.detail
@@ -414,7 +421,7 @@ async def test_a_refusal_before_the_body_was_read_is_an_answer(
 
         response = await sender.send(endpoint, request(endpoint, b"x" * 1_000_000))
 
-    assert (response.status, response.took < 4) == (413, True)
+    assert (response.status, response.duration < 4) == (413, True)
 
 
 async def test_a_receiver_that_never_answers_holds_up_no_other(
@@ -426,7 +433,7 @@ async def test_a_receiver_that_never_answers_holds_up_no_other(
             asyncio.ensure_future(sender.send(stuck, request(stuck))) for _ in range(60)
         ]
 
-        took = [(await send(sender, to(healthy.url))).took for _ in range(50)]
+        took = [(await send(sender, to(healthy.url))).duration for _ in range(50)]
 
         for task in waiting:
             task.cancel()
@@ -441,7 +448,7 @@ async def test_a_cancelled_attempt_ends_at_once_and_frees_its_connection(
     async with receiver(receivers.is_silent) as silent:
         endpoint = to(silent.url, timeout=60)
         task = asyncio.ensure_future(sender.send(endpoint, request(endpoint)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not silent.open:
                 await asyncio.sleep(0)
 
@@ -464,6 +471,45 @@ async def test_a_connection_that_breaks_at_once_is_one_failure(
 
     assert (response.status, response.fault) == (None, Fault.CONNECTION)
     assert pipeline.connections == 1
+
+
+async def test_a_connection_that_breaks_in_the_handshake_takes_no_other_with_it(
+    sender: HttpSender,
+) -> None:
+    # Whatever is opened next gets the numbers of what was closed; the collector runs late.
+    gc.disable()
+    try:
+        with resetting() as port:
+            bad = to(f"https://127.0.0.1:{port}/", concurrency=20)
+            for _ in range(20):
+                await asyncio.gather(*(send(sender, bad) for _ in range(20)))
+        others = [each for _ in range(20) for each in socket.socketpair()]
+        gc.collect()
+        for other in others:
+            os.fstat(other.fileno())  # raises if it was closed
+            other.close()
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def resetting() -> Iterator[int]:
+    """Break each connection, faster than the event loop looks at it: in a thread."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+
+        def run() -> None:
+            with suppress(OSError):
+                while True:
+                    accepted, _ = listening.accept()
+                    linger = struct.pack("ii", 1, 0)
+                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    accepted.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 async def test_connections_are_used_again(sender: HttpSender) -> None:
@@ -542,6 +588,18 @@ async def test_closing_closes_every_connection() -> None:
         await pipeline.all_closed()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("habit", [receivers.resets_at_once, receivers.closes_at_once])
+async def test_whoever_ends_a_connection_is_named(
+    sender: HttpSender, habit: receivers.Habit, scheme: str
+) -> None:
+    async with receiver(habit) as pipeline:
+        response = await send(sender, to(pipeline.url.replace("http", scheme, 1)))
+
+    assert response.fault is Fault.CONNECTION
+    assert "the other side" in response.detail
+
+
 async def test_refused_connections_and_unknown_names_are_said_in_plain_words(
     sender: HttpSender,
 ) -> None:
@@ -601,6 +659,7 @@ async def test_https_to_a_port_that_speaks_http_is_said_so(sender: HttpSender) -
 
     assert response.fault is Fault.CONNECTION
     assert response.detail.startswith("TLS failed: ")
+    assert "http://" in response.detail
 
 
 async def test_certificates_that_cannot_be_read_fail_the_attempt_and_nothing_else(
@@ -651,30 +710,119 @@ async def test_proxies_of_the_environment_are_ignored(
 # --- the guard ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "localhost",
-        "2130706433",
-        "127.1",
-        "0x7f.1",
-        "0177.0.0.1",
-        "127。0。0。1",
-    ],
-)
-async def test_a_guarded_receiver_on_this_machine_is_never_connected_to(
-    host: str,
+@pytest.fixture(scope="module")
+def sockets() -> list[str]:
+    """The hosts and ports that anything in this process connects to from now on."""
+    opened: list[str] = []
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and isinstance(args[1], tuple):
+            opened.append(f"{args[1][0]}:{args[1][1]}")
+
+    sys.addaudithook(hook)
+    return opened
+
+
+#: However an address of this machine, or of a cloud's own services, can be spelled.
+INSIDE = """
+127.0.0.1 127.0.0.1. localhost 2130706433 127.1 0x7f.1 0x7f000001 0177.0.0.1 017700000001 0.0.0.0 0
+127。0。0。1 ①②⑦.⓪.⓪.① １２７.0.0.1 [::1] [::] [::ffff:127.0.0.1] [::ffff:7f00:1] [::127.0.0.1]
+[64:ff9b::127.0.0.1] [2002:7f00:1::] 169.254.169.254 169.254.169.254. [::ffff:a9fe:a9fe]
+[64:ff9b::a9fe:a9fe] [fd00:ec2::254] [fe80::1%25lo] 168.63.129.16 100.100.100.200 10.0.0.1
+""".split()  # noqa: SIM905 - a corpus is read as text
+
+
+@pytest.mark.parametrize("host", INSIDE)
+async def test_no_socket_is_opened_towards_what_a_guarded_receiver_must_not_be(
+    host: str, sockets: list[str]
 ) -> None:
     sender = HttpSender(guard=Guard())
     async with receiver(answers()) as inside:
+        sockets.clear()
         url = f"http://{host}:{inside.port}/"
 
         response = await sender.send(to(url, guarded=True), request(to(url)))
 
-        assert response.fault in {Fault.FORBIDDEN, Fault.RENDERING}
-        assert inside.connections == 0
+        assert response.fault in {Fault.ADDRESS_BLOCKED, Fault.RENDERING}
+        assert (sockets, inside.connections) == ([], 0)
     await sender.aclose()
+
+
+async def test_a_refused_address_is_not_named_to_those_who_chose_it() -> None:
+    sender = HttpSender(guard=Guard())
+    said = {
+        (await sender.send(to(url, guarded=True), request(to(url)))).detail
+        for url in ("http://127.0.0.1:9/", "http://10.0.0.1/", "http://[fd00::1]/")
+    }
+    await sender.aclose()
+
+    assert said == {"the receiver's address is not allowed"}
+
+
+async def test_a_cloud_platforms_own_address_is_refused_in_a_wider_network(
+    sockets: list[str],
+) -> None:
+    sender = HttpSender(hook_guard=Guard(["0.0.0.0/0", "::/0"]))
+    sockets.clear()
+    for host in ("169.254.169.254", "168.63.129.16", "[64:ff9b::a9fe:a9fe]"):
+        url = f"http://{host}/latest/meta-data"
+        response = await sender.send(to(url, guarded=True), request(to(url)))
+        assert response.fault is Fault.ADDRESS_BLOCKED
+    await sender.aclose()
+
+    assert sockets == []
+
+
+async def test_hooks_may_lead_where_pictures_may_not() -> None:
+    sender = HttpSender(guard=Guard(), hook_guard=Guard(["127.0.0.0/8"]))
+    async with receiver(answers()) as inside:
+        hook = to(inside.url, guarded=True)
+        picture = replace(request(hook), guarded=True)
+
+        responses = [
+            await sender.send(hook, request(hook)),
+            await sender.send(to(inside.url), picture),
+        ]
+    await sender.aclose()
+
+    assert [response.status for response in responses] == [200, None]
+
+
+async def test_hooks_of_one_origin_share_their_connections() -> None:
+    sender = HttpSender(hook_guard=Guard(["127.0.0.0/8"]))
+    async with receiver(answers(body=b"no job-one-0001 or job-two-0002")) as origin:
+        base = f"http://127.0.0.1:{origin.port}"
+        bodies = []
+        for job in ("job-one-0001", "job-two-0002", "job-one-0001"):
+            hook = to(f"{base}/{job}", guarded=True, concurrency=1)
+            bodies.append((await sender.send(hook, request(hook))).body.decode())
+        await sender.aclose()
+
+    assert origin.connections == 1
+    assert [one.line.split()[1] for one in origin.requests] == [
+        "/job-one-0001",
+        "/job-two-0002",
+        "/job-one-0001",
+    ]
+    assert bodies == [
+        "no … or job-two-0002",
+        "no job-one-0001 or …",
+        "no … or job-two-0002",
+    ]
+
+
+async def test_a_redirect_to_the_inside_is_not_followed(sockets: list[str]) -> None:
+    sender = HttpSender(hook_guard=Guard(["127.0.0.0/8"]))
+    location = "location: http://169.254.169.254/latest/meta-data"
+    async with receiver(answers("302 Found", location)) as outside:
+        sockets.clear()
+        hook = to(outside.url, guarded=True)
+
+        response = await sender.send(hook, request(hook))
+    await sender.aclose()
+
+    assert response.status == 302
+    assert sockets == [f"127.0.0.1:{outside.port}"]
 
 
 async def test_a_guarded_receiver_in_an_allowed_network_is_reached() -> None:
@@ -712,7 +860,7 @@ async def test_a_guarded_receiver_is_not_reached_through_a_proxy(
         )
         response = await send(sender, endpoint)
 
-    assert (response.fault, proxy.connections) == (Fault.FORBIDDEN, 0)
+    assert (response.fault, proxy.connections) == (Fault.ADDRESS_BLOCKED, 0)
 
 
 # --- logs -----------------------------------------------------------------------------

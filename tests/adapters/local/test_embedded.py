@@ -18,8 +18,8 @@ from redis.exceptions import AuthenticationError, OutOfMemoryError
 from redis.retry import Retry
 
 from bridge.adapters.broker.transport import broker_url_for
-from bridge.adapters.local.data_dir import MAX_SOCKET_PATH
-from bridge.adapters.local.embedded import EmbeddedStore, find_server
+from bridge.adapters.local.data_dir import MAX_SOCKET_PATH, DataDir
+from bridge.adapters.local.embedded import EmbeddedStore, find_server, jemalloc_for
 from bridge.errors import Misconfigured, StoreUnavailable
 from tests.waiting import runs, until
 
@@ -30,6 +30,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel must
 PARENT = """
 import sys, threading
 from pathlib import Path
+from bridge.adapters.local.data_dir import DataDir
 from bridge.adapters.local.embedded import EmbeddedStore
 store = EmbeddedStore(Path(sys.argv[1]))
 starter = threading.Thread(target=store.start)
@@ -279,8 +280,25 @@ def test_a_directory_in_use_is_refused_by_naming_who_uses_it(
 def test_a_directory_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(Misconfigured, match="cannot use the data directory"):
+    with pytest.raises(Misconfigured, match=r"cannot use .*: a file is in its place"):
         EmbeddedStore(tmp_path / "file" / "data").start()
+
+
+def test_a_disk_without_room_is_said_to_be_full(tmp_path: Path) -> None:
+    folder = DataDir(tmp_path)
+
+    assert folder.why_full(needed=1) == ""
+    assert folder.why_full(needed=2**60) == f"the disk of {tmp_path} is full"
+
+
+def test_why_a_server_has_ended_is_read_in_its_log(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    unread = store.why_ended()
+    with store:
+        pass
+
+    assert unread.startswith("its log cannot be read")
+    assert "bye bye" in store.why_ended()
 
 
 def test_a_server_that_cannot_start_is_told_in_its_own_words(tmp_path: Path) -> None:
@@ -348,6 +366,33 @@ def test_an_installed_server_will_do(tmp_path: Path, name: str, says: str) -> No
     )
 
     assert found == [binary]
+
+
+@pytest.mark.parametrize(
+    ("says", "complains", "found"),
+    [
+        ("Redis server v=7.0.15 malloc=jemalloc-5.2.1", "", "built in"),
+        ("Valkey server v=9.1.2 malloc=libc", "cannot be preloaded", "missing"),
+        ("", "", "missing"),
+    ],
+)
+def test_what_a_server_says_tells_whether_it_has_jemalloc(
+    tmp_path: Path, says: str, complains: str, found: str
+) -> None:
+    program = tmp_path / "server"
+    program.write_text(f"#!/bin/sh\necho '{says}'\nprintf '{complains}' >&2\n")
+    program.chmod(0o755)
+
+    assert jemalloc_for(str(program)) == found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel")
+def test_the_store_runs_with_jemalloc_where_it_can(tmp_path: Path) -> None:
+    with EmbeddedStore(tmp_path) as store:
+        loaded = Path(f"/proc/{store.pid}/maps").read_text(encoding="utf-8")
+
+    can = jemalloc_for(find_server()[0]) == "preloaded"
+    assert ("libjemalloc" in loaded) == can
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ import pytest
 from bridge.adapters.local.runfile import (
     RunFile,
     read_run_file,
+    read_web_url,
     remove_run_file,
     write_run_file,
+    write_web_file,
 )
 
 URL = "redis://:a-secret@127.0.0.1:6379/0"
@@ -54,6 +56,19 @@ def test_a_file_whose_process_is_gone_counts_as_absent(tmp_path: Path) -> None:
 
     assert (tmp_path / "run.json").exists()
     assert read_run_file(tmp_path) is None
+
+
+def test_where_web_is_served_is_found_while_a_process_serves_it(tmp_path: Path) -> None:
+    assert read_web_url(tmp_path) is None
+    write_web_file(tmp_path, web_url="http://127.0.0.1:1")
+    assert read_web_url(tmp_path) == "http://127.0.0.1:1"
+    write_run_file(
+        tmp_path, redis_url=URL, started_at=1.0, web_url="http://127.0.0.1:2"
+    )
+    assert read_web_url(tmp_path) == "http://127.0.0.1:2"
+    remove_run_file(tmp_path)
+    (tmp_path / "web.json").write_text('{"pid": 0, "web_url": "http://127.0.0.1:1"}')
+    assert read_web_url(tmp_path) is None
 
 
 @pytest.mark.parametrize(

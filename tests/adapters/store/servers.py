@@ -14,6 +14,7 @@ from threading import Thread
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bridge.adapters.local.process import tied
 from bridge.adapters.local.servers import find_server
 from tests.waiting import until
 
@@ -35,7 +36,9 @@ def server(
     file.write_text(f"bind 127.0.0.1\nport {port}\ndir {folder}\n{config}\n")
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen([*find_server(), str(file), *options], stdout=log) as process,
+        subprocess.Popen(
+            tied([*find_server(), str(file), *options]), stdout=log
+        ) as process,
         Redis(port=port, password=password) as client,
     ):
         try:

@@ -17,6 +17,7 @@ from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
 MEANINGS = {
     **dict.fromkeys(
         [
+            "AskError",
             "BusyLoadingError",
             "ClusterDownError",
             "ConnectionError",
@@ -32,21 +33,20 @@ MEANINGS = {
     ),
     **dict.fromkeys(
         [
-            "AskError",
             "AuthenticationError",
             "AuthenticationWrongNumberOfArgsError",
             "AuthorizationError",
-            "ClusterCrossSlotError",
             "CrossSlotTransactionError",
             "InvalidPipelineStack",
             "InvalidResponse",
-            "MovedError",
             "RedisClusterException",
             "SlotNotCoveredError",
         ],
         StoreRefused,
     ),
-    "NoPermissionError": StoreForbids,
+    **dict.fromkeys(
+        ["ClusterCrossSlotError", "MovedError", "NoPermissionError"], StoreForbids
+    ),
     **dict.fromkeys(
         [
             "ChildDeadlockedError",
@@ -105,11 +105,15 @@ def test_classes_decide_what_an_error_means(kind: type[Exception]) -> None:
         ("CLUSTERDOWN The cluster is down", StoreUnavailable),
         ("TRYAGAIN Multiple keys request during rehashing of slot", StoreUnavailable),
         ("ERR max number of clients reached", StoreUnavailable),
-        ("MOVED 3999 127.0.0.1:6381", StoreRefused),
-        ("CROSSSLOT Keys in request don't hash to the same slot", StoreRefused),
+        ("MOVED 3999 127.0.0.1:6381", StoreForbids),
+        ("CROSSSLOT Keys in request don't hash to the same slot", StoreForbids),
         ("WRONGPASS invalid username-password pair or user is disabled.", StoreRefused),
         ("NOAUTH Authentication required.", StoreRefused),
         ("ERR DB index is out of range", StoreRefused),
+        (
+            "ERR The user executing the script can't run this command script: 4f3c",
+            StoreForbids,
+        ),
         ("NOPERM User x has no permissions to run the 'info' command", StoreForbids),
     ],
 )
@@ -126,6 +130,12 @@ def test_a_refused_write_in_a_script_is_worth_another_try() -> None:
 
     with pytest.raises(StoreUnavailable), store_errors():
         raise ResponseError(said)
+
+
+def test_a_crowded_store_says_so() -> None:
+    read = BaseParser.parse_error("ERR max number of clients reached")  # type: ignore[no-untyped-call]
+
+    assert "maxclients" in str(meaning_of(read))
 
 
 def test_what_is_forbidden_is_named_without_keys_and_users() -> None:

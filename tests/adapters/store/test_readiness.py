@@ -84,7 +84,7 @@ async def test_the_documented_rights_suffice_for_everything_the_store_does(
     await bench.admin.configure([endpoint()])
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
-    await bench.admin.redeliver(event.id, "a")
+    await bench.redeliver(event.id, "a")
     await bench.admin.watch_memory()
     await bench.admin.tidy(10)
 
@@ -95,26 +95,40 @@ async def test_the_documented_rights_suffice_for_everything_the_store_does(
 def test_workers_run_with_exactly_the_documented_rights(
     root: Redis, server: EmbeddedStore, tmp_path: Path
 ) -> None:
-    upstream = {"default": {"api_key": "sk-x", "base_url": "http://127.0.0.1:9"}}
-    shell = Shell(
-        tmp_path,
-        {
-            "BRIDGE_REDIS_URL": user_with(root, server, *documented_rights()),
-            "BRIDGE_UPSTREAMS": json.dumps(upstream),
-        },
-    )
-    assert shell.run("track", "1730621826053455").code == 0
-    with shell.running("worker") as worker, shell.running("beat"):
-        until(lambda: root.get("{mjb}:heartbeat"), within_s=30.0, what="a sweep")
-        until(
-            lambda: root.hget("{mjb}:upstream:default", "failures"),
-            within_s=30.0,
-            what="a poll",
+    """Their user, its password and the database can be named before a socket's path."""
+    with Redis.from_url(server.url, db=1) as ours:
+        # As documented, for another database.
+        rights = [right.replace("/0.", "/1.") for right in documented_rights()]
+        words = ("SETUSER", "us/er", "reset", "on", ">+p@ss/word", *rights)
+        root.execute_command("ACL", *words)  # type: ignore[no-untyped-call]
+        path = server.url.removeprefix("unix://")
+        upstream = {"default": {"api_key": "sk-x", "base_url": "http://127.0.0.1:9"}}
+        shell = Shell(
+            tmp_path,
+            {
+                "BRIDGE_REDIS_URL": f"unix://us%2Fer:+p%40ss%2Fword@{path}?db=1",
+                "BRIDGE_UPSTREAMS": json.dumps(upstream),
+            },
         )
-        log = worker.out_file.read_text() + worker.err_file.read_text()
+        assert shell.run("track", "1730621826053455").code == 0
+        with shell.running("worker") as worker, shell.running("beat") as beat:
+            until(
+                lambda: ours.hget("{mjb}:upstream:default", "failures"),
+                within_s=30.0,
+                what="a poll",
+            )
+            until(
+                lambda: "beat and a worker are running" in shell.run("check").out,
+                within_s=30.0,
+                what=lambda: worker.err + beat.err,
+            )
+            users = [one["user"] for one in root.client_list() if one["db"] == "1"]
+            log = worker.out + worker.err
 
+    assert users.count("default") == 1  # this test itself
+    assert set(users) == {"us/er", "default"}
     assert "Traceback" not in log
-    assert log.count("track.not_heard") <= 2  # once a process
+    assert log.count("message.not_heard") <= 2  # once a process
 
 
 @pytest.mark.parametrize(
@@ -123,8 +137,9 @@ def test_workers_run_with_exactly_the_documented_rights(
         (("~other:*", "&{mjb}:*", "+@all"), ["to read keys", "to write keys"]),
         ((*OURS, "+@all", "-@scripting"), ["SCRIPT LOAD", "EVALSHA"]),
         ((*OURS, "+@read", "+evalsha", "+script", "+time"), ["to write keys"]),
+        ((*OURS, "+@all", "-zadd", "-xadd"), ["to run XADD, ZADD;"]),
     ],
-    ids=["keys", "scripts", "writing"],
+    ids=["keys", "scripts", "writing", "in scripts"],
 )
 async def test_every_missing_right_is_named(
     root: Redis,
@@ -181,9 +196,8 @@ async def test_a_store_whose_memory_is_nearly_used_up_is_a_warning(
 ) -> None:
     client = connect(server.url)
     clients.append(client)
-    root.set(
-        "ballast", "x" * 20_000_000
-    )  # beside it, a connection's buffers are nothing
+    # Beside it, a connection's buffers are nothing; sent whole, it would be in one itself.
+    root.setrange("ballast", 20_000_000, "x")
     used = root.info("memory")["used_memory"]
     root.config_set("maxmemory", round(used / 0.9))
     try:
@@ -261,9 +275,9 @@ def test_a_worker_outlives_a_demotion(
             until(lambda: root.get("{mjb}:heartbeat"), within_s=30.0, what="a sweep")
             root.replicaof("127.0.0.1", "9")
             until(
-                lambda: "Trying again" in worker.err_file.read_text(),
+                lambda: "store.away" in worker.err_file.read_text(),
                 within_s=20.0,
-                what="that the worker waits",
+                what="that the worker has noticed",
             )
             root.replicaof("NO", "ONE")
             before = root.get("{mjb}:heartbeat")
@@ -273,34 +287,3 @@ def test_a_worker_outlives_a_demotion(
                 what="another sweep",
             )
             assert worker.process.poll() is None
-
-
-# --- a Unix socket --------------------------------------------------------------------
-
-
-def test_a_user_a_password_and_a_database_can_be_named_before_a_sockets_path(
-    root: Redis, server: EmbeddedStore, tmp_path: Path
-) -> None:
-    root.acl_setuser(
-        "us/er",
-        enabled=True,
-        passwords=["+p@ss/word"],
-        keys=["*"],
-        channels=["*"],
-        commands=["+@all"],
-    )
-    root.acl_setuser("default", enabled=True, reset_passwords=True, passwords=["+own"])
-    path = server.url.removeprefix("unix://")
-    shell = Shell(
-        tmp_path,
-        {"BRIDGE_REDIS_URL": f"unix://us%2Fer:p%40ss%2Fword@{path}?db=1"},
-    )
-    try:
-        with shell.running("worker") as worker, shell.running("beat"):
-            until(
-                lambda: "beat and a worker are running" in shell.run("check").out,
-                within_s=30.0,
-                what=worker.err_file.read_text,
-            )
-    finally:
-        root.acl_setuser("default", enabled=True, nopass=True)

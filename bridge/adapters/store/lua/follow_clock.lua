@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- Notice that the clock was set back, and move what waits back with it, a bounded part a call.
+-- Needs limits
 --
 -- Reads and writes  clock, retry: woken: edits: flight:<endpoint>, head:<endpoint>:<lane>,
---                   health:<endpoint>, poll: polling: upstream:<upstream>, ready, trial,
---                   wake:deliver, wake:poll
+--                   health:<endpoint>, poll: polling: upstream:<upstream>, ready, trial
 -- Reads             endpoints
 -- ARGV              most, names of the upstreams
 -- Returns           how many were moved; less than `most` if nothing is left to move
@@ -48,8 +48,7 @@ if not step then
     move_fields(P .. 'health:' .. endpoint, 'hold_until', 'open_until', 'trial_until', 'failing_since')
   end
   for place = 2, #ARGV do move_fields(P .. 'upstream:' .. ARGV[place], 'hold_until', 'failing_since') end
-  -- The server's own clock lets these expire, and it is the same one.
-  redis.call('DEL', P .. 'wake:deliver', P .. 'wake:poll')
+  -- The server's own clock lets it expire, and it is the same one.
   if redis.call('PTTL', P .. 'trial') > LONGEST_LEASE * 1000 then
     redis.call('PEXPIRE', P .. 'trial', LONGEST_LEASE * 1000)
   end
@@ -61,6 +60,7 @@ for _, endpoint in ipairs(endpoints) do
   end
   arm(endpoint, now)
 end
+write_sets()
 for place = 2, #ARGV do
   if moved < most then move('poll:' .. ARGV[place]) end
   if moved < most then move('polling:' .. ARGV[place]) end

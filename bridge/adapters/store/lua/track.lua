@@ -1,53 +1,46 @@
--- Begin to look at tasks.
+-- Begin to poll tasks.
+-- Needs tracking, once
 --
--- Reads and writes  task:<task>, tasks, ended, poll:<upstream>, upstream:<upstream>, wake:poll
--- ARGV[1]           JSON {upstream, incarnation, metadata (JSON text), ids}
--- Returns           {wake the poller?, 1 or 0 for each id: newly tracked or known}
+-- Reads and writes  task:<task>, tasks:<cell>, ended, poll:<upstream>, upstream:<upstream>, hooks,
+--                   wakeups:poll, request:<name>, and what `leave_origin` does
+-- ARGV[1]           JSON {upstream, incarnation, metadata (JSON text), ids, hook? (JSON text),
+--                   hook_at? (its endpoint), hook_refused (why there is none), max_origins, request (a request's name, or empty),
+--                   part}
+-- Returns           what became of each id: tracked | known | other_hook | full
 --
--- A task that ended, or was untracked, is looked at again; its sequence goes on.
+-- other_hook: it is polled already, with another hook that has not ended. full: the hook is
+-- at one origin too many. Both are left as they are.
+--
+-- A task that ended, or was untracked, is polled again; its sequence goes on.
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
-local due = P .. 'poll:' .. given.upstream
-local gateway = P .. 'upstream:' .. given.upstream
-local active, tracked = {}, 0
 
-for place, id in ipairs(given.ids) do
-  active[place] = redis.call('HGET', P .. 'task:' .. given.upstream .. ':' .. id, 'active')
-  if active[place] ~= '1' then tracked = tracked + 1 end
+local function outcome(before, full)
+  local same = not given.hook or before.hook == given.hook
+  local active = before.active == '1'
+  if active and same then return 'known' end
+  if active and before.hook and not before.hook_ended then return 'other_hook' end
+  if not same and full then return 'full' end
+  return active and 'known' or 'tracked'
 end
 
--- New tasks are timed from now. So the answering clock is put right first: it has gone on
--- if tasks were looked at, and stood still if there were none.
-local held = fields(gateway, 'clock', 'answered_at', 'step')
-local answering = number(held.clock)
-if tracked > 0 and held.answered_at then
-  if redis.call('EXISTS', due) == 1 then
-    answering = answering + clock_step(held, now)
+return once(given.request, given.part, function()
+  local full = is_full(given)
+  local known, news, tracked = {}, {}, 0
+  for place, id in ipairs(given.ids) do
+    known[place] = fields(P .. 'task:' .. given.upstream .. ':' .. id, unpack(BEFORE))
+    news[place] = outcome(known[place], full)
+    if news[place] == 'tracked' then tracked = tracked + 1 end
   end
-  redis.call('HSET', gateway, 'clock', string.format('%.6f', answering), 'answered_at', now)
-end
 
-local news = {}
-for place, id in ipairs(given.ids) do
-  local task = given.upstream .. ':' .. id
-  local key = P .. 'task:' .. task
-  if active[place] == '1' then
-    news[place] = 0
-  else
-    redis.call('HSETNX', key, 'held', '')
-    redis.call('HSETNX', key, 'snapshot', '')
-    redis.call('HSETNX', key, 'sequence', 0)
-    if not active[place] or given.metadata ~= '{}' then
-      redis.call('HSET', key, 'metadata', given.metadata)
-    end
-    redis.call('HSET', key, 'active', '1', 'incarnation', given.incarnation, 'version', 0,
-      'tracked_at', now, 'tracked_clock', answering, 'misses', 0, 'missed_clock', 0)
-    redis.call('ZADD', P .. 'tasks', now, task)
-    redis.call('ZREM', P .. 'ended', task)
-    redis.call('ZADD', due, now, task)
-    news[place] = 1
+  local answering = tracked > 0 and answering_now(given.upstream, now)
+  for place, id in ipairs(given.ids) do
+    local task, before = given.upstream .. ':' .. id, known[place]
+    if news[place] == 'tracked' then begin(given.upstream, task, before, given, answering, now) end
+    if news[place] == 'tracked' or news[place] == 'known' then set_hook(task, before, given) end
   end
-end
-
-return {tracked > 0 and wake('poll') or 0, news}
+  write_sets()
+  if tracked > 0 then wake('poll') end
+  return news
+end)

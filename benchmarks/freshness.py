@@ -1,0 +1,207 @@
+"""
+How fresh a cadence is, against what it asks: `python -m benchmarks.freshness`.
+
+A simulation: tasks of realistic durations come to a gateway, and a poller asks about them.
+Nothing else costs time, so what is measured is the cadence alone, by the rules of
+`bridge.core`. Changes are a task's start and its end. Beside ours are pollers that look at each
+task once in 2, 5 and 15 seconds, with batches of the same size and what comes due within 0.1 s
+in one request, as ours has always done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from bridge.core.cadence import PollPolicy, next_poll_in
+from bridge.core.freshness import BOUNDS, Sketch, bucket_of
+from bridge.core.task import TaskStatus
+
+BATCH = 50
+GATHER = 0.1
+SEED = 20241103
+#: (share, kind, median seconds until it begins, until it has ended from then on, and the
+#: spread of both: sigma of a lognormal). After new-api's and the proxies' own figures: fast
+#: grids of 30 to 60 s in steps of 6 to 7, upscales of seconds, relaxed queues of minutes.
+MIXTURE = (
+    (0.45, "IMAGINE:fast", 3.0, 42.0, 0.3),
+    (0.10, "IMAGINE:turbo", 2.0, 16.0, 0.25),
+    (0.15, "IMAGINE:relax", 40.0, 70.0, 0.6),
+    (0.15, "UPSCALE", 2.0, 5.0, 0.5),
+    (0.10, "VARIATION", 3.0, 38.0, 0.3),
+    (0.05, "DESCRIBE", 1.0, 9.0, 0.4),
+)
+
+
+@dataclass(slots=True)
+class Job:
+    kind: str
+    tracked: float
+    starts: float
+    ends: float
+    due: float
+    status: TaskStatus | None = None
+
+
+@dataclass(slots=True)
+class Figures:
+    requests: int = 0
+    looks: int = 0
+    tasks: int = 0
+    delays: list[float] = field(default_factory=list)
+
+
+def jobs(
+    dice: random.Random, *, in_flight: float, count: int, step: float
+) -> Iterator[Job]:
+    """Make tasks as they come; *step*: seconds between two syncs of a gateway, 0 for none."""
+    shares = [share for share, *_ in MIXTURE]
+    mean = sum(share * (wait + run) * 1.1 for share, _, wait, run, _ in MIXTURE)
+    now = 0.0
+    for _ in range(count):
+        now += dice.expovariate(in_flight / mean)
+        _, kind, wait, run, spread = dice.choices(MIXTURE, shares)[0]
+        starts = now + wait * dice.lognormvariate(0.0, spread)
+        ends = starts + run * dice.lognormvariate(0.0, spread)
+        shown = [at if not step else (at // step + 1) * step for at in (starts, ends)]
+        yield Job(kind=kind, tracked=now, starts=shown[0], ends=shown[1], due=now)
+
+
+def _sketches(counts: Counter[tuple[str, int]]) -> dict[str, Sketch]:
+    kinds = {kind for kind, _ in counts}
+    return {
+        kind: Sketch.of([counts[kind, place] for place in range(len(BOUNDS))])
+        for kind in kinds
+    }
+
+
+class Cadence:
+    """A poller: when it looks at a task again, and who goes along with a request."""
+
+    def __init__(self, interval: float, *, learns: bool) -> None:
+        self.policy = PollPolicy(poll_interval=interval, batch_size=BATCH)
+        self.ride = interval / 2 if learns else 0.0
+        self._learns = learns
+        self._counts: Counter[tuple[str, int]] = Counter()
+
+    def wait(self, job: Job, now: float, *, shared: int, due: int) -> float:
+        return next_poll_in(
+            job.status,
+            age=now - job.tracked,
+            policy=self.policy,
+            kind=job.kind,
+            shared=shared,
+            due=due,
+        )
+
+    def saw(self, job: Job, stage: str, now: float) -> None:
+        if self._learns:
+            self._counts[f"{job.kind}:{stage}", bucket_of(now - job.tracked)] += 1
+            if sum(self._counts.values()) % 10 == 0:
+                sketches = _sketches(self._counts)
+                self.policy = replace(self.policy, sketches=sketches)
+
+
+def run(cadence: Cadence, coming: list[Job], *, warm: int) -> Figures:
+    """Poll until all tasks have ended; the first *warm* tasks are not counted."""
+    figures, begun = Figures(), 0
+    active: list[Job] = []
+    counted_from = coming[warm].tracked
+    while active or begun < len(coming):
+        first = min(job.due for job in (*active, *coming[begun : begun + 1]))
+        now = first + GATHER
+        while begun < len(coming) and coming[begun].tracked <= now:
+            active.append(coming[begun])
+            begun += 1
+        active.sort(key=lambda job: job.due)
+        due = active[: bisect_left(active, now, key=lambda job: job.due)]
+        for start in range(0, len(due), BATCH):
+            batch = due[start : start + BATCH]
+            needed = len(batch)
+            if needed < BATCH:
+                ride = bisect_left(active, now + cadence.ride, key=lambda job: job.due)
+                batch += active[len(due) : ride][: BATCH - needed]
+            if now >= counted_from:
+                figures.requests += 1
+                figures.looks += len(batch)
+            for job in batch:
+                _look(job, now, cadence, figures, counted=job.tracked >= counted_from)
+                job.due = now + cadence.wait(job, now, shared=len(batch), due=needed)
+        active = [job for job in active if job.status is not TaskStatus.SUCCESS]
+    figures.tasks = len(coming) - warm
+    return figures
+
+
+def _look(
+    job: Job, now: float, cadence: Cadence, figures: Figures, *, counted: bool
+) -> None:
+    before = job.status
+    job.status = TaskStatus.SUBMITTED
+    for stage, at, status in (
+        ("start", job.starts, TaskStatus.IN_PROGRESS),
+        ("end", job.ends, TaskStatus.SUCCESS),
+    ):
+        if at <= now:
+            job.status = status
+            if before is None or before.rank < status.rank:
+                cadence.saw(job, stage, now)
+                if counted:
+                    figures.delays.append(now - at)
+
+
+CADENCES = (
+    ("every 2 s", 2.0, False),
+    ("every 5 s", 5.0, False),
+    ("every 15 s", 15.0, False),
+    ("ours, poll_interval 5", 5.0, True),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.freshness")
+    parser.add_argument("--tasks", type=int, default=600)
+    tasks = parser.parse_args().tasks
+    table = Table(title=f"change to seen, {tasks} tasks, seed {SEED}")
+    for name in (
+        "in flight",
+        "gateway syncs",
+        "cadence",
+        "median s",
+        "p95 s",
+        "requests a task",
+        "looks a task",
+    ):
+        table.add_column(name, justify="left" if name == "cadence" else "right")
+    for step in (0.0, 15.0):
+        for in_flight in (1, 5, 20, 100, 1000):
+            for name, interval, learns in CADENCES:
+                coming = list(
+                    jobs(
+                        random.Random(SEED), in_flight=in_flight, count=tasks, step=step
+                    )
+                )
+                figures = run(Cadence(interval, learns=learns), coming, warm=tasks // 5)
+                delays = sorted(figures.delays)
+                table.add_row(
+                    str(in_flight),
+                    f"every {step:g} s" if step else "at once",
+                    name,
+                    f"{median(delays):.2f}",
+                    f"{delays[int(len(delays) * 0.95)]:.2f}",
+                    f"{figures.requests / figures.tasks:.2f}",
+                    f"{figures.looks / figures.tasks:.1f}",
+                )
+            table.add_section()
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

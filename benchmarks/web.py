@@ -1,0 +1,145 @@
+"""What the process ``web`` costs: lists of any length, and streams beside deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import product
+from typing import Any
+
+import httpx
+
+from benchmarks.arena import Arena, arrived, deployment, running
+from benchmarks.case import Case, Column, Figures, Group, Row, Size
+from benchmarks.deliveries import Shape, flood, in_turn
+from benchmarks.feed import UPSTREAM, Feed
+from benchmarks.report import quantile
+from bridge.core.task import TaskStatus
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import web_url
+
+#: How often each address is asked.
+TIMES = 20
+STATES = ("pending", "held", "delivered", "superseded", "dead")
+#: Clients that read the stream, deliveries meanwhile, and how often.
+STREAMS, EVENTS, TURNS = 200, 3000, 3
+
+
+def _addresses() -> Mapping[str, Sequence[str]]:
+    """Return the lists with every value of every filter, also ones that match nothing."""
+    statuses = [*(one.value for one in TaskStatus), "LOST"]
+    endpoints = ["one", "nobody"]
+    return {
+        "tasks": [
+            "tasks",
+            *(f"tasks?status={one}" for one in statuses),
+            *(f"tasks?active={one}" for one in ("true", "false")),
+            *(f"tasks?upstream={one}" for one in (UPSTREAM, "nobody")),
+            *(f"tasks?q={one}" for one in ("1", "nothing")),
+            f"tasks?status=FAILURE&upstream={UPSTREAM}&active=true&q=nothing",
+        ],
+        "deliveries": [
+            "deliveries",
+            *(f"deliveries?state={one}" for one in STATES),
+            *(f"deliveries?endpoint={one}" for one in endpoints),
+            *(
+                f"deliveries?endpoint={one}&state={state}"
+                for one, state in product(endpoints, STATES)
+            ),
+        ],
+    }
+
+
+# --- lists ----------------------------------------------------------------------------
+
+
+def lists(size: int, scale: float) -> Iterator[Row]:
+    """Measure the first page of each list with so many tasks, and as many deliveries."""
+    with (
+        deployment({"one": "http://127.0.0.1:9/hook"}, web=True) as arena,
+        arena.frozen("deliverer", "poller", "beat"),
+    ):
+        yield from asyncio.run(_lists(arena, int(size * scale)))
+
+
+async def _lists(arena: Arena, size: int) -> list[Row]:
+    found = []
+    url = f"{web_url(arena.settings)}/api/v1/"
+    async with (
+        Deployment(arena.settings) as bridge,
+        httpx.AsyncClient(base_url=url, timeout=30) as client,
+    ):
+        feed = Feed(bridge)
+        await feed.prepare(size)
+        await feed.flood(["one"] * size)
+        for name, addresses in _addresses().items():
+            cost = await _cost(client, addresses)
+            found.append(Row(f"GET /{name}", cost))
+    return found
+
+
+async def _cost(client: httpx.AsyncClient, addresses: Sequence[str]) -> Figures:
+    """Ask for the first page with every filter."""
+    spent: dict[str, list[float]] = {}
+    for address in addresses:
+        (await client.get(address)).raise_for_status()
+        ask = partial(client.get, address)
+        spent[address] = [await _timed(ask) for _ in range(TIMES)]
+    return {
+        "p95": quantile([one for each in spent.values() for one in each], 0.95),
+        "slowest": max(quantile(each, 0.95) for each in spent.values()),
+    }
+
+
+async def _timed(work: Callable[[], Awaitable[Any]]) -> float:
+    """Return the milliseconds that something takes."""
+    began = time.perf_counter()
+    await work()
+    return (time.perf_counter() - began) * 1e3
+
+
+# --- streams --------------------------------------------------------------------------
+
+
+def streams(scale: float) -> Iterator[Row]:
+    """Measure deliveries without and beside clients who read everything, in turn."""
+    shape = Shape(events=int(EVENTS * scale))
+    with deployment(shape.paths, web=True) as arena:
+        asyncio.run(_delivered(arena, shape))
+        url = str(web_url(arena.settings))
+        for _ in range(TURNS):
+            yield Row("without streams", asyncio.run(_delivered(arena, shape)))
+            count = str(STREAMS)
+            with running("benchmarks.readers", url, count, says="ready") as readers:
+                arena.pids["readers"] = readers.pid
+                beside = asyncio.run(_delivered(arena, shape))
+                del arena.pids["readers"]
+            yield Row(f"beside {STREAMS} streams", beside)
+
+
+async def _delivered(arena: Arena, shape: Shape) -> Figures:
+    async with Deployment(arena.settings) as bridge:
+        feed = Feed(bridge, first=arrived(arena.sink, "0"))
+        await feed.prepare(shape.events)
+        return await flood(arena, feed, in_turn(shape.well, shape.events))
+
+
+GROUP = Group(
+    title="The process web: its lists, and deliveries beside its streams",
+    columns=(
+        Column(figure="p95", title="p95, ms"),
+        Column(figure="slowest", title="of the\nslowest filter"),
+        Column(figure="rate", title="deliveries\na second", spread=True),
+        Column(figure="cpu", title="CPU each, us", spread=True),
+        Column(figure="cpu web", title="of it\nweb"),
+        Column(figure="cpu readers", title="and the\nreaders"),
+    ),
+    cases={
+        "lists of 100": Case(measure=partial(lists, 100), size=Size.FULL),
+        "lists of 10,000": Case(measure=partial(lists, 10_000)),
+        "lists of 100,000": Case(measure=partial(lists, 100_000), size=Size.FULL),
+        "deliveries": Case(measure=streams),
+    },
+)

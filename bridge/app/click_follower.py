@@ -1,0 +1,277 @@
+"""
+What follows a click: the press, and the message that says how it stands until it has ended.
+
+What a message is changed to say is read from the store each time, under a lease for that message,
+and replaces its buttons only: so clicks may come in any order and through any process, and none of
+them takes back what was written later. Which presses are followed is kept in the store, too: if
+a process ends, another one, or the next, goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from secrets import token_hex
+
+import structlog
+
+from bridge.app.actions import Actions
+from bridge.app.click_marks import Marks
+from bridge.app.links import LinkSource
+from bridge.app.lookup import Lookup
+from bridge.app.ports import ClickOutcome, ClickStore, ExpiringTexts, Sender, TaskRow
+from bridge.app.views.actions import Action
+from bridge.channels.interaction import Clicks, Interaction
+from bridge.channels.strings import STRINGS, Strings
+from bridge.core.action import ActionState
+from bridge.core.button import Button
+from bridge.core.endpoint import Endpoint
+from bridge.core.http import Request
+from bridge.core.task import TaskKey
+from bridge.core.token import Purpose
+from bridge.errors import BridgeError, Misconfigured, NotFound, Refused
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two looks at how a press stands; the last one is repeated.
+LOOK_AFTER = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
+#: Seconds after which nobody waits any more for what comes of a press.
+PATIENCE = 900.0
+#: Seconds for which one process follows a press, unless it says that it still does.
+LEASE = 15.0
+#: Seconds between two looks for presses that nobody follows any more.
+TAKE_OVER_EVERY = 5.0
+#: Changes of a message that are tried again where the platform is in trouble.
+_TRIES = 6
+#: A message says the same of these.
+_GOES_ON = frozenset({ActionState.PENDING, ActionState.SENDING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A click that may be made: where, and by whom."""
+
+    endpoint: Endpoint
+    purpose: Purpose
+    platform: Clicks
+    interaction: Interaction
+
+    @property
+    def strings(self) -> Strings:
+        """What is said, in the endpoint's language."""
+        return STRINGS[getattr(self.endpoint.options, "language", "en")]
+
+
+class ClickFollower:
+    """Presses for those who click, and has their messages say what comes of it."""
+
+    def __init__(
+        self,
+        *,
+        platforms: Mapping[Purpose, Clicks],
+        endpoints: Sequence[Endpoint],
+        actions: Actions,
+        links: LinkSource,
+        lookup: Lookup,
+        texts: ExpiringTexts,
+        store: ClickStore,
+        sender: Sender,
+        now: Callable[[], float],
+    ) -> None:
+        """
+        Bind it to the services that it needs; nothing is sent yet.
+
+        Args:
+            platforms: How clicks are answered.
+
+            endpoints: All that are configured.
+
+            now: Returns the time, in seconds since the epoch, by this machine's clock.
+        """
+        self.platforms = platforms
+        self._endpoints = {one.name: one for one in endpoints}
+        self._actions = actions
+        self._marks = Marks(
+            actions=actions,
+            links=links,
+            lookup=lookup,
+            texts=texts,
+            send=self.send,
+            now=now,
+        )
+        self._links = links
+        self._texts = texts
+        self._store = store
+        self._sender = sender
+        self._now = now
+        self._me = token_hex(8)
+
+    async def press(self, click: Click, row: TaskRow, pressed: Button) -> None:
+        """
+        Press a button, and have the message say how that stands until it has ended.
+
+        Raises:
+            BridgeError: The store does not answer.
+        """
+        interaction, kind = click.interaction, click.endpoint.kind
+        await self._remember(row.key, click)
+        label = interaction.label or pressed.label or pressed.emoji or "…"
+        await self._mark(click, row.key, f"{label} · {interaction.name} …")
+        try:
+            action, _ = await self._actions.press(
+                row.key,
+                pressed.custom_id,
+                by=f"{kind}:{interaction.user}",
+                prompt=interaction.prompt,
+            )
+        except (Refused, NotFound, Misconfigured) as error:
+            await self.count(click.endpoint, "refused")
+            await self.tell(click, f"{label}: {error}")
+            await self._mark(click, row.key)
+            return
+        await self.count(click.endpoint, "pressed")
+        until = self._now() + PATIENCE
+        await self._texts.claim(_following(action.id), self._me, LEASE)
+        await self._store.follow(action.id, _written(click, row.key, until))
+        await self._follow(click, row.key, action, until)
+
+    async def take_over(self) -> None:
+        """Follow, until cancelled, what was pressed at processes that have ended."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.sleep(TAKE_OVER_EVERY)
+                try:
+                    for action_id, text in (await self._store.followed()).items():
+                        name = _following(action_id)
+                        # One that we follow is ours already; it is claimed by nobody else.
+                        if await self._texts.kept(name) is None and (
+                            await self._texts.claim(name, self._me, LEASE)
+                        ):
+                            group.create_task(self._go_on(action_id, text))
+                except BridgeError as error:
+                    log.warning("click.not_taken_over", error=str(error))
+
+    async def _go_on(self, action_id: str, text: str) -> None:
+        try:
+            found = self._read(text)
+            action = await self._actions.find(action_id)
+            if found is None or action is None:
+                await self._store.forget(action_id)
+            else:
+                await self._follow(found[0], found[1], action, found[2])
+        except BridgeError as error:
+            log.warning("click.broken_off", error=str(error))
+        except (LookupError, TypeError, ValueError):
+            log.warning("click.not_understood", action=action_id)  # of another version
+            await self._store.forget(action_id)
+
+    async def _follow(
+        self, click: Click, task: TaskKey, action: Action, until: float
+    ) -> None:
+        """Have the message say how a press stands, until nothing more comes of it."""
+        said: ActionState | None = None
+        place = tries = 0
+        while True:
+            stands = ActionState.PENDING if action.state in _GOES_ON else action.state
+            # What may be over in a moment is not said to go on.
+            if stands is not said and (stands is not ActionState.PENDING or place > 1):
+                tries += 1
+                if await self._mark(click, task) or tries >= _TRIES:
+                    said, tries = stands, 0
+            over = action.state.is_final and stands is said
+            if over or self._now() > until:
+                break
+            await asyncio.sleep(LOOK_AFTER[min(place, len(LOOK_AFTER) - 1)])
+            place += 1
+            await self._texts.keep(_following(action.id), self._me, LEASE)
+            action = await self._actions.find(action.id) or action
+        await self._store.forget(action.id)
+        if action.state is ActionState.REFUSED:
+            await self.tell(click, f"{action.label}: {action.reason or ''}")
+
+    # --- what is kept, and sent -------------------------------------------------------
+
+    async def _remember(self, task: TaskKey, click: Click) -> None:
+        """Keep who it was by name, and the message that what comes of it answers."""
+        interaction, endpoint = click.interaction, click.endpoint
+        name = f"name:{endpoint.kind}:{interaction.user}"
+        await self._texts.keep(name, interaction.name, self._links.ttl)
+        if interaction.message:
+            await self._links.keep_message(
+                task,
+                endpoint.name,
+                channel=interaction.channel,
+                message=interaction.message,
+            )
+
+    async def count(self, endpoint: Endpoint, outcome: ClickOutcome) -> None:
+        """Count what came of a click; a store that is away does not."""
+        try:
+            await self._store.count(endpoint.name, outcome)
+        except BridgeError as error:
+            log.warning("click.not_counted", error=str(error))
+
+    async def tell(self, click: Click, text: str) -> None:
+        """Say something to whoever clicked, where the platform can."""
+        request = click.platform.tell(click.endpoint, click.interaction, text)
+        if request is not None:
+            await self.send(click.endpoint, request)
+
+    async def _mark(self, click: Click, task: TaskKey, pressing: str = "") -> bool:
+        return await self._marks.mark(
+            click.endpoint, click.platform, click.interaction, task, pressing=pressing
+        )
+
+    async def send(self, endpoint: Endpoint, request: Request) -> bool:
+        """Send a platform something; return whether it is worth nothing to try that again."""
+        response = await self._sender.send(endpoint, request)
+        status = response.status
+        if status is not None and status < 400:
+            return True
+        log.warning(
+            "click.not_shown",
+            endpoint=endpoint.name,
+            status=status,
+            reason=response.detail or None,
+        )
+        return status is not None and status < 500 and status != 429
+
+    def _read(self, text: str) -> tuple[Click, TaskKey, float] | None:
+        """Return what is followed; ``None`` if its endpoint takes no clicks any more."""
+        kept = json.loads(text)
+        endpoint = self._endpoints.get(kept["endpoint"])
+        if endpoint is None or endpoint.kind != kept["purpose"]:
+            return None
+        purpose, given = Purpose(kept["purpose"]), kept["interaction"]
+        click = Click(
+            endpoint=endpoint,
+            purpose=purpose,
+            platform=self.platforms[purpose],
+            interaction=Interaction(
+                **given
+                | {
+                    "roles": tuple(given["roles"]),
+                    "places": frozenset(given["places"]),
+                }
+            ),
+        )
+        return click, TaskKey.read(kept["task"]), float(kept["until"])
+
+
+def _following(action_id: str) -> str:
+    return f"following:{action_id}"
+
+
+def _written(click: Click, task: TaskKey, until: float) -> str:
+    interaction = asdict(replace(click.interaction, prompt=None, form=""))
+    return json.dumps(
+        {
+            "endpoint": click.endpoint.name,
+            "purpose": str(click.purpose),
+            "task": str(task),
+            "until": until,
+            "interaction": interaction | {"places": sorted(interaction["places"])},
+        }
+    )

@@ -1,0 +1,138 @@
+"""Marks: what a message says of the presses of its buttons, read from the store each time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from secrets import token_hex
+from typing import Any
+
+from bridge.app.actions import Actions
+from bridge.app.links import LinkSource
+from bridge.app.lookup import Lookup
+from bridge.app.ports import ExpiringTexts, TaskRow
+from bridge.app.views.actions import Action
+from bridge.channels.interaction import Clicks, Interaction
+from bridge.channels.offer import is_pressed_once, rows_of
+from bridge.channels.strings import STRINGS
+from bridge.core.action import ActionState
+from bridge.core.endpoint import Endpoint
+from bridge.core.event_data import snapshot_json
+from bridge.core.http import Request
+from bridge.core.task import TaskKey, TaskStatus
+from bridge.core.token import Purpose
+
+#: Seconds that one change of a message may take, and that others wait for it.
+MARKING = 10.0
+#: Presses that a message names, the newest.
+_MAX_LINES = 5
+
+
+class Marks:
+    """Changes the buttons of messages, one process at a time for each message."""
+
+    def __init__(
+        self,
+        *,
+        actions: Actions,
+        links: LinkSource,
+        lookup: Lookup,
+        texts: ExpiringTexts,
+        send: Callable[[Endpoint, Request], Awaitable[bool]],
+        now: Callable[[], float],
+    ) -> None:
+        """
+        Bind it to the services that it needs.
+
+        Args:
+            send: Sends a request to an endpoint's platform; returns whether it is worth nothing
+                to try that again.
+
+            now: Returns the time, in seconds since the epoch, by this machine's clock.
+        """
+        self._actions = actions
+        self._links = links
+        self._lookup = lookup
+        self._texts = texts
+        self._send = send
+        self._now = now
+
+    async def mark(
+        self,
+        endpoint: Endpoint,
+        platform: Clicks,
+        interaction: Interaction,
+        task: TaskKey,
+        *,
+        pressing: str = "",
+    ) -> bool:
+        """
+        Change a message's buttons to what the store knows now.
+
+        Args:
+            pressing: What is being done at this moment; no button is left meanwhile.
+
+        Returns:
+            Whether that is done, or it is worth nothing to try it again.
+        """
+        message = interaction.message
+        lease = f"mark:{endpoint.name}:{message}"
+        holder = token_hex(8)
+        if not message or not await self._hold(lease, holder):
+            return not message
+        try:
+            row = await self._lookup.find_task(task.id, task.upstream)
+            presses = (await self._actions.list(task=task, limit=50)).items[::-1]
+            lines = [await self._line(one, endpoint) for one in presses]
+            if pressing:
+                lines.append(pressing)
+            rows = () if pressing else await self._left(endpoint, row, presses)
+            request = platform.mark(endpoint, interaction, lines[-_MAX_LINES:], rows)
+            return request is None or await self._send(endpoint, request)
+        finally:
+            await self._texts.keep(lease, "", 0.001)
+
+    async def _hold(self, lease: str, holder: str) -> bool:
+        for _ in range(100):
+            if await self._texts.claim(lease, holder, MARKING):
+                return True
+            await asyncio.sleep(MARKING / 100)
+        return False
+
+    async def _left(
+        self, endpoint: Endpoint, row: TaskRow, presses: Sequence[Action]
+    ) -> Sequence[Any]:
+        if row.snapshot is None or row.status != TaskStatus.SUCCESS:
+            return ()
+        buttons: Any = snapshot_json(row.snapshot)["buttons"]
+        once = {one["customId"] for one in buttons if is_pressed_once(one)}
+        gone = {ActionState.REFUSED, ActionState.CANCELLED}
+        done = {one.custom_id for one in presses if one.state not in gone}
+        return rows_of(
+            buttons,
+            await self._links.ready_for(row.key),
+            row.key,
+            endpoint=endpoint.name,
+            purpose=Purpose(endpoint.kind),
+            now=self._now(),
+            without=once & {one for one in done if one},
+        )
+
+    async def _line(self, action: Action, endpoint: Endpoint) -> str:
+        """Say who pressed what, and what came of it."""
+        strings = STRINGS[getattr(endpoint.options, "language", "en")]
+        kind, _, user = action.by.partition(":")
+        who = await self._texts.kept(f"name:{action.by}") if user else None
+        ends = {
+            ActionState.ACCEPTED: strings.accepted,
+            ActionState.REFUSED: f"{strings.refused} {action.reason or ''}".strip(),
+            ActionState.UNKNOWN: strings.unsure,
+            ActionState.CANCELLED: strings.undone,
+        }
+        end = ends.get(action.state, "…")
+        return f"{action.label or '…'} · {who or user or kind} {end}"
+
+
+def clicked_name(endpoint: str) -> str:
+    """Return the name under which it is kept that somebody pressed a sample's button."""
+    return f"clicked:{endpoint}"

@@ -1,0 +1,127 @@
+"""
+USE CASE: take in. Tasks that clients submitted through the gateway are tracked before the
+client hears of them; if the store is away, they are kept on disk until it is back.
+
+A submission has been paid for by the time its answer is here. So nothing in here refuses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from bridge.app.operations import Operations
+from bridge.app.outage import store_outage
+from bridge.app.ports import Spool, Submitted
+from bridge.errors import BridgeError, Misconfigured, StoreRefused, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that a client is made to wait for a store that does not answer.
+PATIENCE = 1.0
+#: Seconds between two tries to track what waits.
+CATCH_UP_EVERY = 1.0
+
+
+class Intake:
+    """Tracks what was submitted, now or later."""
+
+    def __init__(
+        self, operations: Operations, spool: Spool, *, patience: float = PATIENCE
+    ) -> None:
+        """
+        Bind it to a deployment.
+
+        Args:
+            operations: Tracks tasks.
+
+            spool: Keeps them while it cannot.
+
+            patience: Seconds until the store counts as away.
+        """
+        self._operations = operations
+        self._spool = spool
+        self._patience = patience
+        self._late = 0  #: Submissions of this outage, for the log.
+
+    async def take(self, submitted: Submitted) -> Submitted | None:
+        """
+        Track what was submitted; if that cannot be done, keep it on disk.
+
+        Returns:
+            What was tracked, and with which hook; ``None`` if it will be tracked later.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._track(submitted)
+        except (TimeoutError, StoreUnavailable, StoreRefused, Misconfigured) as error:
+            reason = str(error) or "the store does not answer in time"
+        except Exception:
+            log.exception("gateway.not_tracked")
+            reason = "a mistake of the bridge's"
+        self._keep(submitted, reason)
+        return None
+
+    async def run(self) -> None:
+        """Track what waits, as soon as that can be done; for ever."""
+        while True:
+            try:
+                await self.catch_up()
+            except BridgeError as error:
+                store_outage.failed(str(error))
+            except Exception:
+                log.exception("gateway.not_caught_up")  # the next time may do better
+            await asyncio.sleep(CATCH_UP_EVERY)
+
+    async def catch_up(self) -> int:
+        """
+        Track what waits; return how many submissions that were.
+
+        Raises:
+            BridgeError: The store is away.
+        """
+        names = await asyncio.to_thread(self._spool.waiting)
+        caught_up = 0
+        for name in names:
+            submitted = await asyncio.to_thread(self._spool.read, name)
+            try:
+                if submitted is not None:
+                    await self._track(submitted)
+            except Misconfigured as error:
+                # Its upstream is gone from the configuration, for one.
+                log.error("gateway.not_tracked", reason=str(error), file=name)  # noqa: TRY400
+                await asyncio.to_thread(self._spool.set_aside, name)
+                continue
+            if submitted is None:
+                await asyncio.to_thread(self._spool.set_aside, name)
+            else:
+                await asyncio.to_thread(self._spool.take, name)
+                caught_up += 1
+        if caught_up:
+            self._late = 0
+            log.warning("gateway.caught_up", submissions=caught_up)
+        return caught_up
+
+    async def _track(self, submitted: Submitted) -> Submitted:
+        tracked = await self._operations.take_in(submitted)
+        if not tracked.rejected:
+            return submitted
+        # It is the hook that was rejected. The tasks are not.
+        reason = next(iter(tracked.rejected.values()))
+        without = replace(submitted, hook=None, hook_refused=reason)
+        await self._operations.take_in(without)
+        return without
+
+    def _keep(self, submitted: Submitted, reason: str) -> None:
+        facts = {"upstream": submitted.upstream, "ids": list(submitted.ids)}
+        try:
+            self._spool.put(submitted)
+        except OSError as error:
+            # Nothing else is left: the log is the last place that can keep it.
+            log.critical("gateway.not_kept", reason=str(error.strerror), **facts)
+            return
+        if not self._late:
+            log.error("gateway.later", reason=reason, **facts)
+        self._late += 1

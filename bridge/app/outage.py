@@ -1,0 +1,92 @@
+"""
+Outages in the log: a line when something goes away, one each minute until it is back, and
+one then.
+
+Whoever uses the store or the broker notices its absence several times a second, in every
+process. Only the first time, and a new reason, are news.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two lines about the same outage.
+REMIND_EVERY = 60.0
+
+
+class Outage:
+    """Something that a process needs, and whether it is away."""
+
+    def __init__(
+        self,
+        away: str,
+        back: str,
+        *,
+        quiet: float = 0.0,
+        remind_every: float = REMIND_EVERY,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Assume that it works.
+
+        Args:
+            away: The event that reports that it is away.
+
+            back: The event that reports that it works again.
+
+            quiet: Seconds without a failure after which success ends it.
+
+            remind_every: Seconds between two lines with the same reason while it is away.
+
+            elapsed: A clock that only goes forward, in seconds.
+        """
+        self._away = away
+        self._back = back
+        self._quiet = quiet
+        self._remind_every = remind_every
+        self._elapsed = elapsed
+        self._since: float | None = None
+        self._failed_at = self._logged_at = 0.0
+        self._reasons: set[str] = set()
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is away, or was a moment ago."""
+        return self._since is not None
+
+    def failed(self, reason: str, **facts: object) -> None:
+        """Note a failure, and log it unless its reason is known and the last line is recent."""
+        now = self._failed_at = self._elapsed()
+        if self._since is None:
+            self._since = now
+        known = reason in self._reasons
+        if known and now - self._logged_at < self._remind_every:
+            return
+        self._reasons.add(reason)
+        self._logged_at = now
+        log.warning(
+            self._away,
+            # What to do about it is said once.
+            reason=reason.partition(";")[0] if known else reason,
+            **facts,
+            for_s=round(now - self._since) or None,
+        )
+
+    def worked(self) -> None:
+        """Note that it works; the outage is over if nothing has failed for a while."""
+        now = self._elapsed()
+        if self._since is None or now - self._failed_at < self._quiet:
+            return
+        log.warning(self._back, after_s=round(now - self._since))
+        self._since = None
+        self._reasons.clear()
+
+
+#: The store, as every part of this process meets it. While its user lacks a right, it takes
+#: other writes between those that it refuses, so that one success does not mean it is back.
+store_outage = Outage("store.away", "store.back", quiet=5.0)

@@ -1,0 +1,97 @@
+"""What rules press because of a change, as the store and its operators are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import structlog
+
+from bridge.app.ports import DueTask, NewAction, Order, Publication
+from bridge.core.action import press_body
+from bridge.core.change import Change
+from bridge.core.endpoint import Endpoint
+from bridge.core.event import NoticeType, notice
+from bridge.core.rule import Rule, RulePress, presses_of
+from bridge.core.task import TaskKey
+
+log = structlog.get_logger(__name__)
+
+
+def rule_presses(
+    rules: Sequence[Rule],
+    due: DueTask,
+    change: Change | None,
+    publication: Publication | None,
+    *,
+    endpoints: Sequence[Endpoint],
+) -> Iterator[NewAction]:
+    """
+    Return what rules press because of a change.
+
+    Args:
+        rules: The rules.
+
+        due: The task that has changed.
+
+        change: What happened, if anything did.
+
+        publication: Reports it.
+
+        endpoints: Those that may subscribe to a rule's own events.
+    """
+    if change is None or publication is None or not rules:
+        return
+    event = publication.event
+    for one in presses_of(
+        rules,
+        due.key,
+        change,
+        data=json.loads(event.body)["data"],
+        lineage=due.lineage,
+        event_id=event.id,
+    ):
+        log.info(
+            "rule.would_press" if one.rule.dry_run else "rule.pressed",
+            rule=one.rule.name,
+            task=str(due.key),
+            button=one.button.label or one.button.custom_id,
+            event_id=event.id,
+        )
+        if not one.rule.dry_run:
+            yield replace(
+                _pressed(due.key, one), limited=_limited(one.rule, event.at, endpoints)
+            )
+
+
+def _limited(
+    rule: Rule, at: float, endpoints: Sequence[Endpoint]
+) -> Publication | None:
+    """Report that a rule drops presses, if it ever does."""
+    if rule.limit is None or rule.waits:
+        return None
+    most, seconds = rule.limit.most, rule.limit.seconds
+    reason = f"it may press {most} times in {seconds:g} s; what is beyond is dropped"
+    event = notice(
+        NoticeType.RULE_LIMITED, name=rule.name, reason=reason, since=at, at=at
+    )
+    return Publication.of(event, endpoints)
+
+
+def _pressed(key: TaskKey, one: RulePress) -> NewAction:
+    custom_id = one.button.custom_id
+    return NewAction(
+        id=one.id,
+        kind="press",
+        upstream=key.upstream,
+        task=key,
+        label=one.button.label or one.button.emoji,
+        by=f"rule:{one.rule.name}",
+        order=Order(
+            route="submit/action",
+            body=press_body(one.id, key.id, custom_id),
+            custom_id=custom_id,
+        ),
+        rule=one.rule,
+    )

@@ -1,0 +1,65 @@
+"""What commands that run until they are stopped have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import warnings
+from typing import Annotated, TypeAlias
+
+import typer
+
+from bridge import logs
+from bridge.cli.output import reason, say
+from bridge.errors import BridgeError
+
+LOOPBACK = "127.0.0.1"
+
+Host: TypeAlias = Annotated[
+    str, typer.Option("--host", help="The address to listen at.")
+]
+Port: TypeAlias = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="0: any free one.")
+]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", hidden=True)]
+
+
+def begin_process() -> None:
+    """
+    Read the settings, and wait for the store.
+
+    Celery's configuration is a module that needs both: an error while it is imported would
+    be shown as a traceback.
+
+    Raises:
+        Misconfigured: The settings are wrong.
+    """
+    from bridge.runtime.deployment import wait_for_store
+    from bridge.runtime.discovery import endpoints_of
+    from bridge.runtime.factories import channels_for
+    from bridge.settings import load_settings
+
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    logs.only_json()
+    channels_for(endpoints_of(settings))
+    asyncio.run(wait_for_store(settings, say=say))
+    warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """
+    Return a socket to serve on.
+
+    Raises:
+        BridgeError: The address cannot be used.
+    """
+    from bridge.sandbox import server
+
+    try:
+        return server.bind(host, port)
+    except OSError as error:
+        mend = "; --port takes another one" if error.errno == errno.EADDRINUSE else ""
+        msg = f"cannot listen at {host}:{port}: {reason(error)}{mend}"
+        raise BridgeError(msg) from error

@@ -1,0 +1,185 @@
+"""Setting a chat up for buttons: what can be done for the user, and what there is to say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from bridge.adapters.http.sender import HttpSender
+from bridge.app.click_marks import clicked_name
+from bridge.channels.discord import api as discord_api
+from bridge.channels.telegram import api as telegram_api
+from bridge.core.endpoint import Endpoint
+from bridge.core.event_data import Json
+from bridge.core.http import Request, Response, json_object
+from bridge.core.token import Purpose, TokenKeys
+from bridge.errors import Misconfigured
+from bridge.runtime.checkup import try_endpoint
+from bridge.runtime.deployment import Deployment
+from bridge.settings import Settings
+
+#: Seconds between two looks whether the test button was pressed.
+_LOOK_EVERY = 0.25
+
+
+def slack_app_url(settings: Settings) -> str:
+    """Return the page that makes a Slack app whose clicks reach this deployment."""
+    interactivity: dict[str, Json] = {"is_enabled": True}
+    more: dict[str, Json] = {"interactivity": interactivity}
+    if settings.public_url is None:
+        more["socket_mode_enabled"] = True
+    else:
+        interactivity["request_url"] = f"{_public(settings)}/interactions/slack"
+    manifest: dict[str, Json] = {
+        "display_information": {"name": "mjbridge"},
+        "features": {"bot_user": {"display_name": "mjbridge"}},
+        "oauth_config": {"scopes": {"bot": ["incoming-webhook", "chat:write"]}},
+        "settings": more,
+    }
+    text = json.dumps(manifest, separators=(",", ":"))
+    return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(text, safe='')}"
+
+
+async def set_up_discord(
+    settings: Settings, *, token: str, channel: str, api: str = "https://discord.com"
+) -> Mapping[str, str]:
+    """
+    Make a webhook that the application owns, and have Discord send its clicks here.
+
+    Args:
+        token: The bot's.
+
+        channel: The channel's id.
+
+        api: Where Discord's API is.
+
+    Returns:
+        The endpoint's settings.
+
+    Raises:
+        Misconfigured: Discord refuses a step; the text says which, and what to do.
+    """
+    endpoint = Endpoint(name="setup", url=api, kind=str(Purpose.DISCORD))
+    sender = HttpSender()
+
+    async def ask(
+        what: str, method: str, path: str, body: Mapping[str, Json] | None = None
+    ) -> dict[str, Any]:
+        request = discord_api.request(
+            endpoint,
+            method,
+            f"{api}/api/v10{path}",
+            "application/json" if body else "",
+            json.dumps(body).encode() if body else b"",
+        )
+        headers = {**request.headers, "authorization": f"Bot {token}"}
+        made = Request(
+            url=request.url,
+            body=request.body,
+            headers=headers,
+            method=method,
+            max_bytes=request.max_bytes,
+        )
+        answer = await sender.send(endpoint, made)
+        _check(what, answer)
+        return json_object(answer.body)
+
+    try:
+        me = await ask("read the application", "GET", "/applications/@me")
+        webhook = await ask(
+            "make a webhook (the bot needs Manage Webhooks there)",
+            "POST",
+            f"/channels/{quote(channel, safe='')}/webhooks",
+            {"name": "Midjourney"},
+        )
+        if settings.public_url is not None:
+            await ask(
+                "set the interactions endpoint URL (is the bridge reachable there, with this public_key?)",
+                "PATCH",
+                "/applications/@me",
+                {
+                    "interactions_endpoint_url": f"{_public(settings)}/interactions/discord"
+                },
+            )
+    finally:
+        await sender.aclose()
+    return {
+        "url": f"{api}/api/webhooks/{webhook.get('id')}/{webhook.get('token')}",
+        "public_key": str(me.get("verify_key")),
+    }
+
+
+async def set_up_telegram(deployment: Deployment, endpoint: Endpoint) -> str:
+    """
+    Have Telegram send clicks here, or keep them until they are fetched.
+
+    Returns:
+        Which of the two it is, for a person.
+
+    Raises:
+        Misconfigured: Telegram refuses.
+    """
+    settings = deployment.settings
+    method, body = "deleteWebhook", dict[str, Json]()
+    said = "clicks are fetched by the process web (long polling)"
+    if settings.public_url is not None:
+        keys: TokenKeys = await deployment.links.keys()
+        place = f"{_public(settings)}/interactions/telegram/{endpoint.name}"
+        method, said = "setWebhook", f"clicks are sent to {place}"
+        body = {
+            "url": place,
+            "secret_token": keys.seal(Purpose.WEBHOOK, endpoint.name, endpoint.url),
+            "allowed_updates": ["callback_query"],
+        }
+    sender = HttpSender()
+    try:
+        request = telegram_api.call(endpoint, method, body)
+        _check(method, await sender.send(endpoint, request))
+    finally:
+        await sender.aclose()
+    return said
+
+
+async def try_buttons(
+    deployment: Deployment, endpoint: Endpoint, *, patience: float
+) -> AsyncIterator[str]:
+    """
+    Send a message with test buttons, and wait until one is pressed; yields what happens.
+
+    Raises:
+        Misconfigured: It could not be sent, or nobody's click has arrived.
+    """
+    await deployment.texts.keep(clicked_name(endpoint.name), "", 0.001)
+    attempt = await try_endpoint(deployment.settings, endpoint, "task.succeeded")
+    if not attempt.succeeded:
+        msg = f"the test message was not taken: {attempt.detail or attempt.outcome}"
+        raise Misconfigured(msg)
+    yield "a message with buttons is in the chat: press one of them"
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if who := await deployment.texts.kept(clicked_name(endpoint.name)):
+            yield f"it works: {who} has pressed a button"
+            return
+        await asyncio.sleep(_LOOK_EVERY)
+    msg = (
+        f"no click has arrived within {patience:g} s; is the process web running, and "
+        "what does `mjbridge check --online` say?"
+    )
+    raise Misconfigured(msg)
+
+
+def _public(settings: Settings) -> str:
+    return (settings.public_url or "").rstrip("/")
+
+
+def _check(what: str, answer: Response) -> None:
+    body = json_object(answer.body)
+    if answer.status is not None and answer.status < 300 and body.get("ok", True):
+        return
+    reason = body.get("message") or body.get("description") or answer.detail
+    msg = f"could not {what}: {answer.status or 'no answer'} {reason or ''}".rstrip()
+    raise Misconfigured(msg)

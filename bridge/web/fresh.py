@@ -1,0 +1,36 @@
+"""What is expensive to find out, and may be a second old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Generic, TypeVar
+
+Found = TypeVar("Found")
+
+#: Seconds for which what was found is returned to everyone who asks.
+FRESH = 1.0
+
+
+class Fresh(Generic[Found]):
+    """Finds something out at most once a second, however many ask."""
+
+    def __init__(self, find: Callable[[], Awaitable[Found]]) -> None:
+        """
+        Begin with nothing found.
+
+        Args:
+            find: Finds it out; what it raises is raised to whoever asks, and not kept.
+        """
+        self._find = find
+        self._finding = asyncio.Lock()
+        self._found: tuple[float, Found] | None = None
+
+    async def get(self) -> Found:
+        """Return what was found, or find it out."""
+        async with self._finding:
+            if self._found is None or monotonic() - self._found[0] >= FRESH:
+                found = await self._find()
+                self._found = monotonic(), found
+            return self._found[1]

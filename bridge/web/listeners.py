@@ -1,0 +1,183 @@
+"""
+Listeners: clicks that the bridge fetches, where a platform cannot reach it.
+
+Slack hands them over a socket that we open (Socket Mode); Telegram to whoever asks (long
+polling). Neither needs a public URL. A bot of Telegram's has one listener over all processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from secrets import token_hex
+from urllib.parse import urlsplit
+
+import structlog
+
+from bridge.app.clicks import ClickHandler
+from bridge.app.ports import ExpiringTexts, Sender
+from bridge.channels.endpoint_options import NativeOptions
+from bridge.channels.interaction import Interaction
+from bridge.channels.slack import inbound as slack
+from bridge.channels.telegram import api as telegram_api
+from bridge.channels.telegram import inbound as telegram
+from bridge.core.endpoint import Endpoint
+from bridge.core.event_data import Json
+from bridge.core.http import json_object
+from bridge.core.token import Purpose
+from bridge.errors import BridgeError
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that Telegram may take to answer that there is nothing.
+POLL = 8
+#: Seconds for which one process is a bot's listener.
+LEASE = 30.0
+#: Seconds after something went wrong.
+PAUSE = 5.0
+
+
+class Listeners:
+    """What one process listens to."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        *,
+        clicks: ClickHandler,
+        texts: ExpiringTexts,
+        sender: Sender,
+        public_url: str | None,
+    ) -> None:
+        """
+        Listen to nothing yet.
+
+        Args:
+            endpoints: All that are configured.
+
+            public_url: Where platforms reach us; Telegram is listened to without one.
+        """
+        self._clicks, self._texts, self._sender = clicks, texts, sender
+        native = [
+            one
+            for one in endpoints
+            if isinstance(one.options, NativeOptions)
+            and one.options.buttons == "native"
+        ]
+        self._bots: dict[str, list[Endpoint]] = {}
+        self._apps: dict[str, list[Endpoint]] = {}
+        for one in native:
+            if one.kind == Purpose.TELEGRAM and public_url is None:
+                bot = telegram_api.bot_of(one.url) or one.url
+                self._bots.setdefault(bot, []).append(one)
+            token = getattr(one.options, "app_token", None)
+            if one.kind == Purpose.SLACK and token:
+                self._apps.setdefault(token, []).append(one)
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for bot in self._bots.values():
+                group.create_task(self._poll(bot))
+            for token, app in self._apps.items():
+                group.create_task(self._socket(token, app))
+
+    # --- Telegram ---------------------------------------------------------------------
+
+    async def _poll(self, endpoints: Sequence[Endpoint]) -> None:
+        name, holder, offset = endpoints[0].name, token_hex(8), 0
+        while True:
+            try:
+                mine = await self._texts.claim(f"listener:{name}", holder, LEASE)
+            except BridgeError:
+                mine = False
+            if not mine:
+                await asyncio.sleep(PAUSE)
+                continue
+            body: dict[str, Json] = {
+                "offset": offset,
+                "timeout": POLL,
+                "allowed_updates": ["callback_query"],
+            }
+            request = telegram_api.call(endpoints[0], "getUpdates", body)
+            response = await self._sender.send(endpoints[0], request)
+            answer = json_object(response.body)
+            updates = answer.get("result")
+            if response.status != 200 or not isinstance(updates, list):
+                log.warning(
+                    "click.not_fetched",
+                    endpoint=name,
+                    status=response.status,
+                    reason=response.detail or str(answer.get("description") or ""),
+                )
+                await asyncio.sleep(PAUSE)
+                continue
+            for one in updates:
+                number = one.get("update_id") if isinstance(one, dict) else None
+                if isinstance(number, int):
+                    offset = max(offset, number + 1)
+                    await self._take(Purpose.TELEGRAM, telegram.update(one), endpoints)
+
+    # --- Slack ------------------------------------------------------------------------
+
+    async def _socket(self, token: str, endpoints: Sequence[Endpoint]) -> None:
+        # The library takes a while to import, and most deployments have no use for it.
+        from slack_sdk.socket_mode.aiohttp import SocketModeClient
+        from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+        from slack_sdk.socket_mode.request import SocketModeRequest
+        from slack_sdk.socket_mode.response import SocketModeResponse
+        from slack_sdk.web.async_client import AsyncWebClient
+
+        async def heard(
+            client: AsyncBaseSocketModeClient, request: SocketModeRequest
+        ) -> None:
+            await client.send_socket_mode_response(
+                SocketModeResponse(envelope_id=request.envelope_id)
+            )
+            if request.type == "interactive":
+                data: Mapping[str, object] = json_object(json.dumps(request.payload))
+                await self._take(Purpose.SLACK, slack.payload(data), endpoints)
+
+        while True:
+            web = AsyncWebClient(base_url=_api(endpoints[0]))
+            client = SocketModeClient(app_token=token, web_client=web)
+            client.socket_mode_request_listeners.append(heard)
+            try:
+                await client.connect()  # type: ignore[no-untyped-call]  # the library's gap
+                await asyncio.Event().wait()  # the library connects anew by itself
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the library raises
+                # Its text may hold the socket's address, which is a secret.
+                log.warning(
+                    "click.no_socket",
+                    endpoint=endpoints[0].name,
+                    error=type(error).__name__,
+                )
+                await asyncio.sleep(PAUSE)
+            finally:
+                with suppress(Exception):
+                    await client.close()  # type: ignore[no-untyped-call]  # the library's gap
+
+    async def _take(
+        self, purpose: Purpose, found: object, endpoints: Sequence[Endpoint]
+    ) -> None:
+        if not isinstance(found, Interaction):
+            return
+        try:
+            await self._clicks.take(purpose, found, endpoints)
+        except BridgeError as error:
+            log.warning(
+                "click.broken_off", endpoint=endpoints[0].name, error=str(error)
+            )
+
+
+def _api(endpoint: Endpoint) -> str:
+    """Return the Web API's place: Slack's own, but for a bot that is configured elsewhere."""
+    parts = urlsplit(endpoint.url)
+    host = parts.hostname or ""
+    if host.endswith(("slack.com", "slack-gov.com")):
+        return "https://slack.com/api/"
+    return f"{parts.scheme}://{parts.netloc}/api/"

@@ -1,0 +1,1 @@
+"""What holds for a deployment at which nothing is killed: all of these tests share one."""

@@ -1,0 +1,137 @@
+"""`bridge.adapters.otel`, and when it is used at all."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from bridge.adapters.otel import FLUSH
+
+#: What a worker does at its start, and whether anything was imported that exports. (What is
+#: installed of OpenTelemetry, redis-py imports by itself.)
+WORKER = """
+import os, sys
+import bridge.tasks
+from bridge.runtime.factories import telemetry_of
+made = telemetry_of(os.environ)
+print(made is None, any(name.startswith("opentelemetry.exporter") for name in sys.modules))
+"""
+
+#: A process that polls without pause while its collector is away, and then ends.
+BUSY = """
+import time
+from bridge import logs
+from bridge.adapters.otel import OpenTelemetry
+from bridge.app.ports import PollClaim
+logs.configure()
+claim = PollClaim(
+    upstream="u", tasks=[], now=0.0, clock=0.0, failures=0, unhealthy=False,
+    unhealthy_since=0.0, token="t", next_in=None,
+)
+telemetry = OpenTelemetry()
+began = time.monotonic()
+for _ in range(3):
+    for _ in range(2000):
+        telemetry.fetch(claim).end()
+    time.sleep(0.5)
+closing = time.monotonic()
+telemetry.close()
+print(closing - began, time.monotonic() - closing)
+"""
+
+
+def started(**environ: str) -> tuple[str, str]:
+    """Return what a worker's start says, and logs."""
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER],
+        env=environ,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip(), done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({}, id="no collector is named"),
+        pytest.param({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, id="an empty address"),
+        pytest.param({"OTEL_TRACES_SAMPLER": "always_on"}, id="other variables"),
+        pytest.param(
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+                "OTEL_SDK_DISABLED": "true",
+            },
+            id="turned off",
+        ),
+    ],
+)
+def test_no_exporter_is_imported_unless_a_collector_is_named(
+    environ: dict[str, str],
+) -> None:
+    said, _ = started(**environ)
+
+    assert said == "True False"
+
+
+@pytest.mark.parametrize(
+    "name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+)
+def test_a_collector_that_is_named_turns_it_on(name: str) -> None:
+    said, _ = started(**{name: "http://127.0.0.1:1"})
+
+    assert said == "False True"
+
+
+def test_variables_that_make_no_sense_cost_traces_and_no_worker() -> None:
+    said, logged = started(
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1",
+        OTEL_BSP_MAX_QUEUE_SIZE="1",
+    )
+
+    assert said.splitlines()[-1] == "True True"
+    assert "telemetry.off" in logged
+
+
+@pytest.mark.parametrize(
+    "listens",
+    [pytest.param(False, id="it is away"), pytest.param(True, id="it never answers")],
+)
+def test_a_collector_that_takes_nothing_is_logged_once_and_holds_up_nothing(
+    listens: bool,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if not listens:
+            silent.close()
+        busy, closing, logged = away(f"http://127.0.0.1:{port}/n0where")
+
+    assert logged.count("telemetry.away") == 1
+    assert "n0where" not in logged
+    assert busy < 10.0  # 6000 spans, each refused export of which takes 0.2 s
+    assert closing < FLUSH + 1.0
+
+
+def away(collector: str) -> tuple[float, float, str]:
+    """Run `BUSY`; return the seconds of its work and of its end, and what it logged."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY],
+        env={
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2",
+            "OTEL_BSP_SCHEDULE_DELAY": "20",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10",
+            "OTEL_BSP_MAX_QUEUE_SIZE": "100",
+        },
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    busy, closing = map(float, done.stdout.splitlines()[-1].split())
+    return busy, closing, done.stderr + done.stdout

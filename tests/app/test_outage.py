@@ -1,0 +1,71 @@
+"""`bridge.app.outage`: what lasts is logged when it begins, once a while, and when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from structlog.testing import capture_logs
+
+from bridge.app.outage import Outage
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_outage_is_logged_when_it_begins_once_a_minute_and_when_it_is_over() -> None:
+    clock = Clock()
+    outage = Outage("store.away", "store.back", quiet=5.0, elapsed=clock)
+
+    with capture_logs() as lines:
+        for _ in range(125):
+            outage.failed("it does not answer; is it there?")
+            clock.now += 1
+        for _ in range(20):
+            outage.worked()
+            clock.now += 1
+
+    assert [(one["event"], one.get("reason")) for one in lines] == [
+        ("store.away", "it does not answer; is it there?"),
+        ("store.away", "it does not answer"),
+        ("store.away", "it does not answer"),
+        ("store.back", None),
+    ]
+    assert [one.get("for_s") for one in lines] == [None, 60, 120, None]
+
+
+def test_another_reason_is_logged_at_once() -> None:
+    clock = Clock()
+    outage = Outage("store.away", "store.back", elapsed=clock)
+
+    with capture_logs() as lines:
+        for reason in ("silent", "loading", "silent", "loading"):
+            outage.failed(reason)
+
+    assert [one["reason"] for one in lines] == ["silent", "loading"]
+
+
+def test_what_fails_now_and_then_is_still_away() -> None:
+    clock = Clock()
+    outage = Outage("store.away", "store.back", quiet=5.0, elapsed=clock)
+
+    with capture_logs() as lines:
+        for _ in range(10):
+            outage.failed("full")
+            outage.worked()
+            clock.now += 4
+
+    assert [one["event"] for one in lines] == ["store.away"]
+
+
+def test_what_always_worked_is_not_logged() -> None:
+    with capture_logs() as lines:
+        Outage("store.away", "store.back").worked()
+
+    assert lines == []

@@ -1,0 +1,92 @@
+"""Why a broker takes no message, in words that name the broker and no address."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import pytest
+from redis import exceptions
+
+from bridge.runtime.broker_outage import (
+    reason_of,
+    report_in_our_words,
+    says_more_than_broken,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            exceptions.InvalidResponse("HTTP"),
+            "the broker is not a Redis or Valkey server",
+        ),
+        (exceptions.AuthenticationError("no"), "the broker refuses the password"),
+        (exceptions.OutOfMemoryError("no"), "the broker's memory is used up"),
+        (exceptions.MaxConnectionsError("no"), "no connection to the broker is free"),
+        (exceptions.ConnectionError("no"), "the broker does not answer"),
+        (ConnectionRefusedError(111, "no"), "the broker does not answer"),
+        (KeyError("no"), "the broker refuses (KeyError)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_broker_is_called_by_its_name(error: Exception, words: str) -> None:
+    assert reason_of(error) == words
+
+
+def test_the_cause_below_what_kombu_raises_is_what_is_told() -> None:
+    raised = RuntimeError("kombu's own")
+    raised.__cause__ = exceptions.AuthenticationError()
+
+    assert reason_of(raised) == "the broker refuses the password"
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(ConnectionResetError(104, "no"), False), (KeyError("no"), True)],
+)
+def test_a_connection_that_broke_while_it_was_read_is_not_logged_twice(
+    error: Exception, kept: bool
+) -> None:
+    record = logging.makeLogRecord(
+        {
+            "msg": "Error cleaning up after event loop: %r",
+            "args": (error,),
+            "exc_info": (type(error), error, None),
+        }
+    )
+
+    assert says_more_than_broken(record) is kept
+
+
+def test_tries_in_vain_are_not_logged_as_critical() -> None:
+    logger = logging.getLogger(f"{__name__}.consumer")
+    report_in_our_words(logger, is_store=True)
+    said = {"msg": "Frequent restarts detected: %r", "args": (RuntimeError("5 in 1s"),)}
+
+    assert not logger.filter(logging.makeLogRecord(said))
+    assert logger.filter(logging.makeLogRecord({"msg": "%s ready.", "args": ("w",)}))
+
+
+def test_a_tick_that_comes_to_a_worker_that_is_ending_is_not_warned_of() -> None:
+    program = """
+from kombu import Connection
+from bridge import logs
+
+logs.configure()
+with Connection("memory://") as connection:
+    channel = connection.default_channel
+    channel.queue_declare("poll")
+    tick = channel.prepare_message("a tick")
+    channel.basic_publish(tick, exchange="", routing_key="poll")
+    connection.transport._deliver(channel._get("poll"), "poll")
+    print(channel._size("poll"))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -1,0 +1,86 @@
+"""Submissions while the store is away: the client gets its answer, and the task is tracked later."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.adapters.local.spool import FileSpool
+from bridge.app.ports import Submitted
+from bridge.core.hook import Hook, HookFormat
+from tests.web.relay.conftest import OpenStage
+from tests.web.relay.stage import Stage
+
+HOOK = "https://studio.example.com/mj/notify"
+
+
+async def is_tracked(stage: Stage, task_id: str) -> None:
+    async with asyncio.timeout(15):
+        while await stage.task(task_id) is None:
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_submitted_while_the_store_is_away_is_tracked_when_it_is_back(
+    open_stage: OpenStage, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    with EmbeddedStore(folder) as store:
+        url = store.url
+        async with open_stage(redis_url=url, data_dir=tmp_path) as stage:
+            await stage.post("/mj/submit/imagine", {"prompt": "before"})
+            store.stop()
+            with capture_logs() as logs:
+                answers = [
+                    await stage.post("/mj/submit/imagine", {"notifyHook": HOOK})
+                    for _ in range(3)
+                ]
+            assert [one.status_code for one in answers] == [200] * 3
+            assert {one.headers["x-mjbridge"] for one in answers} == {"later"}
+            assert [one["event"] for one in logs].count("gateway.later") == 1
+            assert len(list((tmp_path / "gateway").glob("*.json"))) == 3
+            with EmbeddedStore(folder) as again:
+                assert again.url == url
+                for answer in answers:
+                    await is_tracked(stage, answer.json()["result"])
+            assert len(stage.upstream.asked) == 4
+    assert list((tmp_path / "gateway").iterdir()) == []
+
+
+async def test_what_an_earlier_process_left_is_tracked(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    spool = FileSpool(tmp_path / "gateway")
+    spool.put(Submitted(upstream="default", ids=("1", "2")))
+    spool.put(Submitted(upstream="gone", ids=("3",)))
+    (tmp_path / "gateway" / "0-half.json").write_text('{"ids": ["4"')
+    async with open_stage() as stage:
+        await is_tracked(stage, "1")
+        await is_tracked(stage, "2")
+        assert await stage.task("3") is None
+    left = sorted(file.suffix for file in (tmp_path / "gateway").iterdir())
+    assert left == [".refused", ".refused"]
+
+
+def test_a_spool_returns_what_was_put_in_its_order(tmp_path: Path) -> None:
+    spool = FileSpool(tmp_path / "x")
+    assert spool.waiting() == []
+    hook = Hook(url=HOOK, format=HookFormat.MIDJOURNEY)
+    put = [
+        Submitted(upstream="u", ids=("1", "2"), hook=hook),
+        Submitted(upstream="u", ids=("3",), hook_refused="a reason"),
+    ]
+    for one in put:
+        spool.put(one)
+    assert [spool.read(name) for name in spool.waiting()] == put
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "x").iterdir()} == {
+        0o600
+    }
+    for name in spool.waiting():
+        spool.take(name)
+        spool.take(name)
+        assert spool.read(name) is None
+    assert spool.waiting() == []

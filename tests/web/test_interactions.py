@@ -1,0 +1,463 @@
+"""Clicks at the real process: proven ones press once and are answered at once, all others do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from bridge.core.action import ActionState
+from bridge.core.button import Button
+from bridge.core.task import TaskKey
+from bridge.core.token import Purpose, TokenKeys
+from bridge.settings import endpoint_settings
+from bridge.web.interactions import telegram_secrets
+from tests.channels.cases import DONE, GRID_BUTTONS, JOB
+from tests.channels.test_inbound import attacks
+from tests.contract.bench import Bench
+from tests.platforms import clicks
+from tests.receivers import Connection, Receiver, receiver
+from tests.web.dashboard.scene import Scene
+from tests.web.pressing import FakeActions
+from tests.web.site import Site, open_site
+
+SECRET = "a-secret-of-this-deployment"
+KEYS = TokenKeys([SECRET])
+TASK = TaskKey("default", "1732257600123456")
+U1 = GRID_BUTTONS[0].custom_id
+V1 = next(one.custom_id for one in GRID_BUTTONS if one.label == "V1")
+ZOOM = Button.of(f"MJ::CustomZoom::1::{JOB}", "Custom Zoom", None)
+PATHS = {
+    "slack": "/interactions/slack",
+    "discord": "/interactions/discord",
+    "telegram": "/interactions/telegram/telegram",
+}
+platforms = pytest.mark.parametrize("platform", PATHS)
+
+
+async def takes_everything(
+    connection: Connection, *, answers: list[bytes] | None = None
+) -> None:
+    """A platform that does what it is asked to, unless its next answers are something else."""
+    while await connection.request() is not None:
+        status = answers.pop(0) if answers else b"200 OK"
+        body = b'{"ok":true,"result":{"message_id":1001},"id":"400","ts":"1.1","channel":"C0123456789"}'
+        length = f"\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+        await connection.say(b"HTTP/1.1 " + status + length + body)
+
+
+class World:
+    """The process, the platforms behind it, and what is pressed."""
+
+    def __init__(self, site: Site, chat: Receiver, actions: FakeActions) -> None:
+        self.site, self.chat, self.actions = site, chat, actions
+        self.url = f"http://127.0.0.1:{chat.port}"
+
+    def token(self, platform: str, custom_id: str = U1, **changes: Any) -> str:
+        given: dict[str, Any] = {
+            "endpoint": platform,
+            "expires": time.time() + 3600,
+            "custom_id": custom_id,
+        }
+        return KEYS.sign(Purpose(platform), TASK, **(given | changes))
+
+    def click(self, platform: str, token: str, **changes: Any) -> clicks.Click:
+        if platform == "slack":
+            changes = {"response_url": f"{self.url}/actions/1"} | changes
+            return clicks.slack(clicks.slack_payload(token, **changes))
+        if platform == "discord":
+            return clicks.discord(clicks.discord_payload(token, **changes))
+        endpoint = endpoint_settings(
+            kind="telegram", url=f"{self.url}/bot1:abc", chat_id="7"
+        ).to_endpoint("telegram")
+        [secret] = telegram_secrets(KEYS, endpoint)
+        return clicks.telegram(clicks.telegram_payload(token, **changes), secret=secret)
+
+    async def send(self, platform: str, click: clicks.Click) -> httpx.Response:
+        body, headers = click
+        raw = [
+            (k.encode(), v.encode("utf-8", "surrogatepass")) for k, v in headers.items()
+        ]
+        return await self.site.http.post(PATHS[platform], content=body, headers=raw)
+
+    async def press(self, platform: str, **changes: Any) -> httpx.Response:
+        return await self.send(
+            platform, self.click(platform, self.token(platform), **changes)
+        )
+
+    def said(self) -> str:
+        """All that the platforms were sent."""
+        texts = []
+        for one in self.chat.requests:
+            try:
+                texts.append(json.dumps(json.loads(one.body), ensure_ascii=False))
+            except ValueError:
+                texts.append(one.body.decode(errors="replace"))
+        return "\n".join(
+            f"{one.line} {text}"
+            for one, text in zip(self.chat.requests, texts, strict=True)
+        )
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                await asyncio.sleep(0.02)
+
+
+@dataclass(kw_only=True)
+class Chat:
+    """
+    The platforms behind a process, all at one address.
+
+    Attributes:
+        answers: To the next requests; then all is taken.
+    """
+
+    receiver: Receiver
+    answers: list[bytes] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def platforms_behind() -> AsyncIterator[Chat]:
+    answers: list[bytes] = []
+    async with receiver(partial(takes_everything, answers=answers)) as opened:
+        yield Chat(receiver=opened, answers=answers)
+
+
+def native_endpoints(chat: Chat, **more: Any) -> dict[str, dict[str, Any]]:
+    """An endpoint of each platform, by the platform's name."""
+    url = f"http://127.0.0.1:{chat.receiver.port}"
+    native = {"buttons": "native", **more}
+    return {
+        "slack": {
+            "kind": "slack",
+            "url": f"{url}/services/T0000/B0/x",
+            "signing_secret": clicks.SIGNING_SECRET,
+            **native,
+        },
+        "discord": {
+            "kind": "discord",
+            "url": f"{url}/api/webhooks/1/x",
+            "public_key": clicks.PUBLIC_KEY,
+            **native,
+        },
+        "telegram": {
+            "kind": "telegram",
+            "url": f"{url}/bot1:abc",
+            "chat_id": "7",
+            **native,
+        },
+    }
+
+
+@asynccontextmanager
+async def process(
+    bench: Bench, redis_url: str, chat: Chat, actions: FakeActions, **more: Any
+) -> AsyncIterator[World]:
+    """Run the process, in front of some platforms."""
+    await Scene(bench).see(
+        replace(DONE, buttons=(*GRID_BUTTONS, ZOOM)), upstream="default"
+    )
+    endpoints = native_endpoints(chat, **more)
+    async with open_site(
+        redis_url,
+        bench.namespace,
+        actions=actions,
+        secret_key=[SECRET],
+        api_token="a-long-random-token",
+        endpoints=endpoints,
+    ) as site:
+        yield World(site, chat.receiver, actions)
+
+
+@asynccontextmanager
+async def world(bench: Bench, redis_url: str, **more: Any) -> AsyncIterator[World]:
+    async with (
+        platforms_behind() as chat,
+        process(bench, redis_url, chat, FakeActions(), **more) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+async def there(bench: Bench, redis_url: str) -> AsyncIterator[World]:
+    async with world(bench, redis_url) as opened:
+        yield opened
+
+
+# --- pressing -------------------------------------------------------------------------
+
+
+@platforms
+async def test_a_click_presses_and_the_message_says_who_and_then_what_came_of_it(
+    there: World, platform: str
+) -> None:
+    answer = await there.press(platform)
+    assert answer.status_code == 200
+
+    await there.until(lambda: bool(there.actions.presses))
+    [made] = there.actions.presses
+    assert (made.task, made.button) == (TASK, U1)
+    assert made.by.startswith(f"{platform}:")
+    await there.until(lambda: "U1 · " in there.said())
+    [action_id] = there.actions.rows
+    there.actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
+
+    await there.until(lambda: "✓ started" in there.said())
+
+
+@platforms
+async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
+    there: World, platform: str
+) -> None:
+    there.actions.takes_s = 30.0
+
+    began = time.monotonic()
+    answer = await there.press(platform)
+
+    assert answer.status_code == 200
+    assert time.monotonic() - began < 0.5
+
+
+@platforms
+async def test_a_click_that_is_sent_again_presses_once(
+    there: World, platform: str
+) -> None:
+    click = there.click(platform, there.token(platform))
+
+    answers = [await there.send(platform, click) for _ in range(3)]
+
+    assert {one.status_code for one in answers} == {200}
+    # What came later, and has more to do, is done after all of these.
+    changes = {"id": "another"} if platform == "telegram" else {}
+    other = there.click(platform, there.token(platform, V1), **changes)
+    await there.send(platform, other)
+    await there.until(lambda: V1 in [one.button for one in there.actions.presses])
+    assert [one.button for one in there.actions.presses] == [U1, V1]
+
+
+@platforms
+async def test_a_refusal_is_said_where_it_was_pressed(
+    there: World, platform: str
+) -> None:
+    there.actions.refuses = "Banned prompt"
+    await there.press(platform)
+
+    if platform != "telegram":  # which lets a click be answered once
+        await there.until(lambda: "Banned prompt" in there.said())
+
+
+@platforms
+async def test_an_old_button_works_at_a_process_that_was_started_since(
+    bench: Bench, redis_url: str, platform: str
+) -> None:
+    async with world(bench, redis_url) as before:
+        token = before.token(platform)
+    async with world(bench, redis_url) as after:
+        await after.send(platform, after.click(platform, token))
+        await after.until(lambda: bool(after.actions.presses))
+
+
+@platforms
+async def test_a_message_says_what_came_of_a_press_though_its_process_has_ended(
+    bench: Bench, redis_url: str, platform: str
+) -> None:
+    key = f"{{{bench.namespace}}}:followed"
+    async with platforms_behind() as chat:
+        actions = FakeActions()
+        async with process(bench, redis_url, chat, actions) as before:
+            await before.press(platform)
+            async with asyncio.timeout(10):
+                while not (kept := await bench.client.hgetall(key)):
+                    await asyncio.sleep(0.01)
+        [action_id] = map(str, kept)
+        await bench.client.hset(key, "act_gone", next(iter(kept.values())))
+        actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
+
+        async with process(bench, redis_url, chat, actions) as after:
+            # It may be one that only does not answer, for as long as this is there.
+            lease = f"{{{bench.namespace}}}:kept:following:{action_id}"
+            await bench.client.delete(lease)
+            await after.until(lambda: "✓ started" in after.said())
+            async with asyncio.timeout(10):
+                while await bench.client.exists(key):
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_platform_in_trouble_is_sent_the_change_again(
+    bench: Bench, redis_url: str
+) -> None:
+    actions = FakeActions()
+    async with (
+        platforms_behind() as chat,
+        process(bench, redis_url, chat, actions) as there,
+    ):
+        chat.answers[:] = [b"200 OK", b"429 Too Many Requests", b"502 Bad Gateway"]
+        await there.press("slack")
+        await there.until(lambda: bool(actions.rows))
+        [action_id] = actions.rows
+        actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
+        await there.until(
+            lambda: sum("✓ started" in one for one in there.said().splitlines()) == 3
+        )
+
+
+# --- nothing is ignored, and nothing is pressed by those who may not -------------------
+
+
+@platforms
+async def test_somebody_who_may_not_press_is_told_so_and_presses_nothing(
+    bench: Bench, redis_url: str, platform: str
+) -> None:
+    async with world(bench, redis_url, pressers=["U_ELSE", "role:99"]) as there:
+        answer = await there.press(platform)
+        await there.until(lambda: "You may not press" in answer.text + there.said())
+        assert there.actions.presses == []
+        counted = (
+            f'mjbridge_clicks_total{{endpoint="{platform}",outcome="not_allowed"}} 1.0'
+        )
+        async with asyncio.timeout(10):
+            while counted not in (await there.site.http.get("/metrics")).text:
+                await asyncio.sleep(0.1)
+
+
+@platforms
+async def test_a_presser_is_one_by_id_or_by_role(
+    bench: Bench, redis_url: str, platform: str
+) -> None:
+    async with world(bench, redis_url, pressers=["U0ADA", "role:7", "500"]) as there:
+        await there.press(platform)
+        await there.until(lambda: bool(there.actions.presses))
+
+
+@platforms
+@pytest.mark.parametrize(
+    "how", ["expired", "another purpose", "another endpoint", "gibberish"]
+)
+async def test_a_button_that_does_not_work_says_so_privately(
+    there: World, platform: str, how: str
+) -> None:
+    token = {
+        "expired": there.token(platform, expires=time.time() - 1),
+        "another purpose": KEYS.sign(
+            Purpose.LINK, TASK, endpoint=platform, expires=time.time() + 60
+        ),
+        "another endpoint": there.token(platform, endpoint="other"),
+        "gibberish": "x" * 40,
+    }[how]
+
+    answer = await there.send(platform, there.click(platform, token))
+
+    await there.until(lambda: "does not work any more" in answer.text + there.said())
+    assert there.actions.presses == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "elsewhere"),
+    [
+        ("discord", {"message": {"id": "400", "webhook_id": "2"}}),
+        ("telegram", {"message": {"message_id": 1, "chat": {"id": 8}}}),
+    ],
+)
+async def test_a_click_from_elsewhere_presses_nothing(
+    there: World, platform: str, elsewhere: dict[str, Any]
+) -> None:
+    answer = await there.press(platform, **elsewhere)
+
+    assert answer.status_code == 200
+    await there.until(lambda: "does not work any more" in answer.text + there.said())
+    assert there.actions.presses == []
+
+
+async def test_a_button_that_asks_opens_a_form_and_the_form_presses(
+    there: World,
+) -> None:
+    token = there.token("discord", ZOOM.custom_id)
+    opened = await there.send("discord", there.click("discord", f"{token}?"))
+    assert opened.json()["type"] == 9
+    [row] = opened.json()["data"]["components"]
+    assert row["components"][0]["value"] == DONE.prompt
+
+    typed = [
+        {
+            "type": 1,
+            "components": [{"type": 4, "custom_id": "prompt", "value": "a dog"}],
+        }
+    ]
+    form = {"custom_id": token, "components": typed}
+    await there.send("discord", there.click("discord", token, type=5, data=form))
+
+    await there.until(lambda: bool(there.actions.presses))
+    assert there.actions.presses[0].prompt == "a dog"
+
+
+# --- attacks --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(attacks()))
+async def test_an_attack_is_refused(there: World, name: str) -> None:
+    platform, click = attacks()[name]
+
+    answer = await there.send(platform, click)
+
+    assert answer.status_code == 401
+    assert there.actions.presses == []
+
+
+async def test_a_click_that_is_too_old_or_of_the_future_is_refused(
+    there: World,
+) -> None:
+    for at in (time.time() - 301, time.time() + 301):
+        slack = clicks.slack(clicks.slack_payload(there.token("slack")), at=at)
+        discord = clicks.discord(clicks.discord_payload(there.token("discord")), at=at)
+        assert (await there.send("slack", slack)).status_code == 401
+        assert (await there.send("discord", discord)).status_code == 401
+
+
+async def test_two_signature_headers_are_one_too_many(there: World) -> None:
+    body, headers = there.click("slack", there.token("slack"))
+    twice = [*headers.items(), ("x-slack-signature", "v0=00")]
+
+    answer = await there.site.http.post(PATHS["slack"], content=body, headers=twice)
+
+    assert answer.status_code == 401
+
+
+@platforms
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_only_a_post_is_taken(there: World, platform: str, method: str) -> None:
+    answer = await there.site.http.request(method, PATHS[platform])
+
+    assert answer.status_code == 405
+
+
+@platforms
+async def test_ten_megabytes_are_refused(there: World, platform: str) -> None:
+    answer = await there.site.http.post(PATHS[platform], content=b"x" * 10_000_000)
+
+    assert answer.status_code == 413
+
+
+async def test_discord_is_answered_its_ping_as_json(there: World) -> None:
+    answer = await there.send("discord", clicks.discord({"type": 1}))
+
+    assert answer.json() == {"type": 1}
+    assert answer.headers["content-type"].startswith("application/json")
+
+
+async def test_an_endpoint_that_does_not_exist_takes_nothing(there: World) -> None:
+    body, headers = there.click("telegram", there.token("telegram"))
+
+    answer = await there.site.http.post(
+        "/interactions/telegram/other", content=body, headers=headers
+    )
+
+    assert answer.status_code == 401

@@ -1,0 +1,135 @@
+"""Clicks that are fetched, where a platform cannot reach us: no public URL is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from bridge.core.token import Purpose
+from tests.channels.cases import DONE
+from tests.contract.bench import Bench
+from tests.platforms import clicks
+from tests.web.dashboard.scene import Scene
+from tests.web.pressing import FakeActions
+from tests.web.site import open_site
+from tests.web.test_interactions import KEYS, SECRET, TASK, U1
+
+
+@asynccontextmanager
+async def platform(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app)
+    await runner.setup()
+    place = web.TCPSite(runner, "127.0.0.1", 0)
+    await place.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def token(endpoint: str, purpose: Purpose) -> str:
+    return KEYS.sign(
+        purpose, TASK, endpoint=endpoint, expires=time.time() + 3600, custom_id=U1
+    )
+
+
+async def pressed(
+    bench: Bench, redis_url: str, endpoint: dict[str, Any]
+) -> FakeActions:
+    """Run the process until something is pressed."""
+    actions = FakeActions()
+    await Scene(bench).see(replace(DONE), upstream="default")
+    async with open_site(
+        redis_url,
+        bench.namespace,
+        actions=actions,
+        secret_key=[SECRET],
+        endpoints={"chat": {"buttons": "native", **endpoint}},
+    ):
+        async with asyncio.timeout(20):
+            while not actions.presses:
+                await asyncio.sleep(0.02)
+    return actions
+
+
+async def test_telegram_is_asked_for_clicks_and_each_is_confirmed(
+    bench: Bench, redis_url: str
+) -> None:
+    offsets: list[int] = []
+    update = clicks.telegram_payload(token("chat", Purpose.TELEGRAM)) | {
+        "update_id": 41
+    }
+
+    async def updates(request: web.Request) -> web.Response:
+        body = json.loads(await request.read())
+        offsets.append(body["offset"])
+        assert body["allowed_updates"] == ["callback_query"]
+        found = [update] if body["offset"] <= 41 else []
+        await asyncio.sleep(0 if found else 0.05)
+        return web.json_response({"ok": True, "result": found})
+
+    async def anything(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "result": True})
+
+    app = web.Application()
+    app.router.add_post("/bot1:abc/getUpdates", updates)
+    app.router.add_post("/bot1:abc/{method}", anything)
+    async with platform(app) as url:
+        made = await pressed(
+            bench,
+            redis_url,
+            {"kind": "telegram", "url": f"{url}/bot1:abc", "chat_id": "7"},
+        )
+        assert [one.by for one in made.presses] == ["telegram:500"]
+
+
+async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(
+    bench: Bench, redis_url: str
+) -> None:
+    acknowledged: list[str] = []
+    payload = clicks.slack_payload(token("chat", Purpose.SLACK))
+
+    async def open_socket(request: web.Request) -> web.Response:
+        assert request.headers["authorization"] == "Bearer xapp-1-A0-1-abc"
+        place = f"ws://{request.host}/link"
+        return web.json_response({"ok": True, "url": place})
+
+    async def link(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "num_connections": 1})
+        envelope = {"envelope_id": "e1", "type": "interactive", "payload": payload}
+        await socket.send_json(envelope)
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                acknowledged.append(json.loads(message.data)["envelope_id"])  # noqa: PERF401 - each counts as soon as it comes
+        return socket
+
+    async def anything(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    app = web.Application()
+    app.router.add_post("/api/apps.connections.open", open_socket)
+    app.router.add_get("/link", link)
+    app.router.add_post("/{rest:.*}", anything)
+    async with platform(app) as url:
+        made = await pressed(
+            bench,
+            redis_url,
+            {
+                "kind": "slack",
+                "url": f"{url}/services/T0000/B0/x",
+                "app_token": "xapp-1-A0-1-abc",
+            },
+        )
+
+    assert [one.by for one in made.presses] == ["slack:U0ADA"]
+    assert acknowledged == ["e1"]
