@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
 
@@ -26,6 +27,16 @@ from bridge.core.token import Purpose
 MARKING = 10.0
 #: Presses that a message names, the newest.
 _MAX_LINES = 5
+
+
+@dataclass(kw_only=True)
+class _Change:
+    """A change of a message that has not begun, for all who ask for one meanwhile."""
+
+    pressing: list[str]
+    done: asyncio.Future[bool] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Marks:
@@ -56,6 +67,7 @@ class Marks:
         self._texts = texts
         self._send = send
         self._now = now
+        self._waiting: dict[tuple[str, str], _Change] = {}
 
     async def mark(
         self,
@@ -69,28 +81,58 @@ class Marks:
         """
         Change a message's buttons to what the store knows now.
 
+        Whoever asks while others wait for the message shares the change that they wait for: a
+        button that a whole channel presses changes its message a few times, not once a click.
+
         Args:
             pressing: What is being done at this moment; no button is left meanwhile.
 
         Returns:
             Whether that is done, or it is worth nothing to try it again.
         """
-        message = interaction.message
-        lease = f"mark:{endpoint.name}:{message}"
-        holder = token_hex(8)
-        if not message or not await self._hold(lease, holder):
-            return not message
+        if not interaction.message:
+            return True
+        key = (endpoint.name, interaction.message)
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.pressing += [pressing] * bool(pressing)
+            return await asyncio.shield(waiting.done)
+        change = self._waiting[key] = _Change(pressing=[pressing] * bool(pressing))
+        done = False
         try:
+            done = await self._change(endpoint, platform, interaction, task, change)
+        finally:
+            self._begin(key, change)
+            change.done.set_result(done)
+        return done
+
+    async def _change(
+        self,
+        endpoint: Endpoint,
+        platform: Clicks,
+        interaction: Interaction,
+        task: TaskKey,
+        change: _Change,
+    ) -> bool:
+        lease = f"mark:{endpoint.name}:{interaction.message}"
+        if not await self._hold(lease, token_hex(8)):
+            return False
+        try:
+            self._begin((endpoint.name, interaction.message), change)
             row = await self._lookup.find_task(task.id, task.upstream)
             presses = (await self._actions.list(task=task, limit=50)).items[::-1]
-            lines = [await self._line(one, endpoint) for one in presses]
-            if pressing:
-                lines.append(pressing)
-            rows = () if pressing else await self._left(endpoint, row, presses)
-            request = platform.mark(endpoint, interaction, lines[-_MAX_LINES:], rows)
+            lines = [await self._line(one, endpoint) for one in presses[-_MAX_LINES:]]
+            lines += change.pressing
+            left = () if change.pressing else await self._left(endpoint, row, presses)
+            request = platform.mark(endpoint, interaction, lines[-_MAX_LINES:], left)
             return request is None or await self._send(endpoint, request)
         finally:
             await self._texts.keep(lease, "", 0.001)
+
+    def _begin(self, key: tuple[str, str], change: _Change) -> None:
+        """Let nobody share a change any more that has read what the store knows."""
+        if self._waiting.get(key) is change:
+            del self._waiting[key]
 
     async def _hold(self, lease: str, holder: str) -> bool:
         for _ in range(100):

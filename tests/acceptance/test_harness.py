@@ -52,4 +52,4 @@ def tell(*pids):
         pids = json.loads(tests.stdout.readline())
         tests.kill()
 
-    until(lambda: gone(pids), within_s=20, what=f"one of {pids} runs")
+    until(lambda: gone(pids), within_s=60, what=f"one of {pids} runs")

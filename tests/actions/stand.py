@@ -57,6 +57,7 @@ class Stand:
     client: ActionClient
     subscribers: Sequence[Endpoint] = ()
     timeout: float = 0.5
+    patience: float = PATIENCE
     folder: Path = Path("/nowhere")  #: For masks; without one, none can be kept.
 
     def __post_init__(self) -> None:
@@ -69,7 +70,7 @@ class Stand:
             concurrency=CONCURRENCY,
         )
         self.masks = LocalMasks(self.folder, now=time.time)
-        self.store = StoredActions(self.bench.keys, patience=PATIENCE)
+        self.store = StoredActions(self.bench.keys, patience=self.patience)
         lookup = Lookup(self.bench.queries, upstreams=[UPSTREAM], endpoints=[])
         self.actions = Actions(
             store=self.store,
@@ -180,6 +181,7 @@ async def stand(
     *,
     subscribers: Sequence[Endpoint] = (),
     timeout_s: float = 0.5,
+    patience_s: float = PATIENCE,
     folder: Path = Path("/nowhere"),
 ) -> AsyncIterator[Stand]:
     """Set a stand up in front of an upstream."""
@@ -193,6 +195,7 @@ async def stand(
         client=client,
         subscribers=subscribers,
         timeout=timeout_s,
+        patience=patience_s,
         folder=folder,
     )
     await bench.admin.configure([made.endpoint, *subscribers])

@@ -214,6 +214,26 @@ async def test_a_click_presses_and_the_message_says_who_and_then_what_came_of_it
     await there.until(lambda: "✓ started" in there.said())
 
 
+async def test_a_button_that_a_whole_channel_presses_changes_its_message_a_few_times(
+    bench: Bench, there: World
+) -> None:
+    for _ in range(50):
+        assert (await there.press("slack")).status_code == 200
+    await there.until(lambda: len(there.actions.presses) == 50)
+    [action_id] = there.actions.rows
+    there.actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
+
+    await there.until(lambda: "✓ started" in there.said())
+    followed = f"{{{bench.namespace}}}:followed"
+    async with asyncio.timeout(10):
+        while await bench.client.exists(followed):
+            await asyncio.sleep(0.01)
+    changes = [one for one in there.chat.requests if "/actions/1" in one.line]
+    assert (
+        0 < len(changes) < 50
+    )  # with one a click and one for what came of it, a hundred
+
+
 @platforms
 async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
     there: World, platform: str

@@ -34,6 +34,16 @@ LISTS = [
 ]
 
 
+async def cost(site: Site, bench: Bench, path: str) -> int:
+    """Count the commands of a list, the least of three times: the process has work of its own."""
+    url = f"/api/v1/{path}"
+    counted = [
+        await commands(bench.client, bench.namespace, lambda: site.http.get(url))
+        for _ in range(3)
+    ]
+    return min(counted)
+
+
 async def test_a_list_is_a_few_commands_however_long_it_is(
     site: Site, bench: Bench
 ) -> None:
@@ -45,16 +55,7 @@ async def test_a_list_is_a_few_commands_however_long_it_is(
     for number in (100, 1_000):
         pigs = [replace(PIG, id=f"{number}-{place}") for place in range(number)]
         await polled(bench, *pigs)
-        counts.append(
-            {
-                path: await commands(
-                    bench.client,
-                    bench.namespace,
-                    lambda path=path: site.http.get(f"/api/v1/{path}"),  # type: ignore[misc]  # mypy has no type for a lambda's default
-                )
-                for path in LISTS
-            }
-        )
+        counts.append({path: await cost(site, bench, path) for path in LISTS})
 
     assert counts[0] == counts[1]
     assert max(counts[0].values()) <= 5
