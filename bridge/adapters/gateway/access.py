@@ -51,7 +51,9 @@ def origin_root(root: str, mode: str) -> str:
     """
     if not mode:
         return root
-    return _PREFIX.sub("", root.removesuffix("/mj")) + f"{mode}/mj"
+    parts = urlsplit(root)
+    path = _PREFIX.sub("", parts.path.removesuffix("/mj"))
+    return f"{parts.scheme}://{parts.netloc}{path}{mode}/mj"
 
 
 def headers_of(auth: str, api_key: str) -> Mapping[str, str]:

@@ -18,7 +18,8 @@ import httpx
 
 from bridge.adapters.http.errors import DeadConnectionError
 
-#: Bytes of a head. Some sites send tens of thousands as their content security policy.
+#: Bytes of a head, and those that may come without a byte of the body among them: trailers, and
+#: what is said with chunks. Some sites send tens of thousands as their content security policy.
 MAX_HEAD = 64 * 1024
 
 _INTERIM = rb"HTTP/1\.[01] 1[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n"
@@ -26,7 +27,7 @@ _INTERIM = rb"HTTP/1\.[01] 1[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n"
 _STATUS_LINE = re.compile(
     rb"(?:" + _INTERIM + rb")*HTTP/1\.[01] ([2-9]\d\d)(?=[ \r\n])"
 )
-_FRAMING = {"content-length", "transfer-encoding"}
+_FRAMING = {b"content-length", b"transfer-encoding"}
 
 
 class IncomingAnswer:
@@ -36,7 +37,8 @@ class IncomingAnswer:
     Attributes:
         status: The status code; 0 until it is known.
 
-        headers: Names in lower case, in their order; known with the status.
+        headers: Names in lower case, in their order; known with the status. Trailers are not
+            among them.
 
         ended: Whether its body is complete.
 
@@ -45,7 +47,7 @@ class IncomingAnswer:
 
     def __init__(self, method: str) -> None:
         self.status = 0
-        self.headers: list[tuple[str, str]] = []
+        self.headers: list[tuple[bytes, bytes]] = []
         self.ended = False
         self.reusable = False
         self._bodiless = method in {"HEAD", "CONNECT"}
@@ -56,6 +58,7 @@ class IncomingAnswer:
             lenient_chunked_length=True,
         )
         self._head = b""
+        self._without_body = 0
         self._is_framed = False
         self._held = bytearray()
         self._error: Exception | None = None
@@ -118,13 +121,14 @@ class IncomingAnswer:
             return
         if not self.status:
             self._head += data
+        self._without_body += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self.reusable = False
         except httptools.HttpParserError:
             self._break()
-        if not self.status and len(self._head) > MAX_HEAD:
+        if self._without_body > MAX_HEAD:
             self._break()
         self._tell()
 
@@ -158,17 +162,19 @@ class IncomingAnswer:
         if not self.status and (line := _STATUS_LINE.match(self._head)) is not None:
             _, _, rest = self._head[line.end() : MAX_HEAD].partition(b"\n")
             found = BytesHeaderParser().parsebytes(rest)
-            self.headers = [(name.lower(), str(value)) for name, value in found.items()]
+            self.headers = [
+                (name.lower().encode(), b"".join(_raw(value).splitlines()))
+                for name, value in found.raw_items()
+            ]
             self.status = int(line[1])
         self.fail(httpx.RemoteProtocolError("not an answer of HTTP"))
 
     # --- for the parser ---
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; those of an interim answer are forgotten."""
-        pair = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
-        if not self.ended:
-            self.headers.append(pair)
+        """Take a header, unless it is a trailer; those of an interim answer are forgotten."""
+        if not self.status:
+            self.headers.append((name.lower(), value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Take the status, unless it is an interim answer's."""
@@ -179,9 +185,11 @@ class IncomingAnswer:
         self.status = status
         self.ended = self._bodiless
         self._head = b""
+        self._without_body = 0
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
+        self._without_body = 0
         if not self.ended:
             self._held += body
 
@@ -201,5 +209,10 @@ class IncomingAnswer:
         """Say whether the head says twice where the body ends, or where there is none."""
         framing = [value for name, value in self.headers if name in _FRAMING]
         return len(framing) > 1 or (
-            self.status in {204, 304} and framing not in ([], ["0"])
+            self.status in {204, 304} and framing not in ([], [b"0"])
         )
+
+
+def _raw(value: str) -> bytes:
+    """Return what `BytesHeaderParser` has read as it was on the wire."""
+    return value.encode("ascii", "surrogateescape")

@@ -87,7 +87,12 @@ class Transport(httpx.AsyncBaseTransport):
             stage.connected = True
             try:
                 answer = await _asked(connection, request, head)
-                break
+                give = partial(self._pool.give, to.site, connection)
+                return httpx.Response(
+                    answer.status,
+                    headers=answer.headers,
+                    stream=_Body(connection, give),
+                )
             except BaseException as error:
                 self._pool.give(to.site, connection)
                 if not isinstance(error, DeadConnectionError):
@@ -96,11 +101,6 @@ class Transport(httpx.AsyncBaseTransport):
                 if not repeats:
                     raise
             repeats = False
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=_Body(connection, partial(self._pool.give, to.site, connection)),
-        )
 
     async def aclose(self) -> None:
         """Close the connections once nothing is in flight over them."""

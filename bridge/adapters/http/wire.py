@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
             and answer.ended
             and answer.reusable
             and self.is_open
+            and not self._is_paused
             and (sending is None or sending.done())
             and not self.transport.get_write_buffer_size()
         ):

@@ -77,7 +77,10 @@ async def send_answer(
 
         marks: What came of a submission, see `MARK`.
     """
-    passed = [(name, value) for name, value in headers if name in PASSED_BACK]
+    given = list(headers)
+    # Beside chunks, which count, a length says nothing: see RFC 9112 6.3.
+    chunked = {"content-length"} if "transfer-encoding" in dict(given) else set()
+    passed = [(name, value) for name, value in given if name in PASSED_BACK - chunked]
     own = [*OWN_HEADERS.items(), *([(MARK, ", ".join(marks))] if marks else [])]
     await send(
         {

@@ -10,6 +10,7 @@ import pytest
 import trustme
 from aiohttp import web
 
+from bridge.adapters.gateway.access import origin_root
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.task import TaskStatus
 from bridge.errors import Misconfigured
@@ -86,6 +87,15 @@ async def test_the_base_url_may_be_spelled_in_any_way(base: str, path: str) -> N
         await upstream.fetch(["1"])
 
     assert [asked.path for asked in gateway.asked] == [path]
+
+
+@pytest.mark.parametrize("host", ["mj", "mj-proxy:8080", "mj-x@mj-fast.example"])
+def test_another_speed_changes_the_path_and_never_the_host(host: str) -> None:
+    for given in ("/mj", "/mj-relax/mj"):
+        assert (
+            origin_root(f"http://{host}{given}", "/mj-fast")
+            == f"http://{host}/mj-fast/mj"
+        )
 
 
 @pytest.mark.parametrize(

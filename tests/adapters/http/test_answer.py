@@ -112,7 +112,7 @@ def test_a_yes_in_bad_http_is_a_yes_behind_interim_answers() -> None:
     answer = read(early * 2 + final)
 
     assert (answer.status, answer.reusable) == (200, False)
-    assert ("retry-after", "7") in answer.headers
+    assert (b"retry-after", b"7") in answer.headers
 
 
 def test_an_answer_to_head_has_no_body_whatever_it_says() -> None:

@@ -50,6 +50,27 @@ async def test_a_connection_is_closed_when_it_was_idle_for_long() -> None:
     assert there.connections == 1
 
 
+async def test_an_answer_that_nobody_reads_does_not_stand_in_the_next_ones_way() -> (
+    None
+):
+    large = b"x" * 100_000
+    said = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(large), large)
+    all_said = asyncio.Event()
+
+    async def habit(connection: Connection) -> None:
+        while await connection.request():
+            await connection.say(said)
+            all_said.set()
+
+    async with client(connections=1) as sender, receiver(habit) as there:
+        for _ in range(3):
+            all_said.clear()
+            async with sender.stream(to(there.url, "GET")):
+                await all_said.wait()
+                await asyncio.sleep(0)  # it is read as soon as the loop looks
+        assert (await sender.send(to(there.url, "GET"))).status == 200
+
+
 async def test_a_connection_over_which_something_comes_unasked_is_not_used_again() -> (
     None
 ):

@@ -278,6 +278,45 @@ async def test_a_yes_that_ends_unclearly_is_a_yes_and_the_last_one_of_its_connec
     assert pipeline.connections == 2
 
 
+@pytest.mark.parametrize("broken", [b"", b"no colon\r\n"], ids=["well", "badly"])
+async def test_a_header_may_have_any_byte(sender: HttpSender, broken: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nx-a: caf\xe9\r\nx-b: \xe5\xa5\xbd\r\nretry-after: 7\r\n"
+
+    async def habit(connection: receivers.Connection) -> None:
+        while await connection.request() is not None:
+            await connection.say(head + broken + b"content-length: 0\r\n\r\n")
+
+    async with receiver(habit) as pipeline:
+        endpoint = to(pipeline.url, concurrency=2)
+        responses = [await send(sender, endpoint) for _ in range(5)]
+
+    assert {(one.status, one.fault) for one in responses} == {(200, None)}
+    assert {one.headers["retry-after"] for one in responses} == {"7"}
+
+
+@pytest.mark.parametrize("line", [b"x-sum: 1\r\n", b"x" * 1000], ids=["many", "one"])
+async def test_trailers_without_an_end_are_not_read_for_long(
+    sender: HttpSender, line: bytes
+) -> None:
+    written = 0
+
+    async def endless(connection: receivers.Connection) -> None:
+        nonlocal written
+        await connection.request()
+        head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        await connection.say(head + b"2\r\nok\r\n0\r\n")
+        while True:
+            await connection.say(line)
+            written += len(line)
+
+    async with receiver(endless) as pipeline:
+        response = await send(sender, to(pipeline.url, timeout=60))
+        await pipeline.all_closed()
+
+    assert (response.status, response.body) == (200, b"ok")
+    assert written < 16 * 1024 * 1024  # the socket's buffers, and not a minute's worth
+
+
 async def test_bare_line_feeds_are_read_too(sender: HttpSender) -> None:
     async with receiver(receivers.says(b"HTTP/1.1 200 OK\nx: y\n\nok")) as pipeline:
         response = await send(sender, to(pipeline.url))

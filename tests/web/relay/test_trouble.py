@@ -87,6 +87,17 @@ async def test_half_an_answer_to_a_submission_is_none(open_stage: OpenStage) -> 
     assert answer.status_code == 502
 
 
+async def test_of_a_length_and_chunks_the_chunks_count(open_stage: OpenStage) -> None:
+    said = (
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    body = b'{"code":1,"result":"7"}'
+    coded = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    async with raw(said + coded) as url, open_stage(**at(url)) as on:
+        answer = await on.post("/mj/submit/imagine", {"prompt": "x"})
+    assert (answer.status_code, answer.content) == (200, body)
+
+
 async def test_a_client_that_hangs_up_breaks_nothing_off(
     stage: Stage, upstream: Gateway
 ) -> None:
