@@ -137,7 +137,7 @@ def of_archive(
     found = [Finding(about="archive", detail=f"{url}: files can be kept there{held}")]
     if not thumbnails:
         detail = "no thumbnails are made, because Pillow is not installed"
-        mend = "pip install 'mjbridge[images]'"
+        mend = "pip install '.[images]' in the clone"
         found.append(Finding(about="archive", level="note", detail=detail, mend=mend))
     if not is_reached:
         detail = "task.archived names addresses that only this machine reaches"
