@@ -57,7 +57,7 @@ from bridge.settings.types import (
     UpstreamName,
     Whole,
     any_case,
-    secretly,
+    checked_secret,
 )
 
 #: The gateway that the upstream called ``default`` is, unless its ``base_url`` differs.
@@ -126,7 +126,8 @@ class HookSettings(BaseModel):
 
     enabled: bool = True  #: Whether any are taken, and delivered to.
     secrets: Annotated[
-        tuple[Annotated[SecretStr, secretly(check_secret)], ...], Field(max_length=10)
+        tuple[Annotated[SecretStr, checked_secret(check_secret)], ...],
+        Field(max_length=10),
     ] = ()
     events: Annotated[tuple[EventGlob, ...], Field(min_length=1)] = DEFAULT_EVENTS
     #: Over all tasks that are kept. A page of deliveries merges a list of each.
