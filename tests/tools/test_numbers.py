@@ -104,7 +104,7 @@ PROMISES = [
     ("docs/archive.md", f"videos of up to {media.MAX_VIDEO // MIB} MiB"),
     ("docs/archive.md", f"up to {word(archive.MAX_REDIRECTS)}, each judged anew"),
     ("docs/archive.md", f"signed for an {SPANS[s3.SIGNED_FOR.total_seconds()]}"),
-    ("docs/gateway.md", f"Bodies may have {limits.PASSED_BODY // MIB} MiB"),
+    ("docs/gateway.md", f"a request may have {limits.PASSED_BODY // MIB} MiB"),
     ("docs/gateway.md", f"of more than {exchanges.MAX_TAKEN // MIB} MiB"),
     ("docs/gateway.md", f"at most {exchanges.MAX_ANSWER // MIB} MiB"),
     ("docs/events.md", f"at most {coerce.LONGEST_TEXT:,} characters"),
