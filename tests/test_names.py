@@ -13,7 +13,7 @@ BRIDGE = Path(bridge.__file__).parent
 
 #: Names of several modules that mean the same in each, and what that is.
 SHARED = {
-    "actions": "a port and what implements it, the use case, what is shown of them, and the doors to it",
+    "actions": "a port and what implements it, the use case, what is shown of them, and the routes to it",
     "admin": "a port, and what implements it",
     "api": "the requests that an HTTP API understands: a platform's, or our own",
     "archive": "where pictures are kept: its rules, its channel, its port, and what implements it",

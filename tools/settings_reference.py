@@ -30,7 +30,7 @@ from bridge.settings import (
     WebSettings,
 )
 from bridge.settings.kinds import MODELS
-from bridge.settings.models import FILE_SUFFIX, SECTIONS, TABLES, files_of
+from bridge.settings.tree import FILE_SUFFIX, SECTIONS, TABLES, files_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 #: A table on the page, with its name.

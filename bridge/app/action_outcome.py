@@ -14,7 +14,7 @@ import structlog
 
 from bridge.app.operator_events import publications
 from bridge.app.ports import Begun, Delivery, Publication, Settlement
-from bridge.core.action import LOOK_AFTER, ActionOutcome, ActionState
+from bridge.core.action import SEARCH_AFTER, ActionOutcome, ActionState
 from bridge.core.action_answer import FIRST_RETRY, ActionAnswer
 from bridge.core.delivery import Attempt, AttemptResult, Disposition, Fault, Verdict
 from bridge.core.endpoint import Endpoint
@@ -23,8 +23,8 @@ from bridge.core.http import Response
 
 log = structlog.get_logger(__name__)
 
-#: Seconds until a look is made up for that could not be made.
-LOOK_AGAIN = 5.0
+#: Seconds until a search is made up for that could not be made.
+SEARCH_AGAIN = 5.0
 
 _UNCLEAR = "it may or may not have started"
 
@@ -116,7 +116,7 @@ class Outcomes:
         )
         attempt = self._attempt(response, AttemptResult.FAILED, reason)
         return self._settlement(
-            self._retry(self._next_look(0), shown), attempt, outcome
+            self._retry(self._next_search(0), shown), attempt, outcome
         )
 
     def absent(self) -> Settlement:
@@ -126,24 +126,24 @@ class Outcomes:
         attempt = self._attempt(None, AttemptResult.FAILED, reason)
         return self._settlement(self._retry(0.0, reason), attempt, outcome)
 
-    def unclear(self, looks: int, *, last: bool) -> Settlement:
+    def unclear(self, searches: int, *, last: bool) -> Settlement:
         """
-        Return what comes of a look that showed nothing.
+        Return what comes of a search that showed nothing.
 
         Args:
-            looks: How many there were.
+            searches: How many there were.
 
             last: Whether there is none to come.
         """
         row = self.begun.row
         reason = row.reason or _UNCLEAR
-        last = last or looks >= len(LOOK_AFTER)
+        last = last or searches >= len(SEARCH_AFTER)
         outcome = ActionOutcome(
             state=ActionState.UNKNOWN,
             ended=last,
             code=row.code,
             reason=reason,
-            looks=looks,
+            searches=searches,
         )
         if last:
             verdict = Verdict(disposition=Disposition.DEAD, reason=reason)
@@ -151,14 +151,14 @@ class Outcomes:
         attempt = self._attempt(
             None, AttemptResult.FAILED, "the upstream does not show it yet"
         )
-        verdict = self._retry(self._next_look(looks), reason)
+        verdict = self._retry(self._next_search(searches), reason)
         return self._settlement(verdict, attempt, outcome)
 
-    def _next_look(self, looks: int) -> float:
-        """Return the seconds until the next look."""
+    def _next_search(self, searches: int) -> float:
+        """Return the seconds until the next search."""
         sent_at = self.begun.row.sent_at or self.delivery.now
         since = max(0.0, self.delivery.now - sent_at)
-        return max(LOOK_AFTER[looks] - since, LOOK_AGAIN)
+        return max(SEARCH_AFTER[searches] - since, SEARCH_AGAIN)
 
     def _retry(self, wait: float, reason: str, *, hold: float = 0.0) -> Verdict:
         took = self.took()

@@ -44,7 +44,7 @@ LEASE = 15.0
 #: Seconds between two looks for presses that nobody follows any more.
 TAKE_OVER_EVERY = 5.0
 #: Changes of a message that are tried again where the platform is in trouble.
-_TRIES = 6
+TRIES = 6
 #: A message says the same of these.
 _GOES_ON = frozenset({ActionState.PENDING, ActionState.SENDING})
 
@@ -178,7 +178,7 @@ class ClickFollower:
             # What may be over in a moment is not said to go on.
             if stands is not said and (stands is not ActionState.PENDING or place > 1):
                 tries += 1
-                if await self._mark(click, task) or tries >= _TRIES:
+                if await self._mark(click, task) or tries >= TRIES:
                     said, tries = stands, 0
             over = action.state.is_final and stands is said
             if over or self._now() > until:

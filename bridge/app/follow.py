@@ -49,7 +49,7 @@ class Follower:
                     yield event
 
     async def until_ended(
-        self, keys: Iterable[TaskKey], *, stand: bool = False
+        self, keys: Iterable[TaskKey], *, include_current: bool = False
     ) -> AsyncIterator[Event | Ended]:
         """
         Yield the events of tasks, and each task when it has ended, until all have.
@@ -57,12 +57,12 @@ class Follower:
         Args:
             keys: The keys of the tasks.
 
-            stand: Whether to begin with where they stand: the last event of each that has
+            include_current: Whether to begin with where they stand: the last event of each that has
                 not ended.
         """
         waiting = {str(key): key for key in keys}
         sequences = dict.fromkeys(waiting, 0)
-        if stand:
+        if include_current:
             async for event in self._last_events(waiting.values()):
                 sequences[event.subject] = event.sequence
                 yield event

@@ -36,7 +36,12 @@ FORGET_STEPS = 100
 #: Steps in which one sweep moves what waits after the store's clock was set back.
 CLOCK_STEPS = 500
 
-_memory = Outage("store.nearly_full", "store.has_room", quiet=30.0, remind_every=600.0)
+#: Seconds between two lines about a store that is nearly full.
+REMIND_FULL_EVERY = 600.0
+
+_memory = Outage(
+    "store.nearly_full", "store.has_room", quiet=30.0, remind_every=REMIND_FULL_EVERY
+)
 
 
 class HousekeepingStore(Protocol):

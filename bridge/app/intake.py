@@ -97,7 +97,7 @@ class Intake:
             if submitted is None:
                 await asyncio.to_thread(self._spool.set_aside, name)
             else:
-                await asyncio.to_thread(self._spool.take, name)
+                await asyncio.to_thread(self._spool.discard, name)
                 caught_up += 1
         if caught_up:
             self._late = 0

@@ -40,9 +40,9 @@ log = structlog.get_logger(__name__)
 
 #: Seconds below which another request is not worth beginning: it goes with the next attempt.
 TOO_LITTLE = 5.0
-#: Looks after which an upstream's complete list is believed that has no such task: a request
+#: Searches after which an upstream's complete list is believed that has no such task: a request
 #: may be worked on for a while before its task is listed.
-LOOKS_FOR_ABSENCE = 2
+SEARCHES_FOR_ABSENCE = 2
 
 _NO_MASK = "its mask is not on the machine where a worker sends it; post it to the gateway's /mj/submit/modal"
 
@@ -135,7 +135,7 @@ class _Work:
         """Do what the action's state asks for."""
         begun = self._begun
         if begun.row.state is ActionState.UNKNOWN:
-            return await self._look()
+            return await self._settle_search()
         if begun.row.state is not ActionState.PENDING:
             return self._outcomes.lost("the worker did not survive it")
         if begun.order.sent_at is not None:
@@ -233,20 +233,20 @@ class _Work:
 
     # --- looking for it ---------------------------------------------------------------
 
-    async def _look(self) -> Settlement:
+    async def _settle_search(self) -> Settlement:
         begun, row = self._begun, self._begun.row
-        looks = begun.looks + 1
+        searches = begun.searches + 1
         result = await self._search()
         # What is tracked already is somebody else's.
         new = await self._store.unknown_ids(row.upstream, result.candidates)
         children = result.found or (tuple(new) if len(new) == 1 else ())
         if children:
             return self._outcomes.accepted(children, row.code, "")
-        certain = looks >= LOOKS_FOR_ABSENCE
+        certain = searches >= SEARCHES_FOR_ABSENCE
         sends = begun.modal is None and begun.order.sent_at is None
         if result.absent and certain and not new and sends:
             return self._outcomes.absent()
-        return self._outcomes.unclear(looks, last=result.blind and certain)
+        return self._outcomes.unclear(searches, last=result.blind and certain)
 
     async def _search(self) -> SearchResult:
         begun = self._begun
@@ -275,5 +275,5 @@ class _Work:
     def failed(self) -> Settlement:
         """Return what comes of a failure of ours, at whatever point."""
         if self._begun.row.state is ActionState.UNKNOWN:
-            return self._outcomes.unclear(self._begun.looks + 1, last=False)
+            return self._outcomes.unclear(self._begun.searches + 1, last=False)
         return self._outcomes.lost("the bridge failed in the middle of it")

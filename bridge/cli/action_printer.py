@@ -43,7 +43,7 @@ async def carry_out(
             await bars(deployment, follower, [child], [action.upstream])
             [row] = await deployment.queries.rows([child])
             return row.status == "SUCCESS"
-        steps = follower.until_ended([child], stand=True)
+        steps = follower.until_ended([child], include_current=True)
         return await print_until_ended(steps, as_json=as_json)
     finally:
         if sys.exc_info()[0] is not None:

@@ -20,9 +20,9 @@ from bridge.cli.output import STATE_STYLES, emit, line, say, text
 from bridge.cli.tables import Column, table
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.runtime.checkup import try_endpoint
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoint_of, find_settings
+from bridge.runtime.sample_delivery import try_endpoint
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 #: Characters of a response that a person is shown; ``--json`` has what is kept of it.

@@ -57,7 +57,7 @@ def watch(
         if stdout().is_terminal and not as_json:
             await bars(deployment, follower, keys, upstreams)
         elif keys:
-            steps = follower.until_ended(keys, stand=True)
+            steps = follower.until_ended(keys, include_current=True)
             await print_until_ended(steps, as_json=as_json)
         else:
             async for event in follower.events(upstreams):

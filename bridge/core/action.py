@@ -27,7 +27,7 @@ PREFIX = "upstream:"
 #: The kind of these endpoints. No configuration has one.
 KIND = "upstream"
 #: Seconds after a request without an answer at which the upstream is asked what came of it.
-LOOK_AFTER = (20.0, 60.0, 300.0, 900.0)
+SEARCH_AFTER = (20.0, 60.0, 300.0, 900.0)
 #: Most characters of a submission's body, as JSON. It is kept until it is sent; larger ones
 #: go through the gateway, which keeps nothing.
 MAX_BODY = 1_000_000
@@ -66,7 +66,7 @@ class ActionOutcome:
 
         children: The tasks that it made; they are tracked in the same step.
 
-        looks: How often the upstream was asked what came of it.
+        searches: How often the upstream was asked what came of it.
     """
 
     state: ActionState
@@ -74,7 +74,7 @@ class ActionOutcome:
     code: int | None = None
     reason: str | None = None
     children: tuple[str, ...] = ()
-    looks: int = 0
+    searches: int = 0
 
 
 def endpoint_of(upstream: str) -> str:

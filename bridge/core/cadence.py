@@ -19,7 +19,8 @@ from typing import Literal
 from bridge.core.freshness import LifeStage, Sketch, closer, is_near
 from bridge.core.task import TaskStatus
 
-#: Seconds between two ticks of beat. What comes due sooner is claimed without one.
+#: Seconds between two rounds of a process that is at work. What comes due sooner is waited for;
+#: what comes due later is left to the ticks of beat.
 TICK = 1.0
 #: Seconds between two claims, at least.
 MIN_PAUSE = 0.005

@@ -18,8 +18,8 @@ from bridge.core.event_data import Json
 from bridge.core.http import Request, Response, json_object
 from bridge.core.token import Purpose, TokenKeys
 from bridge.errors import Misconfigured
-from bridge.runtime.checkup import try_endpoint
 from bridge.runtime.deployment import Deployment
+from bridge.runtime.sample_delivery import try_endpoint
 from bridge.settings import Settings
 
 #: Seconds between two looks whether the test button was pressed.

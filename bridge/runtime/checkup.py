@@ -1,4 +1,4 @@
-"""The checkup: what `mjbridge check` looks at, and `mjbridge endpoints test` sends."""
+"""The checkup: what `mjbridge check` looks at."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ import httpx
 from bridge.adapters.archive import thumbnails
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
-from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.http.tls import tls_context
 from bridge.adapters.local.data_dir import DataDir
 from bridge.adapters.local.embedded import find_server, jemalloc_for
-from bridge.app import findings
+from bridge.app import endpoint_findings, findings
 from bridge.app.findings import Finding
 from bridge.app.humanize import host_of
-from bridge.app.samples import send_sample
 from bridge.channels import channel_for
-from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.core.token import ActionLinks
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.runtime.archive import archive_files
 from bridge.runtime.click_checkup import clicks_of
@@ -71,37 +67,6 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         *await _upstreams(settings, online=online),
         *endpoints,
     ]
-
-
-async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> Attempt:
-    """Send a sample event of a type to an endpoint now."""
-    sender = HttpSender(guard=Guard(settings.allow_networks))
-    try:
-        return await send_sample(
-            endpoint,
-            event,
-            sender=sender,
-            now=time.time,
-            elapsed=time.monotonic,
-            links=await _links(settings, endpoint),
-        )
-    finally:
-        await sender.aclose()
-
-
-async def _links(settings: Settings, endpoint: Endpoint) -> ActionLinks | None:
-    """Return what signs a sample's buttons, where it is to have some and the store is there."""
-    native = getattr(endpoint.options, "buttons", "off") == "native"
-    if not native or not has_store(settings):
-        return None
-    try:
-        async with Deployment(settings) as deployment:
-            keys = await deployment.links.keys()
-    except BridgeError:
-        return None
-    return ActionLinks(
-        keys=keys, public_url=settings.public_url, ttl=settings.links.ttl
-    )
 
 
 # --- the store ------------------------------------------------------------------------
@@ -307,15 +272,17 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
     configured = endpoints_of(settings)
     for endpoint in configured:
         finding = _untrusting("endpoint", endpoint.name, endpoint.tls_ca)
-        finding = finding or findings.of_endpoint(endpoint, now=time.time())
+        finding = finding or endpoint_findings.of_endpoint(endpoint, now=time.time())
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)
         found += await clicks_of(endpoint, settings, online=online)
-    if finding_of_all := findings.of_ban_limit(configured):
+    if finding_of_all := endpoint_findings.of_ban_limit(configured):
         found.append(finding_of_all)
-    if unsigned := [one.name for one in configured if findings.is_unsigned(one)]:
-        found.append(findings.of_unsigned(unsigned))
+    if unsigned := [
+        one.name for one in configured if endpoint_findings.is_unsigned(one)
+    ]:
+        found.append(endpoint_findings.of_unsigned(unsigned))
     return found
 
 
@@ -329,7 +296,7 @@ async def _probe(endpoint: Endpoint, finding: Finding) -> Finding:
         answer = await sender.send(endpoint, request)
     finally:
         await sender.aclose()
-    return findings.of_probe(endpoint, finding, answer, now=time.time())
+    return endpoint_findings.of_probe(endpoint, finding, answer, now=time.time())
 
 
 async def _with_health(
@@ -341,5 +308,5 @@ async def _with_health(
             rows = await deployment.queries.endpoints(now)
     except BridgeError:
         return found  # what is wrong with the store has been found already
-    removed = findings.of_unconfigured(rows, settings.endpoints, now)
-    return [*findings.with_health(found, rows, now), *removed]
+    removed = endpoint_findings.of_unconfigured(rows, settings.endpoints, now)
+    return [*endpoint_findings.with_health(found, rows, now), *removed]

@@ -67,7 +67,7 @@ def telemetry_of(environ: Mapping[str, str]) -> Telemetry | None:
 
         return OpenTelemetry()
     except ImportError:
-        reason = "an extra is not installed: pip install 'mjbridge[otel]'"
+        reason = "an extra is not installed: pip install '.[otel]' in the clone"
     except Exception as error:  # noqa: BLE001 - the SDK raises all kinds for its variables
         reason = f"OpenTelemetry refuses its settings ({type(error).__name__})"
     log.warning("telemetry.off", reason=reason)

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 async def listen(
-    wakeups: Wakeups, queue: Queue, look: Callable[[], Awaitable[None]]
+    wakeups: Wakeups, queue: Queue, on_wakeup: Callable[[], Awaitable[None]]
 ) -> None:
     """
     Begin work as soon as there is any; runs until it is cancelled.
@@ -31,7 +31,7 @@ async def listen(
 
         queue: What to wait for.
 
-        look: Looks for work. While no wake-up comes, that is done every few seconds.
+        on_wakeup: Looks for work. While no wake-up comes, that is done every few seconds.
     """
     forbidden = False
     while True:
@@ -46,6 +46,6 @@ async def listen(
             store_outage.failed(str(error))
             await asyncio.sleep(STORE_RETRY)
         try:
-            await look()
+            await on_wakeup()
         except Exception:
             log.exception("wakeups.failed")  # the next one may do better

@@ -12,13 +12,13 @@ from typing import Any
 
 import structlog
 
-from bridge.adapters.gateway.passage import HttpPassage
+from bridge.adapters.gateway.proxy import HttpUpstreamProxy
 from bridge.adapters.local.journal import FileJournal
 from bridge.adapters.local.spool import FileSpool
 from bridge.app.intake import Intake
 from bridge.app.interpreter import Interpreter
 from bridge.app.observe import Observer
-from bridge.app.ports import Passage
+from bridge.app.ports import UpstreamProxy
 from bridge.app.unanswered import Unanswered
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoints_of, hook_policy, rules_of
@@ -38,7 +38,7 @@ class GatewayServices:
     The services of a gateway.
 
     Attributes:
-        passages: By name, the upstreams that requests are passed on to.
+        proxies: By name, the upstreams that requests are passed on to.
 
         intake: Tracks what was submitted.
 
@@ -49,7 +49,7 @@ class GatewayServices:
         under_way: What must not be broken off by a client that leaves.
     """
 
-    passages: Mapping[str, Passage]
+    proxies: Mapping[str, UpstreamProxy]
     intake: Intake
     observer: Observer
     unanswered: Unanswered
@@ -82,7 +82,7 @@ class GatewayServices:
                     log.error("gateway.cut_off", requests=len(late))
             catching_up.cancel()
             looking.cancel()
-            closing = (passage.aclose() for passage in self.passages.values())
+            closing = (proxy.aclose() for proxy in self.proxies.values())
             await asyncio.gather(*closing, catching_up, looking, return_exceptions=True)
 
 
@@ -99,8 +99,8 @@ def gateway_services(deployment: Deployment) -> GatewayServices:
         rules=rules_of(settings),
     )
     return GatewayServices(
-        passages={
-            name: HttpPassage(
+        proxies={
+            name: HttpUpstreamProxy(
                 upstream_options(name, one), timeout=settings.gateway.timeout
             )
             for name, one in settings.upstreams.items()

@@ -36,7 +36,7 @@ def control_routes(gateway: GatewayState) -> list[Route]:
         return Route(path, endpoint, methods=list(methods))
 
     return [
-        route("/habits", _faults, "GET", "POST", "PUT", "DELETE"),
+        route("/faults", _faults, "GET", "POST", "PUT", "DELETE"),
         route("/tasks", _tasks, "GET", "POST", "DELETE"),
         route("/requests", _requests, "GET", "DELETE"),
     ]
@@ -49,7 +49,7 @@ async def _faults(gateway: GatewayState, request: Request) -> Any:
     elif request.method in {"POST", "PUT"}:
         wanted = await json_of(request)
         if not isinstance(wanted, dict):
-            msg = "habits are an object of names and values"
+            msg = "faults are an object of names and values"
             raise ValueError(msg)
         before = gateway.faults if request.method == "POST" else GatewayFaults()
         gateway.faults = change(before, wanted)

@@ -59,7 +59,7 @@ def bad_gateway(status: int) -> CannedResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayFaults:
-    """What is switched on. The names are those of ``POST /sandbox/habits``."""
+    """What is switched on. The names are those of ``POST /sandbox/faults``."""
 
     #: Another ``?rand=`` on each picture's URL at every poll, until SUCCESS.
     rand: bool = False
@@ -118,7 +118,7 @@ def change(faults: GatewayFaults, wanted: dict[str, Any]) -> GatewayFaults:
     """
     known = {spec.name for spec in dataclasses.fields(GatewayFaults)}
     if unknown := set(wanted) - known:
-        msg = f"no such habit: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+        msg = f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
         raise ValueError(msg)
     off = GatewayFaults()
     changed: dict[str, Any] = {}

@@ -1,8 +1,9 @@
 """
 Settings: environment, ``.env`` and TOML become typed values, or one error that lists all.
 
-Read `load` first, then `models` and `kinds`; `sources` reads, `checks` and the types of
-`types`, `addresses` and `credentials` judge, `problems` finds the words.
+Read `load` first, then `models` and `kinds`; `tree` is what these can hold, by its names. `sources`
+reads, `checks` and the types of `types`, `addresses` and `rule_types` judge, `problems` finds the
+words.
 """
 
 from bridge.settings.kinds import (

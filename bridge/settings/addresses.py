@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import AfterValidator, SecretStr
 
 from bridge.core.address import origin_of
-from bridge.settings.types import refuse_quotes, secretly
+from bridge.settings.types import checked_secret, refuse_quotes
 
 _LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
 _HOST_AND_PORT = re.compile(
@@ -268,8 +268,8 @@ def _hook_url(text: str) -> str:
     return http_url(text, instead="a header can carry them instead")
 
 
-HookUrl: TypeAlias = Annotated[SecretStr, secretly(_hook_url)]
-AnyUrl: TypeAlias = Annotated[SecretStr, secretly(any_url)]
+HookUrl: TypeAlias = Annotated[SecretStr, checked_secret(_hook_url)]
+AnyUrl: TypeAlias = Annotated[SecretStr, checked_secret(any_url)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_upstream_url)]
 PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 ArchiveUrl: TypeAlias = Annotated[str, AfterValidator(_archive_url)]
@@ -283,8 +283,8 @@ def _proxy(text: str) -> str:
     return http_url(text, userinfo=True)
 
 
-ProxyUrl: TypeAlias = Annotated[SecretStr, secretly(_proxy)]
-RedisUrl: TypeAlias = Annotated[SecretStr, secretly(_server_url(*_REDIS))]
+ProxyUrl: TypeAlias = Annotated[SecretStr, checked_secret(_proxy)]
+RedisUrl: TypeAlias = Annotated[SecretStr, checked_secret(_server_url(*_REDIS))]
 BrokerUrl: TypeAlias = Annotated[
-    SecretStr, secretly(_server_url(*_REDIS, "redis+socket", "amqp", "amqps"))
+    SecretStr, checked_secret(_server_url(*_REDIS, "redis+socket", "amqp", "amqps"))
 ]

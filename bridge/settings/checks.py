@@ -13,8 +13,9 @@ from typing import Any
 
 from bridge.channels import template
 from bridge.settings.kinds import KINDS, MODELS, info_of, kind_of, kinds_with
-from bridge.settings.models import SECTIONS, TABLES, Settings, fields_of, files_of
+from bridge.settings.models import Settings
 from bridge.settings.problems import Problem, unknown, unknown_name
+from bridge.settings.tree import SECTIONS, TABLES, fields_of, files_of
 
 Table = Mapping[str, Any]
 

@@ -17,10 +17,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
 from bridge.settings import checks
-from bridge.settings.models import SOURCES, Settings, fields_of, files_of
+from bridge.settings.models import SOURCES, Settings
 from bridge.settings.placed import Places
 from bridge.settings.problems import Problem, first_of_each, from_pydantic, refuse
 from bridge.settings.sources import PREFIX, Document, Dotenv, Variables, plain
+from bridge.settings.tree import fields_of, files_of
 
 #: Looked for in the working directory where nobody names another file.
 DEFAULT_CONFIG = "bridge.toml"

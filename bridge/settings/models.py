@@ -10,14 +10,11 @@ anyone who knows it can post there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextvars import ContextVar
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -41,7 +38,7 @@ from bridge.settings.addresses import (
     RedisUrl,
     ServiceUrl,
 )
-from bridge.settings.kinds import MODELS, AnyEndpoint
+from bridge.settings.kinds import AnyEndpoint
 from bridge.settings.rule_types import ButtonName, PressLimit, Where
 from bridge.settings.types import (
     Auth,
@@ -57,7 +54,7 @@ from bridge.settings.types import (
     UpstreamName,
     Whole,
     any_case,
-    secretly,
+    checked_secret,
 )
 
 #: The gateway that the upstream called ``default`` is, unless its ``base_url`` differs.
@@ -126,7 +123,8 @@ class HookSettings(BaseModel):
 
     enabled: bool = True  #: Whether any are taken, and delivered to.
     secrets: Annotated[
-        tuple[Annotated[SecretStr, secretly(check_secret)], ...], Field(max_length=10)
+        tuple[Annotated[SecretStr, checked_secret(check_secret)], ...],
+        Field(max_length=10),
     ] = ()
     events: Annotated[tuple[EventGlob, ...], Field(min_length=1)] = DEFAULT_EVENTS
     #: Over all tasks that are kept. A page of deliveries merges a list of each.
@@ -270,63 +268,3 @@ class Settings(BaseSettings):
     def has_api_key(self) -> bool:
         """Whether there is an upstream that could be polled in earnest, key in hand."""
         return any(upstream.api_key is not None for upstream in self.upstreams.values())
-
-
-# --- the tree of settings, by its names -----------------------------------------------
-
-#: The tables that hold settings, and what each can hold.
-SECTIONS: Mapping[str, Mapping[str, FieldInfo]] = {
-    "web": WebSettings.model_fields,
-    "hooks": HookSettings.model_fields,
-    "links": LinkSettings.model_fields,
-    "actions": ActionSettings.model_fields,
-    "gateway": GatewaySettings.model_fields,
-    "archive": ArchiveSettings.model_fields,
-}
-
-#: The tables of named tables, and what each of those can hold.
-TABLES: Mapping[str, Mapping[str, FieldInfo]] = {
-    "upstreams": UpstreamSettings.model_fields,
-    "endpoints": {
-        name: field
-        for model in MODELS.values()
-        for name, field in model.model_fields.items()
-    },
-    "rules": RuleSettings.model_fields,
-}
-
-#: What every secret can be called instead, to be read from a file of its own.
-FILE_SUFFIX = "_file"
-
-
-def fields_of(table: str = "") -> Mapping[str, FieldInfo]:
-    """Return the settings of a table, of an upstream, of an endpoint, or of the top level."""
-    return {**TABLES, **SECTIONS}[table] if table else Settings.model_fields
-
-
-@cache
-def files_of(table: str = "") -> Mapping[str, str]:
-    """Return the settings that name a file of a secret, each with the secret's name."""
-    return {
-        name + FILE_SUFFIX: name
-        for name, field in fields_of(table).items()
-        if _mentions(field.annotation, SecretStr) and not is_table(field)
-    }
-
-
-def is_table(field: FieldInfo) -> bool:
-    """Whether a setting is a table."""
-    annotation = field.annotation
-    section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return section or _mentions(annotation, dict)
-
-
-def is_list(field: FieldInfo) -> bool:
-    """Whether a setting is a list."""
-    return _mentions(field.annotation, tuple) and not is_table(field)
-
-
-def _mentions(annotation: Any, wanted: type) -> bool:
-    return wanted in {annotation, get_origin(annotation)} or any(
-        _mentions(part, wanted) for part in get_args(annotation)
-    )

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bridge.settings.models import SECTIONS, TABLES, fields_of, files_of, is_list
 from bridge.settings.problems import Problem, SettingPath
+from bridge.settings.tree import SECTIONS, TABLES, fields_of, files_of, is_list
 
 #: Where things were set, for people.
 Places: TypeAlias = Mapping[SettingPath, str]

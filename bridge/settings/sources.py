@@ -21,9 +21,10 @@ from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
-from bridge.settings.models import Settings, is_list, is_table
+from bridge.settings.models import Settings
 from bridge.settings.placed import Placed, tables_in
 from bridge.settings.problems import Problem, SettingPath
+from bridge.settings.tree import is_list, is_table
 
 PREFIX = "bridge_"
 

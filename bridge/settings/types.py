@@ -151,7 +151,7 @@ _NEVER_SET = RESERVED_HEADERS | {
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 
 
-def secretly(check: Callable[[str], str]) -> AfterValidator:
+def checked_secret(check: Callable[[str], str]) -> AfterValidator:
     """Have a check of texts judge a secret."""
 
     def judge(secret: SecretStr) -> SecretStr:
@@ -179,7 +179,7 @@ def _credential(text: str) -> str:
     return text
 
 
-Credential: TypeAlias = Annotated[SecretStr, secretly(_credential)]
+Credential: TypeAlias = Annotated[SecretStr, checked_secret(_credential)]
 
 
 def _secret_key(text: str) -> str:
@@ -194,7 +194,7 @@ def _one_or_more(value: object) -> object:
 
 
 SecretKeys: TypeAlias = Annotated[
-    tuple[Annotated[SecretStr, secretly(_secret_key)], ...],
+    tuple[Annotated[SecretStr, checked_secret(_secret_key)], ...],
     BeforeValidator(_one_or_more),
 ]
 
@@ -238,7 +238,7 @@ Auth: TypeAlias = Annotated[str, AfterValidator(_auth)]
 Headers: TypeAlias = Annotated[
     dict[
         Annotated[str, AfterValidator(_header_name)],
-        Annotated[SecretStr, secretly(_header_value)],
+        Annotated[SecretStr, checked_secret(_header_value)],
     ],
     AfterValidator(_distinct),
 ]
@@ -287,5 +287,5 @@ def _checked(
     hint: Any, checks: tuple[Callable[[str], str], ...], *, secret: bool
 ) -> Any:
     if secret:
-        return Annotated[SecretStr, *map(secretly, checks)]
+        return Annotated[SecretStr, *map(checked_secret, checks)]
     return Annotated[_accepted(hint, secret=False), *map(AfterValidator, checks)]

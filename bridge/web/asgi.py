@@ -40,10 +40,10 @@ from bridge.web.hub import Hub
 from bridge.web.limits import BODY, MASKED_BODY, PASSED_BODY, Limits
 from bridge.web.origins import CrossOrigin, CrossSiteCheck
 from bridge.web.problem_details import HANDLERS, Problems
-from bridge.web.relay.credentials import Keyring, Lock
-from bridge.web.relay.door import Door
+from bridge.web.relay.credentials import Keyring, UpstreamCredential
 from bridge.web.relay.exchanges import Exchanges
 from bridge.web.relay.paths import is_ours
+from bridge.web.relay.relay_app import RelayApp
 from bridge.web.session import Sessions
 from bridge.web.stream import Stream
 
@@ -102,17 +102,21 @@ def create_app(
     app: ASGIApp = CrossSiteCheck(
         routed,
         trusted=origins | ours,
-        doors=(action_pages.PREFIX, interactions.PREFIX),
+        self_authenticated=(action_pages.PREFIX, interactions.PREFIX),
     )
     if sessions is not None:
         app = signin.SignIn(
             app,
             sessions=sessions,
-            open_prefixes=(dashboard.STATIC, kept_files.PREFIX, *_doors(settings)),
+            open_prefixes=(
+                dashboard.STATIC,
+                kept_files.PREFIX,
+                *_open_prefixes(settings),
+            ),
             signed_out=dashboard.signed_out,
         )
     if gateway is not None:
-        app = Door(
+        app = RelayApp(
             app,
             keyring=_keyring(settings),
             exchanges=Exchanges(
@@ -127,7 +131,7 @@ def create_app(
     return SecurityHeaders(Problems(app))
 
 
-def _doors(settings: Settings) -> tuple[str, ...]:
+def _open_prefixes(settings: Settings) -> tuple[str, ...]:
     """Return what addresses begin with that need no session: their own proof is enough."""
     pages = () if settings.links.login else (action_pages.PREFIX,)
     return (interactions.PREFIX, *pages)
@@ -143,12 +147,12 @@ def _most(is_gateway: bool, scope: Scope) -> int:  # noqa: FBT001 - bound by `pa
 def _keyring(settings: Settings) -> Keyring:
     """Return the keys that open the gateway."""
     token = settings.api_token
-    locks = {}
+    credentials = {}
     for name, upstream in settings.upstreams.items():
         key = upstream.api_key
         _, own, header = upstream.auth.partition("header:")
-        locks[name] = Lock(
+        credentials[name] = UpstreamCredential(
             api_key=key.get_secret_value() if key else None,
             header=header if own else None,
         )
-    return Keyring(locks, token=token.get_secret_value() if token else None)
+    return Keyring(credentials, token=token.get_secret_value() if token else None)

@@ -33,7 +33,7 @@ class StoreGuard:
 
     def __init__(
         self,
-        look: Callable[[], Awaitable[Sequence[str]]],
+        check: Callable[[], Awaitable[Sequence[str]]],
         try_write: Callable[[], Awaitable[None]],
         *,
         outage: Outage = store_outage,
@@ -43,7 +43,7 @@ class StoreGuard:
         Begin with an unchecked store.
 
         Args:
-            look: Checks it, as `Deployment.ready` does.
+            check: Checks it, as `Deployment.ready` does.
 
             try_write: Checks that it works, see `StoreAdmin.try_write`.
 
@@ -51,7 +51,7 @@ class StoreGuard:
 
             watch_every: Seconds between two tries.
         """
-        self._look = look
+        self._check_store = check
         self._try_write = try_write
         self._outage = outage
         self._watch_every = watch_every
@@ -86,7 +86,7 @@ class StoreGuard:
 
     async def _is_checked(self) -> bool:
         try:
-            for warning in await self._look():
+            for warning in await self._check_store():
                 log.warning("store.careless", detail=warning)
         except BridgeError as error:
             self._outage.failed(str(error))

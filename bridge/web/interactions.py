@@ -37,11 +37,11 @@ Read = Callable[[bytes, Mapping[str, str], float, Sequence[str]], Inbound]
 
 def routes(context: WebContext) -> Sequence[BaseRoute]:
     """Return the routes of clicks."""
-    doors = _Doors(context)
+    clicks = _ClickRoutes(context)
     return [
-        Route(f"{PREFIX}slack", doors.slack, methods=["POST"]),
-        Route(f"{PREFIX}discord", doors.discord, methods=["POST"]),
-        Route(f"{PREFIX}telegram/{{endpoint}}", doors.telegram, methods=["POST"]),
+        Route(f"{PREFIX}slack", clicks.slack, methods=["POST"]),
+        Route(f"{PREFIX}discord", clicks.discord, methods=["POST"]),
+        Route(f"{PREFIX}telegram/{{endpoint}}", clicks.telegram, methods=["POST"]),
     ]
 
 
@@ -50,7 +50,7 @@ def telegram_secrets(keys: TokenKeys, endpoint: Endpoint) -> Sequence[str]:
     return keys.seals(Purpose.WEBHOOK, endpoint.name, endpoint.url)
 
 
-class _Doors:
+class _ClickRoutes:
     """The addresses that platforms are told."""
 
     def __init__(self, context: WebContext) -> None:

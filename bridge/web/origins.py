@@ -37,7 +37,7 @@ class CrossSiteCheck:
         app: ASGIApp,
         *,
         trusted: Collection[str],
-        doors: tuple[str, ...] = (),
+        self_authenticated: tuple[str, ...] = (),
     ) -> None:
         """
         Protect an application.
@@ -47,15 +47,17 @@ class CrossSiteCheck:
 
             trusted: Origins whose pages may ask, besides the one that a request is for.
 
-            doors: What addresses begin with that know by themselves who asks.
+            self_authenticated: What addresses begin with that know by themselves who asks.
         """
         self._app = app
         self._trusted = trusted
-        self._doors = doors
+        self._self_authenticated = self_authenticated
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check where a change was asked for, then serve."""
-        checked = scope["type"] == "http" and not scope["path"].startswith(self._doors)
+        checked = scope["type"] == "http" and not scope["path"].startswith(
+            self._self_authenticated
+        )
         if checked and scope["method"] not in SAFE:
             headers = Headers(scope=scope)
             if not is_same_site(headers, self._trusted):

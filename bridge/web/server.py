@@ -66,7 +66,7 @@ def application(settings: Settings, *, actions: Actions | None = None) -> ASGIAp
 
     async def send_sample(endpoint: Endpoint, event: str) -> Attempt:
         # It brings a client and every channel, which take a second to import.
-        from bridge.runtime.checkup import try_endpoint
+        from bridge.runtime.sample_delivery import try_endpoint
 
         return await try_endpoint(settings, endpoint, event)
 

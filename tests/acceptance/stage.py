@@ -110,15 +110,15 @@ class Gateway:
         self.url = stage.serve(self._listened(app))
 
     def put(self, *rows: dict[str, Any]) -> None:
-        """CannedResponse with these rows from now on; each replaces the one with its id."""
+        """Answer with these rows from now on; each replaces the one with its id."""
         self._stage.do(lambda: self._gateway.tasks.inject(rows))
 
     def forget(self, *ids: str) -> None:
         """Lose these tasks, as a gateway whose data was cleaned does."""
         self._stage.do(lambda: self._gateway.tasks.forget(ids))
 
-    def habits(self, **wanted: Any) -> None:
-        """Switch habits; see `bridge.sandbox.gateway_faults`."""
+    def faults(self, **wanted: Any) -> None:
+        """Switch faults on and off; see `bridge.sandbox.gateway_faults`."""
 
         def switch() -> None:
             self._gateway.faults = change(self._gateway.faults, wanted)
@@ -244,7 +244,7 @@ class Hooks:
         *answers: CannedResponse | int,
         then: CannedResponse | int | None = None,
     ) -> None:
-        """CannedResponse requests on a path with these in turn, then with *then* for ever."""
+        """Answer requests on a path with these in turn, then with *then* for ever."""
         self._stage.do(lambda: self._receiver.answer(path, *answers, then=then))
 
     def hold(self, path: str) -> None:

@@ -30,7 +30,7 @@ PICTURE = noise(1400)
 def gallery(stage: Stage, tmp_path: Path) -> Iterator[tuple[Installation, Gateway]]:
     """A deployment with an archive, and a gateway whose pictures are there for a moment."""
     gateway = stage.gateway(speed=30.0)
-    gateway.habits(picture_for=5)
+    gateway.faults(picture_for=5)
     with Installation(
         tmp_path,
         upstreams={"main": {**QUICK_UPSTREAM, "base_url": gateway.url}},

@@ -75,7 +75,7 @@ class World:
 @pytest.fixture
 def world(stage: Stage, tmp_path: Path) -> Iterator[World]:
     gateway = stage.gateway(speed=30.0)
-    gateway.habits(picture_for=SERVED_FOR)
+    gateway.faults(picture_for=SERVED_FOR)
     chats = stage.enter(receiver(chat))
     place = f"http://127.0.0.1:{chats.port}"
     with socket.socket() as free:

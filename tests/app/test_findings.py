@@ -1,4 +1,4 @@
-"""`bridge.app.findings`: what `mjbridge check` says of endpoints."""
+"""`bridge.app.findings` and `endpoint_findings`: what `mjbridge check` says of endpoints."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from bridge.app.findings import (
-    Finding,
+from bridge.app.endpoint_findings import (
     of_ban_limit,
     of_endpoint,
-    of_heartbeat,
     of_unconfigured,
     of_unsigned,
     with_health,
 )
+from bridge.app.findings import Finding, of_heartbeat
 from bridge.app.ports import EndpointRow
 from bridge.core.endpoint import Endpoint
 from bridge.settings import Settings

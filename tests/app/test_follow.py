@@ -101,7 +101,7 @@ async def test_a_task_that_runs_begins_with_how_it_stands() -> None:
     follower = await started(store)
     store.happen(KEY)  # between the moment and the first read
 
-    steps = follower.until_ended([KEY], stand=True)
+    steps = follower.until_ended([KEY], include_current=True)
     first = await anext(steps)
     store.happen(KEY, ends=True)
     *rest, _ = await all_of(steps)
@@ -117,7 +117,7 @@ async def test_a_task_that_ends_without_an_event_ends_all_the_same() -> None:
     store.untrack(KEY)
     store.forget(OTHER)
 
-    ends = await all_of(follower.until_ended([KEY, OTHER], stand=True))
+    ends = await all_of(follower.until_ended([KEY, OTHER], include_current=True))
 
     rows = {one.key: one.row for one in ends if isinstance(one, Ended)}
     assert rows.keys() == {KEY, OTHER}

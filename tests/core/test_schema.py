@@ -31,6 +31,8 @@ from bridge.core.event import (
 from bridge.core.event_data import Json
 from bridge.core.media import KeptFile
 from bridge.core.task import TaskKey, TaskSnapshot, TaskStatus
+from bridge.errors import Misconfigured
+from bridge.settings import load_settings
 from tests.core.tasks import MISSING, PIG, histories, seen
 
 ROOT = Path(__file__).parent.parent.parent
@@ -267,14 +269,26 @@ def test_the_guides_receiver_accepts_what_is_sent_and_nothing_else(
         )
 
 
-def test_a_secret_may_be_any_text_as_the_guide_says() -> None:
-    endpoint = Endpoint(
-        name="a", url="https://h", options=WebhookOptions(secrets=("my text",))
-    )
-    now = datetime.now(UTC).timestamp()
-    request = render(sample("task.failed"), endpoint, at=now, redelivery=False)
+def test_a_secret_may_be_any_text_of_the_length_that_the_guide_says(
+    tmp_path: Path,
+) -> None:
+    [shortest] = re.findall(r"Any other text of at least (\d+) characters", GUIDE)
+    [text] = re.findall(r'`Webhook\(b"([^"]+)"\)`', GUIDE)
 
-    standardwebhooks.Webhook(b"my text").verify(request.body, dict(request.headers))
+    def configured(secret: str) -> Endpoint:
+        endpoint = {"url": "https://h", "secrets": [secret]}
+        environ = {"BRIDGE_ENDPOINTS": json.dumps({"a": endpoint})}
+        settings = load_settings(environ=environ, cwd=tmp_path, need_keys=False)
+        return settings.endpoints["a"].to_endpoint("a")
+
+    now = datetime.now(UTC).timestamp()
+    event = sample("task.failed")
+    request = render(event, configured(text), at=now, redelivery=False)
+
+    standardwebhooks.Webhook(text.encode()).verify(request.body, dict(request.headers))
+    configured("x" * int(shortest))
+    with pytest.raises(Misconfigured, match="too short to be a secret"):
+        configured("x" * (int(shortest) - 1))
 
 
 def test_a_picture_that_expires_is_told_so() -> None:

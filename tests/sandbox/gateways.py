@@ -47,7 +47,7 @@ class Gateway:
         return row
 
     async def faults(self, **wanted: Any) -> httpx.Response:
-        return await self.client.post("/sandbox/habits", json=wanted)
+        return await self.client.post("/sandbox/faults", json=wanted)
 
     def later(self, seconds: float) -> None:
         self.now += seconds

@@ -117,7 +117,7 @@ async def test_an_error_can_have_a_body_a_retry_after_and_an_end() -> None:
     assert answers[0].content == b""
 
 
-async def test_submitting_works_whatever_the_habits_are() -> None:
+async def test_submitting_works_whatever_the_faults_are() -> None:
     async with gateway() as gw:
         await gw.faults(error=500, html=True)
 
@@ -202,13 +202,13 @@ async def test_a_slow_gateway_shows_how_many_requests_wait_at_once() -> None:
     assert seen["maxInFlight"] == 1
 
 
-async def test_habits_are_shown_changed_one_by_one_and_switched_off() -> None:
+async def test_faults_are_shown_changed_one_by_one_and_switched_off() -> None:
     async with gateway() as gw:
         await gw.faults(rand=True, slow=0.5)
         changed = (await gw.faults(slow=False)).json()
-        put = (await gw.client.put("/sandbox/habits", json={"html": True})).json()
-        off = (await gw.client.delete("/sandbox/habits")).json()
-        shown = (await gw.client.get("/sandbox/habits")).json()
+        put = (await gw.client.put("/sandbox/faults", json={"html": True})).json()
+        off = (await gw.client.delete("/sandbox/faults")).json()
+        shown = (await gw.client.get("/sandbox/faults")).json()
 
     assert (changed["rand"], changed["slow"]) == (True, 0.0)
     assert (put["rand"], put["html"]) == (False, True)
@@ -219,18 +219,18 @@ async def test_habits_are_shown_changed_one_by_one_and_switched_off() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"randy": True}, "no such habit: randy"),
+        ({"randy": True}, "no such fault: randy"),
         ({"slow": "very"}, "slow: "),
         ({"error": {"status": 7}}, "7 is not a status"),
         ({"error": {"sttus": 500}}, "no sttus"),
         ([], "object"),
     ],
 )
-async def test_a_habit_that_makes_no_sense_is_refused_and_changes_nothing(
+async def test_a_fault_that_makes_no_sense_is_refused_and_changes_nothing(
     wanted: Any, said: str
 ) -> None:
     async with gateway() as gw:
-        answer = await gw.client.post("/sandbox/habits", json=wanted)
+        answer = await gw.client.post("/sandbox/faults", json=wanted)
 
     assert answer.status_code == 400
     assert said in answer.json()["error"]

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.settings import KINDS, Settings
 from bridge.settings.kinds import kinds_with
-from bridge.settings.models import SECTIONS, TABLES, files_of
+from bridge.settings.tree import SECTIONS, TABLES, files_of
 from tests.settings.loading import Workplace, uncommented
 from tools.settings_reference import with_reference
 

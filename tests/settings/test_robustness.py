@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Misconfigured
 from bridge.settings import Settings, load_settings
-from bridge.settings.models import SECTIONS, TABLES, fields_of, files_of
+from bridge.settings.tree import SECTIONS, TABLES, fields_of, files_of
 
 NAMES = sorted({*fields_of(), *files_of()}.union(*TABLES.values(), *SECTIONS.values()))
 KEYS = st.sampled_from([*NAMES, "default", "me", "", "_env_file", "Ä", "a.b"])

@@ -15,7 +15,7 @@ from bridge.channels.ntfy import NtfyOptions
 from bridge.channels.webhook import WebhookOptions
 from bridge.errors import Misconfigured
 from bridge.settings import endpoint_settings
-from bridge.settings.models import files_of
+from bridge.settings.tree import files_of
 from tests.settings.loading import Workplace
 
 URL = "BRIDGE_ENDPOINTS__ME__URL"

@@ -8,16 +8,34 @@ from pathlib import Path
 import pytest
 
 import bridge
+from benchmarks.__main__ import QUICK
+from bridge.adapters import otel
+from bridge.adapters.archive import s3
 from bridge.adapters.broker import foreign_queue
+from bridge.adapters.gateway import coerce
+from bridge.adapters.store import admin
+from bridge.app import click_follower, housekeeping, outage
+from bridge.app.delivery import pump
 from bridge.app.ports import NEARLY_FULL
-from bridge.core import backoff, delivery, hook
-from bridge.runtime import self_tick
+from bridge.channels import archive, webhook
+from bridge.core import action, backoff, cadence, delivery, hook, media
+from bridge.runtime import engine, self_tick
 from bridge.web import limits, server, session, signin, stream
+from bridge.web.api.actions import MAX_MASK
+from bridge.web.relay import exchanges
 
 ROOT = Path(__file__).parents[2]
 LUA = Path(bridge.__file__).parent / "adapters" / "store" / "lua"
-HOUR, DAY = 3600, 86400
-WORDS = {3: "three", 5: "five", 9: "nine", 10: "ten"}
+MINUTE, HOUR, DAY = 60, 3600, 86400
+MIB = 1024**2
+WORDS = {3: "three", 5: "five", 6: "six", 9: "nine", 10: "ten", 100: "hundred"}
+SPANS: dict[float, str] = {
+    1: "second",
+    30: "half a minute",
+    MINUTE: "minute",
+    HOUR: "hour",
+}
+SHARES = {0.25: "quarter"}
 
 
 def lua(script: str, name: str) -> int:
@@ -32,6 +50,8 @@ def word(number: float) -> str:
     return WORDS[int(number)]
 
 
+FIRST, SECOND, *LATER = action.SEARCH_AFTER
+THIRD, LAST = (one / MINUTE for one in LATER)
 OPEN_FOR = lua("shared/settling", "OPEN_FOR")
 PROMISES = [
     ("README.md", f"Retries for {word(sum(backoff.STANDARD_RETRY) // DAY)} days"),
@@ -53,10 +73,49 @@ PROMISES = [
     ("docs/operating.md", f"in work get {server.GRACE} s"),
     ("docs/operating.md", f"of the newest {foreign_queue.MOST},"),
     ("docs/troubleshooting.md", f"Polling pauses at {NEARLY_FULL * 100:.0f} %"),
+    ("docs/operating.md", f"attempts in flight get {engine.GRACE} s"),
+    ("docs/operating.md", f"SIGTERM gets {otel.FLUSH} s"),
+    ("docs/operating.md", f"then every {SPANS[outage.REMIND_EVERY]}"),
+    (
+        "docs/operating.md",
+        f"a reminder every {word(housekeeping.REMIND_FULL_EVERY / MINUTE)} minutes",
+    ),
+    ("docs/operating.md", f"once a {SPANS[cadence.TICK]} it takes the messages"),
+    (
+        "docs/stream.md",
+        f"the newest {lua('shared/publishing', 'FEED_KEPT') - 1:,} events",
+    ),
     ("docs/stream.md", f"after {stream.KEEP_ALIVE:.0f} s without an event"),
     ("docs/stream.md", f"retry: {stream.RETRY}"),
     ("docs/hooks.md", f"more than {hook.MAX_URL:,} characters"),
     ("docs/hooks.md", f"those from {hook.FIRST_USER_PORT} on"),
+    ("docs/hooks.md", f"at most a {SHARES[pump.HOOK_SHARE]} of a worker's attempts"),
+    ("docs/threat-model.md", f"a {SHARES[pump.HOOK_SHARE]} of the attempts"),
+    (
+        "docs/actions.md",
+        f"another press {SPANS[lua('shared/actions', 'NEXT_ROUND')]} after",
+    ),
+    (
+        "docs/actions.md",
+        f"after {FIRST:.0f} s, {SECOND:.0f} s, {THIRD:.0f} minutes and {LAST:.0f} minutes",
+    ),
+    ("docs/actions.md", f"up to {MAX_MASK * 3 // 4 // 10**6} MB"),
+    ("docs/archive.md", f"{media.MAX_PIXELS // 10**6} million pixels"),
+    ("docs/archive.md", f"videos of up to {media.MAX_VIDEO // MIB} MiB"),
+    ("docs/archive.md", f"up to {word(archive.MAX_REDIRECTS)}, each judged anew"),
+    ("docs/archive.md", f"signed for an {SPANS[s3.SIGNED_FOR.total_seconds()]}"),
+    ("docs/gateway.md", f"a request may have {limits.PASSED_BODY // MIB} MiB"),
+    ("docs/gateway.md", f"of more than {exchanges.MAX_TAKEN // MIB} MiB"),
+    ("docs/gateway.md", f"at most {exchanges.MAX_ANSWER // MIB} MiB"),
+    ("docs/events.md", f"at most {coerce.LONGEST_TEXT:,} characters"),
+    ("docs/events.md", f"a label has at most {coerce.LONGEST_LABEL}."),
+    ("docs/events.md", f"of more than {coerce.LONGEST_URL:,}"),
+    ("docs/events.md", f"beyond the {word(coerce.MOST_ITEMS)}th"),
+    ("docs/events.md", f"at least {webhook.MIN_SECRET} characters"),
+    ("docs/buttons.md", f"{word(click_follower.TRIES)} times at most"),
+    ("docs/scaling.md", f"has {pump.WINDOW} attempts in flight"),
+    ("docs/scaling.md", f"`timeout` and {admin.LEASE_MARGIN:.0f} s more"),
+    ("docs/performance.md", f"a {SHARES[QUICK]} of the load"),
     ("docs/api.md", f"kept for {lua('shared/once', 'REQUEST_KEPT') / HOUR:.0f} hours"),
     ("docs/api.md", f"at most {limits.BODY / 1024**2:.0f} MiB"),
 ]

@@ -21,7 +21,7 @@ from bridge.errors import ArchiveUnavailable, Misconfigured
 
 T = TypeVar("T")
 
-HOW_TO_INSTALL = "pip install 'mjbridge[s3]'"
+HOW_TO_INSTALL = "pip install '.[s3]' in the clone"
 #: For how long a signed URL is good.
 SIGNED_FOR = timedelta(hours=1)
 #: Seconds that one call may take, an upload aside: that has the attempt's time.

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-HOW_TO_INSTALL = "pip install 'mjbridge[images]'"
-
 #: What Pillow calls the formats that are kept.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _QUALITY = 80

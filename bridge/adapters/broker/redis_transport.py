@@ -46,7 +46,7 @@ class InHand(virtual.QoS):
 
 
 class WritableChannel(redis.Channel):
-    """A channel to a server that takes writes."""
+    """A channel that opens only where the server takes writes; its messages are `InHand`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,7 +55,11 @@ class WritableChannel(redis.Channel):
 
 
 class FailoverTransport(redis.Transport):
-    """One server."""
+    """
+    Celery's transport over one server.
+
+    Whatever the server refuses ends the connection, and kombu opens another; it ends no worker.
+    """
 
     Channel = WritableChannel
     brpop_timeout = LONGEST_WAIT
@@ -63,13 +67,13 @@ class FailoverTransport(redis.Transport):
 
 
 class SocketTransport(FailoverTransport):
-    """One server on this machine; with its own parser, kombu would not read the address."""
+    """The same over a Unix socket, whose address is read here: kombu's own parser cannot."""
 
     can_parse_url = True
 
 
 class SentinelChannel(redis.SentinelChannel):
-    """A channel to a master, once it takes writes."""
+    """As `WritableChannel`, to the master that sentinels name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,7 +82,7 @@ class SentinelChannel(redis.SentinelChannel):
 
 
 class SentinelTransport(redis.SentinelTransport):
-    """The master that sentinels name."""
+    """As `FailoverTransport`, over the master that sentinels name."""
 
     Channel = SentinelChannel
     brpop_timeout = LONGEST_WAIT

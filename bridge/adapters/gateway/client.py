@@ -188,7 +188,10 @@ class Pace:
         self._next_at = 0.0
 
     async def turn(self) -> None:
-        """Wait for a turn."""
+        """
+        Return when a request may go: in the order of the calls, and never sooner after the one
+        before than the rate allows. A caller that is cancelled has used its turn up.
+        """
         now = asyncio.get_running_loop().time()
         mine = max(now, self._next_at)
         self._next_at = mine + self._gap

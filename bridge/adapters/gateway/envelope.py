@@ -33,7 +33,7 @@ class ErrorEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Neither."""
+    """Neither rows nor the words of an error: JSON that says nothing about tasks."""
 
 
 Classified: TypeAlias = Rows | ErrorEnvelope | Unknown

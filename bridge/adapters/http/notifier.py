@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: Notifications of one `Notifier` under way, those that nobody waits for any more included.
 MAX_THREADS = 32
 
-HOW_TO_INSTALL = "pip install 'mjbridge[apprise]'"
+HOW_TO_INSTALL = "pip install '.[apprise]' in the clone"
 
 
 def installed() -> bool:

@@ -55,8 +55,8 @@ class FileSpool:
         except (OSError, ValueError, TypeError, LookupError):
             return None
 
-    def take(self, name: str) -> None:
-        """Forget it: it is tracked."""
+    def discard(self, name: str) -> None:
+        """Delete it: it is tracked."""
         (self._folder / name).unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> None:

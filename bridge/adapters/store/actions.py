@@ -92,7 +92,7 @@ class StoredActions:
             row=_action_row(row),
             order=_order(order),
             modal=modal,
-            looks=int(looks or 0),
+            searches=int(looks or 0),
             due_until=float(until),
             now=float(now),
         )

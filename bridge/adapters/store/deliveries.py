@@ -196,7 +196,7 @@ def _action_outcome(outcome: ActionOutcome) -> dict[str, object]:
         "ended": outcome.ended,
         "code": outcome.code,
         "reason": outcome.reason,
-        "looks": outcome.looks or None,
+        "looks": outcome.searches or None,
     }
     return {name: value for name, value in given.items() if value is not None} | {
         "children": list(outcome.children)

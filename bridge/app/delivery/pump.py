@@ -33,6 +33,8 @@ from bridge.errors import BridgeError
 
 #: Attempts in flight at once, in one process.
 WINDOW = 200
+#: The shares of them that may be slow or failing: all such attempts, and those of hooks.
+SLOW_SHARE, HOOK_SHARE = 0.5, 0.25
 #: Deliveries in one claim: a script's work is bounded.
 CLAIM_BATCH = 100
 #: Seconds that suspects may have for themselves, before everything else goes on for at
@@ -195,8 +197,8 @@ class Pump:
         self._asked = self._wakes
         return ClaimLimits(
             limit=min(free, CLAIM_BATCH),
-            slow_limit=max(0, self._window // 2 - len(slow)),
-            hook_limit=max(0, self._window // 4 - hooks),
+            slow_limit=max(0, int(self._window * SLOW_SHARE) - len(slow)),
+            hook_limit=max(0, int(self._window * HOOK_SHARE) - hooks),
         )
 
     def _settled(self, settled: Settled) -> None:

@@ -59,11 +59,11 @@ from bridge.app.ports.relay import (
     Entry,
     Journal,
     NotPassedOn,
-    Passage,
     Passed,
     Sent,
     Spool,
     Submitted,
+    UpstreamProxy,
 )
 from bridge.app.ports.rows import (
     DeliveryRow,
@@ -123,7 +123,6 @@ __all__ = [
     "Order",
     "Outcome",
     "Page",
-    "Passage",
     "Passed",
     "Performer",
     "PictureFiles",
@@ -156,6 +155,7 @@ __all__ = [
     "Tracked",
     "Tracker",
     "Upstream",
+    "UpstreamProxy",
     "UpstreamRow",
     "UpstreamState",
     "Wait",

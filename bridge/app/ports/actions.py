@@ -127,7 +127,7 @@ class Begun:
 
         due_until: Until when it is tried again if it is not taken.
 
-        looks: How often the upstream was asked what came of it.
+        searches: How often the upstream was asked what came of it.
 
         now: The store's clock.
     """
@@ -136,7 +136,7 @@ class Begun:
     order: Order
     modal: str | None = None
     due_until: float = 0.0
-    looks: int = 0
+    searches: int = 0
     now: float = 0.0
 
 

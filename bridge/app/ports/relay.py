@@ -76,8 +76,8 @@ class Answer:
     body: AsyncIterator[bytes]
 
 
-class Passage(Protocol):
-    """An upstream that requests are passed on to."""
+class UpstreamProxy(Protocol):
+    """Passes requests on to one upstream, under its credentials."""
 
     def send(self, passed: Passed) -> AbstractAsyncContextManager[Answer]:
         """
@@ -140,8 +140,8 @@ class Spool(Protocol):
     def read(self, name: str) -> Submitted | None:
         """Return what is kept; ``None`` if another process has taken it, or it is unreadable."""
 
-    def take(self, name: str) -> None:
-        """Forget it: it is tracked."""
+    def discard(self, name: str) -> None:
+        """Delete it: it is tracked. Nothing happens if another process was first."""
 
     def set_aside(self, name: str) -> None:
         """Keep it where nobody tries it again: it cannot be tracked, and a person may look."""

@@ -16,7 +16,7 @@ from bridge.core.action import ActionState, why_not_submitted
 from bridge.core.hook import MAX_URL
 from bridge.core.task import TaskKey
 from bridge.errors import Misconfigured, NotFound, Refused
-from bridge.web.api.answers import PageView, ProblemDetails
+from bridge.web.api.answers import FEED_POSITION, LIST_HEADERS, PageView, ProblemDetails
 from bridge.web.api.idempotency import RequestName
 from bridge.web.api.requests import (
     MAX_TEXT,
@@ -229,11 +229,14 @@ async def submit(
     return action
 
 
-@router.get("/actions", responses=ProblemDetails.answers(409))
+@router.get("/actions", responses=LIST_HEADERS | ProblemDetails.answers(409))
 async def list_actions(
-    given: Annotated[ActionPageParameters, Query()], services: Services
+    given: Annotated[ActionPageParameters, Query()],
+    services: Services,
+    response: Response,
 ) -> PageView[Action]:
     """List actions, the newest first."""
+    response.headers[FEED_POSITION] = await services.feed.position()
     task: TaskKey | None = None
     if given.task is not None:
         try:

@@ -78,7 +78,7 @@ def describe(api: FastAPI, *, needs_token: bool) -> dict[str, Any]:
 
 def _renamed(document: dict[str, Any]) -> dict[str, Any]:
     """Name objects as those who read of them do: Task, and a page of tasks TaskPage."""
-    text = re.sub(r"PageView_(\w+)View_", r"\1Page", json.dumps(document))
+    text = re.sub(r"PageView_(\w+?)(?:View)?_", r"\1Page", json.dumps(document))
     renamed: dict[str, Any] = json.loads(re.sub(r"\b([A-Z]\w+)View\b", r"\1", text))
     return renamed
 

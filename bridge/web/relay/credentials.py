@@ -23,7 +23,7 @@ _HEADERS = ("mj-api-secret", "authorization")
 _MOST_SHOWN = 8
 
 
-class NotLetIn(Exception):  # noqa: N818 - what becomes of a request, not an error of ours
+class Unauthorized(Exception):  # noqa: N818 - what becomes of a request, not an error of ours
     """A request does not pass; its text says why."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -48,7 +48,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class UpstreamCredential:
     """What opens the way to an upstream."""
 
     api_key: str | None
@@ -58,22 +58,33 @@ class Lock:
 class Keyring:
     """Knows the keys of all upstreams, and the bridge's token."""
 
-    def __init__(self, locks: Mapping[str, Lock], *, token: str | None) -> None:
+    def __init__(
+        self, credentials: Mapping[str, UpstreamCredential], *, token: str | None
+    ) -> None:
         """
         Know the keys.
 
         Args:
-            locks: By the upstream's name.
+            credentials: By the upstream's name.
 
             token: The bridge's own; ``None`` if it has none.
         """
-        self._names = tuple(locks)
+        self._names = tuple(credentials)
         self._keys = {
-            name: _digest(lock.api_key) for name, lock in locks.items() if lock.api_key
+            name: _digest(credential.api_key)
+            for name, credential in credentials.items()
+            if credential.api_key
         }
         self._token = _digest(token) if token else None
         self._headers = dict.fromkeys(
-            [*_HEADERS, *(lock.header for lock in locks.values() if lock.header)]
+            [
+                *_HEADERS,
+                *(
+                    credential.header
+                    for credential in credentials.values()
+                    if credential.header
+                ),
+            ]
         )
 
     def caller(self, headers: Headers, named: str | None) -> Caller:
@@ -86,21 +97,21 @@ class Keyring:
             named: The upstream that its path names, if it names one.
 
         Raises:
-            NotLetIn: It shows no key that opens anything, or not what its path names.
+            Unauthorized: It shows no key that opens anything, or not what its path names.
         """
         shown = list(self._shown(headers))
         opened = {name: _among(shown, key) for name, key in self._keys.items()}
         keyed = [name for name, secret in opened.items() if secret is not None]
         token = _among(shown, self._token) if self._token else None
         if not keyed and token is None:
-            raise NotLetIn(401, "the key is missing or wrong")
+            raise Unauthorized(401, "the key is missing or wrong")
         if named is not None:
             keyed = [name for name in keyed if name == named]
         if keyed:
             name = DEFAULT if DEFAULT in keyed else keyed[0]
             return Caller(name, opened[name] or b"")
         if token is None:
-            raise NotLetIn(401, "the key is not that of the upstream in the path")
+            raise Unauthorized(401, "the key is not that of the upstream in the path")
         return Caller(self._meant(named), token)
 
     def _meant(self, named: str | None) -> str:
@@ -108,11 +119,13 @@ class Keyring:
         if named in self._names:
             return str(named)
         if named is not None:
-            raise NotLetIn(404, "there is no upstream of the name in the path")
+            raise Unauthorized(404, "there is no upstream of the name in the path")
         if DEFAULT in self._names:
             return DEFAULT
         if len(self._names) != 1:
-            raise NotLetIn(400, "there are several upstreams: name one, /u/<name>/mj/")
+            raise Unauthorized(
+                400, "there are several upstreams: name one, /u/<name>/mj/"
+            )
         return self._names[0]
 
     def _shown(self, headers: Headers) -> Iterator[bytes]:

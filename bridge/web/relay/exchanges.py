@@ -101,7 +101,7 @@ class Exchanges:
         told = {name: _text(members.found.get(name)) for name in _SOUGHT_BY}
         custom_id = told["customId"]
         makes = makes_tasks(route, custom_id)
-        passage = self._services.passages[upstream]
+        proxy = self._services.proxies[upstream]
         sent = Sent(
             upstream=upstream,
             route=route,
@@ -112,14 +112,14 @@ class Exchanges:
             hook=hook,
         )
         with self._noted(sent if makes else None) as noted:
-            async with passage.send(request.passed(alone=True)) as answer:
+            async with proxy.send(request.passed(alone=True)) as answer:
                 body, is_whole = await _beginning(answer.body, MAX_TAKEN)
                 ids: tuple[str, ...] = ()
                 if is_whole and makes:
                     ids = new_tasks(
                         route,
                         status=answer.status,
-                        body=passage.unpacked(body, _encoding(answer)),
+                        body=proxy.unpacked(body, _encoding(answer)),
                         custom_id=custom_id,
                     )
                 submitted = Submitted(
@@ -204,15 +204,15 @@ class Exchanges:
 
     async def _answer(self, request: Admitted, question: bytes) -> WholeAnswer:
         upstream = request.caller.upstream
-        passage = self._services.passages[upstream]
+        proxy = self._services.proxies[upstream]
         began = monotonic()
-        async with passage.send(request.passed(alone=False)) as answer:
+        async with proxy.send(request.passed(alone=False)) as answer:
             body, is_whole = await _beginning(answer.body, MAX_ANSWER)
             if not is_whole:
                 raise NotPassedOn(Fault.CONNECTION, "the answer is too large")
             if 200 <= answer.status < 300:
                 ids = _asked_for(request, question)
-                said = passage.read(body, _encoding(answer), ids)
+                said = proxy.read(body, _encoding(answer), ids)
                 await self._services.observer.observe(
                     upstream, said, duration=monotonic() - began
                 )
@@ -224,9 +224,9 @@ class Exchanges:
 
     async def _pass(self, request: Admitted, send: Send) -> None:
         """Pass on what there is nothing to note of."""
-        passage = self._services.passages[request.caller.upstream]
+        proxy = self._services.proxies[request.caller.upstream]
         passed = request.passed(alone=request.method == "POST")
-        async with passage.send(passed) as answer:
+        async with proxy.send(passed) as answer:
             await send_answer(
                 send,
                 status=answer.status,

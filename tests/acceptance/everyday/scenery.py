@@ -2,7 +2,7 @@
 The everyday deployment: one worker and one beat for every test in which nothing is killed.
 
 Tests do not disturb one another because each has a corner of its own: an upstream (on the
-gateway that all share, or on one with bad habits) and the endpoints that hear about that
+gateway that all share, or on one with faults) and the endpoints that hear about that
 upstream alone. What the corners are is written down here, because a worker reads its
 configuration once.
 """
@@ -59,8 +59,8 @@ IMPATIENT: Mapping[str, Mapping[str, Any]] = {
     "aging": {"max_age": 2},
 }
 
-#: Bad habits: each has a gateway of its own, so that it disturbs no other test.
-HABITS: Mapping[str, Mapping[str, Any]] = {
+#: Faults: each has a gateway of its own, so that it disturbs no other test.
+FAULTS: Mapping[str, Mapping[str, Any]] = {
     "rand": {"rand": True},
     "empty_status": {"empty_status": 1.5},
     "duplicates": {"duplicates": True},
@@ -82,7 +82,7 @@ class Everyday:
 
     deployment: Installation
     gateway: Gateway  #: The one that all corners share.
-    habits: Mapping[str, Gateway]  #: Those with bad habits, by the habit's name.
+    faulty: Mapping[str, Gateway]  #: Those with faults, by the fault's name.
     hooks: Hooks  #: Each endpoint has its name for a path.
 
 
@@ -90,18 +90,18 @@ class Everyday:
 def everyday_deployment(stage: Stage, folder: Path) -> Iterator[Everyday]:
     """Have the everyday deployment run for as long as the context lasts."""
     gateway, hooks = stage.gateway(), stage.hooks()
-    bad = {name: stage.gateway(speed=15.0) for name in HABITS}
+    faulty = {name: stage.gateway(speed=15.0) for name in FAULTS}
     upstreams: dict[str, Mapping[str, Any]] = {
         **{name: {"base_url": gateway.url} for name in CORNERS},
         **{name: {"base_url": gateway.url, **told} for name, told in IMPATIENT.items()},
-        **{name: {"base_url": one.url} for name, one in bad.items()},
+        **{name: {"base_url": one.url} for name, one in faulty.items()},
     }
     endpoints: dict[str, Mapping[str, Any]] = {
         name: {"url": f"{hooks.url}/{name}", "upstreams": [corner], **told}
         for corner, several in CORNERS.items()
         for name, told in several.items()
     }
-    everything = {"events": ["task.*"], "upstreams": [*IMPATIENT, *HABITS]}
+    everything = {"events": ["task.*"], "upstreams": [*IMPATIENT, *FAULTS]}
     endpoints["watcher"] = {"url": f"{hooks.url}/watcher", **everything}
     endpoints["operators"] = {"url": f"{hooks.url}/operators", "events": ["*"]}
     with Installation(
@@ -116,4 +116,6 @@ def everyday_deployment(stage: Stage, folder: Path) -> Iterator[Everyday]:
         worker = deployment.start_worker(wait=False)
         deployment.start_beat()
         deployment.is_up(worker)
-        yield Everyday(deployment=deployment, gateway=gateway, habits=bad, hooks=hooks)
+        yield Everyday(
+            deployment=deployment, gateway=gateway, faulty=faulty, hooks=hooks
+        )

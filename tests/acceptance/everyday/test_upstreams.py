@@ -1,4 +1,4 @@
-"""Gateways as they are: whatever habit one has, no event is false and no task is lost."""
+"""Gateways as they are: whatever fault one has, no event is false and no task is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from bridge.sandbox.received import Received
 from tests.acceptance.checks import conforms, in_order, same_on_every_attempt
-from tests.acceptance.everyday.scenery import HABITS, Everyday
+from tests.acceptance.everyday.scenery import FAULTS, Everyday
 from tests.acceptance.stage import sequences
 from tests.waiting import until
 
@@ -17,7 +17,7 @@ from tests.waiting import until
 STEPS = ["task.submitted", "task.started", "task.progress", "task.succeeded"]
 
 
-#: Habits that are in the way of every answer until somebody switches them off.
+#: Faults that are in the way of every answer until somebody switches them off.
 LASTING = ("cut_off", "web_page", "envelope")
 #: Those, and the ones that are over after a few answers but are told to operators.
 UNHEALTHY = (*LASTING, "refusing_the_key", "broken")
@@ -25,9 +25,9 @@ UNHEALTHY = (*LASTING, "refusing_the_key", "broken")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lives:
-    """Tasks at gateways with bad habits."""
+    """Tasks at gateways with faults."""
 
-    tasks: Mapping[str, list[str]]  #: By the habit.
+    tasks: Mapping[str, list[str]]  #: By the fault.
     told_too_early: list[Received]  #: Events of tasks that nobody could know about.
 
 
@@ -35,18 +35,18 @@ class Lives:
 def lives(everyday: Everyday) -> Lives:
     """Three tasks at each of them, all begun at once; what fails for ever is mended soon."""
     begun = {}
-    for habit, gateway in everyday.habits.items():
-        begun[habit] = [gateway.submit(f"a pig for {habit}") for _ in range(3)]
-        gateway.habits(
-            **({"poison": begun[habit][0]} if habit == "poison" else HABITS[habit])
+    for fault, gateway in everyday.faulty.items():
+        begun[fault] = [gateway.submit(f"a pig for {fault}") for _ in range(3)]
+        gateway.faults(
+            **({"poison": begun[fault][0]} if fault == "poison" else FAULTS[fault])
         )
-        everyday.deployment.track(*begun[habit], upstream=habit)
-    for habit in UNHEALTHY:
-        until(lambda habit=habit: _about(everyday, habit), what=f"{habit} is told")  # type: ignore[misc]
-    unknown = {task for habit in LASTING for task in begun[habit]}
+        everyday.deployment.track(*begun[fault], upstream=fault)
+    for fault in UNHEALTHY:
+        until(lambda fault=fault: _about(everyday, fault), what=f"{fault} is told")  # type: ignore[misc]
+    unknown = {task for fault in LASTING for task in begun[fault]}
     early = [one for one in everyday.hooks.received("/watcher") if one.task in unknown]
-    for habit in LASTING:
-        everyday.habits[habit].habits(**dict.fromkeys(HABITS[habit]))
+    for fault in LASTING:
+        everyday.faulty[fault].faults(**dict.fromkeys(FAULTS[fault]))
     return Lives(tasks=begun, told_too_early=early)
 
 
@@ -58,11 +58,11 @@ def _about(everyday: Everyday, upstream: str) -> list[Received]:
     ]
 
 
-@pytest.mark.parametrize("habit", [name for name in HABITS if name != "poison"])
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "poison"])
 def test_a_task_is_told_to_its_end_whatever_its_gateway_does(
-    everyday: Everyday, lives: Lives, habit: str
+    everyday: Everyday, lives: Lives, fault: str
 ) -> None:
-    for task in lives.tasks[habit]:
+    for task in lives.tasks[fault]:
         everyday.hooks.wait_for("/watcher", "task.succeeded", task=task, within_s=20)
         told = everyday.hooks.events("/watcher", task=task)
         places = [STEPS.index(one.type) for one in told]
@@ -88,20 +88,20 @@ def test_a_poisonous_id_harms_only_itself(everyday: Everyday, lives: Lives) -> N
     for task in others:
         everyday.hooks.wait_for("/watcher", "task.succeeded", task=task, within_s=20)
     assert everyday.hooks.events("/watcher", task=poisonous) == []
-    everyday.habits["poison"].habits(poison=None)
+    everyday.faulty["poison"].faults(poison=None)
 
     everyday.hooks.wait_for("/watcher", "task.succeeded", task=poisonous, within_s=20)
 
 
-@pytest.mark.parametrize("habit", UNHEALTHY)
+@pytest.mark.parametrize("fault", UNHEALTHY)
 def test_operators_hear_once_that_an_upstream_fails_and_once_that_it_is_back(
-    everyday: Everyday, lives: Lives, habit: str
+    everyday: Everyday, lives: Lives, fault: str
 ) -> None:
-    for task in lives.tasks[habit]:
+    for task in lives.tasks[fault]:
         everyday.hooks.wait_for("/watcher", "task.succeeded", task=task, within_s=20)
 
-    until(lambda: len(_about(everyday, habit)) >= 2)
-    unhealthy, recovered = _about(everyday, habit)
+    until(lambda: len(_about(everyday, fault)) >= 2)
+    unhealthy, recovered = _about(everyday, fault)
     assert unhealthy.type == "upstream.unhealthy"
     assert recovered.type == "upstream.recovered"
     assert recovered.data["since"] == unhealthy.data["since"]
@@ -114,7 +114,7 @@ def test_an_upstream_that_asks_for_patience_gets_it(
     everyday: Everyday, lives: Lives
 ) -> None:
     """It said 429 with ``Retry-After: 2``, twice."""
-    gateway = everyday.habits["throttling"]
+    gateway = everyday.faulty["throttling"]
     for task in lives.tasks["throttling"]:
         everyday.hooks.wait_for("/watcher", "task.succeeded", task=task, within_s=20)
 

@@ -174,6 +174,7 @@ async def test_actions_are_listed_by_task_and_state_and_undone(site: Site) -> No
 
     async def listed(query: str) -> list[str]:
         answer = await site.http.get(f"/api/v1/actions?{query}")
+        assert answer.headers["x-feed-position"]
         return [one["id"] for one in answer.json()["items"]]
 
     assert (undone.status_code, undone.json()["state"]) == (200, "cancelled")

@@ -80,7 +80,7 @@ def test_a_spool_returns_what_was_put_in_its_order(tmp_path: Path) -> None:
         0o600
     }
     for name in spool.waiting():
-        spool.take(name)
-        spool.take(name)
+        spool.discard(name)
+        spool.discard(name)
         assert spool.read(name) is None
     assert spool.waiting() == []

@@ -25,8 +25,8 @@ CONNECTIONS = 100
 KEEPALIVE = 4.0
 
 
-class HttpPassage:
-    """A `bridge.app.ports.Passage` over HTTP, for one event loop."""
+class HttpUpstreamProxy:
+    """A `bridge.app.ports.UpstreamProxy` over HTTP, for one event loop."""
 
     def __init__(self, options: UpstreamOptions, *, timeout: float) -> None:
         """
@@ -52,7 +52,7 @@ class HttpPassage:
 
     @asynccontextmanager
     async def send(self, passed: Passed) -> AsyncIterator[Answer]:
-        """Pass a request on, once, see `bridge.app.ports.Passage`."""
+        """Pass a request on, once, see `bridge.app.ports.UpstreamProxy`."""
         client = self._fresh if passed.alone else self._kept
         stage = Stage()
         async with AsyncExitStack() as stack:

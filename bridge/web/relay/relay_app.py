@@ -1,5 +1,5 @@
 """
-The door: a layer that takes what is for the gateway, and leaves everything else alone.
+The gateway's own application: it takes what is for the gateway, and leaves everything else alone.
 
 It stands beside the dashboard's sign-in: a session opens nothing here, and a key of the gateway
 opens nothing there.
@@ -17,14 +17,14 @@ from bridge.web.origins import SAFE, is_same_site
 from bridge.web.relay.admitted import Admitted, passed_on
 from bridge.web.relay.answering import refusal
 from bridge.web.relay.bodies import take_in
-from bridge.web.relay.credentials import Caller, Keyring, NotLetIn
+from bridge.web.relay.credentials import Caller, Keyring, Unauthorized
 from bridge.web.relay.exchanges import Exchanges
 from bridge.web.relay.paths import Target, is_ours, target_of
 
 _PLAIN = {"", "identity"}
 
 
-class Door:
+class RelayApp:
     """Serves the gateway's paths."""
 
     def __init__(
@@ -86,7 +86,7 @@ class Door:
             return refusal(404, "the gateway passes nothing on at this address")
         try:
             caller = self._keyring.caller(headers, target.upstream)
-        except NotLetIn as error:
+        except Unauthorized as error:
             challenge = {"www-authenticate": 'Bearer realm="mjbridge"'}
             told = challenge if error.status == 401 else {}
             return refusal(error.status, error.why, headers=told)

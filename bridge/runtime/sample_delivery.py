@@ -1,0 +1,47 @@
+"""A sample that is delivered now: what `mjbridge endpoints test` sends, and the page of an endpoint."""
+
+from __future__ import annotations
+
+import time
+
+from bridge.adapters.http.guard import Guard
+from bridge.adapters.http.sender import HttpSender
+from bridge.app.samples import send_sample
+from bridge.core.delivery import Attempt
+from bridge.core.endpoint import Endpoint
+from bridge.core.token import ActionLinks
+from bridge.errors import BridgeError
+from bridge.runtime.deployment import Deployment
+from bridge.runtime.discovery import has_store
+from bridge.settings import Settings
+
+
+async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> Attempt:
+    """Send a sample event of a type to an endpoint now."""
+    sender = HttpSender(guard=Guard(settings.allow_networks))
+    try:
+        return await send_sample(
+            endpoint,
+            event,
+            sender=sender,
+            now=time.time,
+            elapsed=time.monotonic,
+            links=await _links(settings, endpoint),
+        )
+    finally:
+        await sender.aclose()
+
+
+async def _links(settings: Settings, endpoint: Endpoint) -> ActionLinks | None:
+    """Return what signs a sample's buttons, where it is to have some and the store is there."""
+    native = getattr(endpoint.options, "buttons", "off") == "native"
+    if not native or not has_store(settings):
+        return None
+    try:
+        async with Deployment(settings) as deployment:
+            keys = await deployment.links.keys()
+    except BridgeError:
+        return None
+    return ActionLinks(
+        keys=keys, public_url=settings.public_url, ttl=settings.links.ttl
+    )
