@@ -37,7 +37,6 @@ SHARED = {
     "server": "how an ASGI application is served on a port",
     "strings": "what people read, in each language",
     "tasks": "Midjourney's tasks; at the top, Celery's, whose module has this name everywhere",
-    "wakeups": "a port, and what implements it",
     "web": "the web process, and the command that runs it",
 }
 

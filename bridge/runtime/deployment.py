@@ -25,7 +25,6 @@ from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.readiness import inspect
 from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
-from bridge.adapters.store.wakeups import StoreWakeups
 from bridge.app.actions import Actions
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
@@ -69,7 +68,6 @@ class Deployment:
         self.admin = StoreAdmin(self._keys)
         self.queries = StoreQueries(self._keys)
         self.feed = StoreFeed(self._keys)
-        self.wakeups = StoreWakeups(self._keys)
         self.requests = StoredRequests(self._keys)
         self.texts = StoredTexts(self._keys)
         self.clicks = StoredClicks(self._keys)

@@ -132,6 +132,7 @@ class Engine:
     async def _drained(self) -> None:
         for one in self._watching:
             one.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
         await self._parts.drain(GRACE)
 
     async def _end(self) -> None:
@@ -140,7 +141,7 @@ class Engine:
 
     async def _watch(self) -> Sequence[asyncio.Task[None]]:
         """Begin to watch for work: that which wakes us, and that which no tick announces."""
-        parts, wakeups = self._parts, self._parts.deployment.wakeups
+        parts = self._parts
         watching = [
             tick_while_silent(
                 parts.deployment.admin.try_write,
@@ -150,14 +151,15 @@ class Engine:
             )
         ]
         if "deliver" in self._queues:
-            watching.append(listen(wakeups, "deliver", parts.deliver))
+            watching.append(listen(parts.pump.await_work, parts.deliver))
         if "poll" in self._queues:
-            watching.append(listen(wakeups, "poll", self._poll_soon))
+            watching.append(listen(self._await_tasks, parts.poll))
             if parts.foreign is not None:
                 watching.append(hear(parts.foreign, parts.producers))
         return [self._loop.create_task(one) for one in watching]
 
-    async def _poll_soon(self) -> None:
+    async def _await_tasks(self) -> None:
+        await self._parts.deployment.tasks.await_tracked()
         await asyncio.sleep(GATHER)
         await self._parts.poll()
 

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bridge.app.outage import store_outage
-from bridge.app.ports import Queue, Wakeups
 from bridge.core.cadence import STORE_RETRY, TICK
 from bridge.errors import BridgeError, StoreForbids
 
@@ -21,31 +20,38 @@ log = structlog.get_logger(__name__)
 
 
 async def listen(
-    wakeups: Wakeups, queue: Queue, on_wakeup: Callable[[], Awaitable[None]]
+    wait: Callable[[], Awaitable[None]], look: Callable[[], Awaitable[None]]
 ) -> None:
     """
     Begin work as soon as there is any; runs until it is cancelled.
 
     Args:
-        wakeups: The store's.
+        wait: Waits for a wake-up, for a few seconds, and begins what there is to do.
 
-        queue: What to wait for.
-
-        on_wakeup: Looks for work. While no wake-up comes, that is done every few seconds.
+        look: Looks for work by itself, where nothing can be waited for.
     """
     forbidden = False
     while True:
+        pause = STORE_RETRY
         try:
-            await wakeups.wait(queue)
+            await wait()
+            continue
         except StoreForbids as error:
+            pause = TICK
             if not forbidden:
                 forbidden = True
                 log.warning("wakeups.not_heard", reason=str(error), every=TICK)
-            await asyncio.sleep(TICK)
-        except BridgeError as error:
-            store_outage.failed(str(error))
-            await asyncio.sleep(STORE_RETRY)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next one may do better
+            _tell(error)
+        await asyncio.sleep(pause)
         try:
-            await on_wakeup()
-        except Exception:
-            log.exception("wakeups.failed")  # the next one may do better
+            await look()
+        except Exception as error:  # noqa: BLE001
+            _tell(error)
+
+
+def _tell(error: Exception) -> None:
+    if isinstance(error, BridgeError):
+        store_outage.failed(str(error))
+    else:
+        log.error("wakeups.failed", exc_info=error)

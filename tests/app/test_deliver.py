@@ -187,6 +187,8 @@ class LateAnswers:
         self._store = store
         self._settled = asyncio.Event()
         self.save_state = store.save_state
+        self.claim_when_woken = store.claim_when_woken
+        self.return_lost = store.return_lost
 
     async def claim_deliveries(self, **options: Any) -> DeliveryClaim:
         claim = await self._store.claim_deliveries(**options)

@@ -17,7 +17,6 @@ from bridge.adapters.store.keyspace import Keyspace, Script
 from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
-from bridge.adapters.store.wakeups import StoreWakeups
 from bridge.app.ports import (
     Delivery,
     DueTask,
@@ -124,7 +123,6 @@ class Bench:
         self.queries = StoreQueries(self.keys)
         self.feed = StoreFeed(self.keys)
         self.texts = StoredTexts(self.keys)
-        self.wakeups = StoreWakeups(self.keys)
         #: Seconds that were let pass.
         self.passed = 0.0
         self._numbers = count(1)
@@ -319,6 +317,12 @@ class Bench:
             await self.tell(f"first{name}", to=[name])
         for delivery in await self.claim():
             await self.succeed(delivery)
+
+    async def until_blocked(self) -> None:
+        """Wait until somebody waits for a wake-up in this store."""
+        async with asyncio.timeout(30):
+            while not (await self.client.info("clients"))["blocked_clients"]:
+                await asyncio.sleep(0.005)
 
     async def woken(self, queue: str = "deliver") -> bool:
         """Take the wake-up that waits for a worker, if there is one."""

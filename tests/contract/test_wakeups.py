@@ -4,21 +4,74 @@ from __future__ import annotations
 
 import asyncio
 
+from bridge.app.ports import ClaimLimits
 from tests.contract.bench import Bench, endpoint
 
 
 async def test_work_wakes_one_of_the_workers_that_wait(bench: Bench) -> None:
-    waiting = {asyncio.create_task(bench.wakeups.wait("deliver")) for _ in range(2)}
+    waiting = {
+        asyncio.create_task(bench.deliveries.claim_when_woken(None)) for _ in range(2)
+    }
     await bench.tell("u")
     woken, waiting = await asyncio.wait(
         waiting, timeout=30.0, return_when=asyncio.FIRST_COMPLETED
     )
-    assert [one.result() for one in woken] == [True]
+    assert (len(woken), len(waiting)) == (1, 1)
     await bench.claim()
 
     await bench.tell("v")
     woken, waiting = await asyncio.wait(waiting, timeout=30.0)
-    assert ([one.result() for one in woken], waiting) == ([True], set())
+    assert (len(woken), waiting) == (1, set())
+
+
+async def test_a_worker_that_waits_is_woken_with_what_it_may_claim(
+    bench: Bench,
+) -> None:
+    limits = ClaimLimits(limit=2, slow_limit=2)
+    waiting = asyncio.create_task(bench.deliveries.claim_when_woken(limits))
+    await bench.until_blocked()
+    await bench.tell("u")
+    claim = await asyncio.wait_for(waiting, 30.0)
+
+    assert claim is not None
+    assert [one.lane for one in claim.deliveries] == ["u:1"]
+
+
+async def test_a_worker_that_only_waits_is_woken_and_claims_nothing(
+    bench: Bench,
+) -> None:
+    waiting = asyncio.create_task(bench.deliveries.claim_when_woken(None))
+    await bench.until_blocked()
+    await bench.tell("u")
+
+    assert await asyncio.wait_for(waiting, 30.0) is None
+    assert (await bench.claim_one()).lane == "u:1"
+
+
+async def test_what_a_worker_that_left_was_woken_with_is_anothers_at_once(
+    bench: Bench,
+) -> None:
+    limits = ClaimLimits(limit=2, slow_limit=2)
+    waiting = asyncio.create_task(bench.deliveries.claim_when_woken(limits))
+    await bench.until_blocked()
+    telling = asyncio.create_task(bench.tell("u"))  # at the very moment
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, telling, return_exceptions=True)
+    await bench.deliveries.return_lost()
+
+    assert (await bench.claim_one()).lane == "u:1"
+
+
+async def test_a_server_that_has_forgotten_the_script_is_taught_it(
+    bench: Bench,
+) -> None:
+    await bench.client.script_flush()
+    await bench.tell("u")
+    claim = await bench.deliveries.claim_when_woken(ClaimLimits(limit=2, slow_limit=2))
+
+    assert claim is not None
+    assert [one.lane for one in claim.deliveries] == ["u:1"]
 
 
 async def test_whoever_was_busy_is_woken_once_for_all_that_came_up_meanwhile(
@@ -27,7 +80,7 @@ async def test_whoever_was_busy_is_woken_once_for_all_that_came_up_meanwhile(
     for lane in "uvw":
         await bench.tell(lane)
 
-    assert await bench.wakeups.wait("deliver")
+    assert await bench.woken()
     assert not await bench.woken()
 
 

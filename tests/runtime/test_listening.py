@@ -1,80 +1,79 @@
-"""Listening for wake-ups: a worker looks when there is work, and by itself where it hears of none."""
+"""Listening for wake-ups: a worker begins work as it comes up, and looks by itself where it cannot wait."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import chain, repeat
+from time import monotonic
 
+import pytest
 from structlog.testing import capture_logs
 
-from bridge.app.ports import Queue
+from bridge.core.cadence import STORE_RETRY
 from bridge.errors import StoreForbids, StoreUnavailable
 from bridge.runtime.listening import listen
 
 
-class FakeWakeups:
-    """Wake-ups that come when they are sent; what is asked for meanwhile may fail."""
+class Listener:
+    """A worker that listens; each time it waits, what is given next happens."""
 
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-        self.sent = asyncio.Event()
+    def __init__(self, *outcomes: Exception | None) -> None:
+        self.outcomes: Iterator[Exception | None] = chain(outcomes, repeat(None))
+        self.begun = self.looks = 0
+        self.look_fails = False
 
-    async def wait(self, queue: Queue) -> bool:
-        assert queue == "deliver"
-        if self.failures:
-            raise self.failures.pop(0)
-        await self.sent.wait()
-        self.sent.clear()
-        return True
+    async def wait(self) -> None:
+        await asyncio.sleep(0)  # the store's answer is always waited for
+        if (failure := next(self.outcomes)) is not None:
+            raise failure
+        self.begun += 1
 
+    async def look(self) -> None:
+        self.looks += 1
+        if self.look_fails:
+            raise StoreUnavailable
 
-async def looked(wakeups: FakeWakeups, look: Callable[[], None], *, times: int) -> None:
-    """Listen until somebody has looked so often."""
-    seen = 0
-    enough = asyncio.Event()
-
-    async def looks() -> None:
-        nonlocal seen
-        seen += 1
-        if seen >= times:
-            enough.set()
-        look()
-
-    listening = asyncio.create_task(listen(wakeups, "deliver", looks))
-    async with asyncio.timeout(20):
-        await enough.wait()
-    listening.cancel()
+    async def until(self, *, begun: int = 0, looks: int = 0) -> None:
+        listening = asyncio.create_task(listen(self.wait, self.look))
+        async with asyncio.timeout(20):
+            while self.begun < begun or self.looks < looks:
+                await asyncio.sleep(0)
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
 
 
-async def test_a_wake_up_has_the_worker_look() -> None:
-    wakeups = FakeWakeups()
-    wakeups.sent.set()
-    await looked(wakeups, lambda: None, times=1)
+async def test_each_wake_up_is_followed_and_nobody_looks_beside_that() -> None:
+    listener = Listener()
+    await listener.until(begun=3)
+
+    assert listener.looks == 0
 
 
-async def test_a_look_that_fails_is_not_the_last() -> None:
-    wakeups = FakeWakeups()
-    wakeups.sent.set()
-
-    def fail() -> None:
-        wakeups.sent.set()
-        msg = "once"
-        raise RuntimeError(msg)
-
+async def test_a_failure_is_not_the_last_and_is_followed_by_a_pause() -> None:
+    listener = Listener(RuntimeError("once"), RuntimeError("twice"))
+    began = monotonic()
     with capture_logs() as logs:
-        await looked(wakeups, fail, times=2)
-    assert {line["event"] for line in logs} == {"wakeups.failed"}
+        await listener.until(begun=1)
+
+    assert [line["event"] for line in logs] == ["wakeups.failed"] * 2
+    assert monotonic() - began > 1.9 * STORE_RETRY
 
 
-async def test_a_worker_looks_while_the_store_is_away() -> None:
-    wakeups = FakeWakeups(StoreUnavailable("away"), StoreUnavailable("away"))
-    await looked(wakeups, lambda: None, times=2)
+async def test_a_worker_looks_by_itself_while_the_store_is_away() -> None:
+    listener = Listener(StoreUnavailable("away"), StoreUnavailable("away"))
+    listener.look_fails = True
+    await listener.until(begun=1)
+
+    assert listener.looks == 2
 
 
 async def test_where_waiting_is_forbidden_a_worker_looks_by_itself_and_says_so_once() -> (
     None
 ):
-    wakeups = FakeWakeups(StoreForbids("no blpop"), StoreForbids("no blpop"))
+    listener = Listener(StoreForbids("no blpop"), StoreForbids("no blpop"))
     with capture_logs() as logs:
-        await looked(wakeups, lambda: None, times=2)
+        await listener.until(looks=2)
+
     assert [line["event"] for line in logs] == ["wakeups.not_heard"]

@@ -18,6 +18,7 @@ from bridge.core.http import ChannelState
 LOST_AT_MOST = 60
 #: Characters of an attempt's `detail` that the attempt log keeps.
 LONGEST_DETAIL = 1024
+_WAKEUPS = "wakeups:deliver"
 #: What a settlement may lead to beside its own delivery: a script of its own sees to that, so
 #: that no other settlement pays for it.
 _EFFECTS = frozenset({"notices", "action", "archival"})
@@ -43,6 +44,22 @@ class StoredDeliveries:
         limits = ClaimLimits(limit=limit, slow_limit=slow_limit, hook_limit=hook_limit)
         return _claim(await self._claiming("claim_deliveries", limits, int(alone)))
 
+    async def claim_when_woken(
+        self, limits: ClaimLimits | None
+    ) -> DeliveryClaim | None:
+        """Wait until work wakes this worker, for a few seconds, and claim in the same round trip."""
+        if limits is None:
+            await self._keys.take(_WAKEUPS)
+            return None
+        reply = await self._claiming("claim_deliveries", limits, 0, behind=_WAKEUPS)
+        return _claim(reply)
+
+    async def return_lost(self) -> None:
+        """Hand back what was claimed and did not reach us, for others to claim at once."""
+        if self._lost:
+            nothing = ClaimLimits(limit=0, slow_limit=0)
+            await self._claiming("claim_deliveries", nothing, 0)
+
     async def settle(
         self, settlements: Sequence[Settlement], *, claim: ClaimLimits | None = None
     ) -> Settled:
@@ -66,22 +83,35 @@ class StoredDeliveries:
         )
 
     async def _claiming(
-        self, script: Script, limits: ClaimLimits, *args: str | float
+        self,
+        script: Script,
+        limits: ClaimLimits,
+        *args: str | float,
+        behind: str | None = None,
     ) -> list[Any]:
-        """Run a script that claims; the next one is told of those whose reply got lost."""
+        """
+        Run a script that claims; the next one is told of those whose reply got lost.
+
+        Args:
+            behind: A list whose next element is taken first, see `Keyspace.take_and_run`.
+        """
         token = token_hex(8)
         lost, self._lost = self._lost, []
         hook_limit = limits.hook_limit
+        given = (
+            *args,
+            token,
+            limits.limit,
+            limits.slow_limit,
+            limits.slow_limit if hook_limit is None else hook_limit,
+            self._keys.retention,
+            *lost,
+        )
         try:
-            reply: list[Any] = await self._keys.run(
-                script,
-                *args,
-                token,
-                limits.limit,
-                limits.slow_limit,
-                limits.slow_limit if hook_limit is None else hook_limit,
-                self._keys.retention,
-                *lost,
+            reply: list[Any] = await (
+                self._keys.run(script, *given)
+                if behind is None
+                else self._keys.take_and_run(behind, script, *given)
             )
         except BaseException:  # also when it is cancelled: the script may have run
             self._lost = [*lost, *self._lost, token][-LOST_AT_MOST:]

@@ -15,6 +15,8 @@ from importlib.resources import files
 from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from redis.exceptions import NoScriptError
+
 from bridge.adapters.store.errors import COMMAND_TIMEOUT, in_time
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ Script = Literal[
     "upstreams",
     "waits",
 ]
+#: Seconds that one call blocks at most: less than a command may take.
+LONGEST_CALL = 4.0
 SCRIPTS: tuple[Script, ...] = get_args(Script)
 _FOLDER = files("bridge.adapters.store") / "lua"
 _COMMANDS = re.compile(r"\bcall(?:_with)?\('([A-Z]+(?:', '[A-Z]+)?)'")
@@ -270,17 +274,38 @@ class Keyspace:
 
     async def wait_for_entry(self, key: str, position: str, seconds: float) -> bool:
         """Wait until a stream has an entry after one; false if none came in time."""
-        async with in_time(seconds + COMMAND_TIMEOUT):
+        async with in_time(LONGEST_CALL + COMMAND_TIMEOUT):
             found = await self._client.xread(
                 {self._prefix + key: position}, count=1, block=round(seconds * 1000)
             )
         return bool(found)
 
-    async def take(self, key: str, seconds: float) -> bool:
-        """Wait until a list has an element, and take it; false if it had none in time."""
-        async with in_time(seconds + COMMAND_TIMEOUT):
-            found = await self._client.blpop([self._prefix + key], timeout=seconds)
-        return found is not None
+    async def take(self, key: str) -> None:
+        """Wait until a list has an element, and take it; for `LONGEST_CALL` seconds."""
+        async with in_time(LONGEST_CALL + COMMAND_TIMEOUT):
+            await self._client.blpop([self._prefix + key], timeout=LONGEST_CALL)
+
+    async def take_and_run(self, key: str, script: Script, *args: str | float) -> Any:
+        """
+        Take a list's next element, as `take` does, and run a script behind that.
+
+        Both go out at once, so that the server runs the script in the moment in which there is
+        an element, without asking anybody; and where it writes for that, it does so once for
+        whoever has put the element there and for the script.
+        """
+        known = self._scripts[script]
+        async with in_time(LONGEST_CALL + COMMAND_TIMEOUT):
+            both = self._client.pipeline(transaction=False)
+            both.blpop([self._prefix + key], timeout=LONGEST_CALL)
+            both.evalsha(known.sha, 1, self._prefix, *args)
+            taken, reply = await both.execute(raise_on_error=False)
+            if isinstance(taken, Exception):
+                raise taken
+            if not isinstance(reply, Exception):
+                return reply
+            if not isinstance(reply, NoScriptError):
+                raise reply
+        return await self.run(script, *args)
 
     async def info(self, section: str) -> dict[str, Any]:
         """Return what the server says about itself."""

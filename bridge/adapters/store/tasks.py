@@ -47,6 +47,10 @@ class StoredTasks:
         self._keys = keys
         self._lost = LostClaims()
 
+    async def await_tracked(self) -> None:
+        """Wait until tasks are tracked of which no other worker was told, for a few seconds."""
+        await self._keys.take("wakeups:poll")
+
     async def track(
         self,
         upstream: str,

@@ -37,6 +37,8 @@ WINDOW = 200
 SLOW_SHARE, HOOK_SHARE = 0.5, 0.25
 #: Deliveries in one claim: a script's work is bounded.
 CLAIM_BATCH = 100
+#: Those in the claim that comes with a wake-up, for which there may be no place any more.
+WOKEN_BATCH = 10
 #: Seconds that suspects may have for themselves, before everything else goes on for at
 #: least as long as they took. It is also how long one is waited for: what has crashed
 #: nothing by then waits for an answer, and others need not.
@@ -92,6 +94,32 @@ class Pump:
         self._wakes += 1
         self._resume()
 
+    async def await_work(self) -> None:
+        """
+        Wait until there is work in the store, for a few seconds, and begin with it.
+
+        While little is in flight, the first of it is claimed in the same round trip, which is
+        what a delivery waits for longest.
+
+        Raises:
+            BridgeError: It cannot be waited for.
+        """
+        little = len(self._flight) < WOKEN_BATCH and not self._alone
+        limits = self._limits_within(WOKEN_BATCH) if little else None
+        claim = await self._store.claim_when_woken(limits)
+        if claim is None:
+            self.wake()
+            return
+        for delivery in claim.deliveries:
+            self._launch(delivery, together=not self._alone)
+        # Another claim may have been answered since, and know more.
+        self._next_at = min(self._next_at, self._due_at(claim))
+        if claim.suspects:
+            self._suspects_at = min(self._suspects_at, self._suspects_rest)
+        self._resume()
+        if not claim.deliveries:
+            await asyncio.sleep(MIN_PAUSE)
+
     async def idle(self) -> None:
         """Wait until nothing is due soon, in flight or unsettled."""
         while self._work is not None or self._settler.busy:
@@ -104,7 +132,8 @@ class Pump:
         Claim no more, and leave nothing behind.
 
         Attempts in flight get `grace` seconds to end; then they are cancelled and their
-        claims given back, so that another worker attempts them at once.
+        claims given back, so that another worker attempts them at once. Nobody may be in
+        `await_work` any more.
         """
         self._stopping = True
         self._settler.give_up_after(grace)
@@ -116,6 +145,10 @@ class Pump:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self.idle()
+        try:
+            await self._store.return_lost()
+        except BridgeError as error:
+            store_outage.failed(str(error))  # their leases end
 
     def _resume(self) -> None:
         self._changed.set()
@@ -192,11 +225,14 @@ class Pump:
         free = self._window - len(self._flight)
         if free <= 0 or self._stopping or self._claiming or self._alone:
             return None
+        self._asked = self._wakes
+        return self._limits_within(min(free, CLAIM_BATCH))
+
+    def _limits_within(self, limit: int) -> ClaimLimits:
         slow = [one.endpoint for one in self._flight.values() if one.slow]
         hooks = sum(map(is_hook, slow))
-        self._asked = self._wakes
         return ClaimLimits(
-            limit=min(free, CLAIM_BATCH),
+            limit=limit,
             slow_limit=max(0, int(self._window * SLOW_SHARE) - len(slow)),
             hook_limit=max(0, int(self._window * HOOK_SHARE) - hooks),
         )
@@ -213,12 +249,15 @@ class Pump:
         """Launch what was claimed, and remember when to look again."""
         for delivery in claim.deliveries:
             self._launch(delivery)
-        now = self._elapsed()
-        self._next_at = math.inf
-        if claim.next_in is not None:
-            least = 0.0 if claim.deliveries else MIN_PAUSE
-            self._next_at = now + max(claim.next_in, least)
+        self._next_at = self._due_at(claim)
         self._suspects_at = self._suspects_rest if claim.suspects else math.inf
+
+    def _due_at(self, claim: DeliveryClaim) -> float:
+        """Return when something comes due, as far as a claim knows; infinite if nothing does."""
+        if claim.next_in is None:
+            return math.inf
+        least = 0.0 if claim.deliveries else MIN_PAUSE
+        return self._elapsed() + max(claim.next_in, least)
 
     async def _try_suspects(self) -> None:
         """
@@ -252,8 +291,8 @@ class Pump:
         if self._flight:
             await asyncio.wait(self._flight, timeout=FOR_SUSPECTS)
 
-    def _launch(self, delivery: Delivery) -> None:
-        if self._stopping:
+    def _launch(self, delivery: Delivery, *, together: bool = True) -> None:
+        if self._stopping or not together:
             self._settler.settle(Settlement(delivery=delivery))
             return
         attempt = self._runner.attempt(delivery)

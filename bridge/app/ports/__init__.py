@@ -79,7 +79,6 @@ from bridge.app.ports.rows import (
     UpstreamState,
     Wait,
 )
-from bridge.app.ports.wakeups import Queue, Wakeups
 from bridge.core.endpoint import Publication
 
 __all__ = [
@@ -134,7 +133,6 @@ __all__ = [
     "PollResult",
     "Publication",
     "Queries",
-    "Queue",
     "Recorded",
     "RedeliveryResult",
     "RequestState",
@@ -160,5 +158,4 @@ __all__ = [
     "UpstreamState",
     "Wait",
     "Waiting",
-    "Wakeups",
 ]

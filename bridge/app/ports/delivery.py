@@ -253,6 +253,29 @@ class DeliveryStore(Protocol):
             alone: Claim one suspect and nothing else.
         """
 
+    async def claim_when_woken(
+        self, limits: ClaimLimits | None
+    ) -> DeliveryClaim | None:
+        """
+        Wait until work wakes this worker, for a few seconds, and claim in the same round trip.
+
+        Whoever makes work leaves a wake-up in the same step; the worker that has waited
+        longest takes it. One that is taken and not followed is lost: workers also look by
+        themselves.
+
+        Args:
+            limits: What may be claimed; ``None`` only to wait.
+
+        Returns:
+            The claim, if one was wanted.
+
+        Raises:
+            StoreForbids: Waiting is not allowed.
+        """
+
+    async def return_lost(self) -> None:
+        """Hand back what was claimed and did not reach us, for others to claim at once."""
+
     async def settle(
         self, settlements: Sequence[Settlement], *, claim: ClaimLimits | None = None
     ) -> Settled:

@@ -194,6 +194,14 @@ class Recorded:
 class TaskStore(Protocol):
     """The store as polling sees it. Each method is one atomic step."""
 
+    async def await_tracked(self) -> None:
+        """
+        Wait until tasks are tracked of which no other worker was told, for a few seconds.
+
+        Raises:
+            StoreForbids: Waiting is not allowed.
+        """
+
     async def claim_tasks(self, upstream: str, limits: PollLimits) -> PollClaim:
         """Claim a batch of due tasks within the upstream's limits."""
 
