@@ -33,7 +33,7 @@ _MAX_LINES = 5
 class _Change:
     """A change of a message that has not begun, for all who ask for one meanwhile."""
 
-    pressing: list[str]
+    pressing: bool
     done: asyncio.Future[bool] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -76,7 +76,7 @@ class Marks:
         interaction: Interaction,
         task: TaskKey,
         *,
-        pressing: str = "",
+        pressing: bool = False,
     ) -> bool:
         """
         Change a message's buttons to what the store knows now.
@@ -85,7 +85,7 @@ class Marks:
         button that a whole channel presses changes its message a few times, not once a click.
 
         Args:
-            pressing: What is being done at this moment; no button is left meanwhile.
+            pressing: Whether something was pressed at this moment; no button is left meanwhile.
 
         Returns:
             Whether that is done, or it is worth nothing to try it again.
@@ -95,9 +95,9 @@ class Marks:
         key = (endpoint.name, interaction.message)
         waiting = self._waiting.get(key)
         if waiting is not None:
-            waiting.pressing += [pressing] * bool(pressing)
+            waiting.pressing |= pressing
             return await asyncio.shield(waiting.done)
-        change = self._waiting[key] = _Change(pressing=[pressing] * bool(pressing))
+        change = self._waiting[key] = _Change(pressing=pressing)
         done = False
         try:
             done = await self._change(endpoint, platform, interaction, task, change)
@@ -122,9 +122,8 @@ class Marks:
             row = await self._lookup.find_task(task.id, task.upstream)
             presses = (await self._actions.list(task=task, limit=50)).items[::-1]
             lines = [await self._line(one, endpoint) for one in presses[-_MAX_LINES:]]
-            lines += change.pressing
             left = () if change.pressing else await self._left(endpoint, row, presses)
-            request = platform.mark(endpoint, interaction, lines[-_MAX_LINES:], left)
+            request = platform.mark(endpoint, interaction, lines, left)
             return request is None or await self._send(endpoint, request)
         finally:
             await self._texts.keep(lease, "", 0.001)

@@ -13,11 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from bridge.channels.strings import STRINGS
 from bridge.core.action import ActionState
 from bridge.core.button import Button
 from bridge.core.task import TaskKey
 from bridge.core.token import Purpose, TokenKeys
+from bridge.errors import StoreUnavailable
 from bridge.settings import endpoint_settings
 from bridge.web.interactions import telegram_secrets
 from tests.channels.cases import DONE, GRID_BUTTONS, JOB
@@ -40,15 +43,23 @@ PATHS = {
     "discord": "/interactions/discord",
     "telegram": "/interactions/telegram/telegram",
 }
+UNAVAILABLE = STRINGS["en"].unavailable
 platforms = pytest.mark.parametrize("platform", PATHS)
 
 
 async def takes_everything(
     connection: Connection, *, answers: list[bytes] | None = None
 ) -> None:
-    """A platform that does what it is asked to, unless its next answers are something else."""
+    """
+    A platform that does what it is asked to, unless its next answers are something else.
+
+    An answer that is empty never comes.
+    """
     while await connection.request() is not None:
         status = answers.pop(0) if answers else b"200 OK"
+        if not status:
+            await connection.gone()
+            return
         body = b'{"ok":true,"result":{"message_id":1001},"id":"400","ts":"1.1","channel":"C0123456789"}'
         length = f"\r\ncontent-length: {len(body)}\r\n\r\n".encode()
         await connection.say(b"HTTP/1.1 " + status + length + body)
@@ -245,6 +256,67 @@ async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
 
     assert answer.status_code == 200
     assert time.monotonic() - began < 0.5
+
+
+async def test_a_click_presses_at_once_while_the_platform_takes_its_time(
+    bench: Bench, redis_url: str
+) -> None:
+    async with (
+        platforms_behind() as chat,
+        process(bench, redis_url, chat, FakeActions()) as there,
+    ):
+        chat.answers[:] = [b""]
+        await there.press("slack")
+
+        await there.until(lambda: bool(there.actions.presses))
+
+
+async def test_a_click_that_was_answered_is_pressed_though_the_process_ends(
+    bench: Bench, redis_url: str
+) -> None:
+    actions = FakeActions()
+    async with (
+        platforms_behind() as chat,
+        process(bench, redis_url, chat, actions) as there,
+    ):
+        actions.takes_s = 0.2
+        await there.press("slack")
+
+    assert [one.button for one in actions.presses] == [U1]
+
+
+async def test_a_press_that_cannot_be_written_down_is_said_and_leaves_the_buttons(
+    there: World,
+) -> None:
+    there.actions.fails["press"] = [StoreUnavailable()]
+    await there.press("slack")
+
+    await there.until(lambda: UNAVAILABLE in there.said())
+    assert 'replace_original": true' not in there.said()
+
+
+async def test_a_press_that_was_written_down_is_not_said_to_have_failed(
+    bench: Bench, there: World
+) -> None:
+    there.actions.fails["find"] = [StoreUnavailable()]
+    await there.press("slack")
+    await there.until(
+        lambda: bool(there.actions.rows and not any(there.actions.fails.values()))
+    )
+    [action_id] = there.actions.rows
+    there.actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
+
+    await bench.client.delete(f"{{{bench.namespace}}}:kept:following:{action_id}")
+    await there.until(lambda: "✓ started" in there.said())
+    assert UNAVAILABLE not in there.said()
+
+
+async def test_a_mistake_of_ours_is_logged(there: World) -> None:
+    there.actions.fails["press"] = [ZeroDivisionError()]
+    with capture_logs() as logs:
+        await there.press("slack")
+
+        await there.until(lambda: "click.failed" in [entry["event"] for entry in logs])
 
 
 @platforms
