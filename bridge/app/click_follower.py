@@ -39,8 +39,9 @@ log = structlog.get_logger(__name__)
 LOOK_AFTER = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
 #: Seconds after which nobody waits any more for what comes of a press.
 PATIENCE = 900.0
-#: Seconds for which one process follows a press, unless it says that it still does.
-LEASE = 15.0
+#: Seconds for which one process follows a press, unless it says that it still does: longer than
+#: it takes to wait for a message and to change it, see `bridge.app.click_marks.MARKING`.
+LEASE = 40.0
 #: Seconds between two looks for presses that nobody follows any more.
 TAKE_OVER_EVERY = 5.0
 #: Changes of a message that are tried again where the platform is in trouble.

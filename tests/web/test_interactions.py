@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +15,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.app.click_marks import Marks
+from bridge.app.links import LinkSource
+from bridge.app.lookup import Lookup
+from bridge.channels.interaction import Interaction
+from bridge.channels.slack import inbound as slack
 from bridge.channels.strings import STRINGS
 from bridge.core.action import ActionState
 from bridge.core.button import Button
@@ -400,6 +405,76 @@ async def test_a_platform_in_trouble_is_sent_the_change_again(
         await there.until(
             lambda: sum("✓ started" in one for one in there.said().splitlines()) == 3
         )
+
+
+# --- one at a time --------------------------------------------------------------------
+
+
+class OneMessage:
+    """A message whose buttons a process changes, in the place of the platform."""
+
+    lease = "mark:slack:1795329601.000200"
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.endpoint = endpoint_settings(
+            kind="slack", url="https://hooks.slack.com/services/T0000/B0/x"
+        ).to_endpoint("slack")
+
+    async def mark(self, send: Callable[[], Awaitable[bool]]) -> bool:
+        await Scene(self.bench).see(DONE, upstream="default")
+
+        async def secrets() -> list[str]:
+            return [SECRET]
+
+        marks = Marks(
+            actions=FakeActions(),
+            links=LinkSource(
+                secrets=secrets, texts=self.bench.texts, public_url=None, ttl=60.0
+            ),
+            lookup=Lookup(
+                self.bench.queries, upstreams=["default"], endpoints=["slack"]
+            ),
+            texts=self.bench.texts,
+            send=lambda _endpoint, _request: send(),
+            now=time.time,
+            marking=3.0,
+        )
+        click = slack.payload(clicks.slack_payload("x"))
+        assert isinstance(click, Interaction)
+        return await marks.mark(self.endpoint, slack, click, TASK)
+
+
+async def test_a_change_of_a_message_ends_before_another_process_may_change_it(
+    bench: Bench,
+) -> None:
+    message = OneMessage(bench)
+    held = []
+
+    async def never_answers() -> bool:
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            held.append(await bench.texts.kept(message.lease))
+
+    async with asyncio.timeout(10):
+        assert not await message.mark(never_answers)
+    assert held
+    assert held[0] is not None
+    assert await bench.texts.kept(message.lease) is None
+
+
+async def test_a_message_that_another_process_changes_by_now_is_left_to_it(
+    bench: Bench,
+) -> None:
+    message = OneMessage(bench)
+
+    async def sleeps_too_long() -> bool:
+        await bench.texts.keep(message.lease, "another process", 60.0)
+        return True
+
+    assert await message.mark(sleeps_too_long)
+    assert await bench.texts.kept(message.lease) == "another process"
 
 
 # --- nothing is ignored, and nothing is pressed by those who may not -------------------
