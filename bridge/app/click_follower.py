@@ -186,20 +186,21 @@ class ClickFollower:
                             group.create_task(self._go_on(action_id, text))
                 except BridgeError as error:
                     log.warning("click.not_taken_over", error=str(error))
+                except Exception:
+                    log.exception("click.not_taken_over")  # the next time may do better
 
     async def _go_on(self, action_id: str, text: str) -> None:
         try:
             action = await self._actions.find(action_id)
-            found = None if action is None else self._read(text, action)
+            found = None if action is None else self._understood(text, action)
             if found is None:
                 await self._store.forget(action_id)
             else:
                 await self._follow(found)
         except BridgeError as error:
             log.warning("click.broken_off", error=str(error))
-        except (LookupError, TypeError, ValueError):
-            log.warning("click.not_understood", action=action_id)  # of another version
-            await self._store.forget(action_id)
+        except Exception:
+            log.exception("click.failed", action=action_id)  # it costs no other one
 
     async def _follow(self, following: Following) -> None:
         """Have the message say how a press stands, until nothing more comes of it."""
@@ -275,6 +276,14 @@ class ClickFollower:
             reason=response.detail or None,
         )
         return status is not None and status < 500 and status != 429
+
+    def _understood(self, text: str, action: Action) -> Following | None:
+        """Read what is followed; ``None`` if it is not to be followed any more."""
+        try:
+            return self._read(text, action)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            log.warning("click.not_understood", action=action.id)  # of another version
+            return None
 
     def _read(self, text: str, action: Action) -> Following | None:
         """Read what is followed; ``None`` if its endpoint takes no clicks any more."""

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from bridge.app.click_marks import Marks
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
+from bridge.app.views.actions import Action
 from bridge.channels.interaction import Interaction
 from bridge.channels.slack import inbound as slack
 from bridge.channels.strings import STRINGS
@@ -386,6 +387,39 @@ async def test_a_message_says_what_came_of_a_press_though_its_process_has_ended(
             await after.until(lambda: "✓ started" in after.said())
             async with asyncio.timeout(10):
                 while await bench.client.exists(key):
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_press_that_cannot_be_followed_costs_no_other_one(
+    bench: Bench, redis_url: str
+) -> None:
+    class Mistaken(FakeActions):
+        async def find(self, action_id: str) -> Action | None:
+            if action_id == "act_mistake":
+                raise ZeroDivisionError
+            return await super().find(action_id)
+
+    actions, key = Mistaken(), f"{{{bench.namespace}}}:followed"
+    kept: dict[Any, Any] = {}
+    async with platforms_behind() as chat:
+        async with process(bench, redis_url, chat, actions) as before:
+            await before.press("slack")
+            async with asyncio.timeout(10):
+                while not kept:
+                    kept = await bench.client.hgetall(key)
+        [(action_id, text)] = kept.items()
+        newer = json.loads(text) | {"task": 5}
+        row = replace(actions.rows[str(action_id)], id="act_newer")
+        actions.rows["act_newer"] = row
+        await bench.client.hset(key, "act_newer", json.dumps(newer))
+        await bench.client.hset(key, "act_mistake", text)
+        actions.comes_to(str(action_id), state=ActionState.ACCEPTED, child="99")
+        await bench.client.delete(f"{{{bench.namespace}}}:kept:following:{action_id}")
+
+        async with process(bench, redis_url, chat, actions) as after:
+            await after.until(lambda: "✓ started" in after.said())
+            async with asyncio.timeout(10):
+                while list(await bench.client.hkeys(key)) != ["act_mistake"]:
                     await asyncio.sleep(0.01)
 
 
