@@ -100,8 +100,13 @@ class ActionPerformer:
                 error=type(error).__name__,
             )
             return work.failed()
-        if settlement.action is not None and settlement.action.ended:
-            self.masks.forget(delivery.event.id)
+        mask = begun.order.mask
+        if (
+            mask is not None
+            and settlement.action is not None
+            and settlement.action.ended
+        ):
+            self.masks.forget(mask)
         return settlement
 
 
@@ -181,7 +186,7 @@ class _Work:
         self, task_id: str, response: Response, answer: ActionAnswer
     ) -> Settlement:
         order = self._begun.order
-        if not (order.prompt or "").strip() and not order.masked:
+        if not (order.prompt or "").strip() and order.mask is None:
             return self._outcomes.refused(answer.code, "needs a prompt", response)
         if not await self._store.note_modal(self._delivery, task_id):
             return Settlement(delivery=self._delivery)
@@ -194,8 +199,8 @@ class _Work:
     async def _send_prompt(self, task_id: str) -> Settlement:
         route, order = "submit/modal", self._begun.order
         body: dict[str, Json] = {"taskId": task_id, "prompt": order.prompt or ""}
-        if order.masked:
-            mask = self._performer.masks.read(self._begun.row.id)
+        if order.mask is not None:
+            mask = self._performer.masks.read(order.mask)
             if mask is None:
                 return self._outcomes.refused(None, _NO_MASK)
             body["maskBase64"] = f"data:image/png;base64,{b64encode(mask).decode()}"

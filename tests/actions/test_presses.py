@@ -268,6 +268,28 @@ async def test_a_window_gets_the_mask_which_is_in_no_store_and_is_gone_afterward
     assert list((tmp_path / "masks").iterdir()) == []
 
 
+async def test_a_second_press_leaves_the_mask_of_the_first_as_it_is(
+    bench: Bench, tmp_path: Path
+) -> None:
+    window = says({**WINDOW, "result": "78"})
+    confirms = says({"code": 1, "description": "ok", "result": "78"})
+    async with (
+        shop(manners=[window, confirms]) as upstream,
+        stand(bench, upstream.url, folder=tmp_path) as at,
+    ):
+        pressed = await at.press("Vary (Region)", mask=MASK, prompt="a hat")
+        again, is_new = await at.actions.press(
+            KEY, "Vary (Region)", by="api", mask=b"another", prompt="a hat"
+        )
+        assert (again.id, is_new) == (pressed.id, False)
+        [kept] = (tmp_path / "masks").iterdir()
+        assert kept.read_bytes() == MASK
+        await at.settle(pressed.id)
+
+    sent = upstream.submissions[1][1]["maskBase64"]
+    assert sent == f"data:image/png;base64,{b64encode(MASK).decode()}"
+
+
 async def test_a_mask_that_is_on_another_machine_is_not_left_out(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -277,7 +299,8 @@ async def test_a_mask_that_is_on_another_machine_is_not_left_out(
         stand(bench, upstream.url, folder=tmp_path) as at,
     ):
         pressed = await at.press("Vary (Region)", mask=MASK)
-        at.masks.forget(pressed.id)
+        for kept in (tmp_path / "masks").iterdir():
+            kept.unlink()
         action = await at.settle(pressed.id)
 
     assert action.state is ActionState.REFUSED
