@@ -29,7 +29,7 @@ from bridge.app.ports import (
 from bridge.core.action import ActionState, marker_of, upstream_of
 from bridge.core.action_answer import ActionAnswer, read_action_answer, retry_in
 from bridge.core.button import Button
-from bridge.core.delivery import MAX_CRASHES
+from bridge.core.delivery import MAX_CRASHES, Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.http import Response
@@ -78,6 +78,7 @@ class ActionPerformer:
 
     async def attempt(self, delivery: Delivery, endpoint: Endpoint) -> Settlement:
         """Make one attempt, and return what is to be settled. Never raises."""
+        began = self.elapsed()
         try:
             begun = await self.store.begin(delivery)
         except BridgeError as error:
@@ -85,7 +86,7 @@ class ActionPerformer:
             return unbegun(delivery)
         if begun is None:
             return Settlement(delivery=delivery)
-        work = _Work(self, delivery, endpoint, begun)
+        work = _Work(self, delivery, endpoint, begun, began=began)
         try:
             settlement = await work.settlement()
         except BridgeError as error:
@@ -119,8 +120,9 @@ class _Work:
         delivery: Delivery,
         endpoint: Endpoint,
         begun: Begun,
+        *,
+        began: float,
     ) -> None:
-        began = performer.elapsed()
         self._store = performer.store
         self._upstream = performer.upstreams[upstream_of(endpoint.name) or ""]
         self._performer = performer
@@ -166,7 +168,12 @@ class _Work:
         return self._deadline - self._performer.elapsed()
 
     async def _submit(self, route: str, body: Mapping[str, Json]) -> Response:
-        return await self._upstream.submit(route, body, within=max(self._left, 1.0))
+        left = self._left
+        if left <= 0:
+            # Its lease may be over, and what it sends be looked for by somebody else already.
+            detail = "no time was left to send it"
+            return Response(fault=Fault.TIMEOUT, detail=detail, unsent=True)
+        return await self._upstream.submit(route, body, within=max(left, 1.0))
 
     def _read(self, response: Response, route: str) -> ActionAnswer:
         custom_id = self._begun.order.custom_id
