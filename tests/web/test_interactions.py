@@ -251,6 +251,14 @@ async def test_a_button_that_a_whole_channel_presses_changes_its_message_a_few_t
     )  # with one a click and one for what came of it, a hundred
 
 
+async def test_somebody_whose_name_cannot_be_written_presses(there: World) -> None:
+    user = {"id": "U0ADA", "username": "ada \ud83d", "team_id": "T0000"}
+    await there.press("slack", user=user)
+
+    await there.until(lambda: "ada \ufffd" in there.said())
+    assert [made.button for made in there.actions.presses] == [U1]
+
+
 @platforms
 async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
     there: World, platform: str
