@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bridge.app.operations import Operations
 from bridge.app.ports import ActionStore, Admin, Masks, NewAction
@@ -66,18 +67,29 @@ class ActionWriter:
 
             RoundOver: Its button has come to another round.
         """
-        if mask is not None and not (
-            self._masks is not None and self._masks.keep(action.id, mask)
-        ):
-            msg = "the mask cannot be kept on this machine until it is sent"
-            raise Refused(msg)
+        if mask is not None:
+            action = self._keep_mask(action, mask)
         # The lease has to be longer than the attempt, from the first one on.
         if action.upstream not in self._configured:
             await self._admin.configure([self._endpoints[action.upstream]])
             self._configured.add(action.upstream)
         await self._operations.prepare(action.hook)
         created = await self._store.create(action)
+        if created is None or not created[1]:
+            self._forget_mask(action)
         if created is None:
             raise RoundOver
         row, is_new = created
         return Action.of(row), is_new
+
+    def _keep_mask(self, action: NewAction, mask: bytes) -> NewAction:
+        """Keep a mask, and have the action name it: the one that exists may have another."""
+        name = self._masks.keep(action.id, mask) if self._masks is not None else None
+        if name is None:
+            msg = "the mask cannot be kept on this machine until it is sent"
+            raise Refused(msg)
+        return replace(action, order=replace(action.order, mask=name))
+
+    def _forget_mask(self, action: NewAction) -> None:
+        if action.order.mask is not None and self._masks is not None:
+            self._masks.forget(action.order.mask)

@@ -147,7 +147,6 @@ class Actions:
                     body=press_body(action_id, row.key.id, pressed.custom_id),
                     custom_id=pressed.custom_id,
                     prompt=prompt,
-                    masked=mask is not None,
                 ),
                 round=round_,
                 delay=delay_s,

@@ -39,8 +39,9 @@ log = structlog.get_logger(__name__)
 LOOK_AFTER = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0)
 #: Seconds after which nobody waits any more for what comes of a press.
 PATIENCE = 900.0
-#: Seconds for which one process follows a press, unless it says that it still does.
-LEASE = 15.0
+#: Seconds for which one process follows a press, unless it says that it still does: longer than
+#: it takes to wait for a message and to change it, see `bridge.app.click_marks.MARKING`.
+LEASE = 40.0
 #: Seconds between two looks for presses that nobody follows any more.
 TAKE_OVER_EVERY = 5.0
 #: Changes of a message that are tried again where the platform is in trouble.
@@ -62,6 +63,21 @@ class Click:
     def strings(self) -> Strings:
         """What is said, in the endpoint's language."""
         return STRINGS[getattr(self.endpoint.options, "language", "en")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """
+    A press that was written down, and whose message is to say what comes of it.
+
+    Attributes:
+        until: When nobody waits for that any more.
+    """
+
+    click: Click
+    task: TaskKey
+    action: Action
+    until: float
 
 
 class ClickFollower:
@@ -108,34 +124,52 @@ class ClickFollower:
         self._now = now
         self._me = token_hex(8)
 
-    async def press(self, click: Click, row: TaskRow, pressed: Button) -> None:
+    async def press(
+        self, click: Click, row: TaskRow, pressed: Button
+    ) -> Following | None:
         """
-        Press a button, and have the message say how that stands until it has ended.
+        Press a button. No platform is asked for anything before that is written down.
+
+        Returns:
+            What is to be followed; ``None`` if the press is refused, or cannot be followed.
 
         Raises:
-            BridgeError: The store does not answer.
+            BridgeError: The store does not answer; nothing says that the button was pressed.
         """
-        interaction, kind = click.interaction, click.endpoint.kind
+        interaction = click.interaction
         await self._remember(row.key, click)
-        label = interaction.label or pressed.label or pressed.emoji or "…"
-        await self._mark(click, row.key, f"{label} · {interaction.name} …")
         try:
             action, _ = await self._actions.press(
                 row.key,
                 pressed.custom_id,
-                by=f"{kind}:{interaction.user}",
+                by=f"{click.endpoint.kind}:{interaction.user}",
                 prompt=interaction.prompt,
             )
         except (Refused, NotFound, Misconfigured) as error:
+            label = interaction.label or pressed.label or pressed.emoji or "…"
             await self.count(click.endpoint, "refused")
             await self.tell(click, f"{label}: {error}")
-            await self._mark(click, row.key)
-            return
+            return None
         await self.count(click.endpoint, "pressed")
         until = self._now() + PATIENCE
-        await self._texts.claim(_following(action.id), self._me, LEASE)
-        await self._store.follow(action.id, _written(click, row.key, until))
-        await self._follow(click, row.key, action, until)
+        try:
+            await self._texts.claim(_following(action.id), self._me, LEASE)
+            await self._store.follow(action.id, _written(click, row.key, until))
+        except BridgeError as error:
+            log.warning("click.not_followed", error=str(error))
+            return (
+                None  # the message keeps its buttons: nobody else would bring them back
+            )
+        return Following(click=click, task=row.key, action=action, until=until)
+
+    async def follow(self, following: Following) -> None:
+        """Have the message say at once what was pressed, and then what comes of it."""
+        try:
+            if following.action.state in _GOES_ON:
+                await self._mark(following, pressing=True)
+            await self._follow(following)
+        except BridgeError as error:
+            log.warning("click.broken_off", error=str(error))  # until it is taken over
 
     async def take_over(self) -> None:
         """Follow, until cancelled, what was pressed at processes that have ended."""
@@ -152,25 +186,25 @@ class ClickFollower:
                             group.create_task(self._go_on(action_id, text))
                 except BridgeError as error:
                     log.warning("click.not_taken_over", error=str(error))
+                except Exception:
+                    log.exception("click.not_taken_over")  # the next time may do better
 
     async def _go_on(self, action_id: str, text: str) -> None:
         try:
-            found = self._read(text)
             action = await self._actions.find(action_id)
-            if found is None or action is None:
+            found = None if action is None else self._understood(text, action)
+            if found is None:
                 await self._store.forget(action_id)
             else:
-                await self._follow(found[0], found[1], action, found[2])
+                await self._follow(found)
         except BridgeError as error:
             log.warning("click.broken_off", error=str(error))
-        except (LookupError, TypeError, ValueError):
-            log.warning("click.not_understood", action=action_id)  # of another version
-            await self._store.forget(action_id)
+        except Exception:
+            log.exception("click.failed", action=action_id)  # it costs no other one
 
-    async def _follow(
-        self, click: Click, task: TaskKey, action: Action, until: float
-    ) -> None:
+    async def _follow(self, following: Following) -> None:
         """Have the message say how a press stands, until nothing more comes of it."""
+        action = following.action
         said: ActionState | None = None
         place = tries = 0
         while True:
@@ -178,10 +212,10 @@ class ClickFollower:
             # What may be over in a moment is not said to go on.
             if stands is not said and (stands is not ActionState.PENDING or place > 1):
                 tries += 1
-                if await self._mark(click, task) or tries >= TRIES:
+                if await self._mark(following) or tries >= TRIES:
                     said, tries = stands, 0
             over = action.state.is_final and stands is said
-            if over or self._now() > until:
+            if over or self._now() > following.until:
                 break
             await asyncio.sleep(LOOK_AFTER[min(place, len(LOOK_AFTER) - 1)])
             place += 1
@@ -189,7 +223,7 @@ class ClickFollower:
             action = await self._actions.find(action.id) or action
         await self._store.forget(action.id)
         if action.state is ActionState.REFUSED:
-            await self.tell(click, f"{action.label}: {action.reason or ''}")
+            await self.tell(following.click, f"{action.label}: {action.reason or ''}")
 
     # --- what is kept, and sent -------------------------------------------------------
 
@@ -219,9 +253,14 @@ class ClickFollower:
         if request is not None:
             await self.send(click.endpoint, request)
 
-    async def _mark(self, click: Click, task: TaskKey, pressing: str = "") -> bool:
+    async def _mark(self, following: Following, *, pressing: bool = False) -> bool:
+        click = following.click
         return await self._marks.mark(
-            click.endpoint, click.platform, click.interaction, task, pressing=pressing
+            click.endpoint,
+            click.platform,
+            click.interaction,
+            following.task,
+            pressing=pressing,
         )
 
     async def send(self, endpoint: Endpoint, request: Request) -> bool:
@@ -238,8 +277,16 @@ class ClickFollower:
         )
         return status is not None and status < 500 and status != 429
 
-    def _read(self, text: str) -> tuple[Click, TaskKey, float] | None:
-        """Return what is followed; ``None`` if its endpoint takes no clicks any more."""
+    def _understood(self, text: str, action: Action) -> Following | None:
+        """Read what is followed; ``None`` if it is not to be followed any more."""
+        try:
+            return self._read(text, action)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            log.warning("click.not_understood", action=action.id)  # of another version
+            return None
+
+    def _read(self, text: str, action: Action) -> Following | None:
+        """Read what is followed; ``None`` if its endpoint takes no clicks any more."""
         kept = json.loads(text)
         endpoint = self._endpoints.get(kept["endpoint"])
         if endpoint is None or endpoint.kind != kept["purpose"]:
@@ -257,7 +304,12 @@ class ClickFollower:
                 }
             ),
         )
-        return click, TaskKey.read(kept["task"]), float(kept["until"])
+        return Following(
+            click=click,
+            task=TaskKey.read(kept["task"]),
+            action=action,
+            until=float(kept["until"]),
+        )
 
 
 def _following(action_id: str) -> str:

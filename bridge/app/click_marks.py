@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any
 
+import structlog
+
 from bridge.app.actions import Actions
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
@@ -23,8 +25,12 @@ from bridge.core.http import Request
 from bridge.core.task import TaskKey, TaskStatus
 from bridge.core.token import Purpose
 
-#: Seconds that one change of a message may take, and that others wait for it.
+log = structlog.get_logger(__name__)
+
+#: Seconds for which a process may change a message, and that others wait for it.
 MARKING = 10.0
+#: The part of that after which a change is broken off: nobody else changes the message before.
+_BREAKS_OFF = 0.8
 #: Presses that a message names, the newest.
 _MAX_LINES = 5
 
@@ -33,7 +39,7 @@ _MAX_LINES = 5
 class _Change:
     """A change of a message that has not begun, for all who ask for one meanwhile."""
 
-    pressing: list[str]
+    pressing: bool
     done: asyncio.Future[bool] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -51,6 +57,7 @@ class Marks:
         texts: ExpiringTexts,
         send: Callable[[Endpoint, Request], Awaitable[bool]],
         now: Callable[[], float],
+        marking: float = MARKING,
     ) -> None:
         """
         Bind it to the services that it needs.
@@ -60,6 +67,8 @@ class Marks:
                 to try that again.
 
             now: Returns the time, in seconds since the epoch, by this machine's clock.
+
+            marking: Seconds, see `MARKING`.
         """
         self._actions = actions
         self._links = links
@@ -67,6 +76,7 @@ class Marks:
         self._texts = texts
         self._send = send
         self._now = now
+        self._marking = marking
         self._waiting: dict[tuple[str, str], _Change] = {}
 
     async def mark(
@@ -76,7 +86,7 @@ class Marks:
         interaction: Interaction,
         task: TaskKey,
         *,
-        pressing: str = "",
+        pressing: bool = False,
     ) -> bool:
         """
         Change a message's buttons to what the store knows now.
@@ -85,7 +95,7 @@ class Marks:
         button that a whole channel presses changes its message a few times, not once a click.
 
         Args:
-            pressing: What is being done at this moment; no button is left meanwhile.
+            pressing: Whether something was pressed at this moment; no button is left meanwhile.
 
         Returns:
             Whether that is done, or it is worth nothing to try it again.
@@ -95,9 +105,9 @@ class Marks:
         key = (endpoint.name, interaction.message)
         waiting = self._waiting.get(key)
         if waiting is not None:
-            waiting.pressing += [pressing] * bool(pressing)
+            waiting.pressing |= pressing
             return await asyncio.shield(waiting.done)
-        change = self._waiting[key] = _Change(pressing=[pressing] * bool(pressing))
+        change = self._waiting[key] = _Change(pressing=pressing)
         done = False
         try:
             done = await self._change(endpoint, platform, interaction, task, change)
@@ -114,20 +124,25 @@ class Marks:
         task: TaskKey,
         change: _Change,
     ) -> bool:
-        lease = f"mark:{endpoint.name}:{interaction.message}"
-        if not await self._hold(lease, token_hex(8)):
+        lease, holder = f"mark:{endpoint.name}:{interaction.message}", token_hex(8)
+        if not await self._hold(lease, holder):
             return False
         try:
-            self._begin((endpoint.name, interaction.message), change)
-            row = await self._lookup.find_task(task.id, task.upstream)
-            presses = (await self._actions.list(task=task, limit=50)).items[::-1]
-            lines = [await self._line(one, endpoint) for one in presses[-_MAX_LINES:]]
-            lines += change.pressing
-            left = () if change.pressing else await self._left(endpoint, row, presses)
-            request = platform.mark(endpoint, interaction, lines[-_MAX_LINES:], left)
-            return request is None or await self._send(endpoint, request)
+            async with asyncio.timeout(self._marking * _BREAKS_OFF):
+                self._begin((endpoint.name, interaction.message), change)
+                row = await self._lookup.find_task(task.id, task.upstream)
+                presses = (await self._actions.list(task=task, limit=50)).items[::-1]
+                newest = presses[-_MAX_LINES:]
+                lines = [await self._line(one, endpoint) for one in newest]
+                pressing = change.pressing
+                left = () if pressing else await self._left(endpoint, row, presses)
+                request = platform.mark(endpoint, interaction, lines, left)
+                return request is None or await self._send(endpoint, request)
+        except TimeoutError:
+            log.warning("click.not_shown", endpoint=endpoint.name, reason="too slow")
+            return False
         finally:
-            await self._texts.keep(lease, "", 0.001)
+            await self._texts.release(lease, holder)
 
     def _begin(self, key: tuple[str, str], change: _Change) -> None:
         """Let nobody share a change any more that has read what the store knows."""
@@ -136,9 +151,9 @@ class Marks:
 
     async def _hold(self, lease: str, holder: str) -> bool:
         for _ in range(100):
-            if await self._texts.claim(lease, holder, MARKING):
+            if await self._texts.claim(lease, holder, self._marking):
                 return True
-            await asyncio.sleep(MARKING / 100)
+            await asyncio.sleep(self._marking / 100)
         return False
 
     async def _left(

@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds for which a click is known that a platform may send again.
 REMEMBERED = 3600.0
+#: Seconds that presses get to be written down when the process ends, which has 5 s for all.
+GRACE = 1.0
 #: Seconds that the store may take before a form is opened without the task's prompt.
 _QUICK = 0.3
 
@@ -70,6 +72,7 @@ class ClickHandler:
         self._lookup = lookup
         self._texts = texts
         self._now = now
+        self._pressing: set[asyncio.Task[object]] = set()
         self._under_way: set[asyncio.Task[object]] = set()
 
     async def take(
@@ -117,14 +120,17 @@ class ClickHandler:
         )
         if interaction.asks and interaction.prompt is None:
             return await self._ask(click, grant)
-        self._begin(self._press(click, grant))
+        self._begin(self._press(click, grant), self._pressing)
         return self._do(endpoint, platform.accept(endpoint, interaction))
 
     async def aclose(self) -> None:
-        """Break off what is under way; the store knows what was pressed."""
-        for task in list(self._under_way):
+        """Let presses be written down for a moment; break off what else is under way."""
+        if self._pressing:
+            await asyncio.wait(self._pressing, timeout=GRACE)
+        under_way = self._pressing | self._under_way
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     # --- at once ----------------------------------------------------------------------
 
@@ -166,12 +172,15 @@ class ClickHandler:
                 await self._follower.tell(click, click.strings.too_late)
                 return
             pressed = next(one for one in buttons if one.custom_id == custom_id)
-            await self._follower.press(click, row, pressed)
+            following = await self._follower.press(click, row, pressed)
         except BridgeError as error:
             log.warning(
-                "click.broken_off", endpoint=click.endpoint.name, error=str(error)
+                "click.not_pressed", endpoint=click.endpoint.name, error=str(error)
             )
             await self._follower.tell(click, click.strings.unavailable)
+            return
+        if following is not None:
+            self._begin(self._follower.follow(following))
 
     async def _is_new(self, click: Click) -> bool:
         if not click.interaction.unique:
@@ -200,7 +209,24 @@ class ClickHandler:
         self._begin(self._follower.count(endpoint, outcome))
         return self._do(endpoint, platform.turn_away(endpoint, interaction, text))
 
-    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
+    def _begin(
+        self,
+        work: Coroutine[Any, Any, object],
+        among: set[asyncio.Task[object]] | None = None,
+    ) -> None:
+        """
+        Do something behind the answer.
+
+        Args:
+            among: Where it is kept until it has ended; without it, with what may be broken off.
+        """
+        tasks = self._under_way if among is None else among
+
+        def ended(task: asyncio.Task[object]) -> None:
+            tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("click.failed", exc_info=error)
+
         task = asyncio.get_running_loop().create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        tasks.add(task)
+        task.add_done_callback(ended)

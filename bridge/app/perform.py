@@ -29,7 +29,7 @@ from bridge.app.ports import (
 from bridge.core.action import ActionState, marker_of, upstream_of
 from bridge.core.action_answer import ActionAnswer, read_action_answer, retry_in
 from bridge.core.button import Button
-from bridge.core.delivery import MAX_CRASHES
+from bridge.core.delivery import MAX_CRASHES, Fault
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.http import Response
@@ -78,6 +78,7 @@ class ActionPerformer:
 
     async def attempt(self, delivery: Delivery, endpoint: Endpoint) -> Settlement:
         """Make one attempt, and return what is to be settled. Never raises."""
+        began = self.elapsed()
         try:
             begun = await self.store.begin(delivery)
         except BridgeError as error:
@@ -85,7 +86,7 @@ class ActionPerformer:
             return unbegun(delivery)
         if begun is None:
             return Settlement(delivery=delivery)
-        work = _Work(self, delivery, endpoint, begun)
+        work = _Work(self, delivery, endpoint, begun, began=began)
         try:
             settlement = await work.settlement()
         except BridgeError as error:
@@ -100,8 +101,13 @@ class ActionPerformer:
                 error=type(error).__name__,
             )
             return work.failed()
-        if settlement.action is not None and settlement.action.ended:
-            self.masks.forget(delivery.event.id)
+        mask = begun.order.mask
+        if (
+            mask is not None
+            and settlement.action is not None
+            and settlement.action.ended
+        ):
+            self.masks.forget(mask)
         return settlement
 
 
@@ -114,8 +120,9 @@ class _Work:
         delivery: Delivery,
         endpoint: Endpoint,
         begun: Begun,
+        *,
+        began: float,
     ) -> None:
-        began = performer.elapsed()
         self._store = performer.store
         self._upstream = performer.upstreams[upstream_of(endpoint.name) or ""]
         self._performer = performer
@@ -161,7 +168,12 @@ class _Work:
         return self._deadline - self._performer.elapsed()
 
     async def _submit(self, route: str, body: Mapping[str, Json]) -> Response:
-        return await self._upstream.submit(route, body, within=max(self._left, 1.0))
+        left = self._left
+        if left <= 0:
+            # Its lease may be over, and what it sends be looked for by somebody else already.
+            detail = "no time was left to send it"
+            return Response(fault=Fault.TIMEOUT, detail=detail, unsent=True)
+        return await self._upstream.submit(route, body, within=max(left, 1.0))
 
     def _read(self, response: Response, route: str) -> ActionAnswer:
         custom_id = self._begun.order.custom_id
@@ -181,7 +193,7 @@ class _Work:
         self, task_id: str, response: Response, answer: ActionAnswer
     ) -> Settlement:
         order = self._begun.order
-        if not (order.prompt or "").strip() and not order.masked:
+        if not (order.prompt or "").strip() and order.mask is None:
             return self._outcomes.refused(answer.code, "needs a prompt", response)
         if not await self._store.note_modal(self._delivery, task_id):
             return Settlement(delivery=self._delivery)
@@ -194,8 +206,8 @@ class _Work:
     async def _send_prompt(self, task_id: str) -> Settlement:
         route, order = "submit/modal", self._begun.order
         body: dict[str, Json] = {"taskId": task_id, "prompt": order.prompt or ""}
-        if order.masked:
-            mask = self._performer.masks.read(self._begun.row.id)
+        if order.mask is not None:
+            mask = self._performer.masks.read(order.mask)
             if mask is None:
                 return self._outcomes.refused(None, _NO_MASK)
             body["maskBase64"] = f"data:image/png;base64,{b64encode(mask).decode()}"

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from bridge.channels.endpoint_options import NativeOptions
 from bridge.channels.message import MessageButton
+from bridge.core.characters import writable
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.http import Request
@@ -193,7 +194,7 @@ def words(value: object, *path: str | int) -> str:
     found = within(value, *path)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)[:64]
-    return found[:4096] if isinstance(found, str) else ""
+    return writable(found[:4096]) if isinstance(found, str) else ""
 
 
 def objects(value: object, *path: str | int) -> tuple[dict[str, Json], ...]:

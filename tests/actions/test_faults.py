@@ -9,9 +9,12 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from bridge.adapters.store.actions import StoredActions
+from bridge.app.ports import Begun, Delivery
 from bridge.core.action import ActionState
 from tests.actions.shop import (
     Manner,
@@ -149,3 +152,31 @@ async def test_what_can_never_be_sent_is_refused_when_patience_ends(
     assert {one.state for one in actions} == {ActionState.REFUSED}
     assert all(one.sent_at is None for one in actions)
     assert all(str(one.reason).startswith("not taken in time") for one in actions)
+
+
+async def test_a_process_that_was_frozen_before_it_sent_sends_nothing(
+    bench: Bench,
+) -> None:
+    clock = [0.0]
+
+    class FrozenMeanwhile(StoredActions):
+        async def begin(self, delivery: Delivery) -> Begun | None:
+            begun = await super().begin(delivery)
+            clock[0] += 20.0
+            return begun
+
+    async with shop() as upstream, stand(bench, upstream.url) as at:
+        pressed = await at.press()
+        frozen = replace(
+            at.performer,
+            store=FrozenMeanwhile(bench.keys, patience=at.patience),
+            elapsed=lambda: clock[0],
+        )
+        delivery = await bench.claim_one()
+        settlement = await frozen.attempt(delivery, at.endpoint)
+        assert upstream.submissions == []
+
+        await bench.deliveries.settle([settlement])
+        assert await at.state(pressed.id) is ActionState.PENDING
+        assert (await at.settle(pressed.id)).state is ActionState.ACCEPTED
+        assert len(upstream.submissions) == 1

@@ -14,7 +14,7 @@ from bridge.core.action import ActionState
 from bridge.core.endpoint import Endpoint
 from bridge.core.hook import Hook
 from bridge.core.task import TaskKey
-from bridge.errors import NotFound, Refused
+from bridge.errors import Misconfigured, NotFound, Refused
 from tests.actions.shop import PARENT, Manner, says, shop, takes
 from tests.actions.stand import KEY, UPSTREAM, stand
 from tests.contract.anatomy import contents, examine
@@ -106,13 +106,14 @@ async def test_a_key_tells_presses_apart_that_are_meant_to_be_several(
         ("MJ::JOB::upsample::9::3f", {}, "the task has no button"),
         ("Custom Zoom", {}, "Custom Zoom needs a prompt"),
         ("Custom Zoom", {"prompt": "  "}, "Custom Zoom needs a prompt"),
+        ("Custom Zoom", {"prompt": "a \ud83d"}, "no half of an emoji"),
     ],
 )
 async def test_a_press_that_cannot_work_says_why_and_is_not_written_down(
     bench: Bench, button: str, options: dict[str, object], why: str
 ) -> None:
     async with shop() as upstream, stand(bench, upstream.url) as at:
-        with pytest.raises(Refused, match=why):
+        with pytest.raises((Refused, Misconfigured), match=why):
             await at.press(button, **options)
         assert (await at.actions.list()).items == []
 
@@ -268,6 +269,28 @@ async def test_a_window_gets_the_mask_which_is_in_no_store_and_is_gone_afterward
     assert list((tmp_path / "masks").iterdir()) == []
 
 
+async def test_a_second_press_leaves_the_mask_of_the_first_as_it_is(
+    bench: Bench, tmp_path: Path
+) -> None:
+    window = says({**WINDOW, "result": "78"})
+    confirms = says({"code": 1, "description": "ok", "result": "78"})
+    async with (
+        shop(manners=[window, confirms]) as upstream,
+        stand(bench, upstream.url, folder=tmp_path) as at,
+    ):
+        pressed = await at.press("Vary (Region)", mask=MASK, prompt="a hat")
+        again, is_new = await at.actions.press(
+            KEY, "Vary (Region)", by="api", mask=b"another", prompt="a hat"
+        )
+        assert (again.id, is_new) == (pressed.id, False)
+        [kept] = (tmp_path / "masks").iterdir()
+        assert kept.read_bytes() == MASK
+        await at.settle(pressed.id)
+
+    sent = upstream.submissions[1][1]["maskBase64"]
+    assert sent == f"data:image/png;base64,{b64encode(MASK).decode()}"
+
+
 async def test_a_mask_that_is_on_another_machine_is_not_left_out(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -277,7 +300,8 @@ async def test_a_mask_that_is_on_another_machine_is_not_left_out(
         stand(bench, upstream.url, folder=tmp_path) as at,
     ):
         pressed = await at.press("Vary (Region)", mask=MASK)
-        at.masks.forget(pressed.id)
+        for kept in (tmp_path / "masks").iterdir():
+            kept.unlink()
         action = await at.settle(pressed.id)
 
     assert action.state is ActionState.REFUSED
@@ -441,13 +465,35 @@ async def test_an_action_is_never_sent_again_as_an_event_would_be(bench: Bench) 
         assert (await bench.queries.event_page()).items == []
 
 
+async def tidied(bench: Bench, seconds: float) -> None:
+    """Let some time pass, and have forgotten what was kept long enough then."""
+    await bench.let_pass(seconds)
+    while await bench.admin.tidy(200):
+        pass
+
+
+async def test_what_is_pressed_once_is_known_for_as_long_as_its_task_is(
+    bench: Bench,
+) -> None:
+    async with shop() as upstream, stand(bench, upstream.url) as at:
+        first = await at.settle((await at.press("U1")).id)
+        await bench.track(
+            PARENT, upstream=UPSTREAM
+        )  # it is kept for longer than the press
+        await tidied(bench, RETENTION + 1)
+        again, is_new = await at.actions.press(KEY, "U1", by="api")
+        await at.run()
+
+    assert (again.id, again.child_id, is_new) == (first.id, first.child_id, False)
+    assert len(upstream.sold) == 1
+
+
 async def test_actions_are_forgotten_and_their_keys_with_them(bench: Bench) -> None:
     async with shop() as upstream, stand(bench, upstream.url) as at:
         action = await at.settle((await at.press("V1")).id)
         await bench.admin.untrack(TaskKey(UPSTREAM, str(action.child_id)))
-        await bench.let_pass(RETENTION + 1)
-        while await bench.admin.tidy(200):
-            pass
+        await tidied(bench, RETENTION + 1)  # the task
+        await tidied(bench, 3601)  # and what was pressed of it
         keys = await contents(bench.client, bench.namespace)
 
     left = [name for name in keys if "act_" in str(name) or "press" in name]

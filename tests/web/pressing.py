@@ -37,6 +37,8 @@ class FakeActions(Actions):
         refuses: What is said to every press; empty to take them.
 
         takes_s: Seconds until a press is written down.
+
+        fails: What is raised by the next calls of ``press`` and ``find``, by these names.
     """
 
     def __init__(self) -> None:
@@ -44,6 +46,7 @@ class FakeActions(Actions):
         self.rows: dict[str, ActionRow] = {}
         self.refuses = ""
         self.takes_s = 0.0
+        self.fails: dict[str, list[Exception]] = {"press": [], "find": []}
 
     async def press(
         self,
@@ -62,6 +65,8 @@ class FakeActions(Actions):
         del mask, metadata, hook, hook_format
         assert isinstance(task, TaskKey)
         await asyncio.sleep(self.takes_s)
+        if self.fails["press"]:
+            raise self.fails["press"].pop(0)
         self.presses.append(
             Press(task=task, button=button, by=by, prompt=prompt, delay_s=delay_s)
         )
@@ -87,6 +92,8 @@ class FakeActions(Actions):
         return Action.of(self.rows[action_id]), is_new
 
     async def find(self, action_id: str) -> Action | None:
+        if self.fails["find"]:
+            raise self.fails["find"].pop(0)
         row = self.rows.get(action_id)
         return None if row is None else Action.of(row)
 

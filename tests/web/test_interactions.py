@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,11 +13,20 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from bridge.app.click_marks import Marks
+from bridge.app.links import LinkSource
+from bridge.app.lookup import Lookup
+from bridge.app.views.actions import Action
+from bridge.channels.interaction import Interaction
+from bridge.channels.slack import inbound as slack
+from bridge.channels.strings import STRINGS
 from bridge.core.action import ActionState
 from bridge.core.button import Button
 from bridge.core.task import TaskKey
 from bridge.core.token import Purpose, TokenKeys
+from bridge.errors import StoreUnavailable
 from bridge.settings import endpoint_settings
 from bridge.web.interactions import telegram_secrets
 from tests.channels.cases import DONE, GRID_BUTTONS, JOB
@@ -40,15 +49,23 @@ PATHS = {
     "discord": "/interactions/discord",
     "telegram": "/interactions/telegram/telegram",
 }
+UNAVAILABLE = STRINGS["en"].unavailable
 platforms = pytest.mark.parametrize("platform", PATHS)
 
 
 async def takes_everything(
     connection: Connection, *, answers: list[bytes] | None = None
 ) -> None:
-    """A platform that does what it is asked to, unless its next answers are something else."""
+    """
+    A platform that does what it is asked to, unless its next answers are something else.
+
+    An answer that is empty never comes.
+    """
     while await connection.request() is not None:
         status = answers.pop(0) if answers else b"200 OK"
+        if not status:
+            await connection.gone()
+            return
         body = b'{"ok":true,"result":{"message_id":1001},"id":"400","ts":"1.1","channel":"C0123456789"}'
         length = f"\r\ncontent-length: {len(body)}\r\n\r\n".encode()
         await connection.say(b"HTTP/1.1 " + status + length + body)
@@ -133,7 +150,7 @@ async def platforms_behind() -> AsyncIterator[Chat]:
 
 
 def native_endpoints(chat: Chat, **more: Any) -> dict[str, dict[str, Any]]:
-    """An endpoint of each platform, by the platform's name."""
+    """An endpoint of each platform, by the platform's name, and another one of the same bot."""
     url = f"http://127.0.0.1:{chat.receiver.port}"
     native = {"buttons": "native", **more}
     return {
@@ -153,6 +170,12 @@ def native_endpoints(chat: Chat, **more: Any) -> dict[str, dict[str, Any]]:
             "kind": "telegram",
             "url": f"{url}/bot1:abc",
             "chat_id": "7",
+            **native,
+        },
+        "news": {
+            "kind": "telegram",
+            "url": f"{url}/bot1:abc",
+            "chat_id": "8",
             **native,
         },
     }
@@ -234,6 +257,14 @@ async def test_a_button_that_a_whole_channel_presses_changes_its_message_a_few_t
     )  # with one a click and one for what came of it, a hundred
 
 
+async def test_somebody_whose_name_cannot_be_written_presses(there: World) -> None:
+    user = {"id": "U0ADA", "username": "ada \ud83d", "team_id": "T0000"}
+    await there.press("slack", user=user)
+
+    await there.until(lambda: "ada \ufffd" in there.said())
+    assert [made.button for made in there.actions.presses] == [U1]
+
+
 @platforms
 async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
     there: World, platform: str
@@ -245,6 +276,67 @@ async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
 
     assert answer.status_code == 200
     assert time.monotonic() - began < 0.5
+
+
+async def test_a_click_presses_at_once_while_the_platform_takes_its_time(
+    bench: Bench, redis_url: str
+) -> None:
+    async with (
+        platforms_behind() as chat,
+        process(bench, redis_url, chat, FakeActions()) as there,
+    ):
+        chat.answers[:] = [b""]
+        await there.press("slack")
+
+        await there.until(lambda: bool(there.actions.presses))
+
+
+async def test_a_click_that_was_answered_is_pressed_though_the_process_ends(
+    bench: Bench, redis_url: str
+) -> None:
+    actions = FakeActions()
+    async with (
+        platforms_behind() as chat,
+        process(bench, redis_url, chat, actions) as there,
+    ):
+        actions.takes_s = 0.2
+        await there.press("slack")
+
+    assert [one.button for one in actions.presses] == [U1]
+
+
+async def test_a_press_that_cannot_be_written_down_is_said_and_leaves_the_buttons(
+    there: World,
+) -> None:
+    there.actions.fails["press"] = [StoreUnavailable()]
+    await there.press("slack")
+
+    await there.until(lambda: UNAVAILABLE in there.said())
+    assert 'replace_original": true' not in there.said()
+
+
+async def test_a_press_that_was_written_down_is_not_said_to_have_failed(
+    bench: Bench, there: World
+) -> None:
+    there.actions.fails["find"] = [StoreUnavailable()]
+    await there.press("slack")
+    await there.until(
+        lambda: bool(there.actions.rows and not any(there.actions.fails.values()))
+    )
+    [action_id] = there.actions.rows
+    there.actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
+
+    await bench.client.delete(f"{{{bench.namespace}}}:kept:following:{action_id}")
+    await there.until(lambda: "✓ started" in there.said())
+    assert UNAVAILABLE not in there.said()
+
+
+async def test_a_mistake_of_ours_is_logged(there: World) -> None:
+    there.actions.fails["press"] = [ZeroDivisionError()]
+    with capture_logs() as logs:
+        await there.press("slack")
+
+        await there.until(lambda: "click.failed" in [entry["event"] for entry in logs])
 
 
 @platforms
@@ -312,6 +404,39 @@ async def test_a_message_says_what_came_of_a_press_though_its_process_has_ended(
                     await asyncio.sleep(0.01)
 
 
+async def test_a_press_that_cannot_be_followed_costs_no_other_one(
+    bench: Bench, redis_url: str
+) -> None:
+    class Mistaken(FakeActions):
+        async def find(self, action_id: str) -> Action | None:
+            if action_id == "act_mistake":
+                raise ZeroDivisionError
+            return await super().find(action_id)
+
+    actions, key = Mistaken(), f"{{{bench.namespace}}}:followed"
+    kept: dict[Any, Any] = {}
+    async with platforms_behind() as chat:
+        async with process(bench, redis_url, chat, actions) as before:
+            await before.press("slack")
+            async with asyncio.timeout(10):
+                while not kept:
+                    kept = await bench.client.hgetall(key)
+        [(action_id, text)] = kept.items()
+        newer = json.loads(text) | {"task": 5}
+        row = replace(actions.rows[str(action_id)], id="act_newer")
+        actions.rows["act_newer"] = row
+        await bench.client.hset(key, "act_newer", json.dumps(newer))
+        await bench.client.hset(key, "act_mistake", text)
+        actions.comes_to(str(action_id), state=ActionState.ACCEPTED, child="99")
+        await bench.client.delete(f"{{{bench.namespace}}}:kept:following:{action_id}")
+
+        async with process(bench, redis_url, chat, actions) as after:
+            await after.until(lambda: "✓ started" in after.said())
+            async with asyncio.timeout(10):
+                while list(await bench.client.hkeys(key)) != ["act_mistake"]:
+                    await asyncio.sleep(0.01)
+
+
 async def test_a_platform_in_trouble_is_sent_the_change_again(
     bench: Bench, redis_url: str
 ) -> None:
@@ -328,6 +453,76 @@ async def test_a_platform_in_trouble_is_sent_the_change_again(
         await there.until(
             lambda: sum("✓ started" in one for one in there.said().splitlines()) == 3
         )
+
+
+# --- one at a time --------------------------------------------------------------------
+
+
+class OneMessage:
+    """A message whose buttons a process changes, in the place of the platform."""
+
+    lease = "mark:slack:1795329601.000200"
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.endpoint = endpoint_settings(
+            kind="slack", url="https://hooks.slack.com/services/T0000/B0/x"
+        ).to_endpoint("slack")
+
+    async def mark(self, send: Callable[[], Awaitable[bool]]) -> bool:
+        await Scene(self.bench).see(DONE, upstream="default")
+
+        async def secrets() -> list[str]:
+            return [SECRET]
+
+        marks = Marks(
+            actions=FakeActions(),
+            links=LinkSource(
+                secrets=secrets, texts=self.bench.texts, public_url=None, ttl=60.0
+            ),
+            lookup=Lookup(
+                self.bench.queries, upstreams=["default"], endpoints=["slack"]
+            ),
+            texts=self.bench.texts,
+            send=lambda _endpoint, _request: send(),
+            now=time.time,
+            marking=3.0,
+        )
+        click = slack.payload(clicks.slack_payload("x"))
+        assert isinstance(click, Interaction)
+        return await marks.mark(self.endpoint, slack, click, TASK)
+
+
+async def test_a_change_of_a_message_ends_before_another_process_may_change_it(
+    bench: Bench,
+) -> None:
+    message = OneMessage(bench)
+    held = []
+
+    async def never_answers() -> bool:
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            held.append(await bench.texts.kept(message.lease))
+
+    async with asyncio.timeout(10):
+        assert not await message.mark(never_answers)
+    assert held
+    assert held[0] is not None
+    assert await bench.texts.kept(message.lease) is None
+
+
+async def test_a_message_that_another_process_changes_by_now_is_left_to_it(
+    bench: Bench,
+) -> None:
+    message = OneMessage(bench)
+
+    async def sleeps_too_long() -> bool:
+        await bench.texts.keep(message.lease, "another process", 60.0)
+        return True
+
+    assert await message.mark(sleeps_too_long)
+    assert await bench.texts.kept(message.lease) == "another process"
 
 
 # --- nothing is ignored, and nothing is pressed by those who may not -------------------
@@ -395,6 +590,16 @@ async def test_a_click_from_elsewhere_presses_nothing(
     assert answer.status_code == 200
     await there.until(lambda: "does not work any more" in answer.text + there.said())
     assert there.actions.presses == []
+
+
+async def test_a_click_may_come_to_the_address_of_another_endpoint_of_its_bot(
+    there: World,
+) -> None:
+    token = there.token("telegram", endpoint="news")
+    message = {"message_id": 1001, "chat": {"id": 8, "type": "group"}}
+    await there.send("telegram", there.click("telegram", token, message=message))
+
+    await there.until(lambda: bool(there.actions.presses))
 
 
 async def test_a_button_that_asks_opens_a_form_and_the_form_presses(

@@ -7,6 +7,7 @@ They are megabytes, and private: they are in no store and in no log. A worker el
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 #: Seconds after which a mask is forgotten whose action nobody made.
 KEPT = 86400.0
 
-_ACTION = re.compile(r"act_[0-9a-f]{32}")
+_NAME = re.compile(r"act_[0-9a-f]{32}-[0-9a-f]{16}")
 
 
 class LocalMasks:
@@ -25,35 +26,36 @@ class LocalMasks:
         self._folder = data_dir / "masks"
         self._now = now
 
-    def keep(self, action_id: str, mask: bytes) -> bool:
-        """Keep an action's mask; return whether that could be done."""
+    def keep(self, action_id: str, mask: bytes) -> str | None:
+        """Keep a mask beside all others, see `bridge.app.ports.Masks`."""
         self._forget_old()
-        path = self._path(action_id)
+        name = f"{action_id}-{secrets.token_hex(8)}"
+        path = self._path(name)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             path.write_bytes(mask)
         except OSError:
-            return False
-        return True
+            return None
+        return name
 
-    def read(self, action_id: str) -> bytes | None:
-        """Return an action's mask; ``None`` if it is not on this machine."""
+    def read(self, name: str) -> bytes | None:
+        """Return a mask; ``None`` if it is not on this machine."""
         try:
-            return self._path(action_id).read_bytes()
+            return self._path(name).read_bytes()
         except OSError:
             return None
 
-    def forget(self, action_id: str) -> None:
-        """Forget an action's mask, if there is one."""
+    def forget(self, name: str) -> None:
+        """Forget a mask, if it is here."""
         with suppress(OSError):
-            self._path(action_id).unlink()
+            self._path(name).unlink()
 
-    def _path(self, action_id: str) -> Path:
-        if not _ACTION.fullmatch(action_id):
-            msg = "not an action's id"
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            msg = "not the name of a mask"
             raise ValueError(msg)
-        return self._folder / action_id
+        return self._folder / name
 
     def _forget_old(self) -> None:
         with suppress(OSError):

@@ -136,7 +136,7 @@ def written(action: NewAction, now: float) -> dict[str, object]:
                 order.body,
                 order.custom_id,
                 order.prompt,
-                order.masked,
+                order.mask,
                 order.sent_at,
             ]
         ),
@@ -182,13 +182,13 @@ def _event_body(action: NewAction, now: float) -> str:
 
 
 def _order(text: str) -> Order:
-    route, body, custom_id, prompt, masked, *more = json.loads(text)
+    route, body, custom_id, prompt, mask, *more = json.loads(text)
     return Order(
         route=route,
         body=body,
         custom_id=custom_id,
         prompt=prompt,
-        masked=masked,
+        mask=mask,
         sent_at=more[0] if more else None,  # an earlier version did not write it
     )
 

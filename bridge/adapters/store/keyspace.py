@@ -52,6 +52,7 @@ Script = Literal[
     "record_pressing",
     "redeliver",
     "release_pictures",
+    "release_text",
     "return_tasks",
     "round_of",
     "save_state",

@@ -27,3 +27,7 @@ class StoredTexts:
         if await self._keys.text(key) != holder:
             return False
         return await self._keys.keep_for(key, holder, seconds)
+
+    async def release(self, name: str, holder: str) -> None:
+        """Forget that *holder* is kept under a name; nothing happens to anybody else's claim."""
+        await self._keys.run("release_text", name, holder)

@@ -33,7 +33,7 @@ class Order:
 
         prompt: Goes to ``submit/modal`` if the upstream asks for more.
 
-        masked: Whether a mask goes there as well, see `Masks`.
+        mask: The name of the mask that goes there as well, see `Masks`; ``None`` for none.
 
         sent_at: When somebody else has sent it, by this machine's clock: it is looked for, and
             never sent. ``None`` for what is to be sent.
@@ -43,7 +43,7 @@ class Order:
     body: Mapping[str, Json] = field(repr=False)
     custom_id: str | None = None
     prompt: str | None = field(default=None, repr=False)
-    masked: bool = False
+    mask: str | None = None
     sent_at: float | None = None
 
 
@@ -237,14 +237,19 @@ class SearchResult:
 class Masks(Protocol):
     """Keeps masks of actions outside of the store, on one machine. Never raises for what that does."""
 
-    def keep(self, action_id: str, mask: bytes) -> bool:
-        """Keep an action's mask; return whether that could be done."""
+    def keep(self, action_id: str, mask: bytes) -> str | None:
+        """
+        Keep a mask beside all others, also of the same action.
 
-    def read(self, action_id: str) -> bytes | None:
-        """Return an action's mask; ``None`` if it is not on this machine."""
+        Returns:
+            Its name; ``None`` if it cannot be kept.
+        """
 
-    def forget(self, action_id: str) -> None:
-        """Forget an action's mask, if there is one."""
+    def read(self, name: str) -> bytes | None:
+        """Return a mask; ``None`` if it is not on this machine."""
+
+    def forget(self, name: str) -> None:
+        """Forget a mask, if it is here."""
 
 
 class ActionUpstream(Protocol):

@@ -16,3 +16,6 @@ class ExpiringTexts(Protocol):
 
     async def claim(self, name: str, holder: str, seconds: float) -> bool:
         """Keep *holder* if nobody else is kept under this name; return whether it is kept."""
+
+    async def release(self, name: str, holder: str) -> None:
+        """Forget that *holder* is kept under a name; nothing happens to anybody else's claim."""
