@@ -16,7 +16,16 @@ from enum import IntEnum
 #: What was measured, by name.
 Figures = dict[str, float]
 #: The groups, which are modules, in the order in which they are measured.
-GROUPS = ("deliveries", "latency", "polling", "store", "memory", "web", "commands")
+GROUPS = (
+    "deliveries",
+    "latency",
+    "polling",
+    "rules",
+    "store",
+    "memory",
+    "web",
+    "commands",
+)
 
 
 class Size(IntEnum):

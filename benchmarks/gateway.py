@@ -6,7 +6,7 @@ of ids that have ended (by their last two digits), ``rand`` 1 if every answer ha
 ``?rand=`` in its links, as new-api's have; ``flips`` is FROM,STEP: the task N ends at
 FROM + N x STEP (N: its last six digits). ``GET /counts`` tells how many distinct ids were
 asked for since it was last set, in how many requests; ``GET /flips`` when each task was
-first shown as ended.
+first shown as ended. Submissions are taken, and fetched tasks shown as in a list.
 
     python -m benchmarks.gateway 8098
 """
@@ -21,6 +21,8 @@ from benchmarks.raw_http import answer, later, serve, with_body
 
 HASH = "3785da15-4f70-4034-9128-f3ff1ac634fa"
 PROMPT = "a lighthouse on a cliff above a stormy sea, oil on canvas, wide shot " * 6
+#: Before the id of the first task that is submitted here.
+FIRST_TAKEN = 1730621826000000
 BUTTONS = [
     ("upsample", 1, "U1"), ("upsample", 2, "U2"), ("upsample", 3, "U3"), ("upsample", 4, "U4"),
     ("reroll", 0, ""), ("variation", 1, "V1"), ("variation", 2, "V2"),
@@ -75,6 +77,7 @@ class Gateway:
         self._flipped: dict[str, float] = {}
         self._asked: set[str] = set()
         self._requests = 0
+        self._taken = 0
         self._last = 0.0
 
     def handle(
@@ -89,6 +92,13 @@ class Gateway:
             transport.write(answer({**counts, "last": self._last}))
         elif path == b"/flips":
             transport.write(answer(self._flipped))
+        elif path.startswith(b"/mj/submit/"):
+            self._taken += 1
+            task_id = str(FIRST_TAKEN + self._taken)
+            transport.write(answer({"code": 1, "description": "ok", "result": task_id}))
+        elif path.endswith(b"/fetch"):
+            row = self._shown(path.decode().split("/")[-2])
+            later(self._set["delay"], transport, with_body(row))
         else:
             self._list(json.loads(body)["ids"], transport)
 

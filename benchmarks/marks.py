@@ -59,6 +59,9 @@ MARKS = (
     Mark("CPU of an id of 100,000, of one of 1,000", 1.25, ("polling", "100,000 tasks, after 100 ms: 0% ended", "cpu"), ("polling", "1,000 tasks: 0% ended", "cpu"), least=False),
     Mark("RSS of a delivery of 2 kB that waits, B", 2800, ("memory", "a delivery that waits", "rss"), least=False),
     Mark("RSS of a tracked task, B", 600, ("polling", "100,000 tasks, after 100 ms: tracked", "rss"), least=False),
+    Mark("added by the gateway to a submission, p50, ms", 3, ("web", "gateway: a submission", "added p50"), least=False),
+    Mark("the same to a fetch", 3, ("web", "gateway: a fetch", "added p50"), least=False),
+    Mark("recording an end with 50 rules, of without", 1.05, ("rules", "an end: 50 rules for values", "cpu"), ("rules", "an end: no rules", "cpu"), least=False),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the process ``web`` costs: lists of any length, and streams beside deliveries."""
+"""What the process ``web`` costs: its lists, streams beside deliveries, and the way through it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from bridge.runtime.discovery import web_url
 #: How often each address is asked.
 TIMES = 20
 STATES = ("pending", "held", "delivered", "superseded", "dead")
+#: Requests of each kind, by either way.
+PASSED = 600
 #: Clients that read the stream, deliveries meanwhile, and how often.
 STREAMS, EVENTS, TURNS = 200, 3000, 3
 
@@ -126,8 +128,85 @@ async def _delivered(arena: Arena, shape: Shape) -> Figures:
         return await flood(arena, feed, in_turn(shape.well, shape.events))
 
 
+# --- the gateway ----------------------------------------------------------------------
+
+#: What a client and the upstream know.
+KEY = {"mj-api-secret": "sk-benchmark"}
+PROMPT = {"prompt": "a lighthouse on a cliff above a stormy sea, oil on canvas"}
+
+
+def gateway(scale: float) -> Iterator[Row]:
+    """Measure what a client waits longer whose requests pass through, in turn with direct ones."""
+    with (
+        deployment({"one": "0/one"}, web=True) as arena,
+        arena.frozen("deliverer", "poller", "beat"),
+    ):
+        yield from asyncio.run(_gateway(arena, int(PASSED * scale)))
+
+
+async def _gateway(arena: Arena, times: int) -> list[Row]:
+    through = str(web_url(arena.settings))
+    async with (
+        httpx.AsyncClient(base_url=arena.gateway, headers=KEY) as direct,
+        httpx.AsyncClient(base_url=through, headers=KEY) as client,
+    ):
+
+        async def submit(by: httpx.AsyncClient) -> str:
+            answer = await by.post("/mj/submit/imagine", json=PROMPT)
+            return str(answer.raise_for_status().json()["result"])
+
+        async def fetch(by: httpx.AsyncClient, task_id: str) -> None:
+            answer = await by.get(f"/mj/task/{task_id}/fetch")
+            assert answer.raise_for_status().json()["id"] == task_id
+
+        for by in (direct, client):  # connections, modules
+            for _ in range(20):
+                await fetch(by, await submit(by))
+        ids: list[str] = []
+
+        async def submit_and_note(by: httpx.AsyncClient) -> None:
+            ids.append(await submit(by))
+
+        submitted = await _added(
+            [partial(submit_and_note, client)] * times, partial(submit, direct)
+        )
+        # A question is not answered from the last second's answer: nobody asks one twice in it.
+        fetched = [
+            await _added(
+                [partial(fetch, client, one) for one in ids],
+                partial(fetch, direct, "1"),
+            )
+            for _ in ("its first news is recorded", "nothing is new")
+        ]
+    return [
+        Row("a submission", submitted),
+        Row("a fetch with news", fetched[0]),
+        Row("a fetch", fetched[1]),
+    ]
+
+
+async def _added(
+    passed: Sequence[Callable[[], Awaitable[Any]]], direct: Callable[[], Awaitable[Any]]
+) -> Figures:
+    """Time requests that pass through, each in turn with a direct one."""
+    ways: dict[str, list[float]] = {"direct": [], "through": []}
+    for one in passed:
+        ways["direct"].append(await _timed(direct))
+        ways["through"].append(await _timed(one))
+    figures = {
+        f"{way} p{share}": quantile(spent, share / 100)
+        for way, spent in ways.items()
+        for share in (50, 95)
+    }
+    added = {
+        f"added p{share}": figures[f"through p{share}"] - figures[f"direct p{share}"]
+        for share in (50, 95)
+    }
+    return {**figures, **added}
+
+
 GROUP = Group(
-    title="The process web: its lists, and deliveries beside its streams",
+    title="The process web: its lists, deliveries beside its streams, and what passes through",
     columns=(
         Column(figure="p95", title="p95, ms"),
         Column(figure="slowest", title="of the\nslowest filter"),
@@ -135,11 +214,16 @@ GROUP = Group(
         Column(figure="cpu", title="CPU each, us", spread=True),
         Column(figure="cpu web", title="of it\nweb"),
         Column(figure="cpu readers", title="and the\nreaders"),
+        Column(figure="direct p50", title="direct\np50, ms", digits=2),
+        Column(figure="through p50", title="through\nweb", digits=2),
+        Column(figure="added p50", title="added", digits=2),
+        Column(figure="added p95", title="added\np95, ms", digits=2),
     ),
     cases={
         "lists of 100": Case(measure=partial(lists, 100), size=Size.FULL),
         "lists of 10,000": Case(measure=partial(lists, 10_000)),
         "lists of 100,000": Case(measure=partial(lists, 100_000), size=Size.FULL),
         "deliveries": Case(measure=streams),
+        "gateway": Case(measure=gateway),
     },
 )

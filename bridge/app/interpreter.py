@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from bridge.app.ports import (
     DueTask,
     FetchResult,
+    NewAction,
     PollClaim,
     PollError,
     PollFailure,
@@ -29,9 +30,9 @@ from bridge.core.change import (
     observe,
 )
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import NoticeType, notice, task_event
+from bridge.core.event import NoticeType, event_with, notice, task_data
 from bridge.core.hook import HookPolicy
-from bridge.core.rule import Rule
+from bridge.core.rule_book import RuleBook
 from bridge.core.task import TaskKey, TaskSnapshot
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ class Interpreter:
     now: Callable[[], float]
     roll: Callable[[], float]
     kept: Callable[[TaskKey], Awaitable[TaskSnapshot | None]]
-    rules: Sequence[Rule] = ()
+    rules: RuleBook = field(default_factory=RuleBook)
 
     def failure(
         self,
@@ -206,7 +207,7 @@ class Interpreter:
                 policy=policy,
             )
         changed = observation.task_state != due.task_state
-        publication = self._publication(due, observation.change)
+        publication, presses = self._news(due, observation.change)
         return PollResult(
             due=due,
             task_state=observation.task_state if changed else None,
@@ -215,31 +216,31 @@ class Interpreter:
             missed_clock=missed_clock,
             next_in=next_in,
             publication=publication,
-            actions=tuple(
-                rule_presses(
-                    self.rules,
-                    due,
-                    observation.change,
-                    publication,
-                    endpoints=self.endpoints,
-                )
-            ),
+            actions=presses,
             learned=_learned(observation, age=claim.now - due.tracked_at),
         )
 
-    def _publication(self, due: DueTask, change: Change | None) -> Publication | None:
+    def _news(
+        self, due: DueTask, change: Change | None
+    ) -> tuple[Publication | None, tuple[NewAction, ...]]:
+        """Return what reports a change, and what rules press because of it."""
         if change is None:
-            return None
-        event = task_event(
-            due.key,
+            return None, ()
+        key, sequence = due.key, due.sequence + 1
+        data = task_data(
+            key,
             change,
-            sequence=due.sequence + 1,
+            sequence=sequence,
             metadata=due.metadata,
-            at=self.now(),
             lineage=due.lineage,
         )
+        event = event_with(data, key, change, sequence=sequence, at=self.now())
         hook = () if self.hooks is None else self.hooks.formats(event)
-        return replace(Publication.of(event, self.endpoints), hook=hook)
+        presses = rule_presses(
+            self.rules, due, change, event, data=data, endpoints=self.endpoints
+        )
+        publication = replace(Publication.of(event, self.endpoints), hook=hook)
+        return publication, tuple(presses)
 
 
 def _next_in(

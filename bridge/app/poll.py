@@ -34,6 +34,7 @@ from bridge.core.cadence import (
 from bridge.core.endpoint import Endpoint
 from bridge.core.hook import HookPolicy
 from bridge.core.rule import Rule
+from bridge.core.rule_book import RuleBook
 from bridge.core.task import TaskKey
 from bridge.errors import BridgeError
 
@@ -97,7 +98,7 @@ class Poller:
             now=now,
             roll=roll,
             kept=store.snapshot,
-            rules=rules,
+            rules=RuleBook(rules),
         )
         self._policies = LearnedPolicies(
             store, {name: one.policy for name, one in upstreams.items()}, elapsed

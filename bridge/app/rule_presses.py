@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -12,19 +11,22 @@ from bridge.app.ports import DueTask, NewAction, Order, Publication
 from bridge.core.action import press_body
 from bridge.core.change import Change
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import NoticeType, notice
-from bridge.core.rule import Rule, RulePress, presses_of
+from bridge.core.event import Event, NoticeType, notice
+from bridge.core.event_data import Json
+from bridge.core.rule import Rule
+from bridge.core.rule_book import RuleBook, RulePress, presses_of
 from bridge.core.task import TaskKey
 
 log = structlog.get_logger(__name__)
 
 
 def rule_presses(
-    rules: Sequence[Rule],
+    rules: RuleBook,
     due: DueTask,
-    change: Change | None,
-    publication: Publication | None,
+    change: Change,
+    event: Event,
     *,
+    data: Mapping[str, Json],
     endpoints: Sequence[Endpoint],
 ) -> Iterator[NewAction]:
     """
@@ -35,20 +37,19 @@ def rule_presses(
 
         due: The task that has changed.
 
-        change: What happened, if anything did.
+        change: What happened.
 
-        publication: Reports it.
+        event: Reports it.
+
+        data: The event's.
 
         endpoints: Those that may subscribe to a rule's own events.
     """
-    if change is None or publication is None or not rules:
-        return
-    event = publication.event
     for one in presses_of(
         rules,
         due.key,
         change,
-        data=json.loads(event.body)["data"],
+        data=data,
         lineage=due.lineage,
         event_id=event.id,
     ):

@@ -9,6 +9,7 @@ import typer
 from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import say, write
 from bridge.core.endpoint import Endpoint
+from bridge.errors import Misconfigured
 from bridge.runtime import chat_setup
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoint_of
@@ -23,10 +24,17 @@ def setup() -> None:
 
 
 ChatArgument = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="The endpoint's name.")
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="The endpoint's name; not needed if there is one of this kind.",
+    ),
 ]
 WaitOption = Annotated[
-    float, typer.Option("--wait", help="Seconds to wait for the click; 0: do not try.")
+    float,
+    typer.Option(
+        "--wait", min=0.0, help="Seconds to wait for the click; 0: send nothing."
+    ),
 ]
 
 
@@ -35,7 +43,7 @@ def slack(name: ChatArgument = None, *, wait: WaitOption = 120.0) -> None:
     """Set Slack up: a link that makes the app, then a test button."""
 
     async def work(deployment: Deployment) -> None:
-        endpoint = _configured(deployment.settings, name)
+        endpoint = _endpoint(deployment.settings, "slack", name)
         if endpoint is None:
             write(chat_setup.slack_app_url(deployment.settings))
             private = deployment.settings.public_url is None
@@ -63,34 +71,49 @@ def discord(
         typer.Option("--token", envvar="DISCORD_BOT_TOKEN", help="The bot's token."),
     ] = None,
     channel: Annotated[
-        str | None, typer.Option("--channel", help="The channel's id.")
+        str | None,
+        typer.Option(
+            "--channel", help="The id of the channel that a webhook is made for."
+        ),
     ] = None,
-    api: Annotated[str, typer.Option("--api", hidden=True)] = "https://discord.com",
+    api: Annotated[str, typer.Option("--api", hidden=True)] = chat_setup.DISCORD,
     wait: WaitOption = 120.0,
 ) -> None:
     """Set Discord up: a webhook that the application owns, its clicks, a test button."""
 
     async def work(deployment: Deployment) -> None:
-        endpoint = _configured(deployment.settings, name)
-        if token and channel:
-            made = await chat_setup.set_up_discord(
-                deployment.settings, token=token, channel=channel, api=api
-            )
+        settings = deployment.settings
+        endpoint = None
+        if not channel or name in settings.endpoints:
+            endpoint = _endpoint(settings, "discord", name)
+        if endpoint is not None:
+            if channel:
+                msg = f"endpoints.{endpoint.name} has a webhook already: leave --channel out, or name a new endpoint"
+                raise Misconfigured(msg)
+            if token and settings.public_url:
+                bot = chat_setup.DiscordApplication(token=token, api=api)
+                key = str(getattr(endpoint.options, "public_key", ""))
+                place = await bot.send_clicks_to(settings.public_url, key)
+                say(f"clicks are sent to {place}")
+            await _try(deployment, endpoint, wait)
+        elif token and channel:
+            bot = chat_setup.DiscordApplication(token=token, api=api)
+            made = await bot.make_webhook(channel)
             write(f"[endpoints.{name or 'discord'}]")
             for key, value in made.items():
                 write(f'{key} = "{value}"')
             write('buttons = "native"')
-            if deployment.settings.public_url is None:
+            if settings.public_url is None:
                 say("set public_url as well: Discord sends clicks nowhere else")
-            say("with that in bridge.toml: mjbridge setup discord NAME tries a button")
-            return
-        if endpoint is None:
+            say(
+                "put that into bridge.toml, and start mjbridge up anew; then mjbridge setup discord "
+                f"{name or 'discord'} --token ... says to Discord where clicks go, and tries a button"
+            )
+        else:
             say(
                 "mjbridge setup discord NAME --token BOT_TOKEN --channel CHANNEL_ID makes a "
                 "webhook that can have buttons; the bot needs Manage Webhooks there"
             )
-            return
-        await _try(deployment, endpoint, wait)
 
     in_deployment(work)
 
@@ -100,7 +123,7 @@ def telegram(name: ChatArgument = None, *, wait: WaitOption = 120.0) -> None:
     """Set Telegram up: where the bot's clicks go, and a test button."""
 
     async def work(deployment: Deployment) -> None:
-        endpoint = _configured(deployment.settings, name)
+        endpoint = _endpoint(deployment.settings, "telegram", name)
         if endpoint is None:
             say(
                 'configure an endpoint with url = "https://api.telegram.org/bot<token>", chat_id '
@@ -113,10 +136,33 @@ def telegram(name: ChatArgument = None, *, wait: WaitOption = 120.0) -> None:
     in_deployment(work)
 
 
-def _configured(settings: Settings, name: str | None) -> Endpoint | None:
-    if name is None or name not in settings.endpoints:
+def _endpoint(settings: Settings, kind: str, name: str | None) -> Endpoint | None:
+    """
+    Return the endpoint that is meant; ``None`` if none of this kind is configured.
+
+    Raises:
+        Misconfigured: It is not clear which is meant, or that one cannot have buttons.
+    """
+    known = [one for one, given in settings.endpoints.items() if given.kind == kind]
+    if name is None and len(known) > 1:
+        msg = f"which endpoint? {kind} is what {' and '.join(known)} are for"
+        raise Misconfigured(msg)
+    if name is None:
+        name = known[0] if known else None
+    elif name not in settings.endpoints:
+        hint = f"; of kind {kind} there is {' and '.join(known)}" if known else ""
+        msg = f"there is no endpoint {name!r}{hint}; mjbridge setup {kind} says how to begin"
+        raise Misconfigured(msg)
+    elif name not in known:
+        msg = f"endpoints.{name} is of kind {settings.endpoints[name].kind}, not {kind}"
+        raise Misconfigured(msg)
+    if name is None:
         return None
-    return endpoint_of(settings, name)
+    endpoint = endpoint_of(settings, name)
+    if getattr(endpoint.options, "buttons", "off") != "native":
+        msg = f'endpoints.{name} has no buttons yet: set buttons = "native" there'
+        raise Misconfigured(msg)
+    return endpoint
 
 
 async def _try(deployment: Deployment, endpoint: Endpoint, wait: float) -> None:

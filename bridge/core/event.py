@@ -111,7 +111,20 @@ def task_event(
 
         lineage: Where the task comes from.
     """
-    data: dict[str, Json] = {
+    data = task_data(key, change, sequence=sequence, metadata=metadata, lineage=lineage)
+    return event_with(data, key, change, sequence=sequence, at=at)
+
+
+def task_data(
+    key: TaskKey,
+    change: Change,
+    *,
+    sequence: int,
+    metadata: Mapping[str, Json],
+    lineage: Lineage = NO_LINEAGE,
+) -> dict[str, Json]:
+    """Return the ``data`` of the event of a change, see `task_event`."""
+    return {
         "id": key.id,
         "upstream": key.upstream,
         "sequence": sequence,
@@ -120,6 +133,12 @@ def task_event(
         **lineage_json(lineage),
         "archived": None,
     }
+
+
+def event_with(
+    data: dict[str, Json], key: TaskKey, change: Change, *, sequence: int, at: float
+) -> Event:
+    """Return the event of a change, given its data."""
     return Event(
         id=_event_id(str(key), str(sequence), *_what_changed(change)),
         type=change.type,

@@ -15,11 +15,11 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, get_args
 
-from bridge.core.action import find_button, is_pressed_once, press_id
+from bridge.core.action import find_button
 from bridge.core.button import Button, ButtonKind
-from bridge.core.change import Change, ChangeType
+from bridge.core.change import ChangeType
 from bridge.core.event_data import snapshot_json
-from bridge.core.task import Lineage, TaskKey, TaskSnapshot
+from bridge.core.task import TaskSnapshot
 
 #: Fields of an event's data that a condition can name, beside those of the metadata.
 FIELDS = frozenset(
@@ -28,6 +28,10 @@ FIELDS = frozenset(
 )
 #: What a condition's name begins with that is about what the caller attached.
 METADATA = "metadata."
+#: What a text begins with that a value must not be.
+NOT = "!"
+#: Types of events that tell of a task's end.
+_FINAL = frozenset(str(one) for one in ChangeType if one.is_final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +86,6 @@ class Condition:
     found: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulePress:
-    """A press that a rule asks for; its id is the same whoever evaluates the rule."""
-
-    id: str
-    rule: Rule
-    button: Button
-
-
 def conditions(
     rule: Rule, type_: str, data: Mapping[str, Any], *, depth: int
 ) -> Iterator[Condition]:
@@ -104,51 +99,20 @@ def conditions(
 
         depth: How many actions lie between its task and one that none made.
     """
-    fits = type_ != ChangeType.CORRECTED and any(
-        fnmatchcase(type_, glob) for glob in rule.on
-    )
-    yield Condition(asks=f"on = {_listed(rule.on)}", fits=fits, found=type_)
-    first = data.get("previousStatus") is None and _is_final(type_)
-    if first and not rule.known:
+    on = f"on = {_listed(rule.on)}"
+    yield Condition(asks=on, fits=is_on(rule, type_), found=type_)
+    if was_finished_at_first(type_, data) and not rule.known:
         found = "it was finished when it was first seen"
         yield Condition(asks="known = true", fits=False, found=found)
     found = f"{depth} from a task that no action made"
     yield Condition(asks=f"depth = {rule.depth}", fits=depth <= rule.depth, found=found)
     for name, wanted in rule.where.items():
-        value = _value(data, name)
+        value = value_of(data, name)
         yield Condition(
             asks=f"{name} = {_listed(wanted)}",
             fits=_is_any(value, wanted),
             found="null" if value is None else value,
         )
-
-
-def presses_of(
-    rules: Sequence[Rule],
-    key: TaskKey,
-    change: Change,
-    *,
-    data: Mapping[str, Any],
-    lineage: Lineage,
-    event_id: str,
-) -> Sequence[RulePress]:
-    """
-    Return what the rules press because of a change; each button once.
-
-    What may be pressed again is pressed once for each event.
-    """
-    found: dict[str, RulePress] = {}
-    for rule in rules:
-        asked = conditions(rule, change.type, data, depth=lineage.depth)
-        if not all(condition.fits for condition in asked):
-            continue
-        for button in buttons_for(rule, change.after.buttons):
-            once = "" if is_pressed_once(button) else event_id
-            action_id = press_id(key, button.custom_id, once)
-            found.setdefault(
-                action_id, RulePress(id=action_id, rule=rule, button=button)
-            )
-    return list(found.values())
 
 
 def buttons_for(rule: Rule, buttons: Sequence[Button]) -> Sequence[Button]:
@@ -188,11 +152,20 @@ def why_not_pressed(wanted: str) -> str | None:
     )
 
 
-def _is_final(type_: str) -> bool:
-    return type_ in {str(one) for one in ChangeType if one.is_final}
+def is_on(rule: Rule, type_: str) -> bool:
+    """Return whether a rule is for events of a type; none is for corrections."""
+    return type_ != ChangeType.CORRECTED and any(
+        fnmatchcase(type_, glob) for glob in rule.on
+    )
 
 
-def _value(data: Mapping[str, Any], name: str) -> str | None:
+def was_finished_at_first(type_: str, data: Mapping[str, Any]) -> bool:
+    """Return whether an event tells of a task that was finished when it was first seen."""
+    return data.get("previousStatus") is None and type_ in _FINAL
+
+
+def value_of(data: Mapping[str, Any], name: str) -> str | None:
+    """Return what an event says in a field, as conditions see it; ``None`` for nothing."""
     if name.startswith(METADATA):
         metadata = data.get("metadata")
         value: Any = metadata if isinstance(metadata, dict) else {}
@@ -207,8 +180,8 @@ def _value(data: Mapping[str, Any], name: str) -> str | None:
 
 def _is_any(value: str | None, wanted: Sequence[str]) -> bool:
     """Return whether a value is none of those that it must not be, and any of the others."""
-    barred = [text.removeprefix("!") for text in wanted if text.startswith("!")]
-    allowed = [text for text in wanted if not text.startswith("!")]
+    barred = [text.removeprefix(NOT) for text in wanted if text.startswith(NOT)]
+    allowed = [text for text in wanted if not text.startswith(NOT)]
     if value is None:
         return not allowed
     if any(fnmatchcase(value, glob) for glob in barred):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +16,15 @@ from bridge.channels.discord import api as discord_api
 from bridge.channels.telegram import api as telegram_api
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
-from bridge.core.http import Request, Response, json_object
+from bridge.core.http import Response, json_object
 from bridge.core.token import Purpose, TokenKeys
 from bridge.errors import Misconfigured
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.sample_delivery import try_endpoint
 from bridge.settings import Settings
 
+#: Where Discord's API is.
+DISCORD = "https://discord.com"
 #: Seconds between two looks whether the test button was pressed.
 _LOOK_EVERY = 0.25
 
@@ -44,73 +47,89 @@ def slack_app_url(settings: Settings) -> str:
     return f"https://api.slack.com/apps?new_app=1&manifest_json={quote(text, safe='')}"
 
 
-async def set_up_discord(
-    settings: Settings, *, token: str, channel: str, api: str = "https://discord.com"
-) -> Mapping[str, str]:
-    """
-    Make a webhook that the application owns, and have Discord send its clicks here.
+class DiscordApplication:
+    """What a bot's token lets us do with its application."""
 
-    Args:
-        token: The bot's.
+    def __init__(self, *, token: str, api: str = DISCORD) -> None:
+        """
+        Ask nothing yet.
 
-        channel: The channel's id.
+        Args:
+            token: The bot's.
 
-        api: Where Discord's API is.
+            api: Where Discord's API is.
+        """
+        self._token, self._api = token, api
+        self._endpoint = Endpoint(name="setup", url=api, kind=str(Purpose.DISCORD))
 
-    Returns:
-        The endpoint's settings.
+    async def make_webhook(self, channel: str) -> Mapping[str, str]:
+        """
+        Make a webhook in a channel that the application owns.
 
-    Raises:
-        Misconfigured: Discord refuses a step; the text says which, and what to do.
-    """
-    endpoint = Endpoint(name="setup", url=api, kind=str(Purpose.DISCORD))
-    sender = HttpSender()
+        Returns:
+            The settings of an endpoint that posts there.
 
-    async def ask(
-        what: str, method: str, path: str, body: Mapping[str, Json] | None = None
-    ) -> dict[str, Any]:
-        request = discord_api.request(
-            endpoint,
-            method,
-            f"{api}/api/v10{path}",
-            "application/json" if body else "",
-            json.dumps(body).encode() if body else b"",
-        )
-        headers = {**request.headers, "authorization": f"Bot {token}"}
-        made = Request(
-            url=request.url,
-            body=request.body,
-            headers=headers,
-            method=method,
-            max_bytes=request.max_bytes,
-        )
-        answer = await sender.send(endpoint, made)
-        _check(what, answer)
-        return json_object(answer.body)
-
-    try:
-        me = await ask("read the application", "GET", "/applications/@me")
-        webhook = await ask(
+        Raises:
+            Misconfigured: Discord refuses a step; the text says which, and what to do.
+        """
+        me = await self._ask("read the application", "GET", "/applications/@me")
+        webhook = await self._ask(
             "make a webhook (the bot needs Manage Webhooks there)",
             "POST",
             f"/channels/{quote(channel, safe='')}/webhooks",
             {"name": "Midjourney"},
         )
-        if settings.public_url is not None:
-            await ask(
-                "set the interactions endpoint URL (is the bridge reachable there, with this public_key?)",
-                "PATCH",
-                "/applications/@me",
-                {
-                    "interactions_endpoint_url": f"{_public(settings)}/interactions/discord"
-                },
-            )
-    finally:
-        await sender.aclose()
-    return {
-        "url": f"{api}/api/webhooks/{webhook.get('id')}/{webhook.get('token')}",
-        "public_key": str(me.get("verify_key")),
-    }
+        return {
+            "url": f"{self._api}/api/webhooks/{webhook.get('id')}/{webhook.get('token')}",
+            "public_key": str(me.get("verify_key")),
+        }
+
+    async def send_clicks_to(self, public_url: str, public_key: str) -> str:
+        """
+        Have Discord send clicks to a deployment, which it asks for a proof at once.
+
+        Args:
+            public_url: Where the deployment is reached.
+
+            public_key: The application's, as it is configured there.
+
+        Returns:
+            Where they are sent.
+
+        Raises:
+            Misconfigured: Discord refuses; the text says what to do.
+        """
+        me = await self._ask("read the application", "GET", "/applications/@me")
+        if me.get("verify_key") not in {None, public_key}:
+            msg = "the bot's application has another public_key than the endpoint: its clicks would be refused"
+            raise Misconfigured(msg)
+        place = f"{public_url.rstrip('/')}/interactions/discord"
+        await self._ask(
+            f"have clicks sent to {place} (does the process web answer there, and was it started with this public_key?)",
+            "PATCH",
+            "/applications/@me",
+            {"interactions_endpoint_url": place},
+        )
+        return place
+
+    async def _ask(
+        self, what: str, method: str, path: str, body: Mapping[str, Json] | None = None
+    ) -> dict[str, Any]:
+        made = discord_api.request(
+            self._endpoint,
+            method,
+            f"{self._api}/api/v10{path}",
+            "application/json" if body else "",
+            json.dumps(body).encode() if body else b"",
+        )
+        headers = {**made.headers, "authorization": f"Bot {self._token}"}
+        sender = HttpSender()
+        try:
+            answer = await sender.send(self._endpoint, replace(made, headers=headers))
+        finally:
+            await sender.aclose()
+        _check(what, answer)
+        return json_object(answer.body)
 
 
 async def set_up_telegram(deployment: Deployment, endpoint: Endpoint) -> str:

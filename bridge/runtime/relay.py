@@ -20,6 +20,7 @@ from bridge.app.interpreter import Interpreter
 from bridge.app.observe import Observer
 from bridge.app.ports import UpstreamProxy
 from bridge.app.unanswered import Unanswered
+from bridge.core.rule_book import RuleBook
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoints_of, hook_policy, rules_of
 from bridge.runtime.upstream_clients import policy_of, upstream_options
@@ -96,7 +97,7 @@ def gateway_services(deployment: Deployment) -> GatewayServices:
         now=time.time,
         roll=random.random,
         kept=deployment.tasks.snapshot,
-        rules=rules_of(settings),
+        rules=RuleBook(rules_of(settings)),
     )
     return GatewayServices(
         proxies={

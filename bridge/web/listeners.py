@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from secrets import token_hex
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -21,6 +20,7 @@ from bridge.app.ports import ExpiringTexts, Sender
 from bridge.channels.endpoint_options import NativeOptions
 from bridge.channels.interaction import Interaction
 from bridge.channels.slack import inbound as slack
+from bridge.channels.slack.api import web_api
 from bridge.channels.telegram import api as telegram_api
 from bridge.channels.telegram import inbound as telegram
 from bridge.core.endpoint import Endpoint
@@ -141,7 +141,7 @@ class Listeners:
                 await self._take(Purpose.SLACK, slack.payload(data), endpoints)
 
         while True:
-            web = AsyncWebClient(base_url=_api(endpoints[0]))
+            web = AsyncWebClient(base_url=web_api(endpoints[0].url))
             client = SocketModeClient(app_token=token, web_client=web)
             client.socket_mode_request_listeners.append(heard)
             try:
@@ -172,12 +172,3 @@ class Listeners:
             log.warning(
                 "click.broken_off", endpoint=endpoints[0].name, error=str(error)
             )
-
-
-def _api(endpoint: Endpoint) -> str:
-    """Return the Web API's place: Slack's own, but for a bot that is configured elsewhere."""
-    parts = urlsplit(endpoint.url)
-    host = parts.hostname or ""
-    if host.endswith(("slack.com", "slack-gov.com")):
-        return "https://slack.com/api/"
-    return f"{parts.scheme}://{parts.netloc}/api/"

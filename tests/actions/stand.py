@@ -32,6 +32,8 @@ from tests.fakes import FakeSender
 
 UPSTREAM = "u"
 PATIENCE = 600.0
+#: Seconds of patience where a worker seldom lives for long, and hours pass meanwhile.
+ENDLESS = 1e6
 #: Actions that are made at once.
 CONCURRENCY = 50
 KEY = TaskKey(UPSTREAM, PARENT)
@@ -159,10 +161,18 @@ class Stand:
         until = self.bench.passed + within_s
         while True:
             await self.run()
-            actions = (await self.actions.list(limit=500)).items
+            actions = await self.all_actions()
             if all(one.ended_at for one in actions) or self.bench.passed >= until:
-                return list(actions)
+                return actions
             await self.bench.let_pass(5)
+
+    async def all_actions(self) -> list[Action]:
+        page = await self.actions.list(limit=500)
+        found = list(page.items)
+        while page.next:
+            page = await self.actions.list(limit=500, after=page.next)
+            found += page.items
+        return found
 
     async def state(self, action_id: str) -> ActionState:
         row = await self.store.find(action_id)

@@ -16,7 +16,7 @@ from bridge.adapters.local.process import tied
 from bridge.core.action import ActionState
 from bridge.core.task import TaskKey, TaskStatus
 from tests.actions.shop import Shop, is_silent, shop, takes
-from tests.actions.stand import KEY, UPSTREAM, stand
+from tests.actions.stand import ENDLESS, KEY, UPSTREAM, stand
 from tests.actions.test_rules import LIMITED, RULE, see
 from tests.actions.worker import PRESSES
 from tests.contract.anatomy import examine
@@ -28,7 +28,7 @@ LEASE_OVER = 60.0
 PROCESSES = 4
 #: Presses that a worker is killed with, and how many of them it has sent at least.
 PRESSED, UNDER_WAY = 50, 10
-#: Workers that are killed while rules press; a hundred take two minutes.
+#: Workers that are killed while rules press; a hundred take six minutes on two busy cores.
 KILLS = int(os.environ.get("MJBRIDGE_KILLS", "5"))
 
 
@@ -136,7 +136,10 @@ async def test_workers_that_are_killed_at_any_moment_buy_nothing_twice(
 async def test_workers_that_are_killed_press_once_for_each_event_of_a_rule(
     bench: Bench, redis_url: str
 ) -> None:
-    async with shop() as upstream, stand(bench, upstream.url) as at:
+    async with (
+        shop() as upstream,
+        stand(bench, upstream.url, patience_s=ENDLESS) as at,
+    ):
         ids = []
         for number in range(KILLS):
             born = [f"{number}-{n}" for n in range(10)]

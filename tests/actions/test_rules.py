@@ -14,6 +14,7 @@ from bridge.core.action import ActionState
 from bridge.core.cadence import PollPolicy
 from bridge.core.endpoint import Endpoint
 from bridge.core.rule import Limit, Rule
+from bridge.core.rule_book import RuleBook
 from bridge.core.task import TaskSnapshot, TaskStatus
 from tests.actions.shop import shop
 from tests.actions.stand import BUTTONS, UPSTREAM, Stand, stand
@@ -37,7 +38,7 @@ def interpreter(*rules: Rule) -> Interpreter:
         now=lambda: 1_730_621_826.0,
         roll=lambda: 0.0,
         kept=kept,
-        rules=rules,
+        rules=RuleBook(rules),
     )
 
 

@@ -15,7 +15,7 @@ from bridge.adapters.gateway.actions import ActionClient
 from bridge.adapters.gateway.client import UpstreamOptions
 from bridge.adapters.store.connection import connect
 from bridge.core.task import TaskStatus
-from tests.actions.stand import CONCURRENCY, UPSTREAM, Stand
+from tests.actions.stand import CONCURRENCY, ENDLESS, PATIENCE, UPSTREAM, Stand
 from tests.actions.test_rules import LIMITED, RULE, see
 from tests.contract.bench import Bench
 
@@ -27,7 +27,12 @@ async def main(what: str, store: str, namespace: str, shop: str) -> None:
         name=UPSTREAM, base_url=shop, api_key="sk-secret", concurrency=CONCURRENCY
     )
     client = connect(store)
-    at = Stand(bench=Bench(client, namespace), client=ActionClient(options), timeout=30)
+    at = Stand(
+        bench=Bench(client, namespace),
+        client=ActionClient(options),
+        timeout=30,
+        patience=ENDLESS if what == "rule" else PATIENCE,
+    )
     if what == "press":
         connections = asyncio.Semaphore(60)
 

@@ -6,16 +6,21 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import socket
 from typing import Any
 
+import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 
 from bridge.adapters.archive.disk import LocalFiles
+from bridge.adapters.archive.incoming import FileStore
 from bridge.adapters.archive.keeper import Keeper
+from bridge.adapters.archive.s3 import S3Files
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.store.pictures import StoredPictures
@@ -48,6 +53,33 @@ from tests.pictures import (
 )
 
 FILES = "https://bridge.test/files/"
+#: Seconds that the chat waits for a picture.
+WAIT = 10.0
+HOUR = 3600.0
+
+
+def s3_at(port: int, folder: Path) -> S3Files:
+    return S3Files(
+        bucket="pictures",
+        prefix="mj",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region="us-east-1",
+        access_key="test",
+        secret_key="test",
+        folder=folder,
+    )
+
+
+@contextmanager
+def s3(port: int) -> Iterator[None]:
+    """Run a service that speaks S3, with an empty bucket."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    try:
+        httpx.put(f"http://127.0.0.1:{port}/pictures").raise_for_status()
+        yield
+    finally:
+        server.stop()
 
 
 def sha(data: bytes) -> str:
@@ -126,20 +158,22 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(bench: Bench, folder: Path, **more: int) -> AsyncIterator[Scene]:
+async def scene(
+    bench: Bench, folder: Path, *, service: FileStore | None = None, **more: int
+) -> AsyncIterator[Scene]:
     async with picture_site() as site:
         files = LocalFiles(folder)
         index = StoredPictures(bench.keys)
         keeper = Keeper(
             HttpSender(guard=Guard()),
-            files=files,
+            files=service or files,
             index=index,
             max_bytes=more.get("max_bytes", 4 << 20),
         )
         options = ArchiveOptions(base_url=site.url, files_url=FILES)
         endpoints = [
             replace(endpoint_of("u", options), timeout=5.0),
-            Endpoint(name="chat", url="http://127.0.0.1:9/", wait=10.0, retry=(5.0,)),
+            Endpoint(name="chat", url=f"{site.url}/chat", wait=WAIT, retry=(5.0,)),
         ]
         await bench.admin.configure(endpoints)
         runner = AttemptRunner(
@@ -460,6 +494,49 @@ async def test_an_archive_that_is_away_for_a_while_loses_nothing(
 
         (told,) = await stage.told()
         assert len(told["archived"]) == 1
+
+
+async def test_a_service_that_is_away_for_an_hour_loses_nothing_and_holds_nobody_up(
+    bench: Bench, tmp_path: Path
+) -> None:
+    with socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # and nobody listens there
+        port = reserved.getsockname()[1]
+        service = s3_at(port, tmp_path)
+        async with scene(bench, tmp_path, service=service) as stage:
+            stage.site.pages["/chat"] = status(200)
+            ended: dict[str, Event] = {}
+            while bench.passed < HOUR:
+                task = f"{len(ended)}"
+                stage.site.pages[f"/{task}.png"] = serving(
+                    picture(size=(64, 9 + len(ended)))
+                )
+                ended[task] = event = await stage.finish(task, f"/{task}.png")
+                await stage.deliver()
+                assert await bench.state(event, "chat") == "pending"
+                await stage.deliver(after=WAIT)
+                assert await bench.state(event, "chat") == "delivered"
+                for _ in range(12):
+                    await stage.deliver(after=60.0)
+            states = [await bench.state(one, "archive:u") for one in ended.values()]
+            assert states == ["pending"] * len(ended)
+            assert [one for task in ended for one in await stage.told(task)] == []
+
+            reserved.close()
+            with s3(port):
+                back = bench.passed
+                while len(
+                    kept := [one for task in ended for one in await stage.told(task)]
+                ) < len(ended):
+                    assert bench.passed < back + 600.0
+                    await stage.deliver(after=60.0)
+                names = [
+                    file["url"].removeprefix(FILES)
+                    for one in kept
+                    for file in one["archived"]
+                ]
+                assert len(set(names)) == len(ended)
+                assert all([await service.locate(name) for name in names])
 
 
 # --- chats that wait for it -----------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 
-from bridge.app.click_findings import of_clicks
+from bridge.app.click_findings import of_clicks, of_door, place_of_clicks
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Response
 from tests.channels.cases import NOW, endpoint
@@ -40,6 +41,11 @@ def native(kind: str) -> Endpoint:
 def says(body: Any, *, ahead: float = 0.0) -> Response:
     date = formatdate(NOW - ahead, usegmt=True)
     return Response(status=200, headers={"date": date}, body=json.dumps(body).encode())
+
+
+def scoped(scopes: str) -> Response:
+    given = says({"ok": True})
+    return replace(given, headers={**given.headers, "x-oauth-scopes": scopes})
 
 
 def telegram(**info: Any) -> Response:
@@ -94,6 +100,13 @@ def telegram(**info: Any) -> Response:
             "400 s behind",
             id="a slow clock",
         ),
+        pytest.param(
+            "slack",
+            PUBLIC,
+            scoped("incoming-webhook,commands"),
+            "chat:write",
+            id="a missing scope",
+        ),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_with_what_to_do(
@@ -108,7 +121,8 @@ def test_what_is_missing_or_wrong_is_said_with_what_to_do(
 
 def test_where_clicks_come_to_another_endpoint_of_the_bot_nothing_is_said() -> None:
     other = telegram(url="https://bridge.example/interactions/telegram/other")
-    found = of_clicks(native("telegram"), PUBLIC, other, siblings=["other"], now=NOW)
+    sibling = replace(native("telegram"), name="other")
+    found = of_clicks(native("telegram"), PUBLIC, other, siblings=[sibling], now=NOW)
 
     assert list(found) == []
 
@@ -117,6 +131,7 @@ def test_where_clicks_come_to_another_endpoint_of_the_bot_nothing_is_said() -> N
     ("kind", "public_url", "answer"),
     [
         ("slack", PUBLIC, says({"ok": True})),
+        ("slack", PUBLIC, scoped("incoming-webhook, chat:write")),
         ("socket", None, None),
         ("discord", PUBLIC, says({"id": "1", "application_id": "9"})),
         ("telegram", None, telegram()),
@@ -128,3 +143,43 @@ def test_where_all_is_well_nothing_is_said(
     kind: str, public_url: str | None, answer: Response | None
 ) -> None:
     assert list(of_clicks(native(kind), public_url, answer, now=NOW)) == []
+
+
+@pytest.mark.parametrize("error", ["missing_scope", "invalid_auth"])
+def test_a_socket_that_slack_does_not_open_is_said_with_what_the_token_needs(
+    error: str,
+) -> None:
+    opened = says({"ok": False, "error": error})
+    [found] = of_clicks(native("socket"), None, None, opened=opened, now=NOW)
+
+    assert error in found.detail
+    assert "connections:write" in found.mend
+
+
+@pytest.mark.parametrize("kind", ["slack", "discord", "telegram"])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Response(status=404), "HTTP 404"),
+        (Response(status=200), "HTTP 200"),
+        (Response(detail="connection refused"), "connection refused"),
+    ],
+    ids=["another server", "a page", "nobody"],
+)
+def test_an_address_that_does_not_lead_here_is_said(
+    kind: str, answer: Response, said: str
+) -> None:
+    place = place_of_clicks(native(kind), PUBLIC)
+    [found] = of_door(native(kind), place, answer)
+
+    assert said in found.detail
+    assert str(place) in found.detail
+    assert found.level == "warning"
+
+
+def test_an_address_that_refuses_strangers_is_ours() -> None:
+    place = place_of_clicks(native("telegram"), f"{PUBLIC}/")
+
+    assert place == HOOK
+    assert list(of_door(native("telegram"), place, Response(status=401))) == []
+    assert list(of_door(native("telegram"), place, None)) == []

@@ -8,18 +8,14 @@ from typing import Any
 import pytest
 
 from bridge.core.button import Button
-from bridge.core.change import Change, ChangeType
 from bridge.core.rule import (
     Rule,
     buttons_for,
     conditions,
-    presses_of,
     why_not_a_field,
     why_not_pressed,
 )
-from bridge.core.task import NO_LINEAGE, TaskKey, TaskSnapshot, TaskStatus
 
-KEY = TaskKey("default", "1")
 GRID = tuple(
     Button.of(f"MJ::JOB::{kind}::{number}::3f", f"{letter}{number}", None)
     for kind, letter in (("upsample", "U"), ("variation", "V"))
@@ -145,29 +141,6 @@ def test_buttons_that_are_there_are_pressed_each_once(
     press: tuple[str, ...], labels: list[str]
 ) -> None:
     assert [one.label for one in buttons_for(rule(press=press), GRID)] == labels
-
-
-def test_the_same_event_asks_for_the_same_presses_whoever_evaluates_it() -> None:
-    after = TaskSnapshot(id="1", status=TaskStatus.SUCCESS, buttons=GRID)
-    change = Change(
-        type=ChangeType.SUCCEEDED, before=TaskStatus.IN_PROGRESS, after=after
-    )
-
-    def ids(event_id: str, *rules: Rule) -> list[str]:
-        found = presses_of(
-            rules, KEY, change, data=DATA, lineage=NO_LINEAGE, event_id=event_id
-        )
-        return [one.id for one in found]
-
-    both = rule(press=("U1", "V1"))
-    other = rule(name="other", press=("U1",))
-    never = rule(name="never", where={"action": ("BLEND",)})
-    first = ids("evt_1", both, other, never)
-    assert len(first) == 2
-    assert first == ids("evt_1", both)
-    # What is pressed once is that for every event; what is not is once for each.
-    again = ids("evt_2", both)
-    assert (again[0], again[1] == first[1]) == (first[0], False)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,13 @@ _PARAMETERS: Mapping[str, set[str]] = {
     "editMessageMedia": {"chat_id", "message_id", "media", "reply_markup"},
     "deleteMessage": {"chat_id", "message_id"},
     "getChat": {"chat_id"},
+    "setWebhook": {"url", "secret_token", "allowed_updates"},
+    "deleteWebhook": set(),
+    "getWebhookInfo": set(),
+    "answerCallbackQuery": {"callback_query_id", "text", "show_alert", "url"},
 }
+#: What has to do with clicks, and with no chat.
+_OF_CLICKS = {"setWebhook", "deleteWebhook", "getWebhookInfo", "answerCallbackQuery"}
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 
@@ -116,6 +122,8 @@ class Telegram:
 
         messages: Everything that was ever posted.
 
+        webhook: Where clicks go, as it was told.
+
         read_into: What Telegram has found in texts by itself: nobody means that to be.
     """
 
@@ -136,6 +144,7 @@ class Telegram:
     calls: list[tuple[str, Json]] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
     read_into: list[tuple[str, str]] = field(default_factory=list)
+    webhook: Json = field(default_factory=dict)
     _seen: deque[float] = field(default_factory=deque)
 
     @property
@@ -185,6 +194,8 @@ class Telegram:
         if unknown := body.keys() - _PARAMETERS[method] - {"photo"}:
             msg = f"nobody knows {unknown}"
             raise AssertionError(msg)
+        if method in _OF_CLICKS:
+            return self._of_clicks(method, body)
         chat = body.get("chat_id")
         if self.moved_to is not None and chat != self.moved_to:
             raise Refused(
@@ -205,6 +216,13 @@ class Telegram:
         if method.startswith("send"):
             return self._send(method, body)
         return self._edit(method, body)
+
+    def _of_clicks(self, method: str, body: Json) -> Any:
+        if method == "getWebhookInfo":
+            return {"url": self.webhook.get("url", "")}
+        if method != "answerCallbackQuery":
+            self.webhook = body
+        return True
 
     def _send(self, method: str, body: Json) -> Json:
         thread = body.get("message_thread_id")

@@ -14,7 +14,6 @@ import pytest
 
 from bridge.errors import Misconfigured
 from bridge.runtime.chat_setup import (
-    set_up_discord,
     set_up_telegram,
     slack_app_url,
     try_buttons,
@@ -24,7 +23,6 @@ from bridge.runtime.discovery import endpoint_of
 from bridge.settings import Settings
 from bridge.web.interactions import telegram_secrets
 from tests.contract.bench import Bench
-from tests.receivers import Connection, receiver
 from tests.web.test_interactions import (
     KEYS,
     SECRET,
@@ -152,48 +150,6 @@ async def test_a_click_that_never_comes_is_said_to_be_missing(
         with pytest.raises(Misconfigured, match="no click has arrived"):
             async for _ in try_buttons(ours, endpoint, patience=0.3):
                 pass
-
-
-async def test_discord_makes_a_webhook_that_the_application_owns() -> None:
-    async def discord(connection: Connection) -> None:
-        while (request := await connection.request()) is not None:
-            assert request.headers["authorization"] == "Bot b0t"
-            said = {"verify_key": "ab" * 32, "id": "5", "token": "t0k"}
-            body = json.dumps(said).encode()
-            head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n"
-            await connection.say(head.encode() + body)
-
-    settings = Settings.model_validate({"public_url": "https://bridge.example"})
-    async with receiver(discord) as server:
-        api = f"http://127.0.0.1:{server.port}"
-        made = await set_up_discord(settings, token="b0t", channel="7", api=api)
-
-    assert made == {"url": f"{api}/api/webhooks/5/t0k", "public_key": "ab" * 32}
-    asked = [one.line.rpartition(" ")[0] for one in server.requests]
-    assert asked == [
-        "GET /api/v10/applications/@me",
-        "POST /api/v10/channels/7/webhooks",
-        "PATCH /api/v10/applications/@me",
-    ]
-    place = json.loads(server.requests[-1].body)["interactions_endpoint_url"]
-    assert place == "https://bridge.example/interactions/discord"
-
-
-async def test_what_discord_refuses_is_said_with_what_to_do() -> None:
-    async def discord(connection: Connection) -> None:
-        await connection.request()
-        body = b'{"message": "Missing Permissions", "code": 50013}'
-        head = f"HTTP/1.1 403 Forbidden\r\ncontent-length: {len(body)}\r\n\r\n"
-        await connection.say(head.encode() + body)
-
-    async with receiver(discord) as server:
-        with pytest.raises(Misconfigured, match="403 Missing Permissions"):
-            await set_up_discord(
-                Settings.model_validate({}),
-                token="b0t",
-                channel="7",
-                api=f"http://127.0.0.1:{server.port}",
-            )
 
 
 @pytest.mark.parametrize("public_url", [None, "https://bridge.example"])

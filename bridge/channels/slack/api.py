@@ -103,6 +103,28 @@ def probe(endpoint: Endpoint) -> Request | None:
     return call(endpoint, "auth.test", {}) if is_bot(endpoint) else None
 
 
+def open_socket(endpoint: Endpoint) -> Request | None:
+    """
+    Ask for a socket that clicks come over; one that nobody connects to is gone soon.
+
+    Returns:
+        ``None`` without a token that could open one.
+    """
+    token = SlackOptions.of(endpoint).app_token
+    if token is None:
+        return None
+    url = f"{web_api(endpoint.url)}apps.connections.open"
+    return _request(endpoint, url, {}, {"authorization": f"Bearer {token}"})
+
+
+def web_api(url: str) -> str:
+    """Return the Web API's place: Slack's own, but for a bot that is configured elsewhere."""
+    parts = urlsplit(url)
+    if (parts.hostname or "").endswith(("slack.com", "slack-gov.com")):
+        return "https://slack.com/api/"
+    return f"{parts.scheme}://{parts.netloc}/api/"
+
+
 def sample_response(request: Request) -> Response:
     """Answer as Slack does when all is well; see `bridge.channels.base.Channel`."""
     method = urlsplit(request.url).path.rpartition("/")[2]

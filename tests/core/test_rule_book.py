@@ -1,0 +1,117 @@
+"""`bridge.core.rule_book`: it finds what the conditions say, and asks for the same presses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.change import Change, ChangeType
+from bridge.core.rule import Rule, conditions
+from bridge.core.rule_book import RuleBook, presses_of
+from bridge.core.task import NO_LINEAGE, TaskKey, TaskSnapshot, TaskStatus
+from tests.core.test_rule import DATA, GRID, rule
+
+KEY = TaskKey("default", "1")
+#: Few enough texts that they meet, with all that is special in globs and negations.
+TEXTS = st.sampled_from(
+    ["a", "b", "ab", "a\nb", "", "!", "!a", "!!a", "*", "**", "a*", "*b", "*a*", "!a*", "!*b",
+     "a?", "[ab]", "[!a]", "*[a", "a*b", "[*]", "100", "true"]
+)  # fmt: skip
+NAMES = st.sampled_from(["action", "prompt", "progress", "metadata.a", "metadata.b.c"])
+VALUES = st.none() | st.sampled_from(
+    ["a", "b", "ab", "a\nb", "", "!a", "*", "[a", 100, True]
+)
+RULES = st.builds(
+    Rule,
+    name=st.just("r"),
+    on=st.lists(
+        st.sampled_from(["task.succeeded", "task.*", "*", "task.failed"]), max_size=2
+    ).map(tuple),
+    where=st.dictionaries(NAMES, st.lists(TEXTS, max_size=3).map(tuple), max_size=3),
+    depth=st.integers(0, 2),
+    known=st.booleans(),
+)
+EVENTS = st.fixed_dictionaries(
+    {
+        "previousStatus": st.sampled_from([None, "IN_PROGRESS"]),
+        "action": VALUES,
+        "prompt": VALUES,
+        "progress": VALUES,
+        "metadata": st.none()
+        | st.fixed_dictionaries(
+            {"a": VALUES, "b": st.none() | st.fixed_dictionaries({"c": VALUES})}
+        ),
+    }
+)
+
+
+@given(
+    rules=st.lists(RULES, max_size=8),
+    type_=st.sampled_from([*map(str, ChangeType), "task.archived"]),
+    data=EVENTS,
+    depth=st.integers(0, 2),
+)
+def test_the_rules_found_are_those_all_of_whose_conditions_fit(
+    rules: Sequence[Rule], type_: str, data: Mapping[str, Any], depth: int
+) -> None:
+    found = list(RuleBook(rules).fitting(type_, data, depth=depth))
+
+    expected = [
+        one
+        for one in rules
+        if type_ in set(ChangeType)
+        and all(each.fits for each in conditions(one, type_, data, depth=depth))
+    ]
+    assert list(map(id, found)) == list(map(id, expected))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [("c7",), ("c7", "c8"), ("c*",), ("*7",), ("*7*",), ("c?",), ("!c8",), ("!c[89]",)],
+    ids=repr,
+)
+def test_a_rule_among_many_is_found_whatever_its_condition_is_like(
+    wanted: tuple[str, ...],
+) -> None:
+    others = [rule(where={"metadata.customer": (f"n{n}",)}) for n in range(50)]
+    fits = rule(
+        name="fits", where={"action": ("IMAGINE",), "metadata.customer": wanted}
+    )
+    book = RuleBook([*others, fits])
+
+    data = {**DATA, "metadata": {"customer": "c7"}}
+    found = list(book.fitting("task.succeeded", data, depth=0))
+
+    assert [one.name for one in found] == ["fits"]
+
+
+def test_the_same_event_asks_for_the_same_presses_whoever_evaluates_it() -> None:
+    after = TaskSnapshot(id="1", status=TaskStatus.SUCCESS, buttons=GRID)
+    change = Change(
+        type=ChangeType.SUCCEEDED, before=TaskStatus.IN_PROGRESS, after=after
+    )
+
+    def ids(event_id: str, *rules: Rule) -> list[str]:
+        found = presses_of(
+            RuleBook(rules),
+            KEY,
+            change,
+            data=DATA,
+            lineage=NO_LINEAGE,
+            event_id=event_id,
+        )
+        return [one.id for one in found]
+
+    both = rule(press=("U1", "V1"))
+    other = rule(name="other", press=("U1",))
+    never = rule(name="never", where={"action": ("BLEND",)})
+    first = ids("evt_1", both, other, never)
+    assert len(first) == 2
+    assert first == ids("evt_1", both)
+    # What is pressed once is that for every event; what is not is once for each.
+    again = ids("evt_2", both)
+    assert (again[0], again[1] == first[1]) == (first[0], False)
