@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import settings
@@ -121,6 +123,24 @@ def _refuse(event: str, _args: object) -> None:
 
 
 sys.addaudithook(_refuse)
+
+
+# A shell without job control starts what runs in the background with SIGINT ignored, and all that
+# this process starts would inherit that: commands that Ctrl-C ends would not end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that took too long and did not notice: an asyncio task may have swallowed that."""
+    began = monotonic()
+    yield
+    marker = item.get_closest_marker("timeout")
+    limit = marker.args[0] if marker else item.config.getoption("timeout")
+    limit = item.config.getini("timeout") if limit is None else limit
+    if monotonic() - began > float(limit) > 0:
+        pytest.fail(f"it went on for longer than the {limit} s that it may take")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,7 +31,8 @@ async def listen(
 
         queue: What to wait for.
 
-        look: Looks for work. While no wake-up comes, that is done every few seconds.
+        look: Looks for work. While no wake-up comes, that is done every few seconds; after one
+            that failed there is a pause, however much work is told of.
     """
     forbidden = False
     while True:
@@ -48,4 +49,7 @@ async def listen(
         try:
             await look()
         except Exception:
-            log.exception("wakeups.failed")  # the next one may do better
+            log.exception(
+                "wakeups.failed"
+            )  # the next one may do better, but not at once
+            await asyncio.sleep(STORE_RETRY)

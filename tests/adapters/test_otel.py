@@ -20,7 +20,7 @@ made = telemetry_of(os.environ)
 print(made is None, any(name.startswith("opentelemetry.exporter") for name in sys.modules))
 """
 
-#: A process that polls without pause while its collector is away, and then ends.
+#: A process that polls a second long without pause while its collector is away, and then ends.
 BUSY = """
 import time
 from bridge import logs
@@ -31,15 +31,14 @@ claim = PollClaim(
     upstream="u", tasks=[], now=0.0, clock=0.0, failures=0, unhealthy=False,
     unhealthy_since=0.0, token="t", next_in=None,
 )
-telemetry = OpenTelemetry()
+telemetry, polls = OpenTelemetry(), 0
 began = time.monotonic()
-for _ in range(3):
-    for _ in range(2000):
-        telemetry.fetch(claim).end()
-    time.sleep(0.5)
+while time.monotonic() < began + 1.0:
+    telemetry.fetch(claim).end()
+    polls += 1
 closing = time.monotonic()
 telemetry.close()
-print(closing - began, time.monotonic() - closing)
+print(polls, time.monotonic() - closing)
 """
 
 
@@ -108,16 +107,16 @@ def test_a_collector_that_takes_nothing_is_logged_once_and_holds_up_nothing(
         port = silent.getsockname()[1]
         if not listens:
             silent.close()
-        busy, closing, logged = away(f"http://127.0.0.1:{port}/n0where")
+        polls, closing, logged = away(f"http://127.0.0.1:{port}/n0where")
 
     assert logged.count("telemetry.away") == 1
     assert "n0where" not in logged
-    assert busy < 10.0  # 6000 spans, each refused export of which takes 0.2 s
-    assert closing < FLUSH + 1.0
+    assert polls > 100  # that wait for no export, each of which takes 0.2 s
+    assert closing < FLUSH + 8.0  # to export all that is queued takes 20 s
 
 
-def away(collector: str) -> tuple[float, float, str]:
-    """Run `BUSY`; return the seconds of its work and of its end, and what it logged."""
+def away(collector: str) -> tuple[int, float, str]:
+    """Run `BUSY`; return how often it polled, the seconds of its end, and what it logged."""
     done = subprocess.run(
         [sys.executable, "-c", BUSY],
         env={
@@ -125,7 +124,7 @@ def away(collector: str) -> tuple[float, float, str]:
             "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2",
             "OTEL_BSP_SCHEDULE_DELAY": "20",
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10",
-            "OTEL_BSP_MAX_QUEUE_SIZE": "100",
+            "OTEL_BSP_MAX_QUEUE_SIZE": "1000",
         },
         check=True,
         capture_output=True,
@@ -133,5 +132,5 @@ def away(collector: str) -> tuple[float, float, str]:
         timeout=60,
     )
 
-    busy, closing = map(float, done.stdout.splitlines()[-1].split())
-    return busy, closing, done.stderr + done.stdout
+    polls, closing = done.stdout.splitlines()[-1].split()
+    return int(polls), float(closing), done.stderr + done.stdout

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
+import pytest
 from structlog.testing import capture_logs
 
 from bridge.app.ports import Queue
+from bridge.core.cadence import STORE_RETRY
 from bridge.errors import StoreForbids, StoreUnavailable
 from bridge.runtime.listening import listen
 
@@ -23,6 +26,7 @@ class FakeWakeups:
         assert queue == "deliver"
         if self.failures:
             raise self.failures.pop(0)
+        await asyncio.sleep(0)  # the store's answer is always waited for
         await self.sent.wait()
         self.sent.clear()
         return True
@@ -44,6 +48,8 @@ async def looked(wakeups: FakeWakeups, look: Callable[[], None], *, times: int) 
     async with asyncio.timeout(20):
         await enough.wait()
     listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening
 
 
 async def test_a_wake_up_has_the_worker_look() -> None:
@@ -58,12 +64,15 @@ async def test_a_look_that_fails_is_not_the_last() -> None:
 
     def fail() -> None:
         wakeups.sent.set()
-        msg = "once"
+        msg = "always"
         raise RuntimeError(msg)
 
+    began = monotonic()
     with capture_logs() as logs:
-        await looked(wakeups, fail, times=2)
-    assert {line["event"] for line in logs} == {"wakeups.failed"}
+        await looked(wakeups, fail, times=3)
+    assert [line["event"] for line in logs] == ["wakeups.failed"] * len(logs)
+    # A pause after each, though there is work all the time.
+    assert monotonic() - began > 1.9 * STORE_RETRY
 
 
 async def test_a_worker_looks_while_the_store_is_away() -> None:

@@ -36,14 +36,15 @@ class FakeActions(Actions):
 
         refuses: What is said to every press; empty to take them.
 
-        takes_s: Seconds until a press is written down.
+        takes_any: Set while presses are written down; until then, they wait.
     """
 
     def __init__(self) -> None:
         self.presses: list[Press] = []
         self.rows: dict[str, ActionRow] = {}
         self.refuses = ""
-        self.takes_s = 0.0
+        self.takes_any = asyncio.Event()
+        self.takes_any.set()
 
     async def press(
         self,
@@ -61,7 +62,7 @@ class FakeActions(Actions):
     ) -> tuple[Action, bool]:
         del mask, metadata, hook, hook_format
         assert isinstance(task, TaskKey)
-        await asyncio.sleep(self.takes_s)
+        await self.takes_any.wait()
         self.presses.append(
             Press(task=task, button=button, by=by, prompt=prompt, delay_s=delay_s)
         )
