@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -77,6 +79,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_order)
 
 
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through what lasts until the end, again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _order(item: pytest.Item) -> tuple[int, bool]:
     """Return what is the less, the nearer to reality a test is; `TOGETHER` is the first of all."""
     names = reversed(DISTANCES)
@@ -124,6 +132,11 @@ def _refuse(event: str, _args: object) -> None:
 
 sys.addaudithook(_refuse)
 
+
+# What tests start imports the same modules again and again. Where nothing compiled may be kept,
+# each of these processes compiles all that it imports, and takes twice as long to begin.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell without job control starts what runs in the background with SIGINT ignored, and all that
 # this process starts would inherit that: commands that Ctrl-C ends would not end.

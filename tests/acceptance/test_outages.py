@@ -145,6 +145,7 @@ def test_a_worker_that_begins_beside_a_full_store_waits_until_there_is_room(
 
 
 @pytest.mark.parts
+@pytest.mark.timeout(300)
 def test_wake_ups_can_travel_through_a_rabbitmq_whose_absence_is_a_few_lines(
     stage: Stage, tmp_path: Path
 ) -> None:
