@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import settings
@@ -75,6 +79,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_order)
 
 
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through what lasts until the end, again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _order(item: pytest.Item) -> tuple[int, bool]:
     """Return what is the less, the nearer to reality a test is; `TOGETHER` is the first of all."""
     names = reversed(DISTANCES)
@@ -121,6 +131,29 @@ def _refuse(event: str, _args: object) -> None:
 
 
 sys.addaudithook(_refuse)
+
+
+# What tests start imports the same modules again and again. Where nothing compiled may be kept,
+# each of these processes compiles all that it imports, and takes twice as long to begin.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell without job control starts what runs in the background with SIGINT ignored, and all that
+# this process starts would inherit that: commands that Ctrl-C ends would not end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that took too long and did not notice: an asyncio task may have swallowed that."""
+    began = monotonic()
+    yield
+    marker = item.get_closest_marker("timeout")
+    limit = marker.args[0] if marker else item.config.getoption("timeout")
+    limit = item.config.getini("timeout") if limit is None else limit
+    if monotonic() - began > float(limit) > 0:
+        pytest.fail(f"it went on for longer than the {limit} s that it may take")
 
 
 @pytest.hookimpl(wrapper=True)

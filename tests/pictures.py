@@ -10,6 +10,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -29,6 +30,7 @@ def picture(
     return target.getvalue()
 
 
+@cache
 def noise(side: int) -> bytes:
     """A PNG of about three bytes for each pixel."""
     pixels = Random(side).randbytes(3 * side * side)
@@ -37,6 +39,7 @@ def noise(side: int) -> bytes:
     return target.getvalue()
 
 
+@cache
 def bomb(width: int = 13000, height: int = 13000) -> bytes:
     """A PNG of a few hundred kilobytes that is hundreds of megabytes once it is decoded."""
 
@@ -75,6 +78,11 @@ def serving(body: bytes, type_: str = "image/png", **headers: str) -> Handler:
         return web.Response(body=body, content_type=type_, headers=headers)
 
     return handle
+
+
+async def bombing(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer with a `bomb`."""
+    return await serving(bomb())(request)
 
 
 def status(code: int, **headers: str) -> Handler:

@@ -87,7 +87,7 @@ class Receiver:
 
     async def all_closed(self) -> None:
         """Wait until every connection is over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.open:
                 self._idle.clear()
                 await self._idle.wait()

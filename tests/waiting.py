@@ -11,6 +11,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: Seconds in which a process ends that is asked to: five are promised, and a machine that is
+#: slow or has other things to do gets thrice as many. What is not broken off takes longer.
+ENDS_WITHIN_S = 17.0
+
 
 def until(
     condition: Callable[[], T],
@@ -40,6 +44,17 @@ def until(
             raise AssertionError(msg)
         Event().wait(min(max(waited / 10, 0.01), 0.2))
     return answer
+
+
+def last_for(seconds: float) -> None:
+    """
+    Let something last.
+
+    That nothing more happens can be seen in no other way, and in nothing else is this one right:
+    what does happen, `until` waits for.
+    """
+    end = monotonic() + seconds
+    until(lambda: monotonic() > end, within_s=10 * seconds)
 
 
 def runs(pid: int) -> bool:

@@ -22,8 +22,8 @@ from tests.waiting import until
 TASKS = 12
 #: Longer than the lease of a download.
 LEASE_OVER = 200.0
-#: Larger than what is written at once: noise does not shrink.
-PICTURE = noise(1400)
+#: The side of a picture that is larger than what is written at once: noise does not shrink.
+SIDE = 1400
 
 
 @pytest.fixture
@@ -85,12 +85,13 @@ class Halting:
     async def __call__(self, connection: Connection) -> None:
         while await connection.request() is not None:
             self.asked += 1
-            head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(PICTURE)}\r\n\r\n".encode()
+            picture = noise(SIDE)
+            head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(picture)}\r\n\r\n".encode()
             if self.asked == 1:
-                await connection.say(head + PICTURE[: len(PICTURE) // 2])
+                await connection.say(head + picture[: len(picture) // 2])
                 await connection.gone()
                 return
-            await connection.say(head + PICTURE)
+            await connection.say(head + picture)
 
 
 def test_what_was_killed_in_the_middle_of_a_picture_keeps_all_of_it_the_next_time(
@@ -122,7 +123,7 @@ def test_what_was_killed_in_the_middle_of_a_picture_keeps_all_of_it_the_next_tim
     (said,) = until(lambda: archived(deployment, "1"), within_s=30.0, what="it is kept")
     assert len(said["archived"]) == 1, said
     (kept,) = (pictures / "blobs").rglob("*.png")
-    assert kept.read_bytes() == PICTURE
+    assert kept.read_bytes() == noise(SIDE)
     assert host.asked == 2
 
 

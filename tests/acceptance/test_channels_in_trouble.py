@@ -100,9 +100,6 @@ def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
     edit = {"progress": "edit"}
     chats = {
         **{name: chat for name, (chat, _, _) in GONE.items()},
-        "anew_discord": Chat(hears="anew", platform=Discord(), settings=edit),
-        "anew_slack": Chat(hears="anew", platform=Slack(), settings={**edit, **BOT}),
-        "anew_telegram": Chat(hears="anew", platform=Telegram(), settings=edit),
         # Discord, but ten times as quick, and its hidden limit more.
         "crowd": Chat(
             hears="crowd",
@@ -130,30 +127,6 @@ def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
 def deployment(scene: Scene) -> Installation:
     """Named on its own so that a failure shows its logs."""
     return scene.deployment
-
-
-def test_a_message_that_somebody_deleted_is_posted_anew(
-    scene: Scene, deployment: Installation
-) -> None:
-    del deployment
-    discord = scene.at("anew_discord", Discord)
-    slack = scene.at("anew_slack", Slack)
-    telegram = scene.at("anew_telegram", Telegram)
-    scene.tells("anew", "pig", "IN_PROGRESS", "0%")
-    discord.messages[0].deleted = True
-    slack.channel.messages[0].deleted = True
-    telegram.messages[0].deleted = True
-
-    scene.tells("anew", "pig", "IN_PROGRESS", "31%")
-    scene.tells("anew", "pig", "IN_PROGRESS", "62%")
-
-    for shown in (discord.shown, slack.shown, telegram.shown):
-        (message,) = shown
-        assert len(message.history) == 2
-    assert discord.shown[0].percents[-1] == 62
-    scene.tells("anew", "pig", "SUCCESS")
-    for shown in (discord.shown, slack.shown, telegram.shown):
-        assert len(shown) == 1
 
 
 def test_a_chat_that_is_gone_is_disabled_and_its_operator_is_told_why(

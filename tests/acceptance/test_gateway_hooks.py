@@ -71,6 +71,7 @@ def statuses(hooks: Hooks, path: str) -> list[str]:
     return [str(one.event["status"]) for one in hooks.events(path)]
 
 
+@pytest.mark.timeout(240)
 def test_a_receiver_is_called_back_until_the_end_in_order_and_through_failures(
     client: Client, stage: Stage
 ) -> None:

@@ -41,7 +41,7 @@ def test_one_trace_leads_from_the_upstream_to_the_receiver_and_tells_no_secret(
             lambda: deployment.story("t-1")[0].deliveries[0].state == "delivered",
             what="the delivery is settled",
         )
-        took = worker.terminate()
+        worker.terminate()
 
         [recorded] = collected.named("record task.succeeded")
         attempts = collected.named("deliver app")
@@ -50,7 +50,6 @@ def test_one_trace_leads_from_the_upstream_to_the_receiver_and_tells_no_secret(
             for span in collected.named("upstream.fetch")
             if span.trace == recorded.trace
         ]
-        assert took < 5.0
         assert (recorded.parent, fetched.parent) == (fetched.id, "")
         assert [one.parent for one in attempts] == [recorded.id] * 2
         assert sorted(

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.adapters.local.embedded import EmbeddedStore
 from tests.acceptance.harness import QUICK_UPSTREAM, Installation, Process
-from tests.waiting import until
+from tests.waiting import ENDS_WITHIN_S, until
 
 COMMAND = (sys.executable, "-m", "bridge.cli")
 
@@ -68,12 +68,21 @@ def not_json(log: Path) -> list[str]:
 def test_every_line_of_a_worker_and_a_beat_is_json_from_start_to_end(
     deployment: Installation,
 ) -> None:
-    """Also the banner, the warning about root, and what Celery says when it ends."""
+    """
+    Also the banner, the warning about root, and what Celery says when it ends: where a beat is
+    asked to again and again, as a group's leader and its supervisor do, nothing.
+    """
     beat, worker = at_work(deployment)
+    before = lines(beat.log)
 
-    assert worker.terminate() < 20
-    beat.terminate()
+    def ended() -> bool:
+        beat.popen.terminate()
+        return beat.popen.poll() is not None
 
+    until(ended)
+    assert worker.terminate() < ENDS_WITHIN_S
+
+    assert (beat.popen.returncode, lines(beat.log)) == (0, before)
     assert not_json(worker.log) == []
     assert not_json(beat.log) == []
 
@@ -135,23 +144,6 @@ def test_a_group_that_is_asked_to_end_in_the_middle_of_its_work_logs_no_error(
     levels = {json.loads(line)["level"] for line in lines(worker.log)}
     assert not levels & {"error", "critical"}, worker.log.read_text()
     assert not worker.says("Traceback")
-
-
-def test_a_beat_that_is_asked_to_end_again_and_again_ends_without_a_word(
-    deployment: Installation,
-) -> None:
-    """As a group's leader and its supervisor do, which both pass the signal on."""
-    beat, _ = at_work(deployment)
-    before = lines(beat.log)
-
-    def ended() -> bool:
-        beat.popen.terminate()
-        return beat.popen.poll() is not None
-
-    until(ended)
-
-    assert beat.popen.returncode == 0
-    assert lines(beat.log) == before
 
 
 @pytest.mark.parametrize("pool", ["gevent", "eventlet"])

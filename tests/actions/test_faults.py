@@ -1,6 +1,6 @@
 """
 The fault matrix, over the real transport and the real store: however an upstream fails, a
-press buys one task at most, and is `unknown` only where nobody knows. Each fault meets fifty
+press buys one task at most, and is `unknown` only where nobody knows. Each fault meets a few
 presses.
 """
 
@@ -30,7 +30,7 @@ from tests.actions.stand import stand
 from tests.contract.bench import Bench
 
 #: Presses that meet each fault.
-TIMES = 50
+TIMES = 12
 PAGE = b"<html><body>Bad Gateway</body></html>"
 FAILED = {"code": 5, "description": "do_request_failed ", "type": "upstream_error"}
 UNINSERTED = {"code": 4, "description": "insert_midjourney_task_failed"}

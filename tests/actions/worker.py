@@ -1,7 +1,7 @@
 """
 Another process at the stand: ``python -m tests.actions.worker WHAT STORE NAMESPACE SHOP``.
 
-``press`` presses U1 250 times at once and writes the ids that it is told. ``pump`` makes
+``press`` presses U1 50 times at once and writes the ids that it is told. ``pump`` makes
 actions until it is killed. ``rule`` sees tasks succeed, with a rule that presses, and makes
 actions; ``limit`` sees them succeed once, with a rule that has a limit.
 """
@@ -19,7 +19,7 @@ from tests.actions.stand import CONCURRENCY, ENDLESS, PATIENCE, UPSTREAM, Stand
 from tests.actions.test_rules import LIMITED, RULE, see
 from tests.contract.bench import Bench
 
-PRESSES = 250
+PRESSES = 50
 
 
 async def main(what: str, store: str, namespace: str, shop: str) -> None:

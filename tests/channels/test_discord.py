@@ -77,7 +77,9 @@ class Chat:
 # --- a task's whole life --------------------------------------------------------------
 
 
-def test_a_task_is_one_message_edited_in_place_and_one_that_says_how_it_ended() -> None:
+def test_a_task_that_is_followed_is_five_requests_and_makes_a_sound_at_its_end() -> (
+    None
+):
     chat = Chat()
 
     for event in (SUBMITTED, STARTED, HALFWAY, DONE_AT_LAST):

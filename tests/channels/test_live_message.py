@@ -593,6 +593,10 @@ def test_what_is_refused_in_every_form_is_given_up(enter: Enter) -> None:
     transcript = room.publish(DONE_AT_LAST)
 
     assert transcript.result == "permanent_failure"
+    why = [
+        one for one in json.loads(room.refused().body).values() if isinstance(one, str)
+    ]
+    assert any(one in detail(transcript) for one in why)
     assert "in a simpler form" not in detail(transcript)
     assert "retry" not in room.state
 

@@ -276,15 +276,6 @@ def test_what_is_not_telegrams_yes_is_tried_again(said: Said) -> None:
     assert len(chat.shown) == 1
 
 
-def test_what_is_refused_in_every_form_is_given_up() -> None:
-    server = Telegram(barred=(400, "Bad Request: can't parse entities"))
-
-    transcript = Chat(server=server).publish(FINAL)
-
-    assert transcript.result == "permanent_failure"
-    assert "can't parse entities" in transcript.outcome.attempt.detail
-
-
 def test_no_reason_names_the_token_or_a_url() -> None:
     for server in (Telegram(revoked=True), Telegram(chats=set()), Telegram(losing=1)):
         detail = Chat(server=server).publish(FINAL).outcome.attempt.detail

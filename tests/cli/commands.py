@@ -18,6 +18,7 @@ from typing import Any
 
 from bridge.adapters.local.process import kill_group, tied
 from bridge.cli.commands import run
+from bridge.cli.streams import prepare
 from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "bridge.cli")
@@ -50,6 +51,7 @@ def _become(
     os.environ.clear()
     os.environ.update(env)
     sys.stdin = os.fdopen(0, closefd=False)
+    prepare()
     code = run(args)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -110,14 +112,35 @@ class Shell:
         }
         return {**kept, "PYTHONUNBUFFERED": "1", **self.variables}
 
-    def run(self, *args: str, stdin: str | bytes = b"", **variables: str) -> Ran:
-        """Run a command to its end, in a process that need not import everything anew."""
+    def run(
+        self,
+        *args: str,
+        stdin: str | bytes = b"",
+        out: str = "",
+        err: str = "",
+        **variables: str,
+    ) -> Ran:
+        """
+        Run a command to its end, in a process that need not import everything anew.
+
+        Args:
+            args: The command, and what it is given.
+
+            stdin: What it reads.
+
+            out: Where it writes to, if not to where `Ran` has it from.
+
+            err: As *out*, of what it has to say.
+
+            variables: Of its environment, besides the shell's.
+        """
         self.count += 1
         given = stdin.encode() if isinstance(stdin, str) else stdin
-        streams = [
-            self.folder / f"{self.count}-{kind}" for kind in ("in", "out", "err")
-        ]
-        streams[0].write_bytes(given)
+        kept = [self.folder / f"{self.count}-{kind}" for kind in ("in", "out", "err")]
+        kept[0].write_bytes(given)
+        for file in kept[1:]:
+            file.touch()
+        streams = [kept[0], Path(out or kept[1]), Path(err or kept[2])]
         process = _FORKS.Process(
             target=_become, args=(args, self.folder, self.env | variables, streams)
         )
@@ -125,11 +148,11 @@ class Shell:
         process.join(PATIENCE_S)
         if process.exitcode is None:
             process.kill()
-        out, err = (stream.read_text(errors="replace") for stream in streams[1:])
-        for stream in streams:
-            stream.unlink()
-        assert process.exitcode is not None, f"{args} did not end: {out}{err}"
-        return Ran(process.exitcode, out, err)
+        written, said = (file.read_text(errors="replace") for file in kept[1:])
+        for file in kept:
+            file.unlink()
+        assert process.exitcode is not None, f"{args} did not end: {written}{said}"
+        return Ran(process.exitcode, written, said)
 
     def on_terminal(self, *args: str, width: int, **variables: str) -> str:
         """Run a command on a terminal; returns what is to be seen there, without colours."""

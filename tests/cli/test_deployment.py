@@ -274,6 +274,9 @@ def test_lists_fit_the_terminal(deployment: Installation) -> None:
 
 
 def test_nobody_says_a_secret(deployment: Installation) -> None:
+    deployment.event_of(deployment.finished())
+
+    assert "ready" in deployment.worker.err
     for process in (deployment.worker, deployment.beat):
         assert process.out == ""
         for secret in ("sk-test", SECRET, "/hooks/me"):

@@ -200,13 +200,13 @@ def test_watch_draws_bars_on_a_terminal_until_ctrl_c(deployment: Shell) -> None:
     ) as process:
         os.close(slave)
         shown = b""
-        deadline = monotonic() + 20
+        deadline = monotonic() + 30
         while shown.count(b"waiting") < 3:
             assert monotonic() < deadline, shown
             if select.select([master], [], [], 0.2)[0]:
                 shown += os.read(master, 65536)
         process.send_signal(2)
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     os.close(master)
     assert b"601" in shown
     assert "─────".encode() in shown

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from bridge import __version__
-from bridge.cli.commands import COMMANDS, app, load, run
+from bridge.cli.commands import COMMANDS, app, load
 from tests.cli.commands import COMMAND, Ran, Shell
 
 KEY = {"BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-never-shown"}
@@ -86,25 +86,12 @@ WRONG = [
     ("args", "words"), WRONG, ids=[" ".join(args)[:30] for args, _ in WRONG]
 )
 def test_wrong_usage_is_one_line_and_exit_2(
-    here: pytest.CaptureFixture[str], args: list[str], words: str
+    shell: Shell, args: list[str], words: str
 ) -> None:
-    code = run(args)
+    ran = shell.run(*args)
 
-    assert words in refusal(Ran(code, *here.readouterr()))
-    assert code == 2
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> pytest.CaptureFixture[str]:
-    """A stand-in for a command's own process: ours, in a directory where nothing is configured."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.upper().startswith("BRIDGE_")]:
-        monkeypatch.delenv(name)
-    return capsys
+    assert words in refusal(ran)
+    assert ran.code == 2
 
 
 def test_ids_that_are_not_text_are_refused(shell: Shell) -> None:
@@ -418,14 +405,10 @@ def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with(
     assert first == summary
 
 
-def test_a_value_of_the_wrong_kind_is_refused_in_plain_words(
-    here: pytest.CaptureFixture[str],
-) -> None:
-    code = run(["tasks", "--limit", "few"])
+def test_a_value_of_the_wrong_kind_is_refused_in_plain_words(shell: Shell) -> None:
+    ran = shell.run("tasks", "--limit", "few")
 
-    assert "'--limit' / '-n': it should be a valid integer" in refusal(
-        Ran(code, *here.readouterr())
-    )
+    assert "'--limit' / '-n': it should be a valid integer" in refusal(ran)
 
 
 def test_a_command_runs_with_the_garbage_collector_on() -> None:
@@ -470,6 +453,7 @@ def test_a_command_that_is_over_soon_imports_nothing_slow(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 
+    assert all(map(import_module, unneeded))
     assert not unneeded & set(ran.stdout.split())
 
 
@@ -486,4 +470,5 @@ def test_a_beat_imports_no_client_of_gateways_and_receivers(shell: Shell) -> Non
         check=True,
     )
 
+    assert all(map(import_module, ("aiohttp", "httpx", "uvloop")))
     assert not {"aiohttp", "httpx", "uvloop"} & set(ran.stdout.split())

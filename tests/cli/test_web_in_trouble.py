@@ -129,11 +129,12 @@ async def _claim(bench: Bench) -> tuple[str, str]:
     return str(key), "until"
 
 
+@pytest.mark.timeout(240)
 async def test_a_client_that_is_cut_off_again_and_again_misses_nothing(
     deployment: Shell, bench: Bench
 ) -> None:
     """Neither does it when the process is killed meanwhile."""
-    dice, count, cuts = random.Random(50), 5_000, 50
+    dice, count, cuts = random.Random(50), 2_000, 30
     frames: list[tuple[str, str]] = []
     last = begun = await bench.feed.position()
 
@@ -160,7 +161,7 @@ async def test_a_client_that_is_cut_off_again_and_again_misses_nothing(
             await polled(bench, *(replace(PIG, id=f"{one}") for one in numbers))
             await asyncio.sleep(0)
 
-    async with serving(deployment) as web, asyncio.timeout(60):
+    async with serving(deployment) as web, asyncio.timeout(150):
         happening = asyncio.create_task(happen())
         async with httpx.AsyncClient(base_url=web.url, timeout=20) as client:
             for cut in range(cuts):
@@ -193,7 +194,7 @@ async def test_hostile_requests_are_answered_and_leave_nothing_behind(
         async def send(request: bytes, *, is_whole: bool) -> None:
             async with at_once:
                 # One that announces more than it sends is waited for.
-                within = 5.0 if is_whole else 0.2
+                within = 30.0 if is_whole else 0.2
                 head = await answer_to(web.port, request, within_s=within)
             assert head or not is_whole, request[:300]
             assert not head or int(head.split()[1]) < 500, (request[:300], head)
@@ -205,7 +206,7 @@ async def test_hostile_requests_are_answered_and_leave_nothing_behind(
 
         await send_all(1, 200)
         before = _megabytes(process.pid)
-        await send_all(2, 1000)
+        await send_all(2, 400)
         grown = _megabytes(process.pid) - before
         assert web.running.interrupt(signal.SIGTERM) == 0
 

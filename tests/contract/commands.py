@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from redis.asyncio import Redis
-
-from tests.contract.bench import Bench
 
 
 async def commands(
@@ -33,9 +30,3 @@ async def commands(
         await work()
         await client.echo(marker)
         return await asyncio.wait_for(counting, 30.0)
-
-
-async def calls(bench: Bench) -> int:
-    """Return how often a script was called so far, by anybody."""
-    counts: Any = await bench.client.info("commandstats")
-    return int(counts["cmdstat_evalsha"]["calls"])

@@ -61,10 +61,10 @@ async def test_notices_are_in_the_feed(bench: Bench) -> None:
 async def test_a_reader_waits_for_what_comes(bench: Bench) -> None:
     await bench.tell("u", "task.submitted")
     position = await bench.feed.position()
-    reading = asyncio.create_task(bench.feed.after(position, block=3.0))
+    reading = asyncio.create_task(bench.feed.after(position, block=20.0))
     event = await bench.tell("u", "task.started")
 
-    news = await asyncio.wait_for(reading, 10.0)
+    news = await asyncio.wait_for(reading, 30.0)
 
     assert events_of(news) == [event]
 

@@ -405,17 +405,6 @@ async def test_that_an_endpoint_was_disabled_is_told_once(bench: Bench) -> None:
     assert await bench.claimed() == [first.event.id]
 
 
-async def test_a_changed_url_enables_an_endpoint_again(bench: Bench) -> None:
-    await bench.admin.configure([endpoint(url="http://old/")])
-    event = await bench.tell("u")
-    await bench.disable(await bench.claim_one())
-
-    assert await bench.admin.configure([endpoint(url="http://old/")]) == []
-    assert await bench.claim() == []
-    assert await bench.admin.configure([endpoint(url="http://new/")]) == ["a"]
-    assert await bench.claimed() == [event.id]
-
-
 async def test_a_changed_url_forgets_breaker_and_retry_after(bench: Bench) -> None:
     await bench.admin.configure([endpoint(url="http://old/")])
     await bench.open_breaker()

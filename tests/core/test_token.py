@@ -169,16 +169,19 @@ def test_wrong_tokens_of_every_kind_take_the_same_time() -> None:
             Purpose.LINK, TaskKey("default", "1"), endpoint="team", expires=NOW - 1
         ),
     }
-    took = {name: [] for name in wrong}  # type: dict[str, list[float]]
-    for _ in range(300):
-        for name, token in wrong.items():
-            began = time.process_time_ns()
-            assert KEYS.read(Purpose.LINK, token, now=NOW) is None
-            took[name].append(time.process_time_ns() - began)
 
-    medians = [statistics.median(times) for times in took.values()]
+    def ratio() -> float:
+        took = {name: [] for name in wrong}  # type: dict[str, list[float]]
+        for _ in range(300):
+            for name, token in wrong.items():
+                began = time.process_time_ns()
+                assert KEYS.read(Purpose.LINK, token, now=NOW) is None
+                took[name].append(time.process_time_ns() - began)
+        medians = [statistics.median(times) for times in took.values()]
+        return max(medians) / min(medians)
 
-    assert max(medians) < 2 * min(medians)
+    # A machine that is interrupted makes one series uneven, and not three.
+    assert min(ratio() for _ in range(3)) < 2
 
 
 def test_a_page_is_offered_where_people_can_reach_it() -> None:

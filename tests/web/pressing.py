@@ -36,7 +36,7 @@ class FakeActions(Actions):
 
         refuses: What is said to every press; empty to take them.
 
-        takes_s: Seconds until a press is written down.
+        takes_any: Set while presses are written down; until then, they wait.
 
         fails: What is raised by the next calls of ``press`` and ``find``, by these names.
     """
@@ -45,7 +45,8 @@ class FakeActions(Actions):
         self.presses: list[Press] = []
         self.rows: dict[str, ActionRow] = {}
         self.refuses = ""
-        self.takes_s = 0.0
+        self.takes_any = asyncio.Event()
+        self.takes_any.set()
         self.fails: dict[str, list[Exception]] = {"press": [], "find": []}
 
     async def press(
@@ -64,7 +65,7 @@ class FakeActions(Actions):
     ) -> tuple[Action, bool]:
         del mask, metadata, hook, hook_format
         assert isinstance(task, TaskKey)
-        await asyncio.sleep(self.takes_s)
+        await self.takes_any.wait()
         if self.fails["press"]:
             raise self.fails["press"].pop(0)
         self.presses.append(

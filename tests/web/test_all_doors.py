@@ -1,4 +1,4 @@
-"""A thousand presses of one button at once, through every door: one request, one child, one truth."""
+"""Hundreds of presses of one button at once, through every door: one request, one child, one truth."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.web.test_interactions import (
 )
 
 U1 = BUTTONS[0].custom_id
-#: How many press through each door; together a thousand.
-DOORS = {"api": 350, "link": 350, "slack": 100, "discord": 100, "telegram": 100}
+#: How many press through each door.
+DOORS = {"api": 60, "link": 60, "slack": 30, "discord": 30, "telegram": 30}
 AT_ONCE = 50
 
 
@@ -36,7 +36,7 @@ def token(purpose: Purpose, endpoint: str) -> str:
 
 
 @pytest.mark.timeout(180)
-async def test_a_thousand_presses_through_every_door_are_one(
+async def test_hundreds_of_presses_through_every_door_are_one(
     bench: Bench, redis_url: str
 ) -> None:
     async with (
@@ -87,7 +87,12 @@ async def test_a_thousand_presses_through_every_door_are_one(
         # One browser opens the page before it presses so often.
         await site.http.get(f"/a/{token(Purpose.LINK, 'slack')}")
         # All doors in turn, so that they press at the same time.
-        turns = [(door, n) for n in range(350) for door in DOORS if n < DOORS[door]]
+        turns = [
+            (door, n)
+            for n in range(max(DOORS.values()))
+            for door in DOORS
+            if n < DOORS[door]
+        ]
         pumping = asyncio.create_task(pump(worker.run))
         await asyncio.gather(*(press(door, number) for door, number in turns))
         [action] = (await site.http.get("/api/v1/actions")).json()["items"]
@@ -96,7 +101,7 @@ async def test_a_thousand_presses_through_every_door_are_one(
         page = await site.http.get(f"/a/{token(Purpose.LINK, 'slack')}")
         pumping.cancel()
 
-    assert len(turns) == 1000
+    assert len(turns) == sum(DOORS.values())
     assert set(told) == {action["id"]}
     assert [row["id"] for row in upstream.sold] == [done.child_id]
     assert len(upstream.submissions) == 1

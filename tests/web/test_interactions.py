@@ -124,7 +124,7 @@ class World:
         )
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not holds():
                 await asyncio.sleep(0.02)
 
@@ -248,7 +248,7 @@ async def test_a_button_that_a_whole_channel_presses_changes_its_message_a_few_t
 
     await there.until(lambda: "✓ started" in there.said())
     followed = f"{{{bench.namespace}}}:followed"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await bench.client.exists(followed):
             await asyncio.sleep(0.01)
     changes = [one for one in there.chat.requests if "/actions/1" in one.line]
@@ -269,13 +269,15 @@ async def test_somebody_whose_name_cannot_be_written_presses(there: World) -> No
 async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
     there: World, platform: str
 ) -> None:
-    there.actions.takes_s = 30.0
+    there.actions.takes_any.clear()
 
-    began = time.monotonic()
-    answer = await there.press(platform)
+    async with asyncio.timeout(20):
+        answer = await there.press(platform)
+    before = list(there.actions.presses)
+    there.actions.takes_any.set()
 
-    assert answer.status_code == 200
-    assert time.monotonic() - began < 0.5
+    assert (answer.status_code, before) == (200, [])
+    await there.until(lambda: bool(there.actions.presses))
 
 
 async def test_a_click_presses_at_once_while_the_platform_takes_its_time(
@@ -299,8 +301,9 @@ async def test_a_click_that_was_answered_is_pressed_though_the_process_ends(
         platforms_behind() as chat,
         process(bench, redis_url, chat, actions) as there,
     ):
-        actions.takes_s = 0.2
+        actions.takes_any.clear()
         await there.press("slack")
+        asyncio.get_running_loop().call_later(0.2, actions.takes_any.set)
 
     assert [one.button for one in actions.presses] == [U1]
 
@@ -356,15 +359,14 @@ async def test_a_click_that_is_sent_again_presses_once(
     assert [one.button for one in there.actions.presses] == [U1, V1]
 
 
-@platforms
-async def test_a_refusal_is_said_where_it_was_pressed(
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+async def test_a_refusal_is_said_where_a_click_can_be_answered_twice(
     there: World, platform: str
 ) -> None:
     there.actions.refuses = "Banned prompt"
     await there.press(platform)
 
-    if platform != "telegram":  # which lets a click be answered once
-        await there.until(lambda: "Banned prompt" in there.said())
+    await there.until(lambda: "Banned prompt" in there.said())
 
 
 @platforms
@@ -387,7 +389,7 @@ async def test_a_message_says_what_came_of_a_press_though_its_process_has_ended(
         actions = FakeActions()
         async with process(bench, redis_url, chat, actions) as before:
             await before.press(platform)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not (kept := await bench.client.hgetall(key)):
                     await asyncio.sleep(0.01)
         [action_id] = map(str, kept)
@@ -399,7 +401,7 @@ async def test_a_message_says_what_came_of_a_press_though_its_process_has_ended(
             lease = f"{{{bench.namespace}}}:kept:following:{action_id}"
             await bench.client.delete(lease)
             await after.until(lambda: "✓ started" in after.said())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while await bench.client.exists(key):
                     await asyncio.sleep(0.01)
 
@@ -539,7 +541,7 @@ async def test_somebody_who_may_not_press_is_told_so_and_presses_nothing(
         counted = (
             f'mjbridge_clicks_total{{endpoint="{platform}",outcome="not_allowed"}} 1.0'
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while counted not in (await there.site.http.get("/metrics")).text:
                 await asyncio.sleep(0.1)
 
@@ -554,25 +556,30 @@ async def test_a_presser_is_one_by_id_or_by_role(
 
 
 @platforms
-@pytest.mark.parametrize(
-    "how", ["expired", "another purpose", "another endpoint", "gibberish"]
-)
 async def test_a_button_that_does_not_work_says_so_privately(
-    there: World, platform: str, how: str
+    there: World, platform: str
 ) -> None:
-    token = {
+    tokens = {
         "expired": there.token(platform, expires=time.time() - 1),
         "another purpose": KEYS.sign(
             Purpose.LINK, TASK, endpoint=platform, expires=time.time() + 60
         ),
         "another endpoint": there.token(platform, endpoint="other"),
         "gibberish": "x" * 40,
-    }[how]
+    }
+    for number, (how, token) in enumerate(tokens.items()):
+        before = there.said()
+        changes = {"id": f"{number}"} if platform != "slack" else {}
 
-    answer = await there.send(platform, there.click(platform, token))
+        answer = await there.send(platform, there.click(platform, token, **changes))
 
-    await there.until(lambda: "does not work any more" in answer.text + there.said())
-    assert there.actions.presses == []
+        await there.until(
+            lambda answer=answer, before=before: (  # type: ignore[misc]
+                "does not work any more"
+                in answer.text + there.said().removeprefix(before)
+            )
+        )
+        assert there.actions.presses == [], how
 
 
 @pytest.mark.parametrize(
@@ -627,13 +634,13 @@ async def test_a_button_that_asks_opens_a_form_and_the_form_presses(
 # --- attacks --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(attacks()))
-async def test_an_attack_is_refused(there: World, name: str) -> None:
-    platform, click = attacks()[name]
+async def test_an_attack_is_refused(there: World) -> None:
+    answers = {
+        name: (await there.send(platform, click)).status_code
+        for name, (platform, click) in attacks().items()
+    }
 
-    answer = await there.send(platform, click)
-
-    assert answer.status_code == 401
+    assert answers == dict.fromkeys(attacks(), 401)
     assert there.actions.presses == []
 
 
@@ -656,19 +663,14 @@ async def test_two_signature_headers_are_one_too_many(there: World) -> None:
     assert answer.status_code == 401
 
 
-@platforms
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-async def test_only_a_post_is_taken(there: World, platform: str, method: str) -> None:
-    answer = await there.site.http.request(method, PATHS[platform])
+async def test_only_a_post_is_taken_and_none_of_ten_megabytes(there: World) -> None:
+    for path in PATHS.values():
+        for method in ("GET", "HEAD", "PUT", "DELETE"):
+            answer = await there.site.http.request(method, path)
+            assert answer.status_code == 405, (method, path)
 
-    assert answer.status_code == 405
-
-
-@platforms
-async def test_ten_megabytes_are_refused(there: World, platform: str) -> None:
-    answer = await there.site.http.post(PATHS[platform], content=b"x" * 10_000_000)
-
-    assert answer.status_code == 413
+        large = await there.site.http.post(path, content=b"x" * 10_000_000)
+        assert large.status_code == 413, path
 
 
 async def test_discord_is_answered_its_ping_as_json(there: World) -> None:

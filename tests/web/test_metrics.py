@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -195,26 +194,28 @@ async def test_a_thousand_origins_of_hooks_are_one_label(
     assert of(metrics, "mjbridge_deliveries", endpoint="hook", state="pending") == 999
 
 
-async def test_a_hundred_endpoints_cost_less_than_a_tenth_of_a_second(
+async def test_a_scrape_costs_as_much_more_as_there_are_more_endpoints(
     bench: Bench,
 ) -> None:
     names = [f"r{number}" for number in range(100)]
-    configured: Any = dict.fromkeys(names, ENDPOINTS["a"])
-    settings = Settings.model_validate({"endpoints": configured})
-    await bench.admin.configure([endpoint(name) for name in names])
-    await bench.tell("default", to=names)
-    for delivery in await bench.claim():
-        await bench.succeed(delivery)
 
-    spent, text = [], b""
-    for _ in range(5):
-        began = time.process_time()
-        text = exposition(await bench.queries.counters(), time.time(), settings)
-        spent.append(time.process_time() - began)
+    async def cost(of: list[str]) -> float:
+        """Processor time of the quickest of a few."""
+        configured: Any = dict.fromkeys(of, ENDPOINTS["a"])
+        settings = Settings.model_validate({"endpoints": configured})
+        await bench.admin.configure([endpoint(name) for name in of])
+        await bench.tell(f"to {len(of)}", to=of)
+        for delivery in await bench.claim():
+            await bench.succeed(delivery)
+        spent, text = [], b""
+        for _ in range(5):
+            began = time.process_time()
+            text = exposition(await bench.queries.counters(), time.time(), settings)
+            spent.append(time.process_time() - began)
+        assert text.count(b"mjbridge_delivery_latency_seconds_count") == len(of)
+        return min(spent)
 
-    assert text.count(b"mjbridge_delivery_latency_seconds_count") == 100
-    # Coverage makes it three times as long.
-    assert min(spent) < (0.1 if sys.gettrace() is None else 0.5)
+    assert await cost(names[:10]) * 20 > await cost(names)
 
 
 async def test_without_a_store_there_is_nothing_to_say(namespace: str) -> None:

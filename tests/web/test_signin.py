@@ -19,15 +19,15 @@ async def sign_in(site: Site, token: str = TOKEN, **headers: str) -> httpx.Respo
     return await site.http.post("/signin", json={"token": token}, headers=headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/tasks", "/api/v1/stream", "/nowhere"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 async def test_without_the_token_nothing_is_told(
-    closed_site: Site, method: str, path: str
+    closed_site: Site, method: str
 ) -> None:
-    answer = await closed_site.http.request(method, path)
+    for path in ("/", "/api/v1/tasks", "/api/v1/stream", "/nowhere"):
+        answer = await closed_site.http.request(method, path)
 
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Bearer ")
+        assert answer.status_code == 401, path
+        assert answer.headers["www-authenticate"].startswith("Bearer "), path
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ async def test_pages_ask_to_sign_in_and_the_api_answers_no_html(
     assert answer.headers["content-type"].startswith(shown)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-async def test_probes_and_scrapers_need_no_token(closed_site: Site, path: str) -> None:
-    answer = await closed_site.http.get(path)
+async def test_probes_and_scrapers_need_no_token(closed_site: Site) -> None:
+    paths = ("/healthz", "/readyz", "/metrics")
+    answered = [(await closed_site.http.get(one)).status_code for one in paths]
 
-    assert answer.status_code != 401
+    assert 401 not in answered
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -112,7 +113,7 @@ async def listening(
     site: Streaming, listener: Listener, query: str = "", **how: Any
 ) -> AsyncIterator[Listener]:
     """Listen meanwhile; at the end, wait until it has what it listens for."""
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(listener.listen(site, query, **how))
         await listener.began.wait()
         yield listener
@@ -323,6 +324,7 @@ async def test_many_clients_cost_one_read() -> None:
 
 async def test_events_share_a_write() -> None:
     feed = WrittenFeed()
+    began = monotonic()
     async with streaming(feed, pace=0.3) as site:
         listener, writes = Listener(), 0
         async with site.http.stream("GET", "/") as answer:
@@ -336,10 +338,10 @@ async def test_events_share_a_write() -> None:
                 if listener.last_id.startswith("40-0"):
                     break
 
-    assert writes <= 5
+    assert writes <= 2 + (monotonic() - began) / 0.3
 
 
-@pytest.mark.parametrize("slow", [20.0, 0.2])
+@pytest.mark.parametrize("slow", [30.0, 1.0])
 async def test_a_client_that_does_not_read_is_cut_off_and_costs_nobody_else(
     slow: float,
 ) -> None:
@@ -358,7 +360,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_costs_nobody_else(
                     if number % 100 == 0:
                         await asyncio.sleep(0.03)
             rest = b""
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while chunk := await reader.read(1024 * 1024):
                     rest = rest[-10:] + chunk
             writer.close()

@@ -174,6 +174,6 @@ def test_a_producer_that_knows_nothing_but_the_broker_tracks_and_loses_nothing(
         queue = connection.SimpleQueue("celery")
         until(lambda: queue.qsize() == 1)
 
-        kept = queue.get(timeout=5)
+        kept = queue.get(timeout=30)
         assert kept.headers["task"] == "shop.sell"
         kept.ack()

@@ -252,8 +252,8 @@ def test_a_long_text_is_kept() -> None:
 
 
 def test_what_goes_on_and_on_is_bounded() -> None:
-    endless = "猪x" * 5_000_000
-    many = [{"customId": f"MJ::JOB::upsample::{number}"} for number in range(400_000)]
+    endless = "猪x" * 500_000
+    many = [{"customId": f"MJ::JOB::upsample::{number}"} for number in range(40_000)]
     began = time.process_time()
 
     task = row(
@@ -266,7 +266,7 @@ def test_what_goes_on_and_on_is_bounded() -> None:
     )
     from_text = row(buttons=json.dumps(many))
 
-    assert time.process_time() - began < 20
+    assert time.process_time() - began < 10
     assert (task.prompt or "").startswith("猪x")
     assert len(task.prompt or "") == len(task.fail_reason or "") == LONGEST_TEXT
     assert (task.image_url, task.video_urls) == (None, ("https://h/1.mp4",))

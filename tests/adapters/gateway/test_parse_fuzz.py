@@ -241,19 +241,19 @@ def many(count: int) -> settings:
 seeds = st.integers(0, 2**64)
 
 
-@many(2000)
+@many(500)
 @given(seeds)
 def test_an_answer_with_odd_values_is_an_answer(seed: int) -> None:
     check(read_answer(mutated(random.Random(seed)), ASKED))
 
 
-@many(1500)
+@many(400)
 @given(seeds)
 def test_an_answer_with_damaged_bytes_is_an_answer(seed: int) -> None:
     check(read_answer(damaged(random.Random(seed)), ASKED))
 
 
-@many(400)
+@many(200)
 @given(st.binary())
 def test_any_bytes_are_an_answer(body: bytes) -> None:
     check(read_answer(body, ASKED))
@@ -269,7 +269,7 @@ json_values = st.recursive(
 )
 
 
-@many(400)
+@many(100)
 @given(st.lists(json_values, max_size=4))
 def test_a_good_row_survives_any_company(others: list[Any]) -> None:
     rows = [*others, {"id": "12", "status": "SUCCESS"}, *others]
@@ -315,7 +315,7 @@ def redecorated(row: dict[str, Any], dice: random.Random) -> list[dict[str, Any]
     return [r for r in rows if r is again or dice.random() < 0.5]  # type: ignore[misc]
 
 
-@many(500)
+@many(200)
 @given(seeds)
 def test_what_is_decorated_anew_at_every_look_is_no_news(seed: int) -> None:
     dice = random.Random(seed)
@@ -332,7 +332,7 @@ def test_what_is_decorated_anew_at_every_look_is_no_news(seed: int) -> None:
         assert weighed.change is None
 
 
-@many(500)
+@many(200)
 @given(seeds)
 def test_a_row_that_is_not_read_again_would_have_brought_no_news(seed: int) -> None:
     dice = random.Random(seed)
@@ -352,7 +352,7 @@ def test_a_row_that_is_not_read_again_would_have_brought_no_news(seed: int) -> N
         assert task_state.ended or again != row
 
 
-@many(1000)
+@many(300)
 @given(seeds)
 def test_an_answer_says_the_same_row_by_row_and_as_a_whole(seed: int) -> None:
     body = mutated(random.Random(seed))

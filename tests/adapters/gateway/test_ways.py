@@ -285,7 +285,7 @@ async def test_deadline_holds_over_many_questions() -> None:
         return says(rows("1")[0])
 
     ids = [str(number) for number in range(1, 9)]
-    answer = await answer_to(script, ids, timeout=0.3, concurrency=1)
+    answer = await answer_to(script, ids, timeout=2.0, concurrency=1)
 
     assert answer.error is PollError.BROKEN
     assert set(answer.tasks) == {"1"}

@@ -73,6 +73,7 @@ async def test_nothing_of_the_url_is_in_what_is_said() -> None:
         response = await Notifier().notify(notification(url_of(there)))
 
     said = response.detail
+    assert said.startswith("JSON: ")
     for secret in ("pa55word", "s3cretpath", "127.0.0.1", str(there.port)):
         assert secret not in said
 
@@ -110,14 +111,14 @@ async def test_nobody_waits_longer_than_asked_and_the_loop_goes_on() -> None:
     async with receiver(is_silent) as there:
         ticking = asyncio.create_task(tick())
         response = await Notifier().notify(
-            notification(url_of(there, query="?rto=3"), timeout=0.5)
+            notification(url_of(there, query="?rto=30"), timeout=0.5)
         )
         ticking.cancel()
 
     assert response.fault is Fault.TIMEOUT
-    assert 0.4 < response.duration < 2.5
+    assert 0.4 < response.duration < 20
     assert ticks > 3
-    await asyncio.to_thread(until, _no_thread_is_left)
+    await asyncio.to_thread(until, _no_thread_is_left)  # its connection was cut
 
 
 async def test_services_that_hang_do_not_fill_the_process_with_threads() -> None:

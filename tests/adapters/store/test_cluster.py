@@ -164,6 +164,7 @@ def test_workers_run_on_a_cluster_if_the_broker_is_elsewhere(
         }
         shell = Shell(folder, settings)
         with shell.running("worker") as worker, shell.running("beat") as beat:
+            worker.says(" ready.")
             until(
                 lambda: "beat and a worker are running" in shell.run("check").out,
                 within_s=30.0,

@@ -87,7 +87,7 @@ async def explanation(url: str) -> str:
             await greet(client)
     finally:
         await client.aclose()
-    assert monotonic() - began < 6
+    assert monotonic() - began < 15
     return str(refused.value)
 
 
@@ -138,7 +138,7 @@ async def test_who_never_answers_is_away_after_some_seconds() -> None:
             await greet(client)
         await client.aclose()
 
-    assert monotonic() - began < 6
+    assert monotonic() - began < 15
 
 
 async def test_a_store_where_a_sentinel_should_be_is_recognized(tmp_path: Path) -> None:

@@ -75,12 +75,10 @@ async def test_our_own_pages_say_that_they_ask(site: Site) -> None:
     ("body", "words"),
     [
         ({"button": "U9"}, "it has: U1, V1, Custom Zoom"),
-        ({"button": "Custom Zoom"}, "needs a prompt"),
         ({}, "Name either the button or its customId."),
         ({"button": "U1", "customId": "x"}, "Name either the button or its customId."),
         ({"button": "U1", "maskBase64": "!"}, "A mask is a picture, as base64."),
         ({"button": "U1", "notifyHook": "ftp://a/"}, "begins with http"),
-        ({"button": "U1", "metadata": {"a": "x" * 20000}}, "at most 16384 characters"),
         ({"button": "U1", "Prompt": "a"}, "There is no field of this name."),
     ],
 )

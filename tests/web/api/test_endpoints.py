@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.contract.bench import Bench
 from tests.core.tasks import PIG
-from tests.receivers import answers, receiver
+from tests.receivers import Connection, receiver
 from tests.web.history import polled
 from tests.web.site import Site, open_site
 
@@ -104,7 +105,12 @@ async def test_a_hooks_name_is_one_segment_though_it_has_slashes(
 async def test_a_test_sends_a_sample_now_and_says_how_it_was_answered(
     redis_url: str, namespace: str
 ) -> None:
-    async with receiver(answers("204 No Content")) as pipeline:
+    async def takes_its_time(connection: Connection) -> None:
+        await connection.request()
+        await asyncio.sleep(0.05)  # is what is measured
+        await connection.say(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with receiver(takes_its_time) as pipeline:
         endpoints = {"me": {"url": pipeline.url}}
         async with open_site(redis_url, namespace, endpoints=endpoints) as site:
             answer = await site.http.post("/api/v1/endpoints/me/test")
@@ -112,7 +118,7 @@ async def test_a_test_sends_a_sample_now_and_says_how_it_was_answered(
     sent = answer.json()
     assert answer.status_code == 200
     assert (sent["outcome"], sent["status"]) == ("delivered", 204)
-    assert sent["tookMs"] >= 0
+    assert 50 <= sent["tookMs"] < 15_000
 
 
 async def test_hooks_belong_to_their_tasks_and_are_not_tested(site: Site) -> None:

@@ -15,7 +15,7 @@ from tests.web.history import polled
 from tests.web.site import TOKEN, Site
 
 #: Tasks that there are, and seconds of the search; the more, the less can hide.
-BRIEFLY, THOROUGHLY = (1_000, 5), (10_000, 180)
+BRIEFLY, THOROUGHLY = (200, 3), (10_000, 180)
 
 #: What may be answered to a request that is as described: a name may stand for nothing, and
 #: a thing may have no room in a rule that a schema cannot express. And what is not as

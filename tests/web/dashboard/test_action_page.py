@@ -38,8 +38,8 @@ async def test_a_person_presses_and_undoes(
     linked: Site, browser: Browser, actions: FakeActions
 ) -> None:
     async with window(browser, linked.url) as (page, _):
-        await page.goto(f"/a/{token_for()}#U1")
-        await page.wait_for_timeout(500)  # a page that pressed by itself would have
+        # A page that pressed by itself would have, when it asks for nothing any more.
+        await page.goto(f"/a/{token_for()}#U1", wait_until="networkidle")
         assert actions.presses == []
 
         await page.get_by_role("button", name="U1", exact=True).click()

@@ -19,7 +19,7 @@ HOOK = "https://studio.example.com/mj/notify"
 
 
 async def is_tracked(stage: Stage, task_id: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while await stage.task(task_id) is None:
             await asyncio.sleep(0.05)
 

@@ -28,7 +28,7 @@ def at(upstream: Shop) -> dict[str, Any]:
 
 async def listed(stage: Stage) -> list[dict[str, Any]]:
     """Wait until an action is listed."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (
             found := (await stage.site.http.get("/api/v1/actions")).json()["items"]
         ):
