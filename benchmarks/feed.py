@@ -85,7 +85,8 @@ class Feed:
         self._deployment = deployment
         self._tracked = first
         self._due: Iterator[DueTask] = iter(())
-        #: By event id, when its recording began.
+        #: By event id, when its recording began, and when the store had it.
+        self.asked_at: dict[str, float] = {}
         self.recorded_at: dict[str, float] = {}
 
     async def prepare(self, count: int) -> None:
@@ -101,11 +102,14 @@ class Feed:
             ended(due, event(int(due.key.id), size), [name])
             for name, due in zip(names, islice(self._due, len(names)), strict=True)
         ]
-        now = time.time()
-        for one in results:
-            assert one.publication is not None
-            self.recorded_at[one.publication.event.id] = now
+        ids = [one.publication.event.id for one in results if one.publication]
+        self.asked_at |= dict.fromkeys(ids, time.time())
         await self._deployment.tasks.record(results)
+        self.recorded_at |= dict.fromkeys(ids, time.time())
+
+    def forget(self) -> None:
+        """Forget when events were recorded until now."""
+        self.asked_at, self.recorded_at = {}, {}
 
     async def flood(self, names: Sequence[str], *, size: int = 2000) -> None:
         """Record an event for each of many endpoints as fast as that goes."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
+from statistics import median
 
 from benchmarks.arena import Arena, arrived, ask, deployment
 from benchmarks.case import Case, Column, Figures, Group, Row, Size
@@ -47,7 +48,7 @@ async def _little(arena: Arena, scale: float) -> list[Row]:
         await feed.prepare(100)
         await feed.flood(list(islice(names, 100)))
         wait_until_still([one for each in arena.components().values() for one in each])
-        feed.recorded_at.clear()  # of the flood, which was for warmth only
+        feed.forget()  # the flood was for warmth only
         for _ in range(TURNS):
             start = arena.used()
             await asyncio.sleep(IDLE * scale)
@@ -60,9 +61,8 @@ async def _little(arena: Arena, scale: float) -> list[Row]:
                 await asyncio.sleep(1 / rate)
                 end = arena.used()
                 figures = end.per(start, events, seconds=end.at - start.at)
-                delays = await _delays(arena, feed)
-                shares = _shares(start, end)
-                found.append(Row(f"{rate:g} a second", {**figures, **shares}, delays))
+                figures |= _shares(start, end)
+                found.append(await _arrived(arena, feed, f"{rate:g} a second", figures))
     return found
 
 
@@ -79,9 +79,10 @@ def _shares(start: Usage, end: Usage) -> Figures:
     return {**shares, "commands a second": used["commands"] / seconds}
 
 
-async def _delays(arena: Arena, feed: Feed) -> list[float]:
-    """Wait until all that was recorded has arrived; return the milliseconds that each took."""
-    recorded, feed.recorded_at = feed.recorded_at, {}
+async def _arrived(arena: Arena, feed: Feed, name: str, figures: Figures) -> Row:
+    """Wait until all that was recorded has arrived; return how long each took."""
+    asked, recorded = feed.asked_at, feed.recorded_at
+    feed.forget()
 
     def arrivals() -> dict[str, float]:
         return {event: at for event, _, at in ask(f"{arena.sink}/arrivals")}
@@ -91,7 +92,10 @@ async def _delays(arena: Arena, feed: Feed) -> list[float]:
 
     await asyncio.to_thread(until, all_have, within_s=60)
     arrived_at = arrivals()
-    return [(arrived_at[event] - at) * 1e3 for event, at in recorded.items()]
+    whole = median(arrived_at[event] - at for event, at in asked.items()) * 1e3
+    # It may arrive before whoever recorded it has heard that the store has it.
+    delays = [max(0.0, arrived_at[event] - at) * 1e3 for event, at in recorded.items()]
+    return Row(name, {**figures, "whole": whole}, delays)
 
 
 # --- under load -----------------------------------------------------------------------
@@ -112,11 +116,10 @@ async def _loaded(arena: Arena, events: int) -> list[Row]:
             await feed.prepare(events)
             most = (await flood(arena, feed, names))["rate"]
         for share in SHARES * TURNS:
-            feed.recorded_at.clear()
+            feed.forget()
             await feed.prepare(events)
             await feed.pace(names, rate=most * share)
-            delays = await _delays(arena, feed)
-            found.append(Row(f"at {share:.0%} of its most", {}, delays))
+            found.append(await _arrived(arena, feed, f"at {share:.0%} of its most", {}))
     return found
 
 
@@ -149,6 +152,7 @@ async def _track(arena: Arena, ids: list[str]) -> None:
 
 COLUMNS = (
     Column(figure="delays", title="p50 / p99, ms", digits=1),
+    Column(figure="whole", title="p50 with\nrecording", digits=1),
     Column(figure="cpu", title="CPU each, us", spread=True),
     Column(figure="cpu deliverer", title="of it\ndeliverer"),
     Column(figure="cpu store", title="store"),
