@@ -9,6 +9,7 @@ from typing import Any
 from bridge.app.ports import TaskRow
 from bridge.core.action import MAX_BODY, find_button, may_be_custom_id, names_of
 from bridge.core.button import Button
+from bridge.core.characters import writable
 from bridge.core.task import why_not_metadata
 from bridge.errors import Misconfigured, Refused
 
@@ -46,10 +47,13 @@ def check_modal(button: Button, prompt: str | None, *, masked: bool) -> None:
     Raises:
         Refused: It needs a prompt.
 
-        Misconfigured: The prompt is too long.
+        Misconfigured: The prompt is too long, or cannot be written.
     """
     if prompt is not None and len(prompt) > MAX_PROMPT:
         msg = f"a prompt has at most {MAX_PROMPT} characters"
+        raise Misconfigured(msg)
+    if prompt is not None and writable(prompt) != prompt:
+        msg = "a prompt has no half of an emoji, and no NUL"
         raise Misconfigured(msg)
     if button.needs_modal and not (prompt or "").strip() and not masked:
         msg = f"{button.label or 'this button'} needs a prompt"

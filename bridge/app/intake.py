@@ -45,6 +45,7 @@ class Intake:
         self._spool = spool
         self._patience = patience
         self._late = 0  #: Submissions of this outage, for the log.
+        self._failing: set[str] = set()  #: Likewise, what cannot be tracked.
 
     async def take(self, submitted: Submitted) -> Submitted | None:
         """
@@ -94,6 +95,13 @@ class Intake:
                 log.error("gateway.not_tracked", reason=str(error), file=name)  # noqa: TRY400
                 await asyncio.to_thread(self._spool.set_aside, name)
                 continue
+            except BridgeError:
+                raise
+            except Exception:
+                if name not in self._failing:
+                    log.exception("gateway.not_tracked", file=name)
+                self._failing.add(name)
+                continue  # it holds up no other one, and is tried again with the next look
             if submitted is None:
                 await asyncio.to_thread(self._spool.set_aside, name)
             else:

@@ -14,6 +14,7 @@ from bridge.app.action_writer import ActionWriter
 from bridge.app.outage import store_outage
 from bridge.app.ports import Entry, Journal, NewAction, Order, Sent
 from bridge.core.action import submission_id
+from bridge.core.characters import writable
 from bridge.core.task import TaskKey, why_not_an_id
 from bridge.errors import BridgeError, Misconfigured, Refused
 
@@ -37,6 +38,7 @@ class Unanswered:
         """
         self._writer = writer
         self._journal = journal
+        self._failing: set[str] = set()  #: For the log.
 
     def begin(self, sent: Sent) -> Entry | None:
         """Note a submission; ``None`` if it cannot be, which holds nothing up."""
@@ -75,6 +77,13 @@ class Unanswered:
             except (Misconfigured, Refused) as error:
                 # Its upstream is gone from the configuration.
                 log.error("gateway.not_sought", reason=str(error))  # noqa: TRY400
+            except BridgeError:
+                raise
+            except Exception:
+                if name not in self._failing:
+                    log.exception("gateway.not_handed_on", file=name)
+                self._failing.add(name)
+                continue  # it holds up no other one, and is tried again with the next look
             await asyncio.to_thread(self._journal.forget, name)
 
 
@@ -90,8 +99,8 @@ def _sought(sent: Sent, name: str, max_origins: int) -> NewAction:
         by="gateway",
         order=Order(
             route=sent.route,
-            body={"prompt": sent.prompt},
-            custom_id=sent.custom_id,
+            body={"prompt": sent.prompt and writable(sent.prompt)},
+            custom_id=sent.custom_id and writable(sent.custom_id),
             sent_at=sent.at,
         ),
         hook=sent.hook,

@@ -14,7 +14,7 @@ from bridge.core.action import ActionState
 from bridge.core.endpoint import Endpoint
 from bridge.core.hook import Hook
 from bridge.core.task import TaskKey
-from bridge.errors import NotFound, Refused
+from bridge.errors import Misconfigured, NotFound, Refused
 from tests.actions.shop import PARENT, Manner, says, shop, takes
 from tests.actions.stand import KEY, UPSTREAM, stand
 from tests.contract.anatomy import contents, examine
@@ -106,13 +106,14 @@ async def test_a_key_tells_presses_apart_that_are_meant_to_be_several(
         ("MJ::JOB::upsample::9::3f", {}, "the task has no button"),
         ("Custom Zoom", {}, "Custom Zoom needs a prompt"),
         ("Custom Zoom", {"prompt": "  "}, "Custom Zoom needs a prompt"),
+        ("Custom Zoom", {"prompt": "a \ud83d"}, "no half of an emoji"),
     ],
 )
 async def test_a_press_that_cannot_work_says_why_and_is_not_written_down(
     bench: Bench, button: str, options: dict[str, object], why: str
 ) -> None:
     async with shop() as upstream, stand(bench, upstream.url) as at:
-        with pytest.raises(Refused, match=why):
+        with pytest.raises((Refused, Misconfigured), match=why):
             await at.press(button, **options)
         assert (await at.actions.list()).items == []
 

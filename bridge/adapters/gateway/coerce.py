@@ -17,6 +17,7 @@ from itertools import islice
 from math import isfinite
 
 from bridge.core.button import Button
+from bridge.core.characters import writable
 
 #: Milliseconds since the epoch at the beginning of the years 2000 and 2100. What lies
 #: outside is in another unit or made up, and would be shown as a date that nobody meant.
@@ -41,9 +42,6 @@ _LONGEST_JSON = 1_048_576
 #: Characters of a progress that are looked at.
 _LONGEST_PROGRESS = 100
 
-#: JSON can spell halves of a surrogate pair, which no encoding can write, and NUL, which
-#: ends a text in half of the programs that it passes through.
-_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _BETWEEN_URLS = re.compile(r"[\s,;|]+(?=https?://)")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
@@ -79,7 +77,7 @@ def text_of(value: object, *, most: int = LONGEST_TEXT) -> str | None:
     """
     if isinstance(value, str):
         cut = value if len(value) <= most else f"{value[: most - 1]}…"
-        return _writable(cut) if value and not value.isspace() else None
+        return writable(cut) if value and not value.isspace() else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value:
         return None
     return str(value) if isfinite(value) else None
@@ -169,12 +167,6 @@ def urls_of(*values: object) -> tuple[str, ...]:
                 if (url := url_of(one)) is not None:
                     found[url] = None
     return tuple(found)[:MOST_ITEMS]
-
-
-def _writable(text: str) -> str:
-    if text.isascii() and "\x00" not in text:
-        return text
-    return _UNWRITABLE.sub("\ufffd", text)
 
 
 def _items(value: object) -> Iterator[object]:

@@ -65,6 +65,17 @@ async def test_what_an_earlier_process_left_is_tracked(
     assert left == [".refused", ".refused"]
 
 
+async def test_what_cannot_be_tracked_holds_up_nothing_else(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    spool = FileSpool(tmp_path / "gateway")
+    spool.put(Submitted(upstream="default", ids=("1",), hook_refused="\ud800"))
+    spool.put(Submitted(upstream="default", ids=("2",)))
+    async with open_stage() as stage:
+        await is_tracked(stage, "2")
+    assert len(spool.waiting()) == 1
+
+
 def test_a_spool_returns_what_was_put_in_its_order(tmp_path: Path) -> None:
     spool = FileSpool(tmp_path / "x")
     assert spool.waiting() == []

@@ -119,6 +119,26 @@ async def test_what_could_not_be_sent_is_not_looked_for(
     assert list((tmp_path / "gateway-sent").iterdir()) == []
 
 
+async def test_what_cannot_be_written_holds_up_nothing_that_was_not_answered(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    journal = FileJournal(tmp_path / "gateway-sent")
+    for route, prompt in (
+        ("submit/\ud800", "a mistake of ours"),
+        ("submit/imagine", "half an emoji \ud83d"),
+        ("submit/imagine", "a pig"),
+    ):
+        sent = Sent(upstream="default", route=route, at=1.0, prompt=prompt)
+        journal.begin(sent).close(answered=False)
+
+    async with open_stage() as stage:
+        async with asyncio.timeout(10):
+            while len(list((tmp_path / "gateway-sent").iterdir())) > 1:
+                await asyncio.sleep(0.05)
+        assert [one["label"] for one in await listed(stage)] == ["imagine", "imagine"]
+    assert [sent.prompt for _, sent in journal.unanswered()] == ["a mistake of ours"]
+
+
 def test_a_journal_shows_what_no_process_waits_for(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path / "x")
     assert journal.unanswered() == []
