@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from bridge.app.findings import Finding
 from bridge.channels.interaction import MAX_SKEW
@@ -14,7 +14,12 @@ _SKEW_SAID = MAX_SKEW / 5
 
 
 def of_clicks(
-    endpoint: Endpoint, public_url: str | None, answer: Response | None, *, now: float
+    endpoint: Endpoint,
+    public_url: str | None,
+    answer: Response | None,
+    *,
+    siblings: Collection[str] = (),
+    now: float,
 ) -> Iterator[Finding]:
     """
     Judge whether clicks on an endpoint's buttons would arrive and be taken.
@@ -26,8 +31,10 @@ def of_clicks(
 
         answer: What the platform said: of the webhook (Discord), of where clicks go
             (Telegram), of who we are (Slack); ``None`` if it was not asked.
+
+        siblings: Names of other endpoints whose clicks come to the same address.
     """
-    for detail, mend in _wrong(endpoint, public_url, answer, now):
+    for detail, mend in _wrong(endpoint, public_url, answer, siblings, now):
         yield Finding(
             about="endpoint",
             name=endpoint.name,
@@ -39,7 +46,11 @@ def of_clicks(
 
 
 def _wrong(
-    endpoint: Endpoint, public_url: str | None, answer: Response | None, now: float
+    endpoint: Endpoint,
+    public_url: str | None,
+    answer: Response | None,
+    siblings: Collection[str],
+    now: float,
 ) -> Iterator[tuple[str, str]]:
     app_token = getattr(endpoint.options, "app_token", None)
     fetched = endpoint.kind == "telegram" or app_token
@@ -60,24 +71,31 @@ def _wrong(
             "mjbridge setup discord NAME --token ... --channel ... makes one that can",
         )
     if endpoint.kind == "telegram":
-        yield from _of_telegram(endpoint, public_url, body)
+        yield from _of_telegram(endpoint, public_url, siblings, body)
 
 
 def _of_telegram(
-    endpoint: Endpoint, public_url: str | None, body: dict[str, object]
+    endpoint: Endpoint,
+    public_url: str | None,
+    siblings: Collection[str],
+    body: dict[str, object],
 ) -> Iterator[tuple[str, str]]:
     info = body.get("result")
     if not isinstance(info, dict) or "url" not in info:
         return
     mend = f"mjbridge setup telegram {endpoint.name}"
-    place = f"{(public_url or '').rstrip('/')}/interactions/telegram/{endpoint.name}"
+    base = f"{(public_url or '').rstrip('/')}/interactions/telegram/"
+    place, places = base + endpoint.name, {base + one for one in siblings}
     if public_url is None and info["url"]:
         yield (
             "the bot has a webhook, so that clicks cannot be fetched (Telegram answers 409)",
             mend,
         )
-    elif public_url is not None and info["url"] != place:
+    elif public_url is not None and info["url"] not in {place, *places}:
         where = "elsewhere" if info["url"] else "nowhere"
         yield f"the bot's clicks are sent {where}, not to {place}", mend
     elif error := info.get("last_error_message"):
-        yield f"Telegram could not deliver a click: {error}", f"is {place} reachable?"
+        yield (
+            f"Telegram could not deliver a click: {error}",
+            f"is {info['url']} reachable?",
+        )

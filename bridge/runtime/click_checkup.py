@@ -11,6 +11,7 @@ from bridge.app.findings import Finding
 from bridge.channels import channel_for
 from bridge.channels.telegram import api as telegram_api
 from bridge.core.endpoint import Endpoint
+from bridge.runtime.discovery import endpoints_of
 from bridge.settings import Settings
 
 
@@ -22,8 +23,10 @@ async def clicks_of(
         return ()
     probe = channel_for(endpoint.kind).INFO.probe
     request = probe.request(endpoint) if probe else None
+    siblings: Sequence[Endpoint] = ()
     if endpoint.kind == "telegram":
         request = telegram_api.call(endpoint, "getWebhookInfo", {})
+        siblings = telegram_api.native_of_bot(endpoint, endpoints_of(settings))
     answer = None
     if online and request is not None:
         sender = HttpSender()
@@ -31,4 +34,12 @@ async def clicks_of(
             answer = await sender.send(endpoint, request)
         finally:
             await sender.aclose()
-    return list(of_clicks(endpoint, settings.public_url, answer, now=time.time()))
+    return list(
+        of_clicks(
+            endpoint,
+            settings.public_url,
+            answer,
+            siblings=[one.name for one in siblings],
+            now=time.time(),
+        )
+    )

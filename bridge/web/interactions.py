@@ -16,6 +16,7 @@ from bridge.channels.discord import inbound as discord
 from bridge.channels.endpoint_options import NativeOptions
 from bridge.channels.interaction import Acknowledgement, Inbound, Interaction
 from bridge.channels.slack import inbound as slack
+from bridge.channels.telegram import api as telegram_api
 from bridge.channels.telegram import inbound as telegram
 from bridge.core.endpoint import Endpoint
 from bridge.core.token import Purpose, TokenKeys
@@ -78,10 +79,11 @@ class _Doors:
     async def telegram(self, request: Request) -> Response:
         """Take a click in Telegram."""
         keys = await self._context.links.keys()
-        wanted = request.path_params["endpoint"]
+        wanted, known = request.path_params["endpoint"], self._by_kind[Purpose.TELEGRAM]
+        # A bot has one webhook: clicks of all its endpoints come to the address of one.
         proofs = {
-            secret: [one]
-            for one in self._by_kind[Purpose.TELEGRAM]
+            secret: telegram_api.native_of_bot(one, known)
+            for one in known
             if one.name == wanted
             for secret in telegram_secrets(keys, one)
         }

@@ -106,6 +106,13 @@ def test_what_is_missing_or_wrong_is_said_with_what_to_do(
     assert found.level == "error"
 
 
+def test_where_clicks_come_to_another_endpoint_of_the_bot_nothing_is_said() -> None:
+    other = telegram(url="https://bridge.example/interactions/telegram/other")
+    found = of_clicks(native("telegram"), PUBLIC, other, siblings=["other"], now=NOW)
+
+    assert list(found) == []
+
+
 @pytest.mark.parametrize(
     ("kind", "public_url", "answer"),
     [

@@ -150,7 +150,7 @@ async def platforms_behind() -> AsyncIterator[Chat]:
 
 
 def native_endpoints(chat: Chat, **more: Any) -> dict[str, dict[str, Any]]:
-    """An endpoint of each platform, by the platform's name."""
+    """An endpoint of each platform, by the platform's name, and another one of the same bot."""
     url = f"http://127.0.0.1:{chat.receiver.port}"
     native = {"buttons": "native", **more}
     return {
@@ -170,6 +170,12 @@ def native_endpoints(chat: Chat, **more: Any) -> dict[str, dict[str, Any]]:
             "kind": "telegram",
             "url": f"{url}/bot1:abc",
             "chat_id": "7",
+            **native,
+        },
+        "news": {
+            "kind": "telegram",
+            "url": f"{url}/bot1:abc",
+            "chat_id": "8",
             **native,
         },
     }
@@ -576,6 +582,16 @@ async def test_a_click_from_elsewhere_presses_nothing(
     assert answer.status_code == 200
     await there.until(lambda: "does not work any more" in answer.text + there.said())
     assert there.actions.presses == []
+
+
+async def test_a_click_may_come_to_the_address_of_another_endpoint_of_its_bot(
+    there: World,
+) -> None:
+    token = there.token("telegram", endpoint="news")
+    message = {"message_id": 1001, "chat": {"id": 8, "type": "group"}}
+    await there.send("telegram", there.click("telegram", token, message=message))
+
+    await there.until(lambda: bool(there.actions.presses))
 
 
 async def test_a_button_that_asks_opens_a_form_and_the_form_presses(

@@ -188,6 +188,22 @@ def _json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def native_of_bot(
+    endpoint: Endpoint, endpoints: Sequence[Endpoint]
+) -> Sequence[Endpoint]:
+    """Return the endpoint and, of some others, those with buttons whose clicks its bot gets, too."""
+    bot = bot_of(endpoint.url) or endpoint.url
+    others = [
+        one
+        for one in endpoints
+        if one.name != endpoint.name
+        and one.kind == endpoint.kind
+        and TelegramOptions.of(one).buttons == "native"
+        and (bot_of(one.url) or one.url) == bot
+    ]
+    return [endpoint, *others]
+
+
 def bot_of(url: str) -> str | None:
     """
     Find a bot from what people paste: its address, or one of its methods with a query.
