@@ -465,13 +465,35 @@ async def test_an_action_is_never_sent_again_as_an_event_would_be(bench: Bench) 
         assert (await bench.queries.event_page()).items == []
 
 
+async def tidied(bench: Bench, seconds: float) -> None:
+    """Let some time pass, and have forgotten what was kept long enough then."""
+    await bench.let_pass(seconds)
+    while await bench.admin.tidy(200):
+        pass
+
+
+async def test_what_is_pressed_once_is_known_for_as_long_as_its_task_is(
+    bench: Bench,
+) -> None:
+    async with shop() as upstream, stand(bench, upstream.url) as at:
+        first = await at.settle((await at.press("U1")).id)
+        await bench.track(
+            PARENT, upstream=UPSTREAM
+        )  # it is kept for longer than the press
+        await tidied(bench, RETENTION + 1)
+        again, is_new = await at.actions.press(KEY, "U1", by="api")
+        await at.run()
+
+    assert (again.id, again.child_id, is_new) == (first.id, first.child_id, False)
+    assert len(upstream.sold) == 1
+
+
 async def test_actions_are_forgotten_and_their_keys_with_them(bench: Bench) -> None:
     async with shop() as upstream, stand(bench, upstream.url) as at:
         action = await at.settle((await at.press("V1")).id)
         await bench.admin.untrack(TaskKey(UPSTREAM, str(action.child_id)))
-        await bench.let_pass(RETENTION + 1)
-        while await bench.admin.tidy(200):
-            pass
+        await tidied(bench, RETENTION + 1)  # the task
+        await tidied(bench, 3601)  # and what was pressed of it
         keys = await contents(bench.client, bench.namespace)
 
     left = [name for name in keys if "act_" in str(name) or "press" in name]

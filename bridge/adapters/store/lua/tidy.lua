@@ -10,13 +10,23 @@
 --
 -- It also arms every endpoint, so that a lease which ran out is noticed wherever it is.
 
--- Seconds after which a task is examined again whose events are still kept.
+-- Seconds after which a task is examined again whose events are still kept, and an action whose
+-- task is.
 local EXAMINE_AGAIN = 3600
 
 local retention, most = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = clock()
 
+-- Whether an action has to be found by whoever asks for it once more: it was made, or nobody
+-- knows, and the task with the button is still there.
+local function may_be_asked_for(id)
+  local row = fields(P .. 'action:' .. id, 'state', 'task')
+  if not row.task or row.state == 'refused' or row.state == 'cancelled' then return false end
+  return redis.call('EXISTS', P .. 'task:' .. row.task) == 1
+end
+
 local function forget_event(id)
+  if may_be_asked_for(id) then return put('closed', now + EXAMINE_AGAIN, id) end
   local key = P .. 'event:' .. id
   local kind, upstream
   local row = redis.call('HGETALL', key)
