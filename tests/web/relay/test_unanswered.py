@@ -119,6 +119,20 @@ async def test_what_could_not_be_sent_is_not_looked_for(
     assert list((tmp_path / "gateway-sent").iterdir()) == []
 
 
+async def test_a_press_of_a_task_that_nobody_tracks_leaves_nothing_behind(
+    open_stage: OpenStage, bench: Bench
+) -> None:
+    async with (
+        shop(first=hangs_up(sells=False)) as upstream,
+        open_stage(**at(upstream)) as stage,
+    ):
+        await stage.post(*SUBMISSIONS[1])
+        [action] = await listed(stage)
+        assert action["taskId"] == PARENT
+
+    assert await bench.client.keys(f"{{{bench.namespace}}}:presses:*") == []
+
+
 async def test_what_cannot_be_written_holds_up_nothing_that_was_not_answered(
     open_stage: OpenStage, tmp_path: Path
 ) -> None:

@@ -161,7 +161,8 @@ local function create_action(given, now)
   if not take_turn(given, now) then return false, true end
   if before then
     forget_action(id)
-  elseif given.task then
+  elseif given.task and redis.call('EXISTS', P .. 'task:' .. given.task) == 1 then
+    -- With a task that was never tracked, nothing would ever forget them.
     local presses = P .. 'presses:' .. given.task
     if redis.call('RPUSH', presses, id) > PRESSES_KEPT then redis.call('LPOP', presses) end
   end
