@@ -88,7 +88,9 @@ class HousekeepingStore(Protocol):
     async def forget_endpoint(self, name: str, since: float) -> bool:
         """Forget an endpoint not configured since a time, unless something waits for it."""
 
-    async def follow_clock(self, upstreams: Iterable[str], limit: int) -> int:
+    async def follow_clock(
+        self, upstreams: Iterable[str], rules: Iterable[str], limit: int
+    ) -> int:
         """Where the store's clock was set back, move what waits back with it."""
 
     async def tidy(self, limit: int) -> int:
@@ -105,6 +107,7 @@ async def sweep(
     hooks: HookPolicy | None = None,
     actions: Sequence[Endpoint] = (),
     upstreams: Iterable[str],
+    rules: Iterable[str] = (),
     retention: float,
     on_a_tick: bool = True,
     thorough: bool = True,
@@ -122,6 +125,8 @@ async def sweep(
         actions: The endpoints that stand for upstreams of actions.
 
         upstreams: Their names; those that are configured here.
+
+        rules: The names of those that are configured here.
 
         retention: Seconds that what is over, or held, is kept.
 
@@ -143,7 +148,7 @@ async def sweep(
     else:
         await store.tick_alone()
     for _ in range(CLOCK_STEPS):
-        if await store.follow_clock(upstreams, SWEEP_BATCH) < SWEEP_BATCH:
+        if await store.follow_clock(upstreams, rules, SWEEP_BATCH) < SWEEP_BATCH:
             break
     share = await store.watch_memory()
     if share is not None and share >= NEARLY_FULL:

@@ -93,6 +93,7 @@ class WorkerParts:
             hooks=hook_policy(self.settings),
             actions=list(action_endpoints(self.settings).values()),
             upstreams=self.settings.upstreams,
+            rules=self.settings.rules,
             retention=self.settings.retention,
             on_a_tick=on_a_tick,
             thorough=thorough,

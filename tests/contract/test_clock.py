@@ -6,9 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.adapters.store.actions import StoredActions
 from bridge.app.housekeeping import sweep
-from bridge.app.ports import PollError, PollFailure, PollResult
+from bridge.app.ports import (
+    NewAction,
+    Order,
+    PollError,
+    PollFailure,
+    PollResult,
+    Publication,
+)
+from bridge.core.action import press_id
 from bridge.core.endpoint import Rate
+from bridge.core.rule import Limit, Rule
+from bridge.core.task import TaskKey
 from tests.contract.bench import LIMITS, RETENTION, Bench, endpoint
 
 TWO_HOURS = 7200.0
@@ -16,7 +27,9 @@ TWO_HOURS = 7200.0
 
 async def sweep_all(bench: Bench) -> None:
     endpoints = [endpoint("a"), endpoint("e", edits=True)]
-    await sweep(bench.admin, endpoints, upstreams=["u"], retention=RETENTION)
+    await sweep(
+        bench.admin, endpoints, upstreams=["u"], rules=["slow"], retention=RETENTION
+    )
 
 
 async def set_back(bench: Bench) -> None:
@@ -131,6 +144,44 @@ async def test_an_upstream_is_left_alone_for_as_long_as_it_would_have_been(
     assert await bench.due() == ["1"]
 
 
+async def test_a_rule_may_press_again_when_it_would_have_been_allowed_to(
+    bench: Bench,
+) -> None:
+    limit = Limit(most=1, seconds=100)
+    rule = Rule(name="slow", press=("U1",), limit=limit, waits=False)
+    actions = StoredActions(bench.keys, patience=600.0)
+
+    async def is_pressed(task_id: str) -> bool:
+        task = TaskKey("u", task_id)
+        action = NewAction(
+            id=press_id(task, "U1", ""),
+            kind="press",
+            upstream="u",
+            task=task,
+            label="U1",
+            by="rule:slow",
+            order=Order(route="submit/action", body={}),
+            rule=rule,
+        )
+        await bench.track(task_id)
+        claim = await bench.claim_tasks()
+        [due] = claim.tasks
+        event = bench.event("task.succeeded", due, at=claim.now)
+        publication = Publication(event=event, recipients=())
+        await bench.tasks.record(
+            [PollResult(due=due, publication=publication, actions=(action,))]
+        )
+        await bench.tasks.poll_succeeded(claim)
+        return await actions.find(action.id) is not None
+
+    assert await is_pressed("1")
+    await set_back(bench)
+
+    assert not await is_pressed("2")
+    await bench.let_pass(101.0)
+    assert await is_pressed("3")
+
+
 async def test_a_lease_ends_when_it_would_have(bench: Bench) -> None:
     await bench.tell("u")
     await bench.track("1")
@@ -153,10 +204,10 @@ async def test_each_is_moved_once_however_many_calls_it_takes(bench: Bench) -> N
         await bench.tell(f"v{number}")
     for delivery in await bench.claim():
         await bench.fail(delivery, again_in=5.0)
-    await bench.admin.follow_clock(["u"], 3)
+    await bench.admin.follow_clock(["u"], [], 3)
     await bench.let_pass(-TWO_HOURS)
 
-    moved = [await bench.admin.follow_clock(["u"], 3) for _ in range(4)]
+    moved = [await bench.admin.follow_clock(["u"], [], 3) for _ in range(4)]
 
     assert moved == [3, 3, 1, 0]
     assert await bench.claimed() == []

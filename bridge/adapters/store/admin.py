@@ -229,19 +229,24 @@ class StoreAdmin:
         """Forget an endpoint not configured since a time, unless something waits for it."""
         return bool(await self._keys.run("forget_endpoint", name, since))
 
-    async def follow_clock(self, upstreams: Iterable[str], most: int) -> int:
+    async def follow_clock(
+        self, upstreams: Iterable[str], rules: Iterable[str], most: int
+    ) -> int:
         """
         Where the store's clock was set back, move what waits back with it.
 
         Args:
             upstreams: Whose polls are moved, besides the deliveries of all endpoints.
 
+            rules: Whose presses are moved that count towards their limits.
+
             most: How many times are moved in one call.
 
         Returns:
             How many were moved; `most` if there may be more.
         """
-        moved: int = await self._keys.run("follow_clock", most, *upstreams)
+        names = {"upstreams": list(upstreams), "rules": list(rules)}
+        moved: int = await self._keys.run("follow_clock", most, codec.dumps(names))
         return moved
 
     async def tidy(self, most: int) -> int:

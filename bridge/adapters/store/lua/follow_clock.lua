@@ -3,16 +3,16 @@
 -- Needs limits
 --
 -- Reads and writes  clock, retry: woken: edits: flight:<endpoint>, head:<endpoint>:<lane>,
---                   health:<endpoint>, poll: polling: upstream:<upstream>, ready, trial
+--                   health:<endpoint>, poll: polling: upstream:<upstream>, rule:<rule>, ready, trial
 -- Reads             endpoints
--- ARGV              most, names of the upstreams
+-- ARGV              most, JSON {upstreams, rules: names}
 -- Returns           how many were moved; less than `most` if nothing is left to move
 --
 -- The step is as long as the clock is behind the sweep before this one, so waits that were
 -- under way end late by what lies between two sweeps. What was written while the rest is
 -- still being moved may be moved too, and is due early: that costs an attempt, and no order.
 
-local most = tonumber(ARGV[1])
+local most, names = tonumber(ARGV[1]), cjson.decode(ARGV[2])
 local now = clock()
 local key = P .. 'clock'
 local held = fields(key, 'seen', 'step')
@@ -47,7 +47,9 @@ if not step then
   for _, endpoint in ipairs(endpoints) do
     move_fields(P .. 'health:' .. endpoint, 'hold_until', 'open_until', 'trial_until', 'failing_since')
   end
-  for place = 2, #ARGV do move_fields(P .. 'upstream:' .. ARGV[place], 'hold_until', 'failing_since') end
+  for _, upstream in ipairs(names.upstreams) do
+    move_fields(P .. 'upstream:' .. upstream, 'hold_until', 'failing_since')
+  end
   -- The server's own clock lets it expire, and it is the same one.
   if redis.call('PTTL', P .. 'trial') > LONGEST_LEASE * 1000 then
     redis.call('PEXPIRE', P .. 'trial', LONGEST_LEASE * 1000)
@@ -61,9 +63,12 @@ for _, endpoint in ipairs(endpoints) do
   arm(endpoint, now)
 end
 write_sets()
-for place = 2, #ARGV do
-  if moved < most then move('poll:' .. ARGV[place]) end
-  if moved < most then move('polling:' .. ARGV[place]) end
+for _, upstream in ipairs(names.upstreams) do
+  if moved < most then move('poll:' .. upstream) end
+  if moved < most then move('polling:' .. upstream) end
+end
+for _, rule in ipairs(names.rules) do
+  if moved < most then move('rule:' .. rule) end
 end
 if moved < most then
   redis.call('DEL', key)
