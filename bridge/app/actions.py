@@ -155,7 +155,7 @@ class Actions:
                 max_origins=self._operations.max_origins,
             )
 
-        if key or is_pressed_once(pressed):
+        if key or is_pressed_once(pressed.kind):
             action = asked(press_id(row.key, pressed.custom_id, key or ""), 0)
             return await self.writer.write(action, mask)
         for _ in range(_TRIES):

@@ -16,9 +16,9 @@ from bridge.app.lookup import Lookup
 from bridge.app.ports import ExpiringTexts, TaskRow
 from bridge.app.views.actions import Action
 from bridge.channels.interaction import Clicks, Interaction
-from bridge.channels.offer import is_pressed_once, rows_of
+from bridge.channels.offer import rows_of
 from bridge.channels.strings import STRINGS
-from bridge.core.action import ActionState
+from bridge.core.action import ActionState, is_pressed_once
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import snapshot_json
 from bridge.core.http import Request
@@ -162,7 +162,7 @@ class Marks:
         if row.snapshot is None or row.status != TaskStatus.SUCCESS:
             return ()
         buttons: Any = snapshot_json(row.snapshot)["buttons"]
-        once = {one["customId"] for one in buttons if is_pressed_once(one)}
+        once = {one["customId"] for one in buttons if is_pressed_once(one["kind"])}
         gone = {ActionState.REFUSED, ActionState.CANCELLED}
         done = {one.custom_id for one in presses if one.state not in gone}
         return rows_of(

@@ -48,11 +48,6 @@ def label_of(button: EventButton) -> str:
     return cut(line(button["label"] or drawn), _LABEL)
 
 
-def is_pressed_once(button: EventButton) -> bool:
-    """Whether a button is pressed once for ever."""
-    return button["kind"] in {"upsample", "upscale"}
-
-
 def anchor_of(button: EventButton) -> str:
     """Return what a link to the page ends with, to mark a button there."""
     plain = _PLAIN.sub("-", label_of(button)).strip("-")

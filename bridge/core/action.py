@@ -108,9 +108,9 @@ def _id(*parts: str) -> str:
     return f"act_{sha256(text.encode()).hexdigest()[:32]}"
 
 
-def is_pressed_once(button: Button) -> bool:
-    """Whether pressing a button a second time would only buy the same picture again."""
-    return button.kind in _ONCE
+def is_pressed_once(kind: str) -> bool:
+    """Whether pressing a button of a kind a second time would only buy the same picture again."""
+    return kind in _ONCE
 
 
 # --- the marker -----------------------------------------------------------------------

@@ -152,7 +152,7 @@ def presses_of(
     found: dict[str, RulePress] = {}
     for rule in rules.fitting(change.type, data, depth=lineage.depth):
         for button in buttons_for(rule, change.after.buttons):
-            once = "" if is_pressed_once(button) else event_id
+            once = "" if is_pressed_once(button.kind) else event_id
             action_id = press_id(key, button.custom_id, once)
             found.setdefault(
                 action_id, RulePress(id=action_id, rule=rule, button=button)

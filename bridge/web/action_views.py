@@ -8,9 +8,9 @@ from typing import Any
 
 from bridge.app.ports import TaskRow
 from bridge.app.views.actions import Action
-from bridge.channels.offer import anchor_of, is_pressed_once, label_of, pressable
+from bridge.channels.offer import anchor_of, label_of, pressable
 from bridge.channels.urls import safe_url
-from bridge.core.action import ActionState
+from bridge.core.action import ActionState, is_pressed_once
 from bridge.core.event_data import snapshot_json
 from bridge.core.task import TaskStatus
 from bridge.core.token import button_name
@@ -59,7 +59,9 @@ def choices_of(row: TaskRow, presses: Sequence[Action]) -> list[Choice]:
             label=label_of(one),
             anchor=anchor_of(one),
             asks=bool(one["needsModal"]),
-            pressed=done.get(str(one["customId"])) if is_pressed_once(one) else None,
+            pressed=done.get(str(one["customId"]))
+            if is_pressed_once(one["kind"])
+            else None,
         )
         for one in (pressable(buttons) if finished else ())
     ]

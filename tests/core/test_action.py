@@ -90,7 +90,7 @@ def test_a_label_that_two_buttons_have_means_neither() -> None:
 def test_what_only_buys_the_same_picture_again_is_pressed_once() -> None:
     upscale = Button.of("MJ::JOB::upsample_v6r1_2x_subtle::1::3f::SOLO", None, None)
 
-    assert [is_pressed_once(one) for one in (U1, upscale, V1, REROLL, SUBTLE)] == [
+    assert [is_pressed_once(one.kind) for one in (U1, upscale, V1, REROLL, SUBTLE)] == [
         *(True, True, False, False, False)
     ]
 

@@ -11,17 +11,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from bridge.adapters.local import whole_files
 from bridge.app.ports import Sent
-from bridge.core.hook import Hook, HookFormat
-
-_SUFFIX, _BESIDE = ".json", ".part"
 
 
 class FileEntry:
@@ -47,34 +43,24 @@ class FileJournal:
 
     def begin(self, sent: Sent) -> FileEntry:
         """Keep a submission until its answer is known."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{time.time_ns():020}-{secrets.token_hex(4)}{_SUFFIX}"
-        beside = path.with_suffix(_BESIDE)
-        # A hook's URL is a secret: only the owner reads the file.
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            # Locked before it has its name: nobody finds it without.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, json.dumps(asdict(sent)).encode())
-            beside.rename(path)
-        except OSError:
-            os.close(descriptor)
-            raise
+        row = asdict(sent) | {"hook": whole_files.write_hook(sent.hook)}
+        path, descriptor = whole_files.create(
+            self._folder, row, locked=True, synced=False
+        )
         return FileEntry(path, descriptor)
 
     def unanswered(self) -> Sequence[tuple[str, Sent]]:
         """Return those that no process waits for any more, by their names."""
         found = []
-        with suppress(FileNotFoundError):
-            for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-                sent = _of_nobody(path)
-                if sent is not None:
-                    found.append((path.stem, sent))
+        for path in whole_files.those_in(self._folder):
+            sent = _of_nobody(path)
+            if sent is not None:
+                found.append((path.stem, sent))
         return found
 
     def forget(self, name: str) -> None:
         """Forget one of those."""
-        (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+        (self._folder / f"{name}{whole_files.SUFFIX}").unlink(missing_ok=True)
 
 
 def _of_nobody(path: Path) -> Sent | None:
@@ -86,9 +72,7 @@ def _of_nobody(path: Path) -> Sent | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         given = json.loads(path.read_bytes())
-        hook = given.pop("hook")
-        if hook is not None:
-            hook = Hook(url=hook["url"], format=HookFormat(hook["format"]))
+        hook = whole_files.read_hook(given.pop("hook"))
         return Sent(**given, hook=hook)
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -1,7 +1,7 @@
 """
 The spool: what was submitted while the store was away, a file for each, in the data directory.
 
-A file is whole or not there: it is written beside its place, synced and renamed. Several
+A file is whole or not there, and synced: see `bridge.adapters.local.whole_files`. Several
 processes may take up the same files: to track a task twice changes nothing.
 """
 
@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bridge.adapters.local import whole_files
 from bridge.app.ports import Submitted
-from bridge.core.hook import Hook, HookFormat
 
-_SUFFIX, _ASIDE = ".json", ".refused"
+_ASIDE = ".refused"
 
 
 class FileSpool:
@@ -28,25 +26,13 @@ class FileSpool:
 
     def put(self, submitted: Submitted) -> None:
         """Keep what was submitted; when this returns, it is on disk."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
-        beside = self._folder / f"{name}.part"
-        # A hook's URL is a secret: only the owner reads the file.
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(_written(submitted), file)
-            file.flush()
-            os.fsync(descriptor)
-        beside.rename(self._folder / f"{name}{_SUFFIX}")
-        self._sync()
+        row = _written(submitted)
+        _, descriptor = whole_files.create(self._folder, row, synced=True)
+        os.close(descriptor)
 
     def waiting(self) -> Sequence[str]:
         """Return the names of what is kept, the oldest first."""
-        try:
-            names = [file.name for file in self._folder.iterdir()]
-        except FileNotFoundError:
-            return []
-        return sorted(name for name in names if name.endswith(_SUFFIX))
+        return [path.name for path in whole_files.those_in(self._folder)]
 
     def read(self, name: str) -> Submitted | None:
         """Return what is kept; ``None`` if it is gone, or unreadable."""
@@ -66,38 +52,24 @@ class FileSpool:
         except FileNotFoundError:
             return  # another process was first
 
-    def _sync(self) -> None:
-        """Have the directory's entries on disk as well."""
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
 
 def _written(submitted: Submitted) -> dict[str, object]:
-    hook = submitted.hook
     return {
         "upstream": submitted.upstream,
         "ids": list(submitted.ids),
-        "hook": [hook.url, hook.format] if hook else None,
+        "hook": whole_files.write_hook(submitted.hook),
         "hookRefused": submitted.hook_refused,
     }
 
 
 def _read(row: dict[str, object]) -> Submitted:
-    hook, ids = row["hook"], row["ids"]
+    ids = row["ids"]
     if not isinstance(ids, list):
         msg = "ids are not a list"
         raise TypeError(msg)
-    if isinstance(hook, list):
-        url, form = hook
-        given = Hook(url=str(url), format=HookFormat(form))
-    else:
-        given = None
     return Submitted(
         upstream=str(row["upstream"]),
         ids=tuple(map(str, ids)),
-        hook=given,
+        hook=whole_files.read_hook(row["hook"]),
         hook_refused=str(row["hookRefused"]),
     )

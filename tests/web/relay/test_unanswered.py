@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.adapters.local.journal import FileJournal
-from bridge.app.ports import Sent
+from bridge.adapters.local.spool import FileSpool
+from bridge.adapters.local.whole_files import ABANDONED
+from bridge.app.ports import Sent, Submitted
 from bridge.core.action import ActionState
 from bridge.core.hook import Hook, HookFormat
 from tests.actions.shop import PARENT, Manner, Shop, hangs_up, says, shop
@@ -174,3 +180,36 @@ def test_a_journal_shows_what_no_process_waits_for(tmp_path: Path) -> None:
     journal.forget(name)
     assert journal.unanswered() == []
     entries[2].close(answered=True)
+
+
+@contextmanager
+def almost_full_disk() -> Iterator[None]:
+    """No file of this process becomes longer than a few bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_cannot_be_kept_leaves_nothing_on_disk(tmp_path: Path) -> None:
+    journal, spool = FileJournal(tmp_path / "journal"), FileSpool(tmp_path / "spool")
+    with almost_full_disk():
+        with pytest.raises(OSError, match="too large"):
+            journal.begin(Sent(upstream="u", route="submit/imagine", at=1.0))
+        with pytest.raises(OSError, match="too large"):
+            spool.put(Submitted(upstream="u", ids=("1",)))
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_process_never_finished_to_write_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "0-old.part").touch()
+    (tmp_path / "1-new.part").touch()
+    long_ago = (tmp_path / "1-new.part").stat().st_mtime - ABANDONED - 60
+    os.utime(tmp_path / "0-old.part", (long_ago, long_ago))
+
+    assert FileJournal(tmp_path).unanswered() == []
+    assert FileSpool(tmp_path).waiting() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["1-new.part"]

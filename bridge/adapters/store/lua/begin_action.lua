@@ -17,7 +17,7 @@ local row, found = fields(P .. 'action:' .. id, 'order', 'modal', 'looks', 'not_
 if not found then return {} end
 local until_ = number(row.not_before) + patience
 if row.state == 'pending' and now < until_ then
-  change_action(id, row, {state = 'sending', sent_at = string.format('%.6f', now)}, now)
+  change_action(id, row, {state = 'sending', sent_at = string.format('%.6f', now)})
   write_sets()
 end
 return {found, row.order, row.modal, row.looks, string.format('%.6f', until_), string.format('%.6f', now)}

@@ -20,8 +20,4 @@
 
 local given, now = cjson.decode(ARGV[1]), clock()
 local applied = settle_all(given.items, given.retention, now)
-finish(now)
-local next_at = first_score(P .. 'ready')
-local more = next_at and next_at <= now
-if more then wake('deliver') end
-return {more and 1 or 0, applied}
+return answer_settle(applied, now)

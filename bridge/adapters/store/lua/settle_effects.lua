@@ -51,8 +51,4 @@ end
 
 local applied = {}
 for position, item in ipairs(given.items) do applied[position] = settle_one(item) end
-finish(now)
-local next_at = first_score(P .. 'ready')
-local more = next_at and next_at <= now
-if more then wake('deliver') end
-return {more and 1 or 0, applied}
+return answer_settle(applied, now)

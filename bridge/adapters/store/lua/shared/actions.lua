@@ -12,7 +12,7 @@ local function action_lane(id)
 end
 
 -- Let an action stand otherwise. change: state, and what else is to be set; false is removed.
-local function change_action(id, row, change, now)
+local function change_action(id, row, change)
   local key = P .. 'action:' .. id
   if change.state ~= row.state then
     leave_cell('actions', action_cell(row.upstream, row.state), id)
@@ -78,8 +78,7 @@ local function end_action(id, outcome, incarnation, now)
   if not row.state or row.state == 'accepted' then return nil end
   local children = outcome.children or {}
   change_action(id, row, {state = outcome.state, code = outcome.code or false, reason = outcome.reason or false,
-    looks = outcome.looks or false, child = children[1] or false, ended_at = outcome.ended and now or false,
-    }, now)
+    looks = outcome.looks or false, child = children[1] or false, ended_at = outcome.ended and now or false})
   if outcome.state == 'pending' then redis.call('HDEL', P .. 'action:' .. id, 'sent_at') end
   if outcome.modal then redis.call('HSET', P .. 'action:' .. id, 'modal', outcome.modal) end
   if outcome.state == 'accepted' then track_children(id, row, children, incarnation, now) end

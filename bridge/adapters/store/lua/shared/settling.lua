@@ -142,3 +142,13 @@ local function settle_all(items, retention, now)
   for position, item in ipairs(items) do applied[position] = settle(item, retention, now) and 1 or 0 end
   return applied
 end
+
+-- Write what was settled, and return what a script replies: whether more can be claimed at once, and
+-- what took effect.
+local function answer_settle(applied, now)
+  finish(now)
+  local next_at = first_score(P .. 'ready')
+  local more = next_at and next_at <= now
+  if more then wake('deliver') end
+  return {more and 1 or 0, applied}
+end
