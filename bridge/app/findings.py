@@ -117,7 +117,12 @@ def of_web(url: str | None, *, answers: bool) -> Finding:
 
 
 def of_archive(
-    url: str, usage: ArchiveUsage | None, *, thumbnails: bool, is_reached: bool
+    url: str,
+    usage: ArchiveUsage | None,
+    *,
+    quota: int,
+    thumbnails: bool,
+    is_reached: bool,
 ) -> Sequence[Finding]:
     """
     Report on an archive that pictures can be kept in.
@@ -127,6 +132,8 @@ def of_archive(
 
         usage: What it holds; ``None`` if that is not known.
 
+        quota: Bytes that it may hold; 0 for no limit.
+
         thumbnails: Whether they can be made.
 
         is_reached: Whether the settings say how others reach the process `web`.
@@ -134,6 +141,8 @@ def of_archive(
     held = ""
     if usage is not None:
         held = f"; it holds {counted(usage.files, 'file')}, {usage.bytes / 1e6:,.1f} MB"
+        if quota:
+            held += f" of {quota / 1e6:,.0f}"
     found = [Finding(about="archive", detail=f"{url}: files can be kept there{held}")]
     if not thumbnails:
         detail = "no thumbnails are made, because Pillow is not installed"
@@ -308,6 +317,30 @@ def with_health(
         else finding
         for finding in findings
     ]
+
+
+def of_own_work(rows: Sequence[EndpointRow], now: float) -> Sequence[Finding]:
+    """Report what the bridge does itself, and cannot do now or has given up: keeping, pressing."""
+    found = []
+    for row in rows:
+        about, colon, upstream = row.name.partition(":")
+        if not colon or about not in _OWN_WORK:
+            continue
+        finding = Finding(about=about, name=upstream, detail=_OWN_WORK[about])
+        finding = _with_trouble(finding, row, now)
+        look = f"mjbridge deliveries --endpoint {row.name}"
+        if finding.level != "ok":
+            held = row.state in {"paused", "disabled"}
+            found.append(replace(finding, mend=finding.mend if held else look))
+        elif row.dead and about == "archive":
+            detail = f"{counted(row.dead, 'event')} whose pictures were not kept"
+            mend = f"{look} --state dead says why"
+            found.append(replace(finding, level="note", detail=detail, mend=mend))
+    return found
+
+
+#: What endpoints do that no configuration names, by what their names begin with.
+_OWN_WORK = {"archive": "keeping pictures", "upstream": "making actions"}
 
 
 def _with_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
