@@ -143,6 +143,30 @@ def with_health(
     ]
 
 
+#: What endpoints do that no configuration names, by what their names begin with.
+_OWN_WORK = {"archive": "keeping pictures", "upstream": "making actions"}
+
+
+def of_own_work(rows: Sequence[EndpointRow], now: float) -> Sequence[Finding]:
+    """Report what the bridge does itself, and cannot do now or has given up: keeping, pressing."""
+    found = []
+    for row in rows:
+        about, colon, upstream = row.name.partition(":")
+        if not colon or about not in _OWN_WORK:
+            continue
+        finding = Finding(about=about, name=upstream, detail=_OWN_WORK[about])
+        finding = _with_trouble(finding, row, now)
+        look = f"mjbridge deliveries --endpoint {row.name}"
+        if finding.level != "ok":
+            held = row.state in {"paused", "disabled"}
+            found.append(replace(finding, mend=finding.mend if held else look))
+        elif row.dead and about == "archive":
+            detail = f"{counted(row.dead, 'event')} whose pictures were not kept"
+            mend = f"{look} --state dead says why"
+            found.append(replace(finding, level="note", detail=detail, mend=mend))
+    return found
+
+
 def _with_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
     served = row.state == "up" and row.until is None
     if served or finding.level == "error":

@@ -103,7 +103,12 @@ def of_web(url: str | None, *, answers: bool) -> Finding:
 
 
 def of_archive(
-    url: str, usage: ArchiveUsage | None, *, thumbnails: bool, is_reached: bool
+    url: str,
+    usage: ArchiveUsage | None,
+    *,
+    quota: int,
+    thumbnails: bool,
+    is_reached: bool,
 ) -> Sequence[Finding]:
     """
     Report on an archive that pictures can be kept in.
@@ -113,6 +118,8 @@ def of_archive(
 
         usage: What it holds; ``None`` if that is not known.
 
+        quota: Bytes that it may hold; 0 for no limit.
+
         thumbnails: Whether they can be made.
 
         is_reached: Whether the settings say how others reach the process `web`.
@@ -120,6 +127,8 @@ def of_archive(
     held = ""
     if usage is not None:
         held = f"; it holds {counted(usage.files, 'file')}, {usage.bytes / 1e6:,.1f} MB"
+        if quota:
+            held += f" of {quota / 1e6:,.0f}"
     found = [Finding(about="archive", detail=f"{url}: files can be kept there{held}")]
     if not thumbnails:
         detail = "no thumbnails are made, because Pillow is not installed"

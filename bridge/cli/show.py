@@ -13,6 +13,7 @@ from rich.text import Text
 from bridge.app.humanize import ago, span
 from bridge.app.lookup import OPEN
 from bridge.app.ports import DeliveryRow, EventRow, TaskRow
+from bridge.app.views.actions import Action
 from bridge.app.views.events import EventDetailView, Waits
 from bridge.app.views.tasks import TaskDetailView
 from bridge.app.waiting import explain
@@ -21,7 +22,12 @@ from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import STATE_STYLES, clock, emit, line, text
 from bridge.cli.tables import Column, table
 from bridge.cli.tasks import status_cell
+from bridge.core.archive import is_archive
+from bridge.core.media_url import expires_at
 from bridge.runtime.deployment import Deployment
+
+#: Presses of a task's buttons that are shown: those made last.
+_PRESSED = 20
 
 
 def show(
@@ -51,8 +57,14 @@ def show(
         )
         if as_json:
             emit(TaskDetailView.whole(row, events, waits))
-        else:
-            _show_task(row, [_with_reasons(one, waits, now) for one in events], now)
+            return
+        pressed = await deployment.actions.list(task=row.key, limit=_PRESSED)
+        _show_task(
+            row,
+            [_with_reasons(one, waits, now) for one in events],
+            now,
+            pressed=pressed.items[::-1],
+        )
 
     in_deployment(work)
 
@@ -70,7 +82,9 @@ def _with_reasons(row: EventRow, waits: Waits, now: float) -> EventRow:
     return replace(row, deliveries=deliveries)
 
 
-def _show_task(row: TaskRow, events: Sequence[EventRow], now: float) -> None:
+def _show_task(
+    row: TaskRow, events: Sequence[EventRow], now: float, *, pressed: Sequence[Action]
+) -> None:
     snapshot = row.snapshot
     head = text(row.key.id, "bold") + text("  ") + status_cell(row)
     if snapshot and snapshot.progress is not None:
@@ -78,7 +92,8 @@ def _show_task(row: TaskRow, events: Sequence[EventRow], now: float) -> None:
     if snapshot and snapshot.action:
         head += text(f"  {snapshot.action}", "dim")
     line(head + text(f"  upstream {row.key.upstream}", "dim"))
-    for name, value in _facts(row, now):
+    facts = [*_facts(row, events, now), *_family(row, pressed)]
+    for name, value in facts:
         if value:
             line(text(f"  {name:<9} ", "dim") + text(value))
     if events:
@@ -86,18 +101,17 @@ def _show_task(row: TaskRow, events: Sequence[EventRow], now: float) -> None:
         _print_events(events, now)
 
 
-def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
+def _facts(
+    row: TaskRow, events: Sequence[EventRow], now: float
+) -> Iterator[tuple[str, str | None]]:
     snapshot = row.snapshot
     if snapshot is not None:
         yield "prompt", snapshot.prompt
         yield "fails", snapshot.fail_reason
-        yield "image", snapshot.image_url
+        yield "image", _until(snapshot.image_url, now)
         for url in snapshot.video_urls:
             yield "video", url
-    if row.archived is not None:
-        for file in row.archived.files:
-            yield "kept", f"{file.url}  {file.bytes:,} bytes"
-        yield "not kept", row.archived.reason
+    yield from _keeping(row, events)
     if snapshot is not None:
         yield (
             "buttons",
@@ -126,6 +140,40 @@ def _facts(row: TaskRow, now: float) -> Iterator[tuple[str, str | None]]:
     if not row.active:
         polls = ", no longer polled"
     yield "tracked", f"{ago(row.tracked_at, now)}{polls}"
+
+
+def _until(url: str | None, now: float) -> str | None:
+    """Return a picture's URL, and that it has expired, if it says so itself."""
+    expiry = expires_at(url)
+    if expiry is None or expiry.timestamp() > now:
+        return url
+    return f"{url}  (expired {ago(expiry.timestamp(), now)})"
+
+
+def _keeping(
+    row: TaskRow, events: Sequence[EventRow]
+) -> Iterator[tuple[str, str | None]]:
+    """Say what the archive has of a task, has not, or does not have yet."""
+    deliveries = [one for event in events for one in event.deliveries]
+    for one in deliveries:
+        if is_archive(one.endpoint) and one.state in OPEN:
+            yield "kept", f"not yet: {one.reason or one.state}"
+    if row.archived is not None:
+        for file in row.archived.files:
+            size = f"{file.width} x {file.height}, " if file.width else ""
+            yield "kept", f"{file.url}  {file.type}, {size}{file.bytes:,} bytes"
+        yield "not kept", row.archived.reason
+
+
+def _family(row: TaskRow, pressed: Sequence[Action]) -> Iterator[tuple[str, str]]:
+    """Say what made a task, and what was made of it."""
+    made = row.lineage
+    if made.action_id is not None:
+        of = f"from {made.parent_id} " if made.parent_id else ""
+        yield "made", f"{of}by {made.by}  {made.action_id}"
+    for one in pressed:
+        came = one.child_id or f"{one.state}{f': {one.reason}' if one.reason else ''}"
+        yield "pressed", f"{one.label or one.custom_id} by {one.by}: {came}"
 
 
 def _print_events(events: Sequence[EventRow], now: float) -> None:
@@ -166,7 +214,8 @@ def _delivery_cells(delivery: DeliveryRow, row: EventRow) -> list[Text]:
 
 def _outcome(attempt: Mapping[str, Any]) -> str:
     status = attempt.get("status")
-    what = f"HTTP {status}" if status is not None else str(attempt.get("fault"))
+    fault = attempt.get("fault") or "failed"  # before anything was sent
+    what = f"HTTP {status}" if status is not None else str(fault)
     detail = "" if status is not None and 200 <= status < 300 else attempt.get("detail")
     return f"{what} in {span(attempt['took'])}{f': {detail}' if detail else ''}"
 

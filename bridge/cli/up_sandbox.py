@@ -3,15 +3,18 @@ The sandbox of `mjbridge up`: its directory, its settings, and its banner.
 
 It is a deployment of its own, with a store, a configuration and addresses that outlive it,
 so that a second run goes on where the first one ended. Nothing that is configured for the
-real thing reaches it, and its events reach nothing that is configured.
+real thing reaches it but the rules, which can be tried there for nothing; and its events reach
+nothing that is configured.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +30,12 @@ from bridge.cli.output import facts_table, program, stderr
 from bridge.errors import BridgeError, Misconfigured
 from bridge.runtime.discovery import SANDBOX, load_sandbox, sandbox_dir
 from bridge.settings import Settings
+from bridge.settings.models import RuleSettings
 
 #: The receiver's name among the sandbox's endpoints.
 RECEIVER = "receiver"
+#: What clients show that pass through the sandbox's gateway; it opens nothing else.
+KEY = "sk-sandbox"
 #: How the receiver's process gets the secret; on its command line all could read it.
 SECRET_VARIABLE = "MJBRIDGE_LISTEN_SECRET"  # noqa: S105 - a name
 
@@ -43,7 +49,7 @@ url = "file:./pictures"
 
 [upstreams.{upstream}]
 base_url = "http://127.0.0.1:{gateway}"
-api_key = "sk-sandbox"
+api_key = "{key}"
 poll_interval = 0.5
 rate_limit = "20/s"
 
@@ -53,6 +59,8 @@ secrets = ["{secret}"]
 events = ["*"]
 retry = [1, 2, 5, 10, 30, 60, 300]
 """
+#: Below this are the user's own rules, as they were at the last start.
+_RULES = "\n# Your own rules, taken from your settings at each start.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +90,8 @@ def prepare(settings: Settings) -> Sandbox:
         ):
             new = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
             _write(folder, secret=sandbox.secret if sandbox else new)
-            sandbox = _kept(folder)
+        _take_rules(folder, settings.rules)
+        sandbox = _kept(folder)
     except OSError as error:
         msg = f"cannot use the directory {folder}: {(error.strerror or '').lower()}"
         raise Misconfigured(msg) from error
@@ -126,6 +135,7 @@ def banner(sandbox: Sandbox, *, asked_for: bool, dashboard: str | None) -> None:
     facts.add_row("try", f"{program()} watch  (in another terminal)")
     if dashboard is not None:
         facts.add_row("", "open a finished picture in the dashboard, and press U1")
+        facts.add_row("", f"your client: base URL {dashboard}, key {KEY}")
     real = Text("\nThe real thing: set these two, and run the same again", style="bold")
     variables = Text(
         "  BRIDGE_UPSTREAMS__DEFAULT__API_KEY=sk-...\n"
@@ -177,8 +187,43 @@ def _kept(folder: Path) -> Sandbox | None:
 def _write(folder: Path, *, secret: str) -> None:
     gateway, port = _free_ports(2)
     content = _TOML.format(
-        upstream=SANDBOX, receiver=RECEIVER, gateway=gateway, port=port, secret=secret
+        upstream=SANDBOX,
+        receiver=RECEIVER,
+        gateway=gateway,
+        port=port,
+        secret=secret,
+        key=KEY,
     )
+    _put(folder, content)
+
+
+def _take_rules(folder: Path, rules: Mapping[str, RuleSettings]) -> None:
+    """Have the sandbox follow rules, in the place of those that it followed before."""
+    before = (folder / "bridge.toml").read_text(encoding="utf-8")
+    content = before.partition(_RULES)[0]
+    if rules:
+        content += _RULES + "".join(map(_rule_toml, rules, rules.values()))
+    if content != before:
+        _put(folder, content)
+
+
+def _rule_toml(name: str, rule: RuleSettings) -> str:
+    chosen = rule.model_dump(include=rule.model_fields_set - {"where"})
+    lines = [f"{key} = {_toml(value)}" for key, value in chosen.items()]
+    if rule.where:
+        where = (
+            f"{_toml(one)} = {_toml(wanted)}" for one, wanted in rule.where.items()
+        )
+        lines.append(f"where = {{ {', '.join(where)} }}")
+    return "\n".join([f"[rules.{_toml(name)}]", *lines, ""])
+
+
+def _toml(value: object) -> str:
+    """Write texts, numbers and lists of them: what JSON writes for them is TOML, too."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _put(folder: Path, content: str) -> None:
     target = folder / "bridge.toml"
     draft = folder / ".bridge.toml.new"
     draft.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from bridge.app.humanize import host_of
 from bridge.channels import channel_for
 from bridge.core.endpoint import Endpoint
 from bridge.errors import BridgeError, StoreUnavailable
-from bridge.runtime.archive import archive_files
+from bridge.runtime.archive import archive_files, archive_quota
 from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import (
@@ -154,6 +154,7 @@ async def _archive(settings: Settings) -> Sequence[Finding]:
     return findings.of_archive(
         settings.archive.url or "",
         usage,
+        quota=archive_quota(settings),
         thumbnails=thumbnails.installed(),
         is_reached=settings.public_url is not None,
     )
@@ -309,4 +310,5 @@ async def _with_health(
     except BridgeError:
         return found  # what is wrong with the store has been found already
     removed = endpoint_findings.of_unconfigured(rows, settings.endpoints, now)
-    return [*endpoint_findings.with_health(found, rows, now), *removed]
+    own = endpoint_findings.of_own_work(rows, now)
+    return [*endpoint_findings.with_health(found, rows, now), *removed, *own]

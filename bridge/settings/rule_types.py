@@ -9,6 +9,8 @@ from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSc
 
 from bridge.core.rule import Limit, why_not_a_field, why_not_pressed
 
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
 
 def _limit(value: object) -> Limit:
     if isinstance(value, Limit):
@@ -19,8 +21,12 @@ def _limit(value: object) -> Limit:
     if not found or not most:
         msg = 'must be a number of presses per second, minute, hour or day, for example "100/h"'
         raise ValueError(msg)
-    seconds = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}[found[2]]
-    return Limit(most=most, seconds=seconds)
+    return Limit(most=most, seconds=_UNITS[found[2]])
+
+
+def _written(limit: Limit) -> str:
+    unit = next(name for name, seconds in _UNITS.items() if seconds == limit.seconds)
+    return f"{limit.most}/{unit}"
 
 
 def _field_name(text: str) -> str:
@@ -48,7 +54,7 @@ def _pressed(text: str) -> str:
 PressLimit: TypeAlias = Annotated[
     Limit,
     PlainValidator(_limit),
-    PlainSerializer(lambda limit: f"{limit.most}/{limit.seconds:g}s"),
+    PlainSerializer(_written),
     WithJsonSchema({"enum": ["N/s", "N/m", "N/h", "N/d"]}),
 ]
 Where: TypeAlias = dict[

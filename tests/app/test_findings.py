@@ -9,6 +9,7 @@ import pytest
 from bridge.app.endpoint_findings import (
     of_ban_limit,
     of_endpoint,
+    of_own_work,
     of_unconfigured,
     of_unsigned,
     with_health,
@@ -157,3 +158,43 @@ def test_an_endpoint_that_works_and_asked_to_be_left_alone_is_a_warning() -> Non
     assert fine == finding
     assert shown.level == "warning"
     assert "; asked to be left alone (Retry-After)" in shown.detail
+
+
+@pytest.mark.parametrize(
+    ("row", "level", "detail", "mend"),
+    [
+        pytest.param(
+            {"name": "archive:main", "state": "failing", "reason": "disk full"},
+            "warning",
+            "keeping pictures; failing: disk full",
+            "mjbridge deliveries --endpoint archive:main",
+            id="an archive that is away",
+        ),
+        pytest.param(
+            {"name": "archive:main", "dead": 3},
+            "note",
+            "3 events whose pictures were not kept",
+            "mjbridge deliveries --endpoint archive:main --state dead says why",
+            id="pictures that were refused",
+        ),
+        pytest.param(
+            {"name": "upstream:main", "state": "paused", "pending": 2},
+            "warning",
+            "making actions; paused; 2 deliveries waiting",
+            "mjbridge endpoints resume upstream:main",
+            id="actions that are held",
+        ),
+    ],
+)
+def test_what_the_bridge_cannot_do_itself_is_said(
+    row: dict[str, Any], level: str, detail: str, mend: str
+) -> None:
+    [found] = of_own_work([EndpointRow(**row)], NOW)
+
+    assert (found.level, found.detail, found.mend) == (level, detail, mend)
+    assert found.name == "main"
+
+
+@pytest.mark.parametrize("name", ["me", "archive:main", "upstream:main", "hook:x"])
+def test_where_the_bridge_does_its_own_work_nothing_is_said_of_it(name: str) -> None:
+    assert of_own_work([EndpointRow(name=name, pending=1)], NOW) == []

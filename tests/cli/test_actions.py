@@ -40,6 +40,7 @@ async def test_a_button_is_pressed_once_and_listed(pressed: Shell) -> None:
     another = pressed.run("press", "1", "U1", "--again", "--json")
     listed = pressed.run("actions", "--json")
     table = pressed.run("actions", "--task", "1", "--state", "pending")
+    shown = pressed.run("show", "1")
 
     assert first.code == again.code == 0
     assert re.fullmatch(r"pending  U1  act_[0-9a-f]{32}\n", first.out)
@@ -49,6 +50,7 @@ async def test_a_button_is_pressed_once_and_listed(pressed: Shell) -> None:
     assert another.rows[0]["id"] != action["id"]
     assert [row["id"] for row in listed.rows] == [another.rows[0]["id"], action["id"]]
     assert table.out.count("U1") == 2
+    assert shown.out.count("pressed   U1 by cli: pending") == 2
 
 
 async def test_a_press_that_cannot_work_says_why(pressed: Shell) -> None:

@@ -1,4 +1,4 @@
-"""``track``, ``untrack`` and ``tasks``, with a store that nobody works on."""
+"""``track``, ``untrack``, ``tasks`` and ``show``, with a store that nobody works on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ import pytest
 from redis import Redis
 
 from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.core.media import KeptFile
 from tests.cli.commands import COMMAND, Shell
+from tests.contract.bench import Bench
+from tests.web.dashboard.scene import Scene, succeeded
 
 
 def test_ids_are_tracked_once_and_known_afterwards(deployment: Shell) -> None:
@@ -210,3 +213,34 @@ def test_watch_draws_bars_on_a_terminal_until_ctrl_c(deployment: Shell) -> None:
     os.close(master)
     assert b"601" in shown
     assert "─────".encode() in shown
+
+
+async def test_what_is_shown_of_a_task_says_what_became_of_its_picture(
+    deployment: Shell, bench: Bench
+) -> None:
+    scene = Scene(bench)
+    url = "https://cdn.discordapp.com/attachments/1/2/a.png?ex=6728831f&is=6727319f&hm=aa&"
+    kept = KeptFile(
+        sha256="ab" * 32,
+        bytes=4_812_345,
+        type="image/png",
+        width=2048,
+        height=1024,
+        url="https://bridge.example/files/ab.png",
+    )
+    archive = ["archive:default"]
+    await scene.see(succeeded("1", image=url), to=archive, upstream="default")
+    waiting = deployment.run("show", "1").out
+    await scene.keep(kept)
+    there = deployment.run("show", "1").out
+    await scene.see(succeeded("2", image=url), to=archive, upstream="default")
+    await scene.keep(reason="a page, and no picture")
+    refused = deployment.run("show", "2").out
+
+    assert re.search(
+        r"image +https://cdn\.discordapp.*  \(expired \d+ d ago\)", waiting
+    )
+    assert re.search(r"kept +not yet: ", waiting)
+    assert f"{kept.url}  image/png, 2048 x 1024, 4,812,345 bytes" in there
+    assert "not yet" not in there
+    assert re.search(r"not kept +a page, and no picture", refused)

@@ -57,6 +57,23 @@ def answers(url: str) -> bool:
     return False
 
 
+#: With everything in it that a rule can have.
+RULE = """
+[rules.again]
+on = ["task.succ*"]
+where = { action = ["IMAGINE", "BLEND"], "metadata.none" = "!yes" }
+press = ["U3"]
+limit = "100/h"
+over = "drop"
+"""
+
+
+def pressed(shell: Shell) -> bool:
+    """Whether the rule has pressed its button."""
+    found = shell.run("actions", "--json").rows
+    return ("rule:again", "U3") in {(one["by"], one["label"]) for one in found}
+
+
 @linux_only
 @pytest.mark.timeout(300)
 def test_the_sandbox_shows_verified_events_ends_whole_and_goes_on_next_time(
@@ -66,6 +83,7 @@ def test_the_sandbox_shows_verified_events_ends_whole_and_goes_on_next_time(
         "BRIDGE_ENDPOINTS__REAL__URL": "http://127.0.0.1:1/never",
         "BRIDGE_LOG_FORMAT": "text",
     }
+    (shell.folder / "bridge.toml").write_text(RULE)
     with terminal(shell, "up", "--auto", **variables) as sandbox:
         sandbox.shows("S A N D B O X")
         sandbox.shows("No API key is configured")
@@ -86,6 +104,8 @@ def test_the_sandbox_shows_verified_events_ends_whole_and_goes_on_next_time(
         assert checked.code == 0, checked.out
         assert "this is the sandbox" in checked.out
         assert f"serving at {dashboard}" in checked.out
+        # Rules cost nothing here: they are the user's own.
+        until(lambda: pressed(shell), within_s=60)
         second = shell.run("up", "--sandbox", **variables)
         assert second.code == 2
         assert "in use" in second.err

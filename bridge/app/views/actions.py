@@ -26,7 +26,9 @@ class Action(View):
     child_id: str | None = Field(description="The task that it made.")
     code: int | None = Field(description="The upstream's own, of its last answer.")
     reason: str | None = Field(description="Why it stands as it does.")
-    by: str = Field(description="api, cli, program, dashboard, rule:<name>, link, ...")
+    by: str = Field(
+        description="api, cli, program, dashboard, rule:<name>, link, slack:<user>, discord:<user>, telegram:<user>; gateway for a client's submission whose answer was not seen."
+    )
     created_at: str = Field(description="RFC 3339, UTC.")
     sent_at: str | None
     ended_at: str | None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bridge.app.ports import Archival, Publication, Settlement
+from bridge.core.archive import Archived
 from bridge.core.delivery import Disposition, Verdict
+from bridge.core.event import archived_event
 from bridge.core.event_data import Json
+from bridge.core.media import KeptFile
 from bridge.core.task import TaskSnapshot, TaskStatus
 from tests.contract.bench import LIMITS, Bench, attempted
 from tests.web.history import UPSTREAM, poll_result
@@ -56,6 +61,28 @@ class Scene:
                     await self.bench.settle(delivery, attempt, given_up)
                 else:
                     await self.bench.succeed(delivery)
+
+    async def keep(self, *files: KeptFile, reason: str = "") -> None:
+        """Have the archive keep files of the one task that it was told of, or none."""
+        (delivery,) = await self.bench.claim()
+        event = archived_event(
+            delivery.event,
+            files,
+            reason,
+            sequence=delivery.event.sequence + 1,
+            at=time.time(),
+        )
+        kept = Archived(files=files, reason=reason)
+        settlement = Settlement(
+            delivery=delivery,
+            attempt=attempted(delivery, status=200),
+            verdict=Verdict(disposition=Disposition.DELIVERED),
+            archival=Archival(
+                archived=kept, publication=Publication(event=event, recipients=())
+            ),
+        )
+        settled = await self.bench.deliveries.settle([settlement])
+        assert settled.applied == [True]
 
 
 def waiting(task: str, prompt: str = "pig --v 6.1") -> TaskSnapshot:

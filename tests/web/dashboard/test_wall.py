@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from asyncio import StreamReader, StreamWriter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
+from bridge.adapters.archive.disk import LocalFiles
+from bridge.core.media import KeptFile, thumbnail_name
+from tests.contract.bench import Bench
+from tests.pictures import picture
 from tests.web.dashboard.browsing import keys_of, live, window
 from tests.web.dashboard.scene import Scene, failed, running, succeeded, waiting
 from tests.web.site import Site, open_site
@@ -253,6 +260,45 @@ async def test_a_picture_that_is_not_there_says_why(
 
     await expect(page.locator(".frame-note").first).to_contain_text(said)
     await expect(page.locator(".frame[data-picture=loading]")).to_have_count(0)
+
+
+async def test_of_a_picture_that_is_kept_nobody_notices_that_its_link_has_expired(
+    scene: Scene, bench: Bench, browser: Browser, redis_url: str, tmp_path: Path
+) -> None:
+    data = picture(size=(640, 320))
+    kept = KeptFile(
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        type="image/png",
+        width=640,
+        height=320,
+        source=EXPIRED,
+    )
+    small = picture("WEBP", size=(512, 256))
+    files = LocalFiles(tmp_path)
+    for name, content in (
+        (kept.name, data),
+        (thumbnail_name(kept.name, 512), small),
+    ):
+        files.path(name).parent.mkdir(parents=True)
+        files.path(name).write_bytes(content)
+    await scene.see(succeeded("1", image=EXPIRED), to=["archive:default"])
+    url = f"https://elsewhere.example/files/{kept.name}"
+    await scene.keep(replace(kept, url=url))
+
+    archive = {"url": f"file:{tmp_path}"}
+    async with (
+        open_site(redis_url, bench.namespace, archive=archive) as site,
+        window(browser, site.url) as (page, _),
+    ):
+        await page.goto("/")
+        image = page.locator(".card[data-key] img")
+        await expect(image).to_have_js_property("naturalWidth", 512)
+        await expect(page.locator(".frame-note").first).to_be_empty()
+        await page.locator(".card[data-key] a").click()
+        full = page.locator(".task .picture img")
+        await expect(full).to_have_js_property("naturalWidth", 640)
+        await expect(full).to_have_attribute("src", f"/files/{kept.name}")
 
 
 async def test_a_final_picture_takes_the_place_of_a_preview_at_the_same_address(

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from aiohttp import web
 
-from tests.gateways import Gateway, says
+from tests.gateways import Asked, Gateway, says
 from tests.web.relay.conftest import OpenStage
 from tests.web.relay.stage import KEY, SHOWN, Stage
 from tests.web.site import TOKEN
@@ -22,6 +23,7 @@ DONE = {
     "imageUrl": "https://cdn.example/7.png?ex=1&",
     "state": "order-77",
 }
+U1 = {"customId": "MJ::JOB::upsample::1::3f", "label": "U1", "type": 2, "style": 2}
 FETCH = "/mj/task/7/fetch"
 LIST = "/mj/task/list-by-condition"
 
@@ -123,6 +125,57 @@ async def test_what_differs_is_asked_by_itself(stage: Stage) -> None:
         stage.post(LIST, {"ids": ["8"]}),
     )
     assert len(stage.upstream.asked) == 5
+
+
+async def test_lists_that_overlap_are_asked_each_by_itself_and_make_no_event_twice(
+    open_stage: OpenStage, upstream: Gateway
+) -> None:
+    both = asyncio.Barrier(2)
+
+    async def script(asked: Asked) -> web.Response:
+        await both.wait()
+        ids = json.loads(asked.body)["ids"]
+        return says([{**DONE, "id": one} for one in ids])
+
+    upstream.script = script
+    async with open_stage() as stage:
+        await track(stage, "7", "8", "9")
+        asked = [["7", "8"], ["8", "9"]]
+        answers = await asyncio.gather(
+            *(stage.post(LIST, {"ids": ids}) for ids in asked)
+        )
+        tasks = [await stage.task(one) for one in ("7", "8", "9")]
+
+    assert [[row["id"] for row in one.json()] for one in answers] == asked
+    for task in tasks:
+        assert task is not None
+        assert [one["type"] for one in task["events"]] == ["task.succeeded"]
+
+
+# --- rules ------------------------------------------------------------------------------
+
+
+async def test_what_a_client_is_shown_first_fires_a_rule_once(
+    open_stage: OpenStage, upstream: Gateway
+) -> None:
+    row = {"id": "7", "action": "IMAGINE", "status": "IN_PROGRESS", "progress": "40%"}
+    rule = {"where": {"action": "IMAGINE"}, "press": ["U1"]}
+    async with open_stage(rules={"upscale": rule}, gateway={"collapse": 0}) as stage:
+        await track(stage, "7", "8")
+        upstream.script = lambda _: says(row)
+        await stage.get(FETCH)
+        upstream.script = lambda _: says([{**DONE, "buttons": [U1], "id": "8"}])
+        await stage.post(LIST, {"ids": ["8"]})
+        upstream.script = lambda _: says({**DONE, "buttons": [U1]})
+        await asyncio.gather(*(stage.get(FETCH) for _ in range(20)))
+        actions = (await stage.site.http.get("/api/v1/actions")).json()["items"]
+
+    # What was finished when it was first seen, as 8 was, fires nothing.
+    found = [(one["taskId"], one["label"], one["by"]) for one in actions]
+    assert found == [("7", "U1", "rule:upscale")]
+
+
+# --- credentials --------------------------------------------------------------------------
 
 
 async def test_nobody_shares_with_another_key(
