@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 
@@ -56,10 +57,10 @@ _HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Mark each test by its folder, and put what is nearest to reality first.
+    Mark each test by its folder, and put what is nearest to reality first, among others.
 
-    Acceptance tests wait most of the time: begun last, they would be all that is left, with
-    the processors idle.
+    Acceptance tests wait most of the time: begun last, they would be all that is left, and with
+    nothing but them the processors would be idle.
 
     Raises:
         UsageError: A folder has no distance yet.
@@ -76,7 +77,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if distance == "unit" and SERVERS & set(getattr(item, "fixturenames", ())):
             distance = "component"
         item.add_marker(distance)
-    items.sort(key=_order)
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=_order):
+        groups.setdefault(group_of(item.nodeid), []).append(item)
+    items[:] = [item for group in _spread(list(groups.values())) for item in group]
+
+
+#: Groups of tests that compute, after each group of those that wait.
+COMPUTING = 2
+
+
+def _spread(groups: list[list[pytest.Item]]) -> Iterator[list[pytest.Item]]:
+    """Yield the groups that wait, with others in between, and then what is left of these."""
+    waits = [one for one in groups if one[0].get_closest_marker("acceptance")]
+    others = iter(
+        [one for one in groups if not one[0].get_closest_marker("acceptance")]
+    )
+    for group in waits:
+        yield group
+        yield from islice(others, COMPUTING)
+    yield from others
 
 
 def pytest_collection_finish() -> None:

@@ -19,6 +19,7 @@ from tests.web.test_interactions import (
     KEYS,
     SECRET,
     World,
+    all_say,
     native_endpoints,
     platforms_behind,
 )
@@ -97,7 +98,7 @@ async def test_hundreds_of_presses_through_every_door_are_one(
         await asyncio.gather(*(press(door, number) for door, number in turns))
         [action] = (await site.http.get("/api/v1/actions")).json()["items"]
         done = await worker.settle(action["id"])
-        await there.until(lambda: all_know(there))
+        await there.until(lambda: all_say(there, "✓ started"))
         page = await site.http.get(f"/a/{token(Purpose.LINK, 'slack')}")
         pumping.cancel()
 
@@ -112,10 +113,3 @@ async def pump(run: Callable[[], Awaitable[None]]) -> None:
     while True:
         await run()
         await asyncio.sleep(0.01)
-
-
-def all_know(there: World) -> bool:
-    """Whether the message of each platform says that it has started."""
-    started = [one for one in there.said().splitlines() if "✓ started" in one]
-    places = ("/actions/1", "/messages/400", "editMessageReplyMarkup")
-    return all(any(place in one for one in started) for place in places)

@@ -44,7 +44,7 @@ class _Right:
 def _rights(namespace: str) -> tuple[_Right, ...]:
     key = f"{{{namespace}}}:probe"
     return (
-        _Right(f"to read keys {{{namespace}}}:*", ("HGETALL", key)),
+        _Right(f"to read keys {{{namespace}}}:*", ("GET", key)),
         _Right(f"to write keys {{{namespace}}}:*", ("DEL", key)),
         _Right("to load scripts (SCRIPT LOAD)", ("SCRIPT", "LOAD", "return 1")),
         _Right("to run scripts (EVALSHA)", ("EVALSHA", "0" * 40, "1", key)),
