@@ -2,7 +2,8 @@
 Logs: a line or two an event on a terminal, JSON elsewhere, always on stderr.
 
 Standard output belongs to results. Libraries that put URLs into their logs are kept
-quiet, because an endpoint's URL is a password.
+quiet, because an endpoint's URL is a password. Nothing is redacted here: what others said was,
+where it came in, see `bridge.core.redact`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bridge.app.findings import Finding, of_error
-from bridge.app.humanize import counted, host_of, masked_url, span
+from bridge.app.humanize import counted, host_of, redacted_url, span
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
 from bridge.app.samples import preview, sample_context
@@ -28,7 +28,7 @@ _FINAL = frozenset({AttemptResult.GONE, AttemptResult.PERMANENT_FAILURE})
 
 def of_endpoint(endpoint: Endpoint, *, now: float) -> Finding:
     """Report whether every request that an endpoint may get can be made; send none."""
-    where = f"{endpoint.kind} {masked_url(endpoint.url)}"
+    where = f"{endpoint.kind} {redacted_url(endpoint.url)}"
     fine = Finding(about="endpoint", name=endpoint.name, detail=where)
     try:
         for event_type in EVENT_TYPES:
@@ -100,7 +100,7 @@ def of_probe(
 ) -> Finding:
     """Add to a finding what the platform answered to a probe."""
     if answer.status is None:
-        detail = f"{endpoint.kind} {masked_url(endpoint.url)}: {answer.detail}"
+        detail = f"{endpoint.kind} {redacted_url(endpoint.url)}: {answer.detail}"
         mend = "it may be down; try again later"
         return replace(finding, level="error", detail=detail, mend=mend, code=1)
     probe = channel_for(endpoint.kind).INFO.probe

@@ -40,7 +40,7 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def masked_url(url: str) -> str:
+def redacted_url(url: str) -> str:
     """
     Write a URL so that its owner recognizes it and nobody can use it.
 

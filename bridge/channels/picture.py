@@ -2,7 +2,8 @@
 Pictures: fetched from where a gateway says they are, and packed to be uploaded.
 
 What came is judged by its first bytes: gateways name types as they like, and answer errors
-with 200 and a page. Which picture a message shows is decided in `bridge.channels.compose`.
+with 200 and a page. Which picture there is, `bridge.channels.compose` says; whether it is uploaded,
+the channel; whether a thumbnail takes its place, `to_fetch`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from bridge.app import samples
-from bridge.app.humanize import masked_url
+from bridge.app.humanize import redacted_url
 from bridge.app.views.endpoints import RequestView
 from bridge.channels import channel_for
 from bridge.cli.arguments import JsonOption
@@ -77,7 +77,7 @@ def _print(
         body = body.replace(f'"{last}"', f'"{BLOT}"')
     shown = RequestView(
         method=request.method,
-        url=masked_url(request.url),
+        url=redacted_url(request.url),
         headers=headers,
         body=body,
     )

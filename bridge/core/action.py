@@ -3,9 +3,12 @@ Actions: one press of one button, or one submission, that is made at an upstream
 
 Each costs money, so each is made at most once.
 Rule 1: an action's id is a hash of what is asked for. Who asks twice for the same finds what
-was asked for first, through whichever door.
+was asked for first, through whichever door. A button that may be pressed again has another id in
+each round, and for a rule one for each event.
 Rule 2: what was sent and not answered is `unknown`, and is never sent again unless the
 upstream itself shows that it has no such task.
+These are kept by `create_action` and ``begin_action.lua`` in the store, and by a client that
+repeats nothing (`bridge.adapters.gateway.actions`).
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ class Attempt:
         detail: The beginning of the answer, or what went wrong, for a person.
 
         retry_after: Seconds that the receiver asked us to wait; ``None`` if it did not.
-            After a success it holds the endpoint all the same: its budget is used up.
+            After a success it holds the endpoint all the same: a platform has said there that
+            its budget is used up (the header alone counts for nothing then, see `reply_to`).
 
         platform_result: What the answer means where the platform has its own words for it;
             ``None`` to go by the status.

@@ -12,7 +12,11 @@ Rule 2: any other part of a URL or a header is one from `MIN_PART` characters on
 unless it is a plain word such as ``webhooks``.
 Rule 3: what lies together is replaced once, by one `BLOT`.
 
-How a URL of our own is shown, with its host alone, is said by `bridge.app.humanize.masked_url`.
+It is applied where a text comes in: `bridge.adapters.http.sender` and ``notifier`` (receivers),
+`bridge.adapters.gateway.errors` (gateways), `bridge.channels.template`, `bridge.cli.preview`. So
+nothing has to be taken out of a log line, an attempt or a page later.
+
+How a URL of our own is shown, with its host alone, is said by `bridge.app.humanize.redacted_url`.
 """
 
 from __future__ import annotations

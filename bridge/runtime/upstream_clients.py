@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.adapters.gateway.actions import ActionClient
-from bridge.adapters.gateway.batches import HttpUpstream, UpstreamOptions
+from bridge.adapters.gateway.upstream import HttpUpstream, UpstreamOptions
 from bridge.app.poll import PolledUpstream
 from bridge.app.ports import PollLimits
 from bridge.core.cadence import PollPolicy

@@ -15,7 +15,7 @@ import structlog
 
 from bridge.adapters.broker.foreign_queue import ForeignQueue
 from bridge.adapters.gateway.actions import ActionClient
-from bridge.adapters.gateway.batches import HttpUpstream
+from bridge.adapters.gateway.upstream import HttpUpstream
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.local.masks import LocalMasks

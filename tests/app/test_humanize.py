@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.app.humanize import ago, counted, masked_url, span
+from bridge.app.humanize import ago, counted, redacted_url, span
 
 NOW = 1_730_621_826.0
 
@@ -55,7 +55,7 @@ def test_a_time_is_written_from_where_we_stand() -> None:
 def test_a_masked_url_is_known_by_its_owner_and_usable_by_nobody(
     url: str, shown: str
 ) -> None:
-    assert masked_url(url) == shown
+    assert redacted_url(url) == shown
 
 
 def test_numbers_agree_with_what_they_count() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from bridge.adapters.gateway.access import headers_of, root_of
 from bridge.adapters.gateway.coerce import decoded
-from bridge.adapters.gateway.errors import error_of, safe_line, telltales, wait_in
+from bridge.adapters.gateway.errors import error_of, redacted_line, telltales, wait_in
 from bridge.adapters.gateway.parse import read_answer
 from bridge.adapters.http.client import Client
 from bridge.app.ports import FetchResult, PollError
@@ -159,8 +159,8 @@ class GatewayClient:
         return replace(result, retry_after=wait_in(response.headers))
 
     def redacted(self, words: str) -> str:
-        """Make words fit to be shown, see `bridge.adapters.gateway.errors.safe_line`."""
-        return safe_line(words, self._telltales)
+        """Make words fit to be shown, see `bridge.adapters.gateway.errors.redacted_line`."""
+        return redacted_line(words, self._telltales)
 
     async def aclose(self) -> None:
         """Close its connections."""

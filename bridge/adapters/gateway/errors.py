@@ -2,7 +2,7 @@
 What is wrong with an upstream's answer, in words for the person who has to mend it.
 
 Rule 1: `POLL_ERRORS` is the whole judgement over a status code.
-Rule 2: what leaves the adapter passes `safe_line`: new-api quotes a part of the key when
+Rule 2: what leaves the adapter passes `redacted_line`: new-api quotes a part of the key when
 its quota is used up, and a proxy may quote all of it.
 """
 
@@ -184,7 +184,7 @@ def telltales(secrets: Iterable[str]) -> frozenset[str]:
     )
 
 
-def safe_line(words: str, secrets: Iterable[str]) -> str:
+def redacted_line(words: str, secrets: Iterable[str]) -> str:
     """
     Return one line of an upstream's words that is fit to be shown.
 

@@ -7,7 +7,7 @@ Rule 2: one bad row never costs the others, and a row that was not asked for is 
 Rule 3: nothing in here raises, whatever the bytes are.
 
 Texts in a `detail` are the upstream's own words. They may quote the key, so they pass
-`bridge.adapters.gateway.errors.safe_line` before they are shown.
+`bridge.adapters.gateway.errors.redacted_line` before they are shown.
 """
 
 from __future__ import annotations

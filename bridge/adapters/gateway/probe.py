@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bridge.adapters.gateway.batches import NOBODYS_ID, HttpUpstream
 from bridge.adapters.gateway.client import UpstreamOptions
+from bridge.adapters.gateway.upstream import NOBODYS_ID, HttpUpstream
 from bridge.app.ports import FetchResult, PollError
 
 #: The ways to show a key that are tried where the configured one is refused.

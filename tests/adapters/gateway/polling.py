@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from bridge.adapters.gateway.batches import HttpUpstream, UpstreamOptions
+from bridge.adapters.gateway.upstream import HttpUpstream, UpstreamOptions
 from bridge.app.ports import FetchResult
 from tests.gateways import Asked, Gateway, Script, lists, says, scripted
 

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.adapters.gateway.errors import safe_line
+from bridge.adapters.gateway.errors import redacted_line
 from bridge.adapters.gateway.parse import read_answer
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.button import Button
@@ -214,7 +214,7 @@ def is_button(value: object) -> bool:
 def check(answer: FetchResult) -> None:
     assert answer.error is None or (answer.detail and not answer.tasks)
     assert answer.tasks.keys() <= ASKED
-    safe_line(answer.detail, ["sk-secret"]).encode()
+    redacted_line(answer.detail, ["sk-secret"]).encode()
     for task_id, task in answer.tasks.items():
         assert task.id == task_id
         for field in fields(task):

@@ -1,4 +1,4 @@
-"""`bridge.adapters.gateway.batches`: an id that a gateway chokes on harms only itself."""
+"""`bridge.adapters.gateway.upstream`: an id that a gateway chokes on harms only itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import gzip
 import pytest
 from aiohttp import web
 
-from bridge.adapters.gateway.batches import NOBODYS_ID
 from bridge.adapters.gateway.client import LARGEST_BODY
+from bridge.adapters.gateway.upstream import NOBODYS_ID
 from bridge.app.ports import FetchResult, PollError
 from tests.adapters.gateway.polling import (
     answer_to,

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bridge.adapters.gateway.batches import UpstreamOptions
+from bridge.adapters.gateway.upstream import UpstreamOptions
 from bridge.app.ports import PollError
 from tests.adapters.gateway.polling import (
     KEY,

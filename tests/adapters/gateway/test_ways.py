@@ -1,4 +1,4 @@
-"""`bridge.adapters.gateway.batches`: a gateway without the usual list is asked in another way."""
+"""`bridge.adapters.gateway.upstream`: a gateway without the usual list is asked in another way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 import pytest
 from aiohttp import web
 
-from bridge.adapters.gateway.batches import NOBODYS_ID
+from bridge.adapters.gateway.upstream import NOBODYS_ID
 from bridge.app.ports import PollError
 from tests.adapters.gateway.polling import (
     LIST,

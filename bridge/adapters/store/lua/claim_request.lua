@@ -1,5 +1,5 @@
 -- Claim a request by the name that its caller gave it, or return what it was answered with.
--- Needs once
+-- Needs requests
 --
 -- Reads and writes  request:<name>
 -- ARGV              name, fingerprint, holder, seconds for which the claim stands

@@ -1,5 +1,5 @@
 -- Send events again, out of order, each in a lane of its own.
--- Needs deliveries, once
+-- Needs deliveries, requests
 --
 -- Reads and writes  event:<id>, lane:<endpoint>:~<id>, fresh:<endpoint>, health:<endpoint>,
 --                   deliveries:<cell>, open, closed, endpoints, ready, settled, wakeups:deliver,

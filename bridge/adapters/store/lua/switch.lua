@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Pause an endpoint, or resume one that was paused or disabled.
--- Needs limits, once
+-- Needs limits, requests
 --
 -- Reads and writes  health:<endpoint>, retry: woken:<endpoint>, ready, wakeups:deliver, request:<name>
 -- ARGV              endpoint, pause | resume, a request's name (or empty)

@@ -1,5 +1,5 @@
 -- Begin to poll tasks.
--- Needs tracking, once
+-- Needs tracking, requests
 --
 -- Reads and writes  task:<task>, tasks:<cell>, ended, poll:<upstream>, upstream:<upstream>, hooks,
 --                   wakeups:poll, request:<name>, and what `leave_origin` does

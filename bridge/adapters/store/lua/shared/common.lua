@@ -134,7 +134,7 @@
 -- request:<name>             hash    fingerprint, holder and until (of the claim to work on it), begun
 --                                    ("1" once it has had an effect), reply:<part> (JSON, of each
 --                                    effect), queued (deliveries), status, media_type, body (of the
---                                    answer); see once.lua
+--                                    answer); see requests.lua
 -- void:<token>               string  set for a while after a claim whose reply its worker never got
 -- heartbeat                  string  when the sweep last ran because of a tick
 -- clock                      hash    seen (when the sweep last ran at all); and while what waits
