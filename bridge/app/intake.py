@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from bridge.app.operations import Operations
-from bridge.app.outage import store_outage
+from bridge.app.outage import FolderOutage, store_outage
 from bridge.app.ports import Spool, Submitted
 from bridge.errors import BridgeError, Misconfigured, StoreRefused, StoreUnavailable
 
@@ -44,6 +44,7 @@ class Intake:
         self._operations = operations
         self._spool = spool
         self._patience = patience
+        self._folder = FolderOutage()
         self._late = 0  #: Submissions of this outage, for the log.
 
     async def take(self, submitted: Submitted) -> Submitted | None:
@@ -71,6 +72,8 @@ class Intake:
                 await self.catch_up()
             except BridgeError as error:
                 store_outage.failed(str(error))
+            except OSError as error:
+                self._folder.met(error)
             except Exception:
                 log.exception("gateway.not_caught_up")  # the next time may do better
             await asyncio.sleep(CATCH_UP_EVERY)
@@ -81,27 +84,38 @@ class Intake:
 
         Raises:
             BridgeError: The store is away.
+
+            OSError: The disk is; so, perhaps, for some of them only, which are left as they are.
         """
         names = await asyncio.to_thread(self._spool.waiting)
-        caught_up = 0
+        caught_up, trouble = 0, None
         for name in names:
-            submitted = await asyncio.to_thread(self._spool.read, name)
             try:
-                if submitted is not None:
-                    await self._track(submitted)
+                submitted = await asyncio.to_thread(self._spool.read, name)
+            except OSError as error:
+                trouble = error  # it may be read the next time, and the others now
+                continue
+            except ValueError as error:
+                log.error("gateway.not_read", reason=str(error), file=name)  # noqa: TRY400
+                await asyncio.to_thread(self._spool.set_aside, name)
+                continue
+            if submitted is None:
+                continue
+            try:
+                await self._track(submitted)
             except Misconfigured as error:
                 # Its upstream is gone from the configuration, for one.
                 log.error("gateway.not_tracked", reason=str(error), file=name)  # noqa: TRY400
                 await asyncio.to_thread(self._spool.set_aside, name)
                 continue
-            if submitted is None:
-                await asyncio.to_thread(self._spool.set_aside, name)
-            else:
-                await asyncio.to_thread(self._spool.take, name)
-                caught_up += 1
+            await asyncio.to_thread(self._spool.take, name)
+            caught_up += 1
         if caught_up:
             self._late = 0
             log.warning("gateway.caught_up", submissions=caught_up)
+        if trouble is not None:
+            raise trouble
+        self._folder.worked()
         return caught_up
 
     async def _track(self, submitted: Submitted) -> Submitted:

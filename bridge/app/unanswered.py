@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from bridge.app.action_writer import ActionWriter
-from bridge.app.outage import store_outage
+from bridge.app.outage import FolderOutage, store_outage
 from bridge.app.ports import Entry, Journal, NewAction, Order, Sent
 from bridge.core.action import submission_id
 from bridge.core.task import TaskKey, why_not_an_id
@@ -37,6 +37,7 @@ class Unanswered:
         """
         self._writer = writer
         self._journal = journal
+        self._folder = FolderOutage()
 
     def begin(self, sent: Sent) -> Entry | None:
         """Note a submission; ``None`` if it cannot be, which holds nothing up."""
@@ -53,6 +54,8 @@ class Unanswered:
                 await self.hand_on()
             except BridgeError as error:
                 store_outage.failed(str(error))
+            except OSError as error:
+                self._folder.met(error)
             except Exception:
                 log.exception("gateway.not_handed_on")  # the next time may do better
             await asyncio.sleep(LOOK_EVERY)
@@ -63,6 +66,8 @@ class Unanswered:
 
         Raises:
             BridgeError: The store is away.
+
+            OSError: The journal is.
         """
         for name, sent in await asyncio.to_thread(self._journal.unanswered):
             try:
@@ -76,6 +81,7 @@ class Unanswered:
                 # Its upstream is gone from the configuration.
                 log.error("gateway.not_sought", reason=str(error))  # noqa: TRY400
             await asyncio.to_thread(self._journal.forget, name)
+        self._folder.worked()
 
 
 def _sought(sent: Sent, name: str, max_origins: int) -> NewAction:

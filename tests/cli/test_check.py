@@ -55,3 +55,18 @@ def test_several_endpoints_that_are_not_signed_are_one_warning(
         (None, "warning"),
     ]
     assert found[-1]["detail"] == "not signed: me, too"
+
+
+@pytest.mark.parametrize("folder", ["gateway", "gateway-sent"])
+def test_a_folder_that_submissions_cannot_be_kept_in_is_a_warning(
+    deployment: Shell, folder: str
+) -> None:
+    data_dir = deployment.folder / "data"
+    data_dir.mkdir()
+    (data_dir / folder).touch()
+
+    checked = deployment.run("check", "--json", BRIDGE_DATA_DIR=str(data_dir))
+
+    [found] = [row for row in checked.rows if row["check"] == "gateway"]
+    assert (found["level"], checked.code) == ("warning", 0)
+    assert found["detail"] == f"{data_dir / folder} cannot be used: not a directory"

@@ -64,12 +64,22 @@ class FileJournal:
 
     def unanswered(self) -> Sequence[tuple[str, Sent]]:
         """Return those that no process waits for any more, by their names."""
-        found = []
-        with suppress(FileNotFoundError):
-            for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+        try:
+            # `glob` would call a folder empty that cannot be read.
+            paths = [one for one in self._folder.iterdir() if one.suffix == _SUFFIX]
+        except FileNotFoundError:
+            return []
+        found, trouble = [], None
+        for path in sorted(paths):
+            try:
                 sent = _of_nobody(path)
-                if sent is not None:
-                    found.append((path.stem, sent))
+            except OSError as error:
+                trouble = error
+                continue
+            if sent is not None:
+                found.append((path.stem, sent))
+        if trouble is not None and not found:
+            raise trouble
         return found
 
     def forget(self, name: str) -> None:
@@ -81,7 +91,7 @@ def _of_nobody(path: Path) -> Sent | None:
     """Read a submission that no process holds; ``None`` if one does, or there is nothing to read."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return None  # it was answered meanwhile
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -90,7 +100,9 @@ def _of_nobody(path: Path) -> Sent | None:
         if hook is not None:
             hook = Hook(url=hook["url"], format=HookFormat(hook["format"]))
         return Sent(**given, hook=hook)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (BlockingIOError, FileNotFoundError):
+        return None  # the same, or it is waited for
+    except (ValueError, TypeError, KeyError):
         return None
     finally:
         os.close(descriptor)

@@ -140,3 +140,19 @@ def test_a_journal_shows_what_no_process_waits_for(tmp_path: Path) -> None:
     journal.forget(name)
     assert journal.unanswered() == []
     entries[2].close(answered=True)
+
+
+def test_a_journal_tells_what_cannot_be_read_from_what_is_not_there(
+    tmp_path: Path,
+) -> None:
+    journal = FileJournal(tmp_path)
+    sent = Sent(upstream="u", route="submit/imagine", at=1.0)
+    (tmp_path / "0-unreadable.json").mkdir()
+    journal.begin(sent).close(answered=False)
+
+    [(name, found)] = journal.unanswered()  # the others do not wait for it
+    journal.forget(name)
+
+    assert found == sent
+    with pytest.raises(IsADirectoryError):
+        journal.unanswered()
