@@ -139,7 +139,7 @@ async def _store(settings: Settings) -> Sequence[Finding]:
 def _away(settings: Settings) -> Finding:
     """Report a store that does not answer."""
     detail = "it does not answer"
-    mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
+    mend = "is the server running, and is it where redis_url (BRIDGE_REDIS_URL) says?"
     if settings.redis_url is None:
         folder = DataDir(settings.data_dir)
         detail = "built in, and it does not answer"
@@ -210,7 +210,9 @@ async def _broker(settings: Settings) -> Sequence[Finding]:
     except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
         from bridge.runtime.broker_outage import reason_of
 
-        mend = "is the broker running, and is it as BRIDGE_BROKER_URL says?"
+        mend = (
+            "is the broker running, and is it as broker_url (BRIDGE_BROKER_URL) says?"
+        )
         detail = reason_of(error).replace("the broker", "it", 1)
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
