@@ -66,6 +66,7 @@ from bridge.app.ports.relay import (
     Submitted,
 )
 from bridge.app.ports.rows import (
+    ATTEMPTS_KEPT,
     DeliveryRow,
     DeliveryState,
     EndpointRow,
@@ -83,6 +84,7 @@ from bridge.app.ports.wakeups import Queue, Wakeups
 from bridge.core.endpoint import Publication
 
 __all__ = [
+    "ATTEMPTS_KEPT",
     "CLAIMED_FOR",
     "HOOKS",
     "NEARLY_FULL",
