@@ -48,7 +48,7 @@ class Misconfigured(BridgeError):
 
 class StoreUnavailable(BridgeError):
     """
-    the store does not answer; does it run, and is it where BRIDGE_REDIS_URL says?
+    the store does not answer; does it run, and is it where redis_url (BRIDGE_REDIS_URL) says?
     Without one, `mjbridge up` brings its own.
     """
 

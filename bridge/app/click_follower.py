@@ -21,6 +21,7 @@ from bridge.app.actions import Actions
 from bridge.app.click_marks import Marks
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
+from bridge.app.outage import store_outage
 from bridge.app.ports import ClickOutcome, ClickStore, ExpiringTexts, Sender, TaskRow
 from bridge.app.views.actions import Action
 from bridge.channels.interaction import Clicks, Interaction
@@ -185,7 +186,7 @@ class ClickFollower:
                         ):
                             group.create_task(self._go_on(action_id, text))
                 except BridgeError as error:
-                    log.warning("click.not_taken_over", error=str(error))
+                    store_outage.failed(str(error))
                 except Exception:
                     log.exception("click.not_taken_over")  # the next time may do better
 

@@ -171,16 +171,21 @@ def _with_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
     served = row.state == "up" and row.until is None
     if served or finding.level == "error":
         return finding
-    words = {"up": "asked to be left alone (Retry-After)", "open": "breaker open"}
-    trouble = words.get(row.state, row.state)
-    since = f" for {span(now - row.failing_since)}" if row.failing_since else ""
     why = f": {row.reason}" if row.reason else ""
-    waiting = counted(row.pending, "delivery", "deliveries")
+    parts = []
+    if row.state != "up":
+        trouble = "breaker open" if row.state == "open" else row.state
+        since = f" for {span(now - row.failing_since)}" if row.failing_since else ""
+        parts.append(f"{trouble}{since}{why}")
+    if row.until is not None and row.state != "open":
+        alone = f"asked to be left alone for {span(row.until - now)} (Retry-After)"
+        parts.append(alone if parts else f"{alone}{why}")
+    if row.pending:
+        parts.append(f"{counted(row.pending, 'delivery', 'deliveries')} waiting")
     return replace(
         finding,
         level="warning",
-        detail=f"{finding.detail}; {trouble}{since}{why}"
-        f"{f'; {waiting} waiting' if row.pending else ''}",
+        detail="; ".join([finding.detail, *parts]),
         mend="mjbridge endpoints "
         f"{'resume' if row.state in {'paused', 'disabled'} else 'test'} {row.name}",
     )

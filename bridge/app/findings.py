@@ -24,7 +24,8 @@ class Finding:
     One thing that was checked.
 
     Attributes:
-        about: configuration, store, broker, workers, web, archive, upstream or endpoint.
+        about: configuration, store, broker, workers, web, gateway, archive, upstream or
+            endpoint.
 
         name: The upstream's or the endpoint's.
 
@@ -100,6 +101,16 @@ def of_web(url: str | None, *, answers: bool) -> Finding:
         where = f"nothing of ours answers at {url}"
     mend = "mjbridge up or mjbridge web serves it"
     return Finding(about="web", level="note", detail=where, mend=mend)
+
+
+def of_gateway_folder(path: str, trouble: str) -> Finding:
+    """Warn of a folder of the gateway's that this user, at least, cannot use."""
+    return Finding(
+        about="gateway",
+        level="warning",
+        detail=f"{path} cannot be used: {trouble}",
+        mend="let the user that runs web read and write it: submissions wait there for the store",
+    )
 
 
 def of_archive(

@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from bridge.app.operations import Operations
-from bridge.app.outage import store_outage
+from bridge.app.outage import FolderOutage, store_outage
 from bridge.app.ports import Spool, Submitted
 from bridge.errors import BridgeError, Misconfigured, StoreRefused, StoreUnavailable
 
@@ -44,6 +44,7 @@ class Intake:
         self._operations = operations
         self._spool = spool
         self._patience = patience
+        self._folder = FolderOutage()
         self._late = 0  #: Submissions of this outage, for the log.
         self._failing: set[str] = set()  #: Likewise, what cannot be tracked.
 
@@ -72,6 +73,8 @@ class Intake:
                 await self.catch_up()
             except BridgeError as error:
                 store_outage.failed(str(error))
+            except OSError as error:
+                self._folder.met(error)
             except Exception:
                 log.exception("gateway.not_caught_up")  # the next time may do better
             await asyncio.sleep(CATCH_UP_EVERY)
@@ -82,35 +85,49 @@ class Intake:
 
         Raises:
             BridgeError: The store is away.
+
+            OSError: The disk is; so, perhaps, for some of them only, which are left as they are.
         """
         names = await asyncio.to_thread(self._spool.waiting)
-        caught_up = 0
+        caught_up, trouble = 0, None
         for name in names:
-            submitted = await asyncio.to_thread(self._spool.read, name)
             try:
-                if submitted is not None:
-                    await self._track(submitted)
-            except Misconfigured as error:
-                # Its upstream is gone from the configuration, for one.
-                log.error("gateway.not_tracked", reason=str(error), file=name)  # noqa: TRY400
-                await asyncio.to_thread(self._spool.set_aside, name)
-                continue
+                caught_up += await self._catch_up_with(name)
             except BridgeError:
                 raise
+            except OSError as error:
+                trouble = error  # it may be read the next time, and the others now
             except Exception:
                 if name not in self._failing:
                     log.exception("gateway.not_tracked", file=name)
-                self._failing.add(name)
-                continue  # it holds up no other one, and is tried again with the next look
-            if submitted is None:
-                await asyncio.to_thread(self._spool.set_aside, name)
-            else:
-                await asyncio.to_thread(self._spool.discard, name)
-                caught_up += 1
+                self._failing.add(name)  # it holds up no other one
         if caught_up:
             self._late = 0
             log.warning("gateway.caught_up", submissions=caught_up)
+        if trouble is not None:
+            raise trouble
+        self._folder.worked()
         return caught_up
+
+    async def _catch_up_with(self, name: str) -> bool:
+        """Track what a file holds; what nobody ever can, is set aside."""
+        try:
+            submitted = await asyncio.to_thread(self._spool.read, name)
+        except ValueError as error:
+            log.error("gateway.not_read", reason=str(error), file=name)  # noqa: TRY400
+            await asyncio.to_thread(self._spool.set_aside, name)
+            return False
+        if submitted is None:
+            return False
+        try:
+            await self._track(submitted)
+        except Misconfigured as error:
+            # Its upstream is gone from the configuration, for one.
+            log.error("gateway.not_tracked", reason=str(error), file=name)  # noqa: TRY400
+            await asyncio.to_thread(self._spool.set_aside, name)
+            return False
+        await asyncio.to_thread(self._spool.discard, name)
+        return True
 
     async def _track(self, submitted: Submitted) -> Submitted:
         tracked = await self._operations.take_in(submitted)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bridge.app.humanize import span
 from bridge.app.lookup import Lookup, check_ids, choose_upstream
 from bridge.app.operator_events import death_notice, publications
 from bridge.app.ports import (
@@ -50,11 +51,19 @@ class Untracked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
-    """Whether pausing or resuming changed anything, and what waits; see `how_held`."""
+    """
+    Whether pausing or resuming changed anything, and what waits.
+
+    Attributes:
+        held: See `bridge.app.removed.how_held`.
+
+        later: Why what waits does not go at once all the same; nothing if it may.
+    """
 
     changed: bool
     pending: int
     held: str
+    later: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +303,9 @@ class Operations:
         row = await self._row(endpoint, now)
         here = any(one.name == endpoint for one in self._endpoints)
         held = "" if here else how_held(row, now)
-        return Switched(changed=changed, pending=row.pending, held=held)
+        return Switched(
+            changed=changed, pending=row.pending, held=held, later=_why_later(row, now)
+        )
 
     async def pending_at(self, endpoint: str) -> int:
         """
@@ -337,3 +348,13 @@ class Operations:
             waiting.endpoint, waiting.event, "dropped by hand", at=now
         )
         return publications([notice], others)
+
+
+def _why_later(row: EndpointRow, now: float) -> str:
+    """Return what keeps an endpoint from being served though nobody holds it."""
+    if row.until is None or row.until <= now:
+        return ""
+    rest = span(row.until - now)
+    if row.state == "open":
+        return f"the breaker is open, with a trial in {rest}"
+    return f"the receiver asked to be left alone for another {rest} (Retry-After)"

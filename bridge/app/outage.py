@@ -8,6 +8,7 @@ process. Only the first time, and a new reason, are news.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 
@@ -85,6 +86,21 @@ class Outage:
         log.warning(self._back, after_s=round(now - self._since))
         self._since = None
         self._reasons.clear()
+
+
+class FolderOutage(Outage):
+    """A folder of the gateway's in the data directory, and whether it can be used."""
+
+    def __init__(self) -> None:
+        """Assume that it can be."""
+        super().__init__("gateway.folder_away", "gateway.folder_back", quiet=5.0)
+
+    def met(self, error: OSError) -> None:
+        """Note that it cannot be used, and why."""
+        reason = (error.strerror or type(error).__name__).lower()
+        if error.errno == errno.EMFILE:
+            reason += "; raise the limit of this process (`ulimit -n`)"
+        self.failed(reason, path=str(error.filename or ""))
 
 
 #: The store, as every part of this process meets it. While its user lacks a right, it takes

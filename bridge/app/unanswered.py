@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from bridge.app.action_writer import ActionWriter
-from bridge.app.outage import store_outage
+from bridge.app.outage import FolderOutage, store_outage
 from bridge.app.ports import Entry, Journal, NewAction, Order, Sent
 from bridge.core.action import submission_id
 from bridge.core.characters import writable
@@ -38,6 +38,7 @@ class Unanswered:
         """
         self._writer = writer
         self._journal = journal
+        self._folder = FolderOutage()
         self._failing: set[str] = set()  #: For the log.
 
     def begin(self, sent: Sent) -> Entry | None:
@@ -55,6 +56,8 @@ class Unanswered:
                 await self.hand_on()
             except BridgeError as error:
                 store_outage.failed(str(error))
+            except OSError as error:
+                self._folder.met(error)
             except Exception:
                 log.exception("gateway.not_handed_on")  # the next time may do better
             await asyncio.sleep(LOOK_EVERY)
@@ -65,6 +68,8 @@ class Unanswered:
 
         Raises:
             BridgeError: The store is away.
+
+            OSError: The journal is.
         """
         for name, sent in await asyncio.to_thread(self._journal.unanswered):
             try:
@@ -85,6 +90,7 @@ class Unanswered:
                 self._failing.add(name)
                 continue  # it holds up no other one, and is tried again with the next look
             await asyncio.to_thread(self._journal.forget, name)
+        self._folder.worked()
 
 
 def _sought(sent: Sent, name: str, max_origins: int) -> NewAction:

@@ -72,7 +72,8 @@ def resume(name: NameArgument) -> None:
         say(f"{what}; {mend_of_removed(name)}")
         raise typer.Exit(1)
     what = "resumed" if done.changed else "was not paused"
-    _print_switched(name, what, done, "to go")
+    held = f"waiting: {done.later}" if done.later else "to go"
+    _print_switched(name, what, done, held)
 
 
 def _print_switched(name: str, what: str, done: Switched, held: str) -> None:

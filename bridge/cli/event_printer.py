@@ -18,7 +18,7 @@ from rich.style import Style
 from rich.text import Text
 
 from bridge.app.humanize import span
-from bridge.cli.output import bar, clock, plain
+from bridge.cli.output import ASCII, bar, clock, plain
 from bridge.sandbox.received import Received
 
 #: Colour of each type of event.
@@ -51,11 +51,6 @@ UNLIMITED = 10_000
 BAR = 20
 
 INDENT = 9  # under the type: "14:02:11 "
-
-#: Signs that are not in ASCII, and what stands for them where nothing else is shown.
-ASCII = str.maketrans(
-    {"✓": "+", "✗": "x", "·": ".", "│": "|", "━": "=", "─": "-", "…": "~", "↻": "@"}
-)
 
 
 class EventPrinter:

@@ -55,6 +55,11 @@ STATE_STYLES = {
     "cancelled": "dim",
 }
 
+#: Signs that are not in ASCII, and what stands for them where nothing else is shown.
+ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "·": ".", "│": "|", "━": "=", "─": "-", "…": "~", "↻": "@"}
+)
+
 
 @cache
 def stdout() -> Console:
@@ -152,6 +157,7 @@ def clock(at: float, now: float) -> str:
 
 def line(content: Text) -> None:
     """Print one line, with its colours if there is a terminal to see them."""
+    content = _spelled(content)
     if stdout().is_terminal:
         stdout().print(content, soft_wrap=True)
     else:
@@ -160,10 +166,21 @@ def line(content: Text) -> None:
 
 def indented(content: Text, by: int) -> None:
     """Print text of any length to the right of *by* columns."""
+    content = _spelled(content)
     if stdout().is_terminal:
         stdout().print(Padding(content, (0, 0, 0, by)))
     else:
         write(" " * by + content.plain)
+
+
+def _spelled(content: Text) -> Text:
+    """Return a text without signs that the stream's encoding lacks."""
+    try:
+        content.plain.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        content = content.copy()
+        content.plain = content.plain.translate(ASCII)
+    return content
 
 
 class OutputError(BridgeError):

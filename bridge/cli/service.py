@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
+import signal
 import socket
 import warnings
+from contextlib import suppress
 from typing import Annotated, TypeAlias
 
 import typer
@@ -16,6 +19,9 @@ from bridge.errors import BridgeError
 
 LOOPBACK = "127.0.0.1"
 
+#: Open files that no process of ours needs more of.
+MAX_FILES = 65_536
+
 Host: TypeAlias = Annotated[
     str, typer.Option("--host", help="The address to listen at.")
 ]
@@ -23,6 +29,27 @@ Port: TypeAlias = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="0: any free one.")
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", hidden=True)]
+
+
+def raise_file_limit() -> None:
+    """
+    Allow this process, and those that it starts, as many open files as it may allow itself.
+
+    A stream, a delivery and a look at an upstream each take a file, and many systems begin
+    with a limit that is meant for programs of the seventies.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    with suppress(OSError, ValueError):  # what the kernel does not give is done without
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def end_at_hangup() -> None:
+    """Have SIGHUP end this process as SIGTERM does, unless it was started to outlive one."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def begin_process() -> None:
@@ -40,6 +67,7 @@ def begin_process() -> None:
     from bridge.runtime.factories import channels_for
     from bridge.settings import load_settings
 
+    raise_file_limit()
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     logs.only_json()

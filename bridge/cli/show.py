@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bridge.app.humanize import ago, span
 from bridge.app.lookup import OPEN
-from bridge.app.ports import DeliveryRow, EventRow, TaskRow
+from bridge.app.ports import ATTEMPTS_KEPT, DeliveryRow, EventRow, TaskRow
 from bridge.app.views.actions import Action
 from bridge.app.views.events import EventDetailView, Waits
 from bridge.app.views.tasks import TaskDetailView
@@ -202,12 +202,22 @@ def _event_cells(row: EventRow, now: float) -> Iterator[list[Text]]:
 def _delivery_cells(delivery: DeliveryRow, row: EventRow) -> list[Text]:
     tries = [one for one in row.attempts if one["endpoint"] == delivery.endpoint]
     last = [_outcome(tries[-1])] if tries else []
+    # Of many endpoints, or many tries, the store keeps the newest attempts only.
+    cut = len(row.attempts) >= ATTEMPTS_KEPT
+    if cut and not tries and delivery.state == "delivered":
+        last.append(f"not among the {ATTEMPTS_KEPT} attempts kept of the event")
     if delivery.reason and (not tries or delivery.state in OPEN):
         last.append(delivery.reason)
     return [
         text(delivery.endpoint),
         text(delivery.state, STATE_STYLES.get(delivery.state, "")),
-        text(len(tries) or ""),
+        text(
+            f"{len(tries)}{'+' if cut else ''}"
+            if tries
+            else "?"
+            if last and cut
+            else ""
+        ),
         text("; ".join(last), "dim" if delivery.state == "delivered" else ""),
     ]
 

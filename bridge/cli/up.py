@@ -16,7 +16,7 @@ from bridge.app.humanize import host_of
 from bridge.channels.webhook import signing_secrets
 from bridge.cli import up_sandbox
 from bridge.cli.output import facts_table, program, say, stderr
-from bridge.cli.service import LOOPBACK
+from bridge.cli.service import LOOPBACK, raise_file_limit
 from bridge.cli.web import bind_in_reach
 from bridge.errors import BridgeError, Misconfigured
 from bridge.runtime.deployment import wait_for_store
@@ -47,6 +47,7 @@ def up(
     auto: Annotated[bool, typer.Option("--auto", hidden=True)] = False,
 ) -> None:
     """Run everything: store, workers, beat and web. Ctrl-C ends it all."""
+    raise_file_limit()
     settings = load_settings(need_keys=False)
     if settings.log_format == "json":
         logs.configure(settings.log_level, settings.log_format)

@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from bridge import logs
-from bridge.cli.service import bind
+from bridge.cli.service import bind, end_at_hangup, raise_file_limit
 from bridge.core.address import is_loopback
 from bridge.errors import Misconfigured
 from bridge.runtime.discovery import announce_web
@@ -37,6 +37,8 @@ def web(
 
     Start as many as you like; none of them holds state.
     """
+    raise_file_limit()
+    end_at_hangup()
     settings = load_settings(need_keys=False)  # nothing is polled
     host = settings.web.host if host is None else host
     port = settings.web.port if port is None else port

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 
@@ -33,6 +35,7 @@ from bridge.runtime.discovery import (
     web_url,
 )
 from bridge.runtime.factories import broker
+from bridge.runtime.relay import JOURNAL, SPOOL
 from bridge.runtime.upstream_clients import upstream_options
 from bridge.settings import Settings, UpstreamSettings
 
@@ -63,6 +66,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         *store,
         *await _broker(settings),
         *await _web(settings),
+        *_gateway(settings),
         *await _archive(settings),
         *await _upstreams(settings, online=online),
         *endpoints,
@@ -100,7 +104,7 @@ async def _store(settings: Settings) -> Sequence[Finding]:
 def _away(settings: Settings) -> Finding:
     """Report a store that does not answer."""
     detail = "it does not answer"
-    mend = "is the server running, and is it where BRIDGE_REDIS_URL says?"
+    mend = "is the server running, and is it where redis_url (BRIDGE_REDIS_URL) says?"
     if settings.redis_url is None:
         folder = DataDir(settings.data_dir)
         detail = "built in, and it does not answer"
@@ -172,7 +176,9 @@ async def _broker(settings: Settings) -> Sequence[Finding]:
     except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
         from bridge.runtime.broker_outage import reason_of
 
-        mend = "is the broker running, and is it as BRIDGE_BROKER_URL says?"
+        mend = (
+            "is the broker running, and is it as broker_url (BRIDGE_BROKER_URL) says?"
+        )
         detail = reason_of(error).replace("the broker", "it", 1)
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
@@ -209,6 +215,29 @@ async def _serves(url: str) -> bool:
             return bool(answer.json() == {"status": "ok"})
     except (httpx.HTTPError, ValueError):
         return False
+
+
+def _gateway(settings: Settings) -> Sequence[Finding]:
+    """Report folders that the gateway could not keep submissions in."""
+    if not settings.gateway.enabled:
+        return []
+    folders = (settings.data_dir / SPOOL, settings.data_dir / JOURNAL)
+    return [
+        findings.of_gateway_folder(str(folder), trouble)
+        for folder in folders
+        if (trouble := _trouble_with(folder))
+    ]
+
+
+def _trouble_with(folder: Path) -> str:
+    """Say why files in a folder cannot be read and written; nothing if it is not there yet."""
+    try:
+        os.listdir(folder)  # noqa: PTH208 - an iterator of paths may ask later
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return (error.strerror or "unknown error").lower()
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "it is not writable"
 
 
 # --- upstreams ------------------------------------------------------------------------

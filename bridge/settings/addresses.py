@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
@@ -211,6 +211,25 @@ _SENTINEL_QUERY: Mapping[str, re.Pattern[str]] = {
 }
 
 
+#: Which of these name a file, and which a folder.
+_TLS_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_TLS_FOLDERS = frozenset({"ssl_ca_path"})
+
+
+def _check_file(name: str, path: str) -> None:
+    """Check that what a part of a query names can be read: a client would call it silence."""
+    what = "file" if name in _TLS_FILES else "folder"
+    try:
+        if name in _TLS_FILES:
+            Path(path).open("rb").close()
+        elif name in _TLS_FOLDERS:
+            next(Path(path).iterdir(), None)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no path"
+        msg = f"cannot be used: the {what} named by {name} cannot be read: {reason.lower()}"
+        raise ValueError(msg) from None
+
+
 def _checked_query(scheme: str, query: str) -> str:
     """Return a store's query as every client of it reads it."""
     watched = scheme in {"sentinel", "sentinels"}
@@ -232,6 +251,7 @@ def _checked_query(scheme: str, query: str) -> str:
         elif not pattern.fullmatch(unquote(value)):
             msg = f"has a value of {name} in its query that makes no sense"
         else:
+            _check_file(name, unquote_plus(value))
             if name == "ssl_cert_reqs":  # Celery writes CERT_NONE, redis-py none
                 value = value.lower().removeprefix("cert_")
             parts.append(f"{name}={value}")

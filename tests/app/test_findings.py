@@ -157,7 +157,26 @@ def test_an_endpoint_that_works_and_asked_to_be_left_alone_is_a_warning() -> Non
 
     assert fine == finding
     assert shown.level == "warning"
-    assert "; asked to be left alone (Retry-After)" in shown.detail
+    assert "; asked to be left alone for 30 s (Retry-After)" in shown.detail
+
+
+def test_an_endpoint_that_fails_and_asked_to_be_left_alone_shows_both() -> None:
+    finding = find(url="https://x.example/hook")
+    row = EndpointRow(
+        name="me",
+        state="failing",
+        failing_since=NOW - 60,
+        until=NOW + 86_400,
+        reason="HTTP 429",
+        pending=3,
+    )
+
+    [shown] = with_health([finding], [row], NOW)
+
+    assert shown.detail.endswith(
+        "; failing for 60 s: HTTP 429; asked to be left alone for 24 h (Retry-After); "
+        "3 deliveries waiting"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 
 from structlog.testing import capture_logs
 
-from bridge.app.outage import Outage
+from bridge.app.outage import FolderOutage, Outage
 
 
 @dataclass
@@ -69,3 +71,15 @@ def test_what_always_worked_is_not_logged() -> None:
         Outage("store.away", "store.back").worked()
 
     assert lines == []
+
+
+def test_too_many_open_files_are_reported_with_the_limit_to_raise() -> None:
+    too_many = OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/data/gateway")
+
+    with capture_logs() as lines:
+        FolderOutage().met(too_many)
+
+    [line] = lines
+    assert (line["event"], line["path"]) == ("gateway.folder_away", "/data/gateway")
+    assert line["reason"].startswith("too many open files; ")
+    assert "ulimit -n" in line["reason"]

@@ -55,3 +55,31 @@ def test_several_endpoints_that_are_not_signed_are_one_warning(
         (None, "warning"),
     ]
     assert found[-1]["detail"] == "not signed: me, too"
+
+
+@pytest.mark.parametrize("folder", ["gateway", "gateway-sent"])
+def test_a_folder_that_submissions_cannot_be_kept_in_is_a_warning(
+    deployment: Shell, folder: str
+) -> None:
+    data_dir = deployment.folder / "data"
+    data_dir.mkdir()
+    (data_dir / folder).touch()
+
+    checked = deployment.run("check", "--json", BRIDGE_DATA_DIR=str(data_dir))
+
+    [found] = [row for row in checked.rows if row["check"] == "gateway"]
+    assert (found["level"], checked.code) == ("warning", 0)
+    assert found["detail"] == f"{data_dir / folder} cannot be used: not a directory"
+
+
+def test_a_proxy_that_is_down_is_what_is_to_be_checked(deployment: Shell) -> None:
+    variables = {
+        "BRIDGE_UPSTREAMS__DEFAULT__BASE_URL": "http://gateway.invalid",
+        "BRIDGE_UPSTREAMS__DEFAULT__PROXY": "http://127.0.0.1:1",
+    }
+
+    checked = deployment.run("check", "--online", "--json", **variables)
+
+    [found] = [row for row in checked.rows if row["check"] == "upstream"]
+    assert "no connection to the proxy" in found["detail"]
+    assert found["mend"].startswith("check upstreams.default.proxy")

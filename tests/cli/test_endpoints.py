@@ -26,3 +26,39 @@ async def test_what_is_held_for_an_endpoint_that_was_removed_cannot_be_resumed(
         in resumed.err
     )
     assert "mjbridge deliveries drop --endpoint gone" in resumed.err
+
+
+async def test_what_is_resumed_and_does_not_go_yet_says_why(
+    deployment: Shell, bench: Bench
+) -> None:
+    day = 86_400.0
+    await bench.tell("u", to=("me",))
+    await bench.fail(await bench.claim_one(), status=429, again_in=day, hold=day)
+
+    resumed = await asyncio.to_thread(deployment.run, "endpoints", "resume", "me")
+    checked = await asyncio.to_thread(deployment.run, "check", "--json")
+
+    assert resumed.out == (
+        "me  was not paused, 1 delivery waiting: the receiver asked to be left alone for "
+        "another 24 h (Retry-After)\n"
+    )
+    [found] = [row for row in checked.rows if row["name"] == "me"]
+    assert "asked to be left alone for 24 h (Retry-After)" in found["detail"]
+
+
+async def test_a_delivery_whose_attempts_are_no_longer_kept_says_so(
+    deployment: Shell, bench: Bench
+) -> None:
+    event = await bench.tell("u", to=[f"e{number}" for number in range(52)])
+    for delivery in await bench.claim():
+        assert await bench.succeed(delivery)
+
+    shown = await asyncio.to_thread(
+        deployment.run, "show", event.subject.partition(":")[2]
+    )
+
+    rows = [line for line in shown.out.splitlines() if " delivered " in line]
+    gone = [row for row in rows if "not among the 50 attempts kept" in row]
+    assert len(rows) == 52
+    assert len(gone) == 2
+    assert all("?" in row for row in gone)

@@ -193,3 +193,8 @@ def test_no_other_command_waits_for_fastapi(shell: Shell) -> None:
     )
 
     assert seen.stdout.strip() == ""
+
+
+def test_a_hangup_ends_it_as_a_request_to_stop_does(deployment: Shell) -> None:
+    with serving(deployment) as (web, _):
+        assert web.interrupt(signal.SIGHUP) == 0

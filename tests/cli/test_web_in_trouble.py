@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -213,6 +214,31 @@ async def test_hostile_requests_are_answered_and_leave_nothing_behind(
     lines = [json.loads(line) for line in web.running.err.splitlines()]
     assert [one for one in lines if one["level"] != "info"] == []
     assert grown < 20
+
+
+@linux_only
+async def test_a_low_soft_limit_of_open_files_does_not_limit_clients(
+    deployment: Shell,
+) -> None:
+    low, clients = 128, 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4 * clients:
+        pytest.skip("the hard limit is low as well")
+
+    async with AsyncExitStack() as stack:
+        # The process inherits it.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
+        try:
+            web = await stack.enter_async_context(serving(deployment))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * clients), hard))
+            stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        async with asyncio.timeout(60):
+            for _ in range(clients):
+                reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+                stack.callback(writer.close)
+                writer.write(b"GET /api/v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
 def _megabytes(pid: int) -> float:

@@ -313,7 +313,7 @@ def test_every_way_to_send_a_key_is_accepted(auth: str, kept: str) -> None:
         "redis://h.example?db=3",
         "sentinel://u:pw@a:26379,b:26379,[::1]:26379/mymaster/0",
         "sentinel://:pw@a/mymaster?sentinel_username=u&sentinel_password=p%40ss",
-        "sentinels://:pw@a/mymaster?sentinel_password=pw&ssl_ca_certs=/etc/ca.pem",
+        f"sentinels://:pw@a/mymaster?sentinel_password=pw&ssl_ca_certs={__file__}",
     ],
 )
 def test_a_store_can_be_anywhere(place: Workplace, url: str) -> None:
@@ -334,6 +334,21 @@ def test_certificates_are_left_unchecked_in_celerys_words_and_in_redis_pys(
 
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == url + "none"
+
+
+@pytest.mark.parametrize(
+    "name", ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_ca_path"]
+)
+@pytest.mark.parametrize("setting", ["REDIS_URL", "BROKER_URL"])
+def test_what_tls_needs_and_cannot_be_read_is_refused_by_its_name(
+    place: Workplace, setting: str, name: str
+) -> None:
+    url = f"rediss://u:pw@h.example/0?{name}=/nonexistent/pw.pem"
+
+    said = refused_value(place, f"BRIDGE_{setting}", url)
+
+    assert f"named by {name} cannot be read: no such file" in said
+    assert "pw" not in said
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,10 @@ PROMISES = [
     ("docs/scaling.md", f"has {pump.WINDOW} attempts in flight"),
     ("docs/scaling.md", f"`timeout` and {admin.LEASE_MARGIN:.0f} s more"),
     ("docs/performance.md", f"a {SHARES[QUICK]} of the load"),
-    ("docs/api.md", f"kept for {lua('shared/requests', 'REQUEST_KEPT') / HOUR:.0f} hours"),
+    (
+        "docs/api.md",
+        f"kept for {lua('shared/requests', 'REQUEST_KEPT') / HOUR:.0f} hours",
+    ),
     ("docs/api.md", f"at most {limits.BODY / 1024**2:.0f} MiB"),
 ]
 

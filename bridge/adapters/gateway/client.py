@@ -15,6 +15,7 @@ from bridge.adapters.gateway.coerce import decoded
 from bridge.adapters.gateway.errors import error_of, redacted_line, telltales, wait_in
 from bridge.adapters.gateway.parse import read_answer
 from bridge.adapters.http.client import Client
+from bridge.adapters.http.errors import THE_PROXY
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.http import Request, Response
 from bridge.core.redact import credentials_in, spellings
@@ -83,6 +84,7 @@ class GatewayClient:
     """
 
     def __init__(self, options: UpstreamOptions) -> None:
+        self._name, self._proxied = options.name, bool(options.proxy)
         self._root = root_of(options.base_url)
         self._host = urlsplit(self._root).hostname or ""
         secrets = spellings(options.api_key) | credentials_in(options.proxy or "")
@@ -143,7 +145,10 @@ class GatewayClient:
         status = response.status
         if status is None:
             detail = f"no usable answer: {response.detail}"
-            return FetchResult(error=PollError.BROKEN, detail=detail)
+            mend = ""
+            if self._proxied and THE_PROXY in response.detail:
+                mend = f"check upstreams.{self._name}.proxy: that server may be down"
+            return FetchResult(error=PollError.BROKEN, detail=detail, mend=mend)
         if len(ids) == 1 and is_unknown(response):
             return FetchResult()
         if not 200 <= status < 300:

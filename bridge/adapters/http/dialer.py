@@ -17,7 +17,7 @@ import httpx
 from aiohappyeyeballs import start_connection
 
 from bridge.adapters.http.destination import Site, destination_of
-from bridge.adapters.http.errors import NotConnectedError
+from bridge.adapters.http.errors import THE_PROXY, NotConnectedError
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.resolver import Resolver
 from bridge.adapters.http.wire import Connection
@@ -107,7 +107,7 @@ class Dialer:
         answer = connection.ask("CONNECT", "\r\n".join([*lines, "", ""]).encode())
         await answer.head()
         if not 200 <= answer.status < 300:
-            msg = f"the proxy answered {answer.status}"
+            msg = f"{THE_PROXY} answered {answer.status}"
             raise httpx.ProxyError(msg)
         try:
             encrypted = await asyncio.get_running_loop().start_tls(

@@ -43,6 +43,10 @@ _CERTIFICATE = {
 }
 
 
+#: What the detail of a connection holds that did not come about because of its proxy.
+THE_PROXY = "the proxy"
+
+
 class NotConnectedError(httpx.ConnectError):
     """
     There is no connection; the cause is the system's or TLS's error.
@@ -137,4 +141,4 @@ def _connecting(cause: BaseException | None, *, to_proxy: bool) -> str:
         words = "the other side closed the connection in the TLS handshake"
     else:
         words = _ERRNO.get(getattr(cause, "errno", None) or 0, "no connection")
-    return f"no connection to the proxy: {words}" if to_proxy else words
+    return f"no connection to {THE_PROXY}: {words}" if to_proxy else words

@@ -51,11 +51,17 @@ class FileJournal:
 
     def unanswered(self) -> Sequence[tuple[str, Sent]]:
         """Return those that no process waits for any more, by their names."""
-        found = []
+        found, trouble = [], None
         for path in whole_files.those_in(self._folder):
-            sent = _of_nobody(path)
+            try:
+                sent = _of_nobody(path)
+            except OSError as error:
+                trouble = error
+                continue
             if sent is not None:
                 found.append((path.stem, sent))
+        if trouble is not None and not found:
+            raise trouble
         return found
 
     def forget(self, name: str) -> None:
@@ -67,14 +73,16 @@ def _of_nobody(path: Path) -> Sent | None:
     """Read a submission that no process holds; ``None`` if one does, or there is nothing to read."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return None  # it was answered meanwhile
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         given = json.loads(path.read_bytes())
         hook = whole_files.read_hook(given.pop("hook"))
         return Sent(**given, hook=hook)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (BlockingIOError, FileNotFoundError):
+        return None  # the same, or it is waited for
+    except (ValueError, TypeError, KeyError):
         return None
     finally:
         os.close(descriptor)

@@ -35,11 +35,16 @@ class FileSpool:
         return [path.name for path in whole_files.those_in(self._folder)]
 
     def read(self, name: str) -> Submitted | None:
-        """Return what is kept; ``None`` if it is gone, or unreadable."""
+        """Return what is kept; ``None`` if it is gone."""
         try:
-            return _read(json.loads((self._folder / name).read_text()))
-        except (OSError, ValueError, TypeError, LookupError):
+            text = (self._folder / name).read_bytes()
+        except FileNotFoundError:
             return None
+        try:
+            return _read(json.loads(text))
+        except (ValueError, TypeError, LookupError) as error:
+            msg = f"it is not a submission ({type(error).__name__})"
+            raise ValueError(msg) from error
 
     def discard(self, name: str) -> None:
         """Delete it: it is tracked."""

@@ -256,7 +256,8 @@ class StoreAdmin:
 
     async def watch_memory(self) -> float | None:
         """
-        Return the used share of the store's memory; ``None`` without a limit that we know of.
+        Return the used share of the store's memory, which is 0 without a limit; ``None`` if
+        we may not know it.
 
         Above `NEARLY_FULL` polling pauses for the next 15 s, so that what is known can
         still be delivered.
@@ -266,9 +267,7 @@ class StoreAdmin:
         except StoreForbids:  # `mjbridge check` says so
             return None
         limit = int(facts.get("maxmemory", 0))
-        if not limit:
-            return None
-        share = int(facts["used_memory"]) / limit
+        share = int(facts["used_memory"]) / limit if limit else 0.0
         await self._keys.run("mark", "full", "1" if share >= NEARLY_FULL else "", 15)
         return share
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
@@ -32,7 +33,7 @@ _STEPS = 10
 RIGHTS = "docs/operating.md lists the rights that it needs"
 CLUSTER = (
     "the store is a Redis Cluster, which can keep everything but Celery's messages: set "
-    "BRIDGE_BROKER_URL to a single server or to RabbitMQ"
+    "broker_url (BRIDGE_BROKER_URL) to a single server or to RabbitMQ"
 )
 _ELSEWHERE = "this key is on another node of the store's cluster"
 _MOVING = "the store's cluster is being rearranged"
@@ -40,7 +41,7 @@ _FULL = (
     "the store's memory is used up; raise its maxmemory, or see what waits with "
     "`mjbridge endpoints`"
 )
-_REPLICA = "the store is a replica, so it takes no writes; BRIDGE_REDIS_URL has to name its master"
+_REPLICA = "the store is a replica, so it takes no writes; redis_url (BRIDGE_REDIS_URL) has to name its master"
 _Words: TypeAlias = tuple[tuple[str, type[BridgeError], str], ...]
 #: Words that say more than the class that redis-py makes of them.
 _CLEARER: _Words = (
@@ -60,22 +61,22 @@ _MEANINGS: tuple[tuple[type[Exception], type[BridgeError], str], ...] = (
     (
         exceptions.AuthenticationError,
         StoreRefused,
-        "the store refuses the password; check BRIDGE_REDIS_URL",
+        "the store refuses the password; check redis_url (BRIDGE_REDIS_URL)",
     ),
     (
         exceptions.AuthenticationWrongNumberOfArgsError,
         StoreRefused,
-        "the store knows no user names; leave the user out of BRIDGE_REDIS_URL",
+        "the store knows no user names; leave the user out of redis_url (BRIDGE_REDIS_URL)",
     ),
     (
         exceptions.AuthorizationError,
         StoreRefused,
-        "the store does not let this user in; check BRIDGE_REDIS_URL",
+        "the store does not let this user in; check redis_url (BRIDGE_REDIS_URL)",
     ),
     (
         exceptions.InvalidResponse,
         StoreRefused,
-        "the store is not a Redis or Valkey server; check BRIDGE_REDIS_URL",
+        "the store is not a Redis or Valkey server; check redis_url (BRIDGE_REDIS_URL)",
     ),
     (exceptions.MovedError, StoreForbids, _ELSEWHERE),
     (exceptions.AskError, StoreUnavailable, _MOVING),
@@ -127,14 +128,25 @@ _WORDS: _Words = (
     (
         "unknown command",
         StoreRefused,
-        "the store lacks a command; does BRIDGE_REDIS_URL confuse a store and a sentinel?",
+        "the store lacks a command; does redis_url (BRIDGE_REDIS_URL) confuse a store and a sentinel?",
     ),
     (
         "DB index is out of range",
         StoreRefused,
-        "the store has fewer databases than BRIDGE_REDIS_URL names; use a lower number",
+        "the store has fewer databases than redis_url (BRIDGE_REDIS_URL) names; use a lower number",
     ),
 )
+#: Why a certificate is not taken, by OpenSSL's number of the error, and what to do about it.
+_CERTIFICATE = {
+    9: "is not valid yet; is the clock of this machine right?",
+    10: "has expired; its server needs a new one",
+    23: "was revoked; its server needs a new one",
+    **dict.fromkeys(
+        (62, 64),
+        "is for another name; redis_url (BRIDGE_REDIS_URL) has to name the store as its "
+        "certificate does",
+    ),
+}
 _FORBIDDEN_COMMAND = re.compile(r"permissions to run the '([a-z|]+)' command")
 
 
@@ -204,6 +216,8 @@ def meaning_of(error: Exception) -> BridgeError | None:
         error.__cause__, exceptions.RedisError
     ):
         return meaning_of(error.__cause__) or StoreUnavailable()
+    if distrusted := _distrusted(error):
+        return distrusted
     text = str(error)
     if clearer := _by_words(text, _CLEARER):
         return clearer
@@ -219,6 +233,22 @@ def meaning_of(error: Exception) -> BridgeError | None:
     return _by_words(text, _WORDS)
 
 
+def _distrusted(error: BaseException) -> StoreRefused | None:
+    """Read why the store's certificate was not taken, if that is what an error is about."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    if words := _CERTIFICATE.get(cause.verify_code):
+        return StoreRefused(f"the store's certificate {words}")
+    return StoreRefused(
+        f"the store has a certificate that is not trusted ({cause.verify_message}); "
+        "ssl_ca_certs in the query of redis_url (BRIDGE_REDIS_URL) names a file with its "
+        "authority's"
+    )
+
+
 def _by_words(text: str, table: _Words) -> BridgeError | None:
     for sign, meaning, words in table:
         if sign in text:
@@ -232,7 +262,7 @@ def _without_master(text: str) -> BridgeError:
     if errors and errors <= {"AuthenticationError", "AuthorizationError"}:
         return StoreRefused(
             "the sentinels refuse the password; sentinel_username and sentinel_password "
-            "in the query of BRIDGE_REDIS_URL are for them"
+            "in the query of redis_url (BRIDGE_REDIS_URL) are for them"
         )
     if not errors:
         return StoreUnavailable("the sentinels name no master of the service just now")

@@ -78,25 +78,20 @@ async def _examine(
     found = await asyncio.to_thread(_protocol_at, host, port)
     msg = None
     if found == "http":
-        msg = f"{who} answers like a web server; check the port in BRIDGE_REDIS_URL"
+        msg = f"{who} answers like a web server; check the port in redis_url (BRIDGE_REDIS_URL)"
     elif found == "other":
-        msg = f"{who} does not answer like Redis or Valkey; check the port in BRIDGE_REDIS_URL"
+        msg = f"{who} does not answer like Redis or Valkey; check the port in redis_url (BRIDGE_REDIS_URL)"
     elif found == "tls" and not expects_tls:
         msg = f"{who} speaks TLS; {_mend(who, 'rediss://')}"
     elif found == "redis" and expects_tls:
         msg = f"{who} speaks no TLS; {_mend(who, 'redis://')}"
-    elif found == "tls" and (why := _distrust(error)):
-        msg = (
-            f"{who} has a certificate that is not trusted ({why}); ssl_ca_certs in the "
-            "query of BRIDGE_REDIS_URL names a file with its authority's"
-        )
     if msg:
         raise StoreRefused(msg) from error
 
 
 def _mend(who: str, scheme: str) -> str:
     if who == "the store":
-        return f"BRIDGE_REDIS_URL has to begin with {scheme}"
+        return f"redis_url (BRIDGE_REDIS_URL) has to begin with {scheme}"
     return (
         "sentinels:// means TLS to the store and to its sentinels, sentinel:// means none "
         "to either"
@@ -126,13 +121,3 @@ def _protocol_at(host: str, port: int) -> Protocol:
     ):
         return "tls"
     return "silence"
-
-
-def _distrust(error: BaseException) -> str:
-    """Return why a certificate was not trusted, if that is what an error is about."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-        cause = cause.__cause__ or cause.__context__
-    return ""

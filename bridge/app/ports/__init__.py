@@ -66,6 +66,7 @@ from bridge.app.ports.relay import (
     UpstreamProxy,
 )
 from bridge.app.ports.rows import (
+    ATTEMPTS_KEPT,
     DeliveryRow,
     DeliveryState,
     EndpointRow,
@@ -82,6 +83,7 @@ from bridge.app.ports.rows import (
 from bridge.core.endpoint import Publication
 
 __all__ = [
+    "ATTEMPTS_KEPT",
     "CLAIMED_FOR",
     "HOOKS",
     "NEARLY_FULL",

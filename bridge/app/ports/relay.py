@@ -135,10 +135,22 @@ class Spool(Protocol):
         """
 
     def waiting(self) -> Sequence[str]:
-        """Return the names of what is kept, the oldest first."""
+        """
+        Return the names of what is kept, the oldest first.
+
+        Raises:
+            OSError: It cannot be told.
+        """
 
     def read(self, name: str) -> Submitted | None:
-        """Return what is kept; ``None`` if another process has taken it, or it is unreadable."""
+        """
+        Return what is kept; ``None`` if another process has taken it.
+
+        Raises:
+            OSError: It cannot be read now.
+
+            ValueError: It can be, and is not what was put.
+        """
 
     def discard(self, name: str) -> None:
         """Delete it: it is tracked. Nothing happens if another process was first."""
@@ -188,7 +200,12 @@ class Journal(Protocol):
         """
 
     def unanswered(self) -> Sequence[tuple[str, Sent]]:
-        """Return those that no process waits for any more, by their names."""
+        """
+        Return those that no process waits for any more, by their names.
+
+        Raises:
+            OSError: It cannot be told now, and of none that it can be told of.
+        """
 
     def forget(self, name: str) -> None:
         """Forget one of those."""

@@ -17,6 +17,9 @@ from bridge.core.task import NO_LINEAGE, Lineage, TaskKey, TaskSnapshot
 
 Row = TypeVar("Row")
 
+#: Attempts that are kept of an event, for all of its endpoints.
+ATTEMPTS_KEPT = 50
+
 DeliveryState: TypeAlias = Literal["pending", "held", "delivered", "superseded", "dead"]
 EndpointState: TypeAlias = Literal["up", "failing", "open", "paused", "disabled"]
 UpstreamState: TypeAlias = Literal["up", "failing", "unhealthy"]
@@ -91,7 +94,8 @@ class EventRow:
 
     Attributes:
         attempts: Each with ``endpoint``, ``started``, ``took`` (seconds), ``status``,
-            ``fault``, ``detail`` and ``verdict``; the newest 50. Pages leave them out.
+            ``fault``, ``detail`` and ``verdict``; the newest
+            `ATTEMPTS_KEPT`. Pages leave them out.
     """
 
     event: Event

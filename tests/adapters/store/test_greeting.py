@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from time import monotonic
@@ -14,10 +15,13 @@ import pytest
 import trustme
 
 from bridge.adapters.store.connection import connect
+from bridge.adapters.store.errors import in_time
 from bridge.adapters.store.greeting import greet
 from bridge.adapters.store.readiness import inspect
 from bridge.errors import StoreRefused, StoreUnavailable
 from tests.adapters.store.servers import server
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 Serve = Callable[[socket.socket], None]
 
@@ -127,6 +131,51 @@ async def test_a_certificate_that_is_not_trusted_is_named(tls_server: Serve) -> 
 
     assert "not trusted" in said
     assert "ssl_ca_certs" in said
+
+
+@pytest.mark.parametrize(
+    ("valid_until", "name", "words"),
+    [
+        (LONG_AGO, "127.0.0.1", "certificate has expired"),
+        (None, "other.example", "certificate is for another name"),
+    ],
+    ids=["expired", "another name"],
+)
+async def test_a_certificate_of_the_right_authority_can_be_wrong_in_its_own_way(
+    tmp_path: Path, valid_until: datetime | None, name: str, words: str
+) -> None:
+    authority, file = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, not_after=valid_until).configure_cert(context)
+
+    def serve(client: socket.socket) -> None:
+        with context.wrap_socket(client, server_side=True) as secure:
+            secure.recv(4096)
+
+    with listening(serve) as port:
+        url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={file}"
+        client = connect(url)
+        with pytest.raises(StoreRefused) as met_later:
+            async with in_time():
+                await client.get("x")
+        await client.aclose()
+        said = await explanation(url)
+
+    assert words in said
+    assert "ssl_ca_certs" not in said
+    assert str(met_later.value) == said
+
+
+async def test_a_running_process_names_a_certificate_that_is_not_trusted(
+    tls_server: Serve,
+) -> None:
+    with listening(tls_server) as port:
+        client = connect(f"rediss://127.0.0.1:{port}/0")
+        with pytest.raises(StoreRefused, match="not trusted"):
+            async with in_time():
+                await client.get("x")
+        await client.aclose()
 
 
 async def test_who_never_answers_is_away_after_some_seconds() -> None:

@@ -57,12 +57,59 @@ async def test_what_an_earlier_process_left_is_tracked(
     spool.put(Submitted(upstream="default", ids=("1", "2")))
     spool.put(Submitted(upstream="gone", ids=("3",)))
     (tmp_path / "gateway" / "0-half.json").write_text('{"ids": ["4"')
-    async with open_stage() as stage:
-        await is_tracked(stage, "1")
-        await is_tracked(stage, "2")
-        assert await stage.task("3") is None
+    with capture_logs() as logs:
+        async with open_stage() as stage:
+            await is_tracked(stage, "1")
+            await is_tracked(stage, "2")
+            assert await stage.task("3") is None
     left = sorted(file.suffix for file in (tmp_path / "gateway").iterdir())
     assert left == [".refused", ".refused"]
+    [unread] = [one for one in logs if one["event"] == "gateway.not_read"]
+    assert (unread["log_level"], unread["file"]) == ("error", "0-half.json")
+
+
+async def test_a_submission_that_cannot_be_read_now_is_left_for_later(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    spool = FileSpool(tmp_path / "gateway")
+    spool.put(Submitted(upstream="default", ids=("1",)))
+    unreadable = tmp_path / "gateway" / "0-unreadable.json"
+    unreadable.mkdir()
+    with capture_logs() as logs:
+        async with open_stage() as stage:
+            await is_tracked(stage, "1")
+            unreadable.rmdir()
+            spool.put(Submitted(upstream="default", ids=("2",)))
+            await is_tracked(stage, "2")
+    assert list((tmp_path / "gateway").iterdir()) == []
+    [away] = [one for one in logs if one["event"] == "gateway.folder_away"]
+    assert (away["path"], away["reason"]) == (str(unreadable), "is a directory")
+
+
+@pytest.mark.parametrize("folder", ["gateway", "gateway-sent"])
+async def test_a_folder_that_cannot_be_used_is_logged_once_and_used_as_soon_as_it_can_be(
+    open_stage: OpenStage, tmp_path: Path, folder: str
+) -> None:
+    in_the_way = tmp_path / folder
+    in_the_way.touch()
+
+    async def said(event: str) -> None:
+        async with asyncio.timeout(30):
+            while event not in [one["event"] for one in logs]:
+                await asyncio.sleep(0.05)
+
+    with capture_logs() as logs:
+        async with open_stage():
+            await said("gateway.folder_away")
+            in_the_way.unlink()
+            await said("gateway.folder_back")
+    about = [one for one in logs if one["event"].startswith("gateway.")]
+    assert [one["event"] for one in about] == [
+        "gateway.folder_away",
+        "gateway.folder_back",
+    ]
+    assert about[0]["path"] == str(in_the_way)
+    assert about[0]["reason"] == "not a directory"
 
 
 async def test_what_cannot_be_tracked_holds_up_nothing_else(

@@ -213,3 +213,19 @@ def test_what_a_process_never_finished_to_write_is_removed(tmp_path: Path) -> No
     assert FileJournal(tmp_path).unanswered() == []
     assert FileSpool(tmp_path).waiting() == []
     assert [path.name for path in tmp_path.iterdir()] == ["1-new.part"]
+
+
+def test_a_journal_tells_what_cannot_be_read_from_what_is_not_there(
+    tmp_path: Path,
+) -> None:
+    journal = FileJournal(tmp_path)
+    sent = Sent(upstream="u", route="submit/imagine", at=1.0)
+    (tmp_path / "0-unreadable.json").mkdir()
+    journal.begin(sent).close(answered=False)
+
+    [(name, found)] = journal.unanswered()  # the others do not wait for it
+    journal.forget(name)
+
+    assert found == sent
+    with pytest.raises(IsADirectoryError):
+        journal.unanswered()
