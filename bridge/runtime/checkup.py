@@ -115,8 +115,7 @@ async def _store(settings: Settings) -> Sequence[Finding]:
             warnings = await deployment.ready(migrates=False)
             await deployment.admin.try_write()
             now = await deployment.admin.clock()
-            heartbeat = await deployment.queries.heartbeat()
-            alone = await deployment.queries.ticks_alone()
+            life = await deployment.queries.signs_of_life()
     except StoreUnavailable as error:
         if error.args:  # it answers, but not as hoped: it says itself what is wrong
             return [findings.of_error("store", error)]
@@ -128,7 +127,8 @@ async def _store(settings: Settings) -> Sequence[Finding]:
         Finding(about="store", detail=f"{where}; it answers, and evicts nothing"),
         *([] if settings.redis_url else _allocator()),
         *(Finding(about="store", level="warning", detail=one) for one in warnings),
-        findings.of_heartbeat(heartbeat, now, alone=alone),
+        findings.of_workers(life, now),
+        *([differ] if (differ := findings.of_configurations(life, now)) else []),
     ]
 
 

@@ -119,12 +119,11 @@ async def problems(context: WebContext, store: StoreGuard) -> Sequence[str]:
         await context.try_write()
         now = await context.clock()
         full = await queries.memory_full()
-        heartbeat = await queries.heartbeat()
-        alone = await queries.ticks_alone()
+        life = await queries.signs_of_life()
         upstreams = await queries.upstreams(now, names=names)
     except BridgeError as error:
         return [f"store: {error}"]
-    workers = findings.of_heartbeat(heartbeat, now, alone=alone)
+    workers = findings.of_workers(life, now)
     return [
         *(["store: its memory is nearly used up, so polling pauses"] if full else []),
         *([] if workers.level == "ok" else [f"beat or workers: {workers.detail}"]),

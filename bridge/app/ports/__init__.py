@@ -42,6 +42,7 @@ from bridge.app.ports.idempotency import (
     RequestState,
     RequestStore,
 )
+from bridge.app.ports.life import QUEUES, SignedOn, SignsOfLife
 from bridge.app.ports.polling import (
     NEARLY_FULL,
     DueTask,
@@ -86,6 +87,7 @@ __all__ = [
     "CLAIMED_FOR",
     "HOOKS",
     "NEARLY_FULL",
+    "QUEUES",
     "ActionKind",
     "ActionRow",
     "ActionStore",
@@ -146,6 +148,8 @@ __all__ = [
     "Sent",
     "Settled",
     "Settlement",
+    "SignedOn",
+    "SignsOfLife",
     "Slot",
     "Sought",
     "Spool",
