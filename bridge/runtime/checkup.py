@@ -198,32 +198,38 @@ async def _archive(settings: Settings) -> Sequence[Finding]:
 
 
 async def _broker(settings: Settings) -> Sequence[Finding]:
-    """Try a broker that is not the store, once."""
+    """Try whether a broker that is not the store takes messages, once."""
     if settings.broker_url is None:
         return []
     try:
         await asyncio.to_thread(_connect, broker(settings))
     except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
+        from bridge.runtime.publishing import BrokerBlocked
         from bridge.runtime.broker_outage import reason_of
 
         mend = "is the broker running, and is it as BRIDGE_BROKER_URL says?"
+        if isinstance(error, BrokerBlocked):
+            mend = "its log says which of them; workers tick by themselves meanwhile"
         detail = reason_of(error).replace("the broker", "it", 1)
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
         ]
-    return [Finding(about="broker", detail="configured; it answers")]
+    return [Finding(about="broker", detail="configured; it takes messages")]
 
 
 def _connect(address: Broker) -> None:
     from kombu import Connection
 
+    from bridge.runtime.publishing import options_to_publish, try_to_publish
+
     with Connection(
         address.url,
-        transport_options=address.options,
+        transport_options=address.options | options_to_publish(address.url),
         ssl=address.tls or False,
         connect_timeout=BROKER_TIMEOUT,
     ) as connection:
         connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
+        try_to_publish(connection, BROKER_TIMEOUT)
 
 
 # --- the process web ------------------------------------------------------------------
