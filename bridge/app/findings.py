@@ -153,10 +153,23 @@ def of_configurations(life: SignsOfLife, now: float) -> Finding | None:
     )
 
 
-def of_web(url: str | None, *, answers: bool) -> Finding:
-    """Report whether the process `web` answers on this machine, and where."""
-    if answers:
+def of_web(url: str | None, served: Literal["ours", "another's", ""]) -> Finding:
+    """
+    Report whether the process `web` answers on this machine, and where.
+
+    Args:
+        url: Where it should; ``None`` if nobody knows.
+
+        served: Whose it is that answers there; empty if nobody's.
+    """
+    if served == "ours":
         return Finding(about="web", detail=f"serving at {url}")
+    if served == "another's":
+        detail = f"what answers at {url} is another deployment's, or does not reach this one's store"
+        mend = (
+            "give this one another web.port, or both the same redis_url and namespace"
+        )
+        return Finding(about="web", level="warning", detail=detail, mend=mend)
     where = "its port is chosen at the start"
     if url:
         where = f"nothing of ours answers at {url}"

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
 
 import httpx
 
@@ -15,7 +17,7 @@ from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.http.tls import tls_context
-from bridge.adapters.local.data_dir import DataDir
+from bridge.adapters.local.data_dir import NOTHING_KEPT, DataDir, why_unusable
 from bridge.adapters.local.embedded import find_server, jemalloc_for
 from bridge.app import findings
 from bridge.app.findings import Finding
@@ -25,12 +27,13 @@ from bridge.channels import channel_for
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.core.token import ActionLinks
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.runtime.archive import archive_files
 from bridge.runtime.click_checkup import clicks_of
-from bridge.runtime.deployment import Deployment
+from bridge.runtime.deployment import DEPLOYMENT_HEADER, Deployment
 from bridge.runtime.discovery import (
     NO_KEY,
+    check_reach,
     endpoints_of,
     has_store,
     is_sandbox,
@@ -40,6 +43,8 @@ from bridge.runtime.factories import broker
 from bridge.runtime.upstream_clients import upstream_options
 from bridge.settings import Settings, UpstreamSettings
 
+#: How to mend a data directory that cannot be used.
+SET_DATA_DIR = "BRIDGE_DATA_DIR names a directory that can be written to"
 #: Seconds to wait for a broker that is not the store.
 BROKER_TIMEOUT = 3
 #: Seconds to wait for the process web.
@@ -64,6 +69,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         endpoints = await _with_health(endpoints, settings)
     return [
         Finding(about="configuration", detail=valid),
+        *_data_dir(settings),
         *store,
         *await _broker(settings),
         *await _web(settings),
@@ -169,6 +175,28 @@ def _embedded(settings: Settings) -> Finding:
     return Finding(about="store", level="note", detail=detail, mend=mend)
 
 
+# --- the data directory ---------------------------------------------------------------
+
+
+def _data_dir(settings: Settings) -> Sequence[Finding]:
+    """Report a data directory that nothing can be kept in."""
+    why = why_unusable(settings.data_dir)
+    if not why:
+        return []
+    if settings.redis_url is None:  # mjbridge up does not start without
+        error = Misconfigured(f"the store is to be built in, and mjbridge {why}")
+        found = findings.of_error("configuration", error)
+        return [replace(found, mend=SET_DATA_DIR)]
+    return [
+        Finding(
+            about="configuration",
+            level="warning",
+            detail=f"mjbridge {why}; if web runs here, {NOTHING_KEPT}",
+            mend=SET_DATA_DIR,
+        )
+    ]
+
+
 # --- the archive ----------------------------------------------------------------------
 
 
@@ -204,8 +232,8 @@ async def _broker(settings: Settings) -> Sequence[Finding]:
     try:
         await asyncio.to_thread(_connect, broker(settings))
     except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
-        from bridge.runtime.publishing import BrokerBlocked
         from bridge.runtime.broker_outage import reason_of
+        from bridge.runtime.publishing import BrokerBlocked
 
         mend = "is the broker running, and is it as BRIDGE_BROKER_URL says?"
         if isinstance(error, BrokerBlocked):
@@ -239,16 +267,40 @@ async def _web(settings: Settings) -> Sequence[Finding]:
     if not settings.web.enabled:
         return []
     url = web_url(settings)
-    return [findings.of_web(url, answers=url is not None and await _serves(url))]
+    served = "" if url is None else await _served(url, await _id_of(settings))
+    if served != "ours":
+        try:
+            check_reach(settings, settings.web.host)
+        except BridgeError as error:
+            return [findings.of_error("web", error)]
+    return [findings.of_web(url, served)]
 
 
-async def _serves(url: str) -> bool:
+async def _id_of(settings: Settings) -> str | None:
+    """Return what the deployment is known by; ``None`` if its store does not tell."""
+    if not has_store(settings):
+        return None
+    try:
+        async with Deployment(settings) as deployment:
+            return await deployment.id()
+    except BridgeError:  # that is reported above
+        return None
+
+
+async def _served(url: str, own: str | None) -> Literal["ours", "another's", ""]:
+    """Return whose `web` it is that answers at an address; empty if there is none."""
     try:
         async with httpx.AsyncClient(timeout=WEB_TIMEOUT, trust_env=False) as client:
-            answer = await client.get(f"{url}/healthz")
-            return bool(answer.json() == {"status": "ok"})
-    except (httpx.HTTPError, ValueError):
-        return False
+            alive = await client.get(f"{url}/healthz")
+            if alive.json() != {"status": "ok"}:
+                return ""
+            ready = await client.get(f"{url}/readyz")
+            if "problems" not in ready.json():
+                return ""
+    except (httpx.HTTPError, ValueError, TypeError):
+        return ""
+    known = ready.headers.get(DEPLOYMENT_HEADER)
+    return "ours" if own is None or known == own else "another's"
 
 
 # --- upstreams ------------------------------------------------------------------------

@@ -43,12 +43,12 @@ class FileJournal:
     """A `bridge.app.ports.Journal` in a directory, which is made when it is needed."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def begin(self, sent: Sent) -> FileEntry:
         """Keep a submission until its answer is known."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{time.time_ns():020}-{secrets.token_hex(4)}{_SUFFIX}"
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / f"{time.time_ns():020}-{secrets.token_hex(4)}{_SUFFIX}"
         beside = path.with_suffix(_BESIDE)
         # A hook's URL is a secret: only the owner reads the file.
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -66,7 +66,7 @@ class FileJournal:
         """Return those that no process waits for any more, by their names."""
         found = []
         with suppress(FileNotFoundError):
-            for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
                 sent = _of_nobody(path)
                 if sent is not None:
                     found.append((path.stem, sent))
@@ -74,7 +74,7 @@ class FileJournal:
 
     def forget(self, name: str) -> None:
         """Forget one of those."""
-        (self._folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
+        (self.folder / f"{name}{_SUFFIX}").unlink(missing_ok=True)
 
 
 def _of_nobody(path: Path) -> Sent | None:

@@ -24,26 +24,26 @@ class FileSpool:
     """A `bridge.app.ports.Spool` in a directory, which is made when it is needed."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def put(self, submitted: Submitted) -> None:
         """Keep what was submitted; when this returns, it is on disk."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
-        beside = self._folder / f"{name}.part"
+        beside = self.folder / f"{name}.part"
         # A hook's URL is a secret: only the owner reads the file.
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(_written(submitted), file)
             file.flush()
             os.fsync(descriptor)
-        beside.rename(self._folder / f"{name}{_SUFFIX}")
+        beside.rename(self.folder / f"{name}{_SUFFIX}")
         self._sync()
 
     def waiting(self) -> Sequence[str]:
         """Return the names of what is kept, the oldest first."""
         try:
-            names = [file.name for file in self._folder.iterdir()]
+            names = [file.name for file in self.folder.iterdir()]
         except FileNotFoundError:
             return []
         return sorted(name for name in names if name.endswith(_SUFFIX))
@@ -51,24 +51,24 @@ class FileSpool:
     def read(self, name: str) -> Submitted | None:
         """Return what is kept; ``None`` if it is gone, or unreadable."""
         try:
-            return _read(json.loads((self._folder / name).read_text()))
+            return _read(json.loads((self.folder / name).read_text()))
         except (OSError, ValueError, TypeError, LookupError):
             return None
 
     def take(self, name: str) -> None:
         """Forget it: it is tracked."""
-        (self._folder / name).unlink(missing_ok=True)
+        (self.folder / name).unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> None:
         """Keep it where nobody tries it again."""
         try:
-            (self._folder / name).rename(self._folder / (name + _ASIDE))
+            (self.folder / name).rename(self.folder / (name + _ASIDE))
         except FileNotFoundError:
             return  # another process was first
 
     def _sync(self) -> None:
         """Have the directory's entries on disk as well."""
-        descriptor = os.open(self._folder, os.O_RDONLY)
+        descriptor = os.open(self.folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -285,6 +285,10 @@ class StoreAdmin:
         """Return the secret that the deployment keeps; *new*, from now on, if it has none."""
         return await self._keys.keep("secret_key", new)
 
+    async def deployment_id(self, new: str) -> str:
+        """Return what the deployment is known by; *new*, from now on, if it has no id yet."""
+        return await self._keys.keep("id", new)
+
     async def try_write(self) -> None:
         """Check that changes can be recorded."""
         await self._keys.try_write()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from bridge.adapters.local.journal import FileJournal
 from bridge.app.ports import Sent
@@ -117,6 +118,19 @@ async def test_what_could_not_be_sent_is_not_looked_for(
     async with open_stage(upstreams=nowhere) as stage:
         await stage.post("/mj/submit/imagine", {"prompt": "a pig"})
     assert list((tmp_path / "gateway-sent").iterdir()) == []
+
+
+async def test_what_cannot_be_noted_is_sent_and_the_log_says_where_there_is_no_place(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    (tmp_path / "gateway-sent").touch()
+    async with shop() as upstream, open_stage(**at(upstream)) as stage:
+        with structlog.testing.capture_logs() as logs:
+            answer = await stage.post(*SUBMISSIONS[0])
+
+    [line] = [line for line in logs if line["event"] == "gateway.not_noted"]
+    assert answer.status_code == 200
+    assert line["folder"] == str(tmp_path / "gateway-sent")
 
 
 def test_a_journal_shows_what_no_process_waits_for(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@
 --                                    effect), queued (deliveries), status, media_type, body (of the
 --                                    answer); see once.lua
 -- void:<token>               string  set for a while after a claim whose reply its worker never got
+-- id                         string  tells the deployment from others; nothing depends on it
 -- heartbeat                  string  when the sweep last ran because of a tick
 -- workers                    zset    "<queue>|<digest of the configuration>" -> when a worker was last there
 -- clock                      hash    seen (when the sweep last ran at all); and while what waits
