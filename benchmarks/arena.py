@@ -229,5 +229,6 @@ async def _ticks(settings: Settings) -> bool:
     """Return whether beat, broker and workers have swept once."""
     with suppress(BridgeError):
         async with Deployment(settings) as found:
-            return await found.queries.heartbeat() is not None
+            life = await found.queries.signs_of_life()
+            return life.answered_at is not None
     return False

@@ -18,6 +18,7 @@ from bridge.runtime.broker_outage import (
     reason_of,
     report_in_our_words,
 )
+from bridge.runtime.publishing import limit_waiting, options_to_publish
 
 log = structlog.get_logger(__name__)
 
@@ -82,8 +83,11 @@ class TickScheduler(Scheduler):
 
     def _connect(self) -> Producer:
         if self._connected is None:
-            self._connection = self.app.connection_for_write()
+            self._connection = self.app.connection_for_write(
+                transport_options=options_to_publish(self.app.conf.broker_url)
+            )
             self._connection.ensure_connection(max_retries=1, interval_start=0)
+            limit_waiting(self._connection)
             self._connected = self.app.amqp.Producer(
                 self._connection, auto_declare=False
             )

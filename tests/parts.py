@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from contextlib import ExitStack
@@ -63,14 +64,15 @@ class RabbitMQ:
     It runs while the context lasts, unless a test stops it in between.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Prepare one that has its files in *folder*."""
+    def __init__(self, folder: Path, *settings: str) -> None:
+        """Prepare one that has its files in *folder*, and lines of its configuration."""
         self._server = installed(RABBITMQ, "rabbitmq-server")
         names, distribution, port = _free_ports(3)
         config = folder / "rabbitmq.conf"
         config.write_text(
             f"listeners.tcp.1 = 127.0.0.1:{port}\n"
             "distribution.listener.interface = 127.0.0.1\n"
+            + "".join(f"{line}\n" for line in settings)
         )
         self._env = {
             "HOME": os.fspath(folder),
@@ -116,6 +118,18 @@ class RabbitMQ:
             within_s=STARTS_WITHIN_S,
             what=self._log.read_text,
         )
+
+    def freeze(self) -> None:
+        """Let it hang: connections stay, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, what: signal.Signals) -> None:
+        for pid in self.pids:
+            os.killpg(os.getpgid(pid), what)
 
     def stop(self) -> None:
         """Stop it; what it holds is kept."""

@@ -6,12 +6,19 @@ Nothing here looks anything up: that is `bridge.runtime.checkup`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from bridge.app.humanize import ago, counted
-from bridge.app.ports import ArchiveUsage, FetchResult, PollError
+from bridge.app.ports import (
+    QUEUES,
+    ArchiveUsage,
+    FetchResult,
+    PollError,
+    Queue,
+    SignsOfLife,
+)
 from bridge.app.waiting import SILENT_AFTER
 from bridge.errors import BridgeError
 
@@ -71,31 +78,84 @@ def of_error(
     )
 
 
-def of_heartbeat(heartbeat: float | None, now: float, *, alone: bool) -> Finding:
-    """Report whether workers and beat run; *alone* says that a worker ticks by itself."""
-    seen = ago(heartbeat, now)
+def of_workers(life: SignsOfLife, now: float) -> Finding:
+    """Report whether beat, and workers for each queue, run."""
+    silent = [queue for queue in QUEUES if _is_silent(life.served_at.get(queue), now)]
+    answered = life.answered_at
     level: Level = "warning"
-    if heartbeat is not None and now - heartbeat < SILENT_AFTER:
-        level, detail, mend = (
-            "ok",
-            f"beat and a worker are running, last seen {seen}",
-            "",
-        )
-    elif alone:
-        last = f"the last one came {seen}" if heartbeat else "none came"
-        detail = f"a worker is running, by itself: no tick of beat comes, {last}"
-        mend = "start mjbridge beat; if it runs, its log says why its ticks do not come"
-    else:
-        last = f"last seen {seen}" if heartbeat else "and never seen"
-        detail = f"not running, {last}"
+    if len(silent) == len(QUEUES):
+        last = max(life.served_at.values(), default=None)
+        detail = f"not running, {_last_seen(last, now)}"
         mend = "start them with mjbridge up, or with mjbridge worker and mjbridge beat"
+    elif silent:
+        (queue,) = silent
+        last = life.served_at.get(queue)
+        detail = f"none serves the queue {queue}, {_last_seen(last, now)}: {_UNSERVED[queue]}"
+        mend = f"start mjbridge worker, or one for that queue: {_WORKERS[queue]}"
+    elif _is_silent(answered, now):
+        came = f"the last one came {ago(answered, now)}" if answered else "none came"
+        detail = f"a worker is running, by itself: no tick of beat comes, {came}"
+        mend = (
+            "start mjbridge beat; if it runs, the broker may take no messages: "
+            "its log, or the broker's, says why"
+        )
+    else:
+        level, mend = "ok", ""
+        detail = f"beat and a worker are running, last seen {ago(answered, now)}"
     return Finding(about="workers", level=level, detail=detail, mend=mend)
 
 
-def of_web(url: str | None, *, answers: bool) -> Finding:
-    """Report whether the process `web` answers on this machine, and where."""
-    if answers:
+#: What is not done while no worker serves a queue, and what would serve it.
+_UNSERVED: Mapping[Queue, str] = {
+    "poll": "no task is polled",
+    "deliver": "no event is delivered",
+}
+_WORKERS: Mapping[Queue, str] = {
+    "poll": "mjbridge worker -Q poll,celery",
+    "deliver": "mjbridge worker -Q deliver",
+}
+
+
+def _is_silent(seen_at: float | None, now: float) -> bool:
+    return seen_at is None or now - seen_at > SILENT_AFTER
+
+
+def _last_seen(seen_at: float | None, now: float) -> str:
+    return "and never seen" if seen_at is None else f"last seen {ago(seen_at, now)}"
+
+
+def of_configurations(life: SignsOfLife, now: float) -> Finding | None:
+    """Warn of workers that run side by side with different configurations."""
+    alive = [at for at in life.configured_at.values() if not _is_silent(at, now)]
+    if len(alive) < 2:
+        return None
+    return Finding(
+        about="workers",
+        level="warning",
+        detail=f"they run with {len(alive)} different configurations: what one of them sees "
+        "is made for its own endpoints only",
+        mend="give all of them the same upstreams, endpoints, hooks and rules, and restart "
+        "those that are older",
+    )
+
+
+def of_web(url: str | None, served: Literal["ours", "another's", ""]) -> Finding:
+    """
+    Report whether the process `web` answers on this machine, and where.
+
+    Args:
+        url: Where it should; ``None`` if nobody knows.
+
+        served: Whose it is that answers there; empty if nobody's.
+    """
+    if served == "ours":
         return Finding(about="web", detail=f"serving at {url}")
+    if served == "another's":
+        detail = f"what answers at {url} is another deployment's, or does not reach this one's store"
+        mend = (
+            "give this one another web.port, or both the same redis_url and namespace"
+        )
+        return Finding(about="web", level="warning", detail=detail, mend=mend)
     where = "its port is chosen at the start"
     if url:
         where = f"nothing of ours answers at {url}"

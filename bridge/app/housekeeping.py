@@ -56,9 +56,6 @@ class HousekeepingStore(Protocol):
     async def beat(self, now: float) -> None:
         """Write the heartbeat."""
 
-    async def tick_alone(self) -> None:
-        """Note, for some seconds, that a worker ticks by itself."""
-
     async def hook_endpoints(self) -> Sequence[str]:
         """Name the endpoints that stand for hooks of tasks that are kept."""
 
@@ -150,8 +147,6 @@ async def sweep(
         )
     if on_a_tick:
         await store.beat(now)
-    else:
-        await store.tick_alone()
     for _ in range(CLOCK_STEPS):
         if await store.follow_clock(upstreams, rules, SWEEP_BATCH) < SWEEP_BATCH:
             break

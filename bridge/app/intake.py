@@ -145,7 +145,12 @@ class Intake:
             self._spool.put(submitted)
         except OSError as error:
             # Nothing else is left: the log is the last place that can keep it.
-            log.critical("gateway.not_kept", reason=str(error.strerror), **facts)
+            log.critical(
+                "gateway.not_kept",
+                reason=str(error.strerror),
+                folder=str(self._spool.folder),
+                **facts,
+            )
             return
         if not self._late:
             log.error("gateway.later", reason=reason, **facts)

@@ -46,7 +46,11 @@ class Unanswered:
         try:
             return self._journal.begin(sent)
         except OSError as error:
-            log.error("gateway.not_noted", reason=str(error.strerror))  # noqa: TRY400
+            log.error(  # noqa: TRY400
+                "gateway.not_noted",
+                reason=str(error.strerror),
+                folder=str(self._journal.folder),
+            )
             return None
 
     async def run(self) -> None:

@@ -14,8 +14,10 @@ from enum import StrEnum
 from bridge.app.humanize import span
 from bridge.app.ports import Wait
 
-#: Seconds after which a deployment without a heartbeat counts as not running.
+#: Seconds after which beat, or a queue's workers, count as not running if nothing was heard of them.
 SILENT_AFTER = 30.0
+#: Seconds after which what is due is no longer about to be taken.
+OVERDUE_AFTER = 30.0
 
 
 class Cause(StrEnum):
@@ -36,15 +38,17 @@ class Cause(StrEnum):
     CONCURRENCY = "concurrency"
     RATE_LIMIT = "rate_limit"
     STORE_FULL = "store_full"
-    DUE = "due"  #: Nothing: a worker is about to take it.
+    DUE = (
+        "due"  #: Nothing: a worker is about to take it, or has more to do than it can.
+    )
 
 
 _SENTENCES = {
     Cause.ATTEMPTED: "it is being attempted now",
     Cause.PAUSED: "the endpoint has been paused since {at}",
     Cause.DISABLED: "the endpoint has been disabled since {at}, by an answer saying that nobody is there any more",
-    Cause.UNCONFIGURED: "no worker has the endpoint configured",
-    Cause.NO_WORKER: "no worker is running; {silence}",
+    Cause.UNCONFIGURED: "the worker that was to send it does not have the endpoint configured; it waits for one that has",
+    Cause.NO_WORKER: "no worker serves the queue deliver; {silence}",
     Cause.RETRY_AFTER: "the receiver asked to be left alone until {at} (Retry-After)",
     Cause.BREAKER_OPEN: "the endpoint keeps failing; the circuit breaker is open, with a trial at {at}",
     Cause.BREAKER_TRIAL: "the circuit breaker is half-open and awaits the outcome of its trial",
@@ -57,6 +61,7 @@ _SENTENCES = {
     Cause.STORE_FULL: "the store's memory is nearly used up",
     Cause.DUE: "it is due; a worker is about to take it",
 }
+_OVERDUE = "it has been due since {at}: the workers for the queue deliver have more to do than they can, or are stuck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +72,13 @@ class Explanation:
     Attributes:
         cause: The strongest of the facts.
 
-        at: Since when, for what was switched off; until when, for what passes.
+        at: Since when, for what was switched off, and for what has been due too long for a
+            worker to be about to take it; until when, for what passes.
 
         number: The number of the event that goes first, or how many attempts are under way.
 
-        silence: Seconds since a worker was last heard of; ``None`` if none ever was.
+        silence: Seconds since a worker that delivers was last heard of; ``None`` if none
+            ever was.
     """
 
     cause: Cause
@@ -81,7 +88,8 @@ class Explanation:
 
     def sentence(self, write_time: Callable[[float], str]) -> str:
         """Return it in English, without a full stop; times as *write_time* writes them."""
-        return _SENTENCES[self.cause].format(
+        overdue = self.cause is Cause.DUE and self.at is not None
+        return (_OVERDUE if overdue else _SENTENCES[self.cause]).format(
             at="" if self.at is None else write_time(self.at),
             number=self.number,
             silence="none ever was"
@@ -93,10 +101,7 @@ class Explanation:
 def explain(wait: Wait) -> Explanation:
     """Return why a delivery waits."""
     return (
-        _of_endpoint(wait)
-        or _of_lane(wait)
-        or _of_a_moment(wait)
-        or Explanation(cause=Cause.DUE)
+        _of_endpoint(wait) or _of_lane(wait) or _of_a_moment(wait) or _of_nothing(wait)
     )
 
 
@@ -150,3 +155,9 @@ def _of_a_moment(wait: Wait) -> Explanation | None:
     if wait.memory_full:
         return Explanation(cause=Cause.STORE_FULL)
     return None
+
+
+def _of_nothing(wait: Wait) -> Explanation:
+    at = wait.next_at
+    overdue = at is not None and wait.now - at > OVERDUE_AFTER
+    return Explanation(cause=Cause.DUE, at=at if overdue else None)

@@ -11,9 +11,8 @@ import typer
 
 from bridge import logs
 from bridge.cli.service import bind, end_at_hangup, raise_file_limit
-from bridge.core.address import is_loopback
 from bridge.errors import Misconfigured
-from bridge.runtime.discovery import announce_web
+from bridge.runtime.discovery import announce_web, check_reach
 from bridge.settings import Settings, load_settings
 
 
@@ -77,21 +76,12 @@ def bind_in_reach(
 
         BridgeError: The address cannot be used.
     """
-    _check_reach(settings, host)
+    check_reach(settings, host)
     bound = bind(host, port)
     try:
         # What a name means (``x.localhost``) is up to who resolves it.
-        _check_reach(settings, bound.getsockname()[0])
+        check_reach(settings, bound.getsockname()[0])
     except Misconfigured:
         bound.close()
         raise
     return bound
-
-
-def _check_reach(settings: Settings, host: str) -> None:
-    if settings.api_token is None and not is_loopback(host):
-        msg = (
-            f"{host} can be reached from other machines, so api_token has to be set: "
-            "BRIDGE_API_TOKEN=..., a long random text"
-        )
-        raise Misconfigured(msg)

@@ -10,6 +10,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from amqp.exceptions import (
+    AccessRefused,
+    AMQPError,
+    ConnectionForced,
+    NotAllowed,
+    RecoverableConnectionError,
+)
 from celery import bootsteps
 from celery.worker.consumer.consumer import (  # type: ignore[attr-defined]  # its stubs lack them
     CONNECTION_ERROR,
@@ -19,6 +26,7 @@ from redis.exceptions import RedisError
 
 from bridge.adapters.store.errors import meaning_of
 from bridge.app.outage import Outage
+from bridge.runtime.publishing import BrokerBlocked
 
 broker_outage = Outage("broker.away", "broker.back")
 
@@ -27,11 +35,33 @@ def reason_of(error: BaseException) -> str:
     """Return why the broker takes no message, in our words and without its address."""
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, BrokerBlocked):
+            return "the broker takes no messages: it is short of memory or of disk"
+        if isinstance(cause, AMQPError) and (words := _words_of(cause)):
+            return words
         if isinstance(cause, RedisError | OSError) and (meaning := meaning_of(cause)):
             # What to do about it names the store's setting.
             return str(meaning).partition(";")[0].replace("the store", "the broker", 1)
         cause = cause.__cause__ or cause.__context__
     return f"the broker refuses ({type(error).__name__})"
+
+
+def _words_of(error: AMQPError) -> str | None:
+    """Return what an error of RabbitMQ's protocol means; its own text may name users."""
+    if isinstance(error, ConnectionForced):
+        # It is also what our own side calls a connection on which nothing is heard any more.
+        silent = "heartbeat" in str(error)
+        return f"the broker {'does not answer' if silent else 'closed the connection'}"
+    if isinstance(error, AccessRefused):
+        refused = (
+            "refuses the password" if "Login" in str(error) else "refuses its user"
+        )
+        return f"the broker {refused}"
+    if isinstance(error, NotAllowed):
+        return "the broker has no such virtual host, or refuses its user there"
+    if isinstance(error, RecoverableConnectionError):
+        return "the broker does not answer"
+    return None
 
 
 class BrokerBack(bootsteps.StartStopStep):

@@ -7,7 +7,9 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import httpx
 
@@ -16,19 +18,20 @@ from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.http.tls import tls_context
-from bridge.adapters.local.data_dir import DataDir
+from bridge.adapters.local.data_dir import NOTHING_KEPT, DataDir, why_unusable
 from bridge.adapters.local.embedded import find_server, jemalloc_for
 from bridge.app import endpoint_findings, findings
 from bridge.app.findings import Finding
 from bridge.app.humanize import host_of
 from bridge.channels import channel_for
 from bridge.core.endpoint import Endpoint
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
 from bridge.runtime.archive import archive_files, archive_quota
 from bridge.runtime.click_checkup import clicks_of
-from bridge.runtime.deployment import Deployment
+from bridge.runtime.deployment import DEPLOYMENT_HEADER, Deployment
 from bridge.runtime.discovery import (
     NO_KEY,
+    check_reach,
     endpoints_of,
     has_store,
     is_sandbox,
@@ -39,6 +42,8 @@ from bridge.runtime.relay import JOURNAL, SPOOL
 from bridge.runtime.upstream_clients import upstream_options
 from bridge.settings import Settings, UpstreamSettings
 
+#: How to mend a data directory that cannot be used.
+SET_DATA_DIR = "BRIDGE_DATA_DIR names a directory that can be written to"
 #: Seconds to wait for a broker that is not the store.
 BROKER_TIMEOUT = 3
 #: Seconds to wait for the process web.
@@ -63,6 +68,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         endpoints = await _with_health(endpoints, settings)
     return [
         Finding(about="configuration", detail=valid),
+        *_data_dir(settings),
         *store,
         *await _broker(settings),
         *await _web(settings),
@@ -84,8 +90,7 @@ async def _store(settings: Settings) -> Sequence[Finding]:
             warnings = await deployment.ready(migrates=False)
             await deployment.admin.try_write()
             now = await deployment.admin.clock()
-            heartbeat = await deployment.queries.heartbeat()
-            alone = await deployment.queries.ticks_alone()
+            life = await deployment.queries.signs_of_life()
     except StoreUnavailable as error:
         if error.args:  # it answers, but not as hoped: it says itself what is wrong
             return [findings.of_error("store", error)]
@@ -97,7 +102,8 @@ async def _store(settings: Settings) -> Sequence[Finding]:
         Finding(about="store", detail=f"{where}; it answers, and evicts nothing"),
         *([] if settings.redis_url else _allocator()),
         *(Finding(about="store", level="warning", detail=one) for one in warnings),
-        findings.of_heartbeat(heartbeat, now, alone=alone),
+        findings.of_workers(life, now),
+        *([differ] if (differ := findings.of_configurations(life, now)) else []),
     ]
 
 
@@ -138,6 +144,28 @@ def _embedded(settings: Settings) -> Finding:
     return Finding(about="store", level="note", detail=detail, mend=mend)
 
 
+# --- the data directory ---------------------------------------------------------------
+
+
+def _data_dir(settings: Settings) -> Sequence[Finding]:
+    """Report a data directory that nothing can be kept in."""
+    why = why_unusable(settings.data_dir)
+    if not why:
+        return []
+    if settings.redis_url is None:  # mjbridge up does not start without
+        error = Misconfigured(f"the store is to be built in, and mjbridge {why}")
+        found = findings.of_error("configuration", error)
+        return [replace(found, mend=SET_DATA_DIR)]
+    return [
+        Finding(
+            about="configuration",
+            level="warning",
+            detail=f"mjbridge {why}; if web runs here, {NOTHING_KEPT}",
+            mend=SET_DATA_DIR,
+        )
+    ]
+
+
 # --- the archive ----------------------------------------------------------------------
 
 
@@ -168,34 +196,40 @@ async def _archive(settings: Settings) -> Sequence[Finding]:
 
 
 async def _broker(settings: Settings) -> Sequence[Finding]:
-    """Try a broker that is not the store, once."""
+    """Try whether a broker that is not the store takes messages, once."""
     if settings.broker_url is None:
         return []
     try:
         await asyncio.to_thread(_connect, broker(settings))
     except Exception as error:  # noqa: BLE001 - whatever the transport's client raises
         from bridge.runtime.broker_outage import reason_of
+        from bridge.runtime.publishing import BrokerBlocked
 
         mend = (
             "is the broker running, and is it as broker_url (BRIDGE_BROKER_URL) says?"
         )
+        if isinstance(error, BrokerBlocked):
+            mend = "its log says which of them; workers tick by themselves meanwhile"
         detail = reason_of(error).replace("the broker", "it", 1)
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
         ]
-    return [Finding(about="broker", detail="configured; it answers")]
+    return [Finding(about="broker", detail="configured; it takes messages")]
 
 
 def _connect(address: Broker) -> None:
     from kombu import Connection
 
+    from bridge.runtime.publishing import options_to_publish, try_to_publish
+
     with Connection(
         address.url,
-        transport_options=address.options,
+        transport_options=address.options | options_to_publish(address.url),
         ssl=address.tls or False,
         connect_timeout=BROKER_TIMEOUT,
     ) as connection:
         connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
+        try_to_publish(connection, BROKER_TIMEOUT)
 
 
 # --- the process web ------------------------------------------------------------------
@@ -205,16 +239,40 @@ async def _web(settings: Settings) -> Sequence[Finding]:
     if not settings.web.enabled:
         return []
     url = web_url(settings)
-    return [findings.of_web(url, answers=url is not None and await _serves(url))]
+    served = "" if url is None else await _served(url, await _id_of(settings))
+    if served != "ours":
+        try:
+            check_reach(settings, settings.web.host)
+        except BridgeError as error:
+            return [findings.of_error("web", error)]
+    return [findings.of_web(url, served)]
 
 
-async def _serves(url: str) -> bool:
+async def _id_of(settings: Settings) -> str | None:
+    """Return what the deployment is known by; ``None`` if its store does not tell."""
+    if not has_store(settings):
+        return None
+    try:
+        async with Deployment(settings) as deployment:
+            return await deployment.id()
+    except BridgeError:  # that is reported above
+        return None
+
+
+async def _served(url: str, own: str | None) -> Literal["ours", "another's", ""]:
+    """Return whose `web` it is that answers at an address; empty if there is none."""
     try:
         async with httpx.AsyncClient(timeout=WEB_TIMEOUT, trust_env=False) as client:
-            answer = await client.get(f"{url}/healthz")
-            return bool(answer.json() == {"status": "ok"})
-    except (httpx.HTTPError, ValueError):
-        return False
+            alive = await client.get(f"{url}/healthz")
+            if alive.json() != {"status": "ok"}:
+                return ""
+            ready = await client.get(f"{url}/readyz")
+            if "problems" not in ready.json():
+                return ""
+    except (httpx.HTTPError, ValueError, TypeError):
+        return ""
+    known = ready.headers.get(DEPLOYMENT_HEADER)
+    return "ours" if own is None or known == own else "another's"
 
 
 def _gateway(settings: Settings) -> Sequence[Finding]:

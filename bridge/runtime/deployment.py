@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from secrets import token_urlsafe
+from secrets import token_hex, token_urlsafe
 from typing import Any, Self, TypeVar
 
 from bridge.adapters.local.masks import LocalMasks
@@ -46,6 +46,8 @@ from bridge.settings import Settings, load_settings
 
 Result = TypeVar("Result")
 
+#: The header in which `web` says whose it is, beside what it says of its readiness.
+DEPLOYMENT_HEADER = "x-mjbridge-deployment"
 #: Seconds between two attempts to reach a store.
 TRY_EVERY = 0.5
 
@@ -149,6 +151,15 @@ class Deployment:
                 if time.monotonic() >= deadline:
                     raise
             await asyncio.sleep(TRY_EVERY)
+
+    async def id(self) -> str:
+        """
+        Return what tells this deployment from others; it is made up the first time.
+
+        Raises:
+            StoreUnavailable: It does not answer.
+        """
+        return await self.admin.deployment_id(token_hex(8))
 
     async def secrets(self) -> Sequence[str]:
         """

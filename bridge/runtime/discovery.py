@@ -22,7 +22,7 @@ from bridge.adapters.local.runfile import (
 )
 from bridge.core.action import KIND as ACTION
 from bridge.core.action import endpoint_of as action_endpoint
-from bridge.core.address import Network, in_url, origin_of
+from bridge.core.address import Network, in_url, is_loopback, origin_of
 from bridge.core.archive import ArchiveOptions
 from bridge.core.archive import endpoint_of as archive_endpoint
 from bridge.core.endpoint import Endpoint
@@ -89,6 +89,21 @@ def web_url(settings: Settings) -> str | None:
     host, port = settings.web.host, settings.web.port
     host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
     return f"http://{in_url(host)}:{port}" if port else None
+
+
+def check_reach(settings: Settings, host: str) -> None:
+    """
+    Check that `web` may listen at an address.
+
+    Raises:
+        Misconfigured: It can be reached from elsewhere, and nobody has to present a token.
+    """
+    if settings.api_token is None and not is_loopback(host):
+        msg = (
+            f"{host} can be reached from other machines, so api_token has to be set: "
+            "BRIDGE_API_TOKEN=..., a long random text"
+        )
+        raise Misconfigured(msg)
 
 
 def announce_web(settings: Settings, url: str) -> None:

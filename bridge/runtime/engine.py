@@ -18,16 +18,19 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 import uvloop
 
 from bridge.app.outage import store_outage
+from bridge.app.ports import QUEUES
 from bridge.app.views.actions import Action
 from bridge.errors import BridgeError
 from bridge.runtime.hearing import hear
 from bridge.runtime.listening import listen
+from bridge.runtime.presence import Presence, digest_of
 from bridge.runtime.self_tick import tick_while_silent
 from bridge.runtime.worker_parts import WorkerParts, assemble
 from bridge.settings import Settings
@@ -65,7 +68,6 @@ class Engine:
         self._thread.start()
         self._queues = queues
         self._draining: asyncio.Task[None] | None = None
-        self._born = 0.0  #: By the store's clock.
         self._thorough_at = 0.0  #: When to sweep through all endpoints again.
         #: Whether the pipe of `drain_at_end_of` has ended.
         self.cut_off = False
@@ -142,10 +144,14 @@ class Engine:
     async def _watch(self) -> Sequence[asyncio.Task[None]]:
         """Begin to watch for work: that which wakes us, and that which no tick announces."""
         parts = self._parts
+        served = [queue for queue in QUEUES if queue in self._queues]
+        sign_on = partial(
+            parts.deployment.admin.sign_on, served, digest_of(parts.settings)
+        )
         watching = [
             tick_while_silent(
                 parts.deployment.admin.try_write,
-                self._silent_for,
+                Presence(sign_on).silent_for,
                 self._tick,
                 parts.sweep,
             )
@@ -162,17 +168,6 @@ class Engine:
         await self._parts.deployment.tasks.await_tracked()
         await asyncio.sleep(GATHER)
         await self._parts.poll()
-
-    async def _silent_for(self) -> float:
-        """Seconds since a sweep ran on a tick, or since there is this engine to see one."""
-        try:
-            now = await self._parts.deployment.admin.clock()
-        except BridgeError:
-            self._born = 0.0  # nobody's tick came through, and nobody's was missed
-            raise
-        self._born = min(self._born or now, now)
-        beat = await self._parts.deployment.queries.heartbeat()
-        return now - max(beat or 0.0, self._born)
 
     async def _tick(self) -> None:
         await self._parts.deliver()

@@ -8,11 +8,13 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bridge.adapters.gateway.proxy import HttpUpstreamProxy
+from bridge.adapters.local.data_dir import NOTHING_KEPT, why_unusable
 from bridge.adapters.local.journal import FileJournal
 from bridge.adapters.local.spool import FileSpool
 from bridge.app.intake import Intake
@@ -47,6 +49,8 @@ class GatewayServices:
 
         unanswered: Has submissions looked for whose answers nobody saw.
 
+        data_dir: Where what is submitted is kept while it cannot be tracked.
+
         under_way: What must not be broken off by a client that leaves.
     """
 
@@ -54,6 +58,7 @@ class GatewayServices:
     intake: Intake
     observer: Observer
     unanswered: Unanswered
+    data_dir: Path
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
@@ -71,6 +76,8 @@ class GatewayServices:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Track what waits for the store, for as long as the block lasts."""
+        if why := why_unusable(self.data_dir):
+            log.error("gateway.data_dir_unusable", reason=why, effect=NOTHING_KEPT)
         catching_up = asyncio.create_task(self.intake.run())
         looking = asyncio.create_task(self.unanswered.run())
         try:
@@ -100,6 +107,7 @@ def gateway_services(deployment: Deployment) -> GatewayServices:
         rules=RuleBook(rules_of(settings)),
     )
     return GatewayServices(
+        data_dir=settings.data_dir,
         proxies={
             name: HttpUpstreamProxy(
                 upstream_options(name, one), timeout=settings.gateway.timeout

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import structlog
 
@@ -40,15 +41,17 @@ async def tick_while_silent(
     Args:
         try_write: Writes to the store; whether that is possible is what is logged of it.
 
-        silent_for: Returns the age of the heartbeat, in seconds.
+        silent_for: Says that this worker is there, and returns the age of the heartbeat, in
+            seconds.
 
         tick: Does what a tick of each kind would.
 
         sweep: Does what a tick of the sweep would.
     """
     ticking, ticks = False, 0
-    while True:
-        await asyncio.sleep(TICK_EVERY if ticking else CHECK_EVERY)
+    for look in count():
+        if look:  # the first is at once: others want to know that this worker is there
+            await asyncio.sleep(TICK_EVERY if ticking else CHECK_EVERY)
         try:
             await _watch(try_write)
             silent = await silent_for() > TAKE_OVER_AFTER

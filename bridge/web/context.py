@@ -50,6 +50,8 @@ class WebContext:
 
         try_write: Checks that changes can be recorded, see `StoreAdmin.try_write`.
 
+        deployment_id: Returns what tells the deployment from others, see `Deployment.id`.
+
         clock: Returns the store's clock, in seconds since the epoch.
 
         try_endpoint: Sends an endpoint a sample event of a type now.
@@ -68,5 +70,6 @@ class WebContext:
     links: LinkSource
     keys: SigningKeys
     try_write: Callable[[], Awaitable[None]]
+    deployment_id: Callable[[], Awaitable[str]]
     clock: Callable[[], Awaitable[float]]
     try_endpoint: Callable[[Endpoint, str], Awaitable[Attempt]]

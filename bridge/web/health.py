@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge.app import findings
 from bridge.app.outage import Outage, store_outage
 from bridge.errors import BridgeError, StoreUnavailable
+from bridge.runtime.deployment import DEPLOYMENT_HEADER
 from bridge.web.context import WebContext
 from bridge.web.fresh import Fresh
 from bridge.web.problem_details import problem
@@ -119,12 +121,11 @@ async def problems(context: WebContext, store: StoreGuard) -> Sequence[str]:
         await context.try_write()
         now = await context.clock()
         full = await queries.memory_full()
-        heartbeat = await queries.heartbeat()
-        alone = await queries.ticks_alone()
+        life = await queries.signs_of_life()
         upstreams = await queries.upstreams(now, names=names)
     except BridgeError as error:
         return [f"store: {error}"]
-    workers = findings.of_heartbeat(heartbeat, now, alone=alone)
+    workers = findings.of_workers(life, now)
     return [
         *(["store: its memory is nearly used up, so polling pauses"] if full else []),
         *([] if workers.level == "ok" else [f"beat or workers: {workers.detail}"]),
@@ -139,14 +140,19 @@ async def problems(context: WebContext, store: StoreGuard) -> Sequence[str]:
 def routes(context: WebContext, store: StoreGuard) -> list[Route]:
     """Return the routes of probes, which need no token."""
     readiness = Fresh(partial(problems, context, store))
+    identity = Fresh(context.deployment_id)
 
     async def alive(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_request: Request) -> Response:
+        answer: Response = JSONResponse({"problems": []})
         if found := await readiness.get():
             detail = "The deployment does not work as it should."
-            return problem(503, detail, more={"problems": found})
-        return JSONResponse({"problems": []})
+            answer = problem(503, detail, more={"problems": found})
+        # So that `mjbridge check` does not take another deployment's for its own.
+        with suppress(BridgeError):
+            answer.headers[DEPLOYMENT_HEADER] = await identity.get()
+        return answer
 
     return [Route("/healthz", alive), Route("/readyz", ready)]

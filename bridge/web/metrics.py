@@ -34,6 +34,7 @@ from starlette.routing import Route
 
 from bridge.app.ports import (
     HOOKS,
+    QUEUES,
     ClickOutcome,
     Counters,
     DeliveryState,
@@ -90,13 +91,15 @@ class Snapshot(Collector):
         yield from self._delivering()
 
     def _deployment(self) -> Iterator[Metric]:
-        heartbeat = self._counters.heartbeat
-        age = math.inf if heartbeat is None else max(0.0, self._now - heartbeat)
+        life = self._counters.life
+        seen = [life.answered_at, *map(life.served_at.get, QUEUES)]
+        age = max(math.inf if at is None else self._now - at for at in seen)
         yield _gauge(
             "heartbeat_age_seconds",
-            "Since a worker last answered a tick of beat; infinite if none ever did.",
+            "Since a worker last answered a tick of beat, polled or delivered, whichever is "
+            "longest ago; infinite if none ever did.",
             (),
-            {(): age},
+            {(): max(0.0, age)},
         )
         yield _gauge(
             "store_full",

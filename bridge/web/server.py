@@ -131,6 +131,7 @@ def application(settings: Settings, *, actions: Actions | None = None) -> ASGIAp
         links=deployment.links,
         keys=SigningKeys(deployment.secrets),
         try_write=deployment.admin.try_write,
+        deployment_id=deployment.id,
         clock=deployment.admin.clock,
         try_endpoint=send_sample,
     )

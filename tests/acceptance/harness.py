@@ -155,6 +155,10 @@ class Installation:
         url = {"BRIDGE_REDIS_URL": self.store.url}
         return inherited | url | self._env
 
+    def configure(self, *, endpoints: Mapping[str, Mapping[str, Any]]) -> None:
+        """Have processes that are started from now on know other endpoints."""
+        self._env["BRIDGE_ENDPOINTS"] = json.dumps(endpoints)
+
     # --- processes --------------------------------------------------------------------
 
     def start(self, name: str, *arguments: str) -> Process:

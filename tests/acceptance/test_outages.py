@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +173,58 @@ def test_wake_ups_can_travel_through_a_rabbitmq_whose_absence_is_a_few_lines(
         for process in processes:
             process.terminate()
         has_logged_none(*processes)
+
+
+def broker_found(deployment: Installation) -> str:
+    """What `mjbridge check` has to say about the broker."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge.cli", "check", "--json"],
+        env=deployment.env,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    (found,) = [row["detail"] for row in rows if row["check"] == "broker"]
+    return str(found)
+
+
+@pytest.mark.parts
+def test_a_rabbitmq_that_is_short_of_memory_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "rabbitmq"
+    folder.mkdir()
+    short = "vm_memory_high_watermark.absolute = 1MB"
+    with (
+        RabbitMQ(folder, short) as broker,
+        installed(tmp_path, broker_url=broker.url) as ours,
+    ):
+        beat = ours.start_beat()
+
+        until(lambda: beat.says("broker.away"), within_s=60)
+        assert "short of memory" in broker_found(ours)
+    assert "short of memory" in events(beat)[-1]["reason"]
+
+
+@pytest.mark.parts
+def test_a_rabbitmq_that_is_frozen_is_reported_until_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "rabbitmq"
+    folder.mkdir()
+    with (
+        RabbitMQ(folder) as broker,
+        installed(tmp_path, broker_url=broker.url) as ours,
+    ):
+        beat, worker = ours.start_beat(), ours.start_worker()
+        assert broker_found(ours) == "configured; it takes messages"
+
+        broker.freeze()
+        try:
+            until(lambda: beat.says("broker.away"), within_s=60)
+            assert broker_found(ours) == "it does not answer"
+        finally:
+            broker.thaw()
+
+        until(lambda: beat.says("broker.back"), within_s=60)
+        has_no_error(beat, worker)
 
 
 def test_a_worker_that_begins_without_a_broker_polls_by_itself(tmp_path: Path) -> None:

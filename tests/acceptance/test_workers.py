@@ -128,6 +128,41 @@ sys.exit(run(["worker"]))
     assert done.stdout == b""
 
 
+def workers_found(deployment: Installation) -> list[str]:
+    """What `mjbridge check` has to say about workers."""
+    done = subprocess.run(
+        [*COMMAND, "check", "--json"],
+        env=deployment.env,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return [row["detail"] for row in rows if row["check"] == "workers"]
+
+
+def test_a_queue_that_no_worker_serves_is_found(deployment: Installation) -> None:
+    deployment.start_beat()
+    deployment.start_worker("-Q", "poll,celery")
+
+    until(lambda: "no event is delivered" in str(workers_found(deployment)))
+    deployment.start_worker("-Q", "deliver")
+
+    until(lambda: "beat and a worker are running" in str(workers_found(deployment)))
+
+
+def test_workers_with_different_configurations_are_found(
+    deployment: Installation,
+) -> None:
+    deployment.start_beat()
+    deployment.start_worker()
+
+    deployment.configure(endpoints={"other": {"url": "https://other.example.com/"}})
+    deployment.start_worker()
+
+    until(lambda: "2 different configurations" in str(workers_found(deployment)))
+
+
 def test_a_group_that_is_asked_to_end_in_the_middle_of_its_work_logs_no_error(
     deployment: Installation,
 ) -> None:

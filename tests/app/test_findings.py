@@ -14,8 +14,8 @@ from bridge.app.endpoint_findings import (
     of_unsigned,
     with_health,
 )
-from bridge.app.findings import Finding, of_heartbeat
-from bridge.app.ports import EndpointRow
+from bridge.app.findings import Finding, of_configurations, of_workers
+from bridge.app.ports import EndpointRow, SignsOfLife
 from bridge.core.endpoint import Endpoint
 from bridge.settings import Settings
 
@@ -107,29 +107,90 @@ def test_an_open_breaker_is_called_one() -> None:
     assert "; breaker open for 90 s: 500" in shown.detail
 
 
+BOTH = {"poll": NOW - 2, "deliver": NOW - 2}
+
+
 @pytest.mark.parametrize(
-    ("heartbeat", "alone", "level", "words"),
+    ("answered_at", "served_at", "level", "words", "mend"),
     [
-        (NOW - 3, False, "ok", "beat and a worker are running, last seen 3 s ago"),
-        (NOW - 90, False, "warning", "not running, last seen 90 s ago"),
-        (None, False, "warning", "not running, and never seen"),
+        (
+            NOW - 3,
+            BOTH,
+            "ok",
+            "beat and a worker are running, last seen 3 s ago",
+            "",
+        ),
         (
             NOW - 90,
-            True,
+            dict.fromkeys(BOTH, NOW - 90),
+            "warning",
+            "not running, last seen 90 s ago",
+            "mjbridge up",
+        ),
+        (None, {}, "warning", "not running, and never seen", "mjbridge up"),
+        (
+            NOW - 90,
+            BOTH,
             "warning",
             "no tick of beat comes, the last one came 90 s ago",
+            "start mjbridge beat",
         ),
-        (None, True, "warning", "no tick of beat comes, none came"),
+        (
+            None,
+            BOTH,
+            "warning",
+            "no tick of beat comes, none came",
+            "the broker may take no messages",
+        ),
+        (
+            NOW - 3,
+            {"poll": NOW - 2},
+            "warning",
+            "none serves the queue deliver, and never seen: no event is delivered",
+            "mjbridge worker -Q deliver",
+        ),
+        (
+            NOW - 3,
+            {**BOTH, "deliver": NOW - 600},
+            "warning",
+            "none serves the queue deliver, last seen 10 min ago",
+            "mjbridge worker -Q deliver",
+        ),
+        (
+            NOW - 600,
+            {**BOTH, "poll": NOW - 600},
+            "warning",
+            "none serves the queue poll, last seen 10 min ago: no task is polled",
+            "mjbridge worker -Q poll,celery",
+        ),
     ],
 )
-def test_workers_without_beat_are_told_from_no_workers(
-    heartbeat: float | None, alone: bool, level: str, words: str
+def test_what_does_not_run_is_named(
+    answered_at: float | None,
+    served_at: dict[str, float],
+    level: str,
+    words: str,
+    mend: str,
 ) -> None:
-    finding = of_heartbeat(heartbeat, NOW, alone=alone)
+    life = SignsOfLife(answered_at=answered_at, served_at=served_at)
+
+    finding = of_workers(life, NOW)
 
     assert finding.level == level
     assert words in finding.detail
-    assert ("start mjbridge beat" in finding.mend) == alone
+    assert mend in finding.mend
+
+
+def test_workers_that_run_with_different_configurations_are_a_warning() -> None:
+    same = SignsOfLife(configured_at={"one": NOW - 2, "old": NOW - 60})
+    differ = SignsOfLife(configured_at={"one": NOW - 2, "other": NOW - 6})
+
+    finding = of_configurations(differ, NOW)
+
+    assert of_configurations(same, NOW) is None
+    assert finding is not None
+    assert finding.level == "warning"
+    assert "2 different configurations" in finding.detail
 
 
 def test_an_endpoint_that_was_removed_is_named_while_something_waits_for_it() -> None:

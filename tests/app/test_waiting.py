@@ -25,9 +25,12 @@ REASONS = [
     ({"paused_at": NOW - 60}, "the endpoint has been paused since -60"),
     (
         {"heartbeat": NOW - 300},
-        "no worker is running; the last was heard of 5 min ago",
+        "no worker serves the queue deliver; the last was heard of 5 min ago",
     ),
-    ({"unconfigured": True}, "no worker has the endpoint configured"),
+    (
+        {"unconfigured": True},
+        "the worker that was to send it does not have the endpoint configured; it waits for one that has",
+    ),
     (
         {"hold_until": NOW + 90},
         "the receiver asked to be left alone until +90 (Retry-After)",
@@ -88,7 +91,14 @@ def test_of_several_facts_the_strongest_is_said(places: set[int]) -> None:
 def test_a_deployment_that_never_had_a_worker_is_said_to_have_none() -> None:
     said = explain(replace(FREE, heartbeat=None)).sentence(written)
 
-    assert said == "no worker is running; none ever was"
+    assert said == "no worker serves the queue deliver; none ever was"
+
+
+def test_what_has_been_due_for_long_is_not_said_to_be_taken_in_a_moment() -> None:
+    explanation = explain(replace(FREE, next_at=NOW - 600))
+
+    assert explanation.cause == Cause.DUE
+    assert explanation.sentence(written).startswith("it has been due since -600: ")
 
 
 def test_causes_are_listed_from_the_strongest_to_the_weakest() -> None:

@@ -19,6 +19,49 @@ def test_a_broker_of_its_own_that_does_not_answer_is_an_error(
     assert "BRIDGE_BROKER_URL" in found["mend"]
 
 
+@pytest.mark.parametrize("folder", ["/proc/nope", "a file/below"])
+@pytest.mark.parametrize(
+    ("store", "level", "code"), [("configured", "warning", 0), ("built in", "error", 2)]
+)
+def test_a_data_directory_that_cannot_be_used_is_found(
+    deployment: Shell, folder: str, store: str, level: str, code: int
+) -> None:
+    (deployment.folder / "a file").touch()
+    variables = dict(deployment.variables)
+    if store == "built in":
+        del variables["BRIDGE_REDIS_URL"]
+    shell = Shell(deployment.folder, variables)
+
+    checked = shell.run("check", "--json", BRIDGE_DATA_DIR=folder)
+
+    [found] = [row for row in checked.rows if "cannot write to" in row["detail"]]
+    assert (found["check"], found["level"], checked.code) == (
+        "configuration",
+        level,
+        code,
+    )
+    assert folder in found["detail"]
+
+
+def test_a_data_directory_that_could_be_used_is_not_made(deployment: Shell) -> None:
+    folder = deployment.folder / "not" / "yet"
+
+    checked = deployment.run("check", BRIDGE_DATA_DIR=str(folder))
+
+    assert "cannot write to" not in checked.out
+    assert not folder.parent.exists()
+
+
+def test_a_web_that_would_refuse_to_start_is_an_error(deployment: Shell) -> None:
+    web = {"BRIDGE_WEB__HOST": "0.0.0.0", "BRIDGE_WEB__PORT": "1"}
+
+    checked = deployment.run("check", "--json", **web)
+
+    [found] = [row for row in checked.rows if row["check"] == "web"]
+    assert (found["level"], checked.code) == ("error", 2)
+    assert "BRIDGE_API_TOKEN" in found["detail"]
+
+
 @pytest.mark.parametrize("content", ["", "no certificate"], ids=["empty", "text"])
 @pytest.mark.parametrize(
     ("variable", "about"),

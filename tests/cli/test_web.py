@@ -166,6 +166,31 @@ def test_with_a_token_it_may_be_reached_from_everywhere(deployment: Shell) -> No
         assert f"serving at {url}" in deployment.run("check", **token).out
 
 
+def test_another_deployments_is_not_taken_for_its_own(deployment: Shell) -> None:
+    with deployment.running("web", "--port", "0") as web:
+        url = address(web)
+        elsewhere = {
+            "BRIDGE_WEB__PORT": url.rpartition(":")[2],
+            "BRIDGE_DATA_DIR": "elsewhere",
+        }
+        own = deployment.run("check", **elsewhere)
+        others = deployment.run("check", BRIDGE_NAMESPACE="other", **elsewhere)
+
+    assert f"serving at {url}" in own.out
+    assert f"what answers at {url} is another deployment's" in others.out
+
+
+def test_a_data_directory_that_cannot_be_used_is_logged_at_the_start(
+    deployment: Shell,
+) -> None:
+    nowhere = {"BRIDGE_DATA_DIR": "/proc/nope"}
+    with deployment.running("web", "--port", "0", **nowhere) as web:
+        address(web)
+        until(lambda: "gateway.data_dir_unusable" in web.err)
+
+    assert "cannot write to /proc/nope" in web.err
+
+
 def test_a_port_that_is_taken_is_a_sentence(deployment: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

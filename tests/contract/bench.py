@@ -18,6 +18,7 @@ from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
 from bridge.app.ports import (
+    QUEUES,
     Delivery,
     DueTask,
     EndpointRow,
@@ -131,6 +132,11 @@ class Bench:
         """Make everything in the store older; negative to set its clock back."""
         await let_pass(self.client, self.namespace, seconds)
         self.passed += seconds
+
+    async def all_is_well(self, *, queues: Sequence[str] = QUEUES) -> None:
+        """Have a tick of beat answered now, and a worker be there for each queue."""
+        await self.admin.beat(await self.admin.clock())
+        await self.admin.sign_on(queues, "digest")
 
     # --- tasks ------------------------------------------------------------------------
 

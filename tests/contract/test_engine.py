@@ -14,7 +14,13 @@ from bridge.adapters.store.connection import connect
 from bridge.adapters.store.keyspace import SCRIPTS, source
 from bridge.adapters.store.readiness import inspect
 from bridge.app.housekeeping import sweep
-from bridge.app.ports import PollError, PollFailure, PollResult, Publication
+from bridge.app.ports import (
+    PollError,
+    PollFailure,
+    PollResult,
+    Publication,
+    SignsOfLife,
+)
 from bridge.core.change import TaskState
 from bridge.core.task import TaskKey
 from bridge.errors import StoreUnavailable
@@ -243,7 +249,49 @@ async def test_what_happens_is_counted_over_all_processes(bench: Bench) -> None:
 
 
 async def test_the_heartbeat_is_kept(bench: Bench) -> None:
-    assert await bench.queries.heartbeat() is None
+    assert await bench.queries.signs_of_life() == SignsOfLife()
     await bench.admin.beat(123.5)
 
-    assert await bench.queries.heartbeat() == 123.5
+    assert await bench.queries.signs_of_life() == SignsOfLife(answered_at=123.5)
+
+
+async def test_a_worker_is_known_by_its_queues_and_its_configuration(
+    bench: Bench,
+) -> None:
+    first = await bench.admin.sign_on(["poll", "deliver"], "one")
+    await bench.let_pass(60.0)
+    second = await bench.admin.sign_on(["deliver"], "other")
+    third = await bench.admin.sign_on(["deliver"], "other")
+
+    life = await bench.queries.signs_of_life()
+    assert life.served_at == {
+        "poll": pytest.approx(first.now - 60.0, abs=0.01),
+        "deliver": pytest.approx(second.now, abs=0.01),
+    }
+    assert life.configured_at.keys() == {"one", "other"}
+    assert first.others_at is None
+    assert second.others_at == third.others_at == pytest.approx(first.now - 60, abs=0.1)
+
+
+async def test_of_workers_that_are_gone_the_last_of_each_queue_is_remembered(
+    bench: Bench,
+) -> None:
+    await bench.admin.sign_on(["poll", "deliver"], "old")
+    await bench.let_pass(7200.0)
+    await bench.admin.sign_on(["poll"], "new")
+
+    life = await bench.queries.signs_of_life()
+    assert life.served_at.keys() == {"poll", "deliver"}
+    await bench.admin.sign_on(["deliver"], "new")
+    life = await bench.queries.signs_of_life()
+    assert life.configured_at.keys() == {"new"}
+
+
+async def test_a_worker_that_signed_on_before_the_clock_was_set_back_is_not_there_for_ever(
+    bench: Bench,
+) -> None:
+    await bench.admin.sign_on(["poll", "deliver"], "old")
+    await bench.let_pass(-3600.0)
+    await bench.admin.sign_on(["poll"], "new")
+
+    assert (await bench.queries.signs_of_life()).served_at.keys() == {"poll"}

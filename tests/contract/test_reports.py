@@ -38,14 +38,18 @@ async def test_what_is_not_open_does_not_wait(bench: Bench) -> None:
 
 async def test_what_is_new_waits_for_nothing_but_a_worker(bench: Bench) -> None:
     await bench.admin.configure([endpoint(concurrency=3)])
-    await bench.admin.beat(123.5)
+    await bench.all_is_well()
     event = await bench.tell("u", "task.submitted")
 
     found = await wait(bench, event)
 
     assert found == Wait(
-        now=found.now, concurrency=3, next_at=found.next_at, heartbeat=123.5
+        now=found.now,
+        concurrency=3,
+        next_at=found.next_at,
+        heartbeat=found.heartbeat,
     )
+    assert found.heartbeat == pytest.approx(found.now, abs=5.0)
     assert found.next_at is not None
     assert found.next_at <= found.now
 
@@ -317,6 +321,7 @@ async def test_gauges_are_read_of_what_is_kept(bench: Bench) -> None:
     event = await bench.tell("v", "task.submitted", to=("a", "b"))
     await bench.fail(await bench.claim_one())
     await bench.admin.beat(123.5)
+    signed = await bench.admin.sign_on(["poll"], "digest")
 
     counted = await bench.queries.counters()
 
@@ -325,7 +330,8 @@ async def test_gauges_are_read_of_what_is_kept(bench: Bench) -> None:
     assert counted.oldest_pending_at["a"] == pytest.approx(event.at, abs=0.01)
     assert counted.endpoints_up == {"a": False, "b": True}
     assert counted.upstreams_up == {"u": True, "v": True}
-    assert counted.heartbeat == 123.5
+    assert counted.life.answered_at == 123.5
+    assert counted.life.served_at == {"poll": pytest.approx(signed.now)}
 
 
 async def test_an_endpoint_for_which_nothing_waits_is_up_whatever_it_refused_last(

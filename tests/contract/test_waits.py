@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -56,7 +55,7 @@ async def _breaker_trial(bench: Bench) -> Event:
     event = await bench.tell("v")
     await bench.let_pass(60.0)
     await bench.claim_one()
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
     return event
 
 
@@ -76,7 +75,7 @@ async def _suspect(bench: Bench) -> Event:
     await bench.claim_one()
     await bench.let_pass(LEASE)
     await bench.claim()
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
     return event
 
 
@@ -135,7 +134,7 @@ async def _due(bench: Bench) -> Event:
 async def test_a_delivery_waits_for_what_happened(
     bench: Bench, happens: Callable[[Bench], Awaitable[Event]], cause: Cause
 ) -> None:
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
 
     event = await happens(bench)
 
@@ -145,7 +144,8 @@ async def test_a_delivery_waits_for_what_happened(
 async def test_without_a_heartbeat_it_waits_for_a_worker(bench: Bench) -> None:
     event = await bench.tell("u")
     never = await cause_of(bench, event)
-    await bench.admin.beat(time.time() - 300.0)
+    await bench.all_is_well()
+    await bench.let_pass(300.0)
     not_lately = await cause_of(bench, event)
 
     assert (never.cause, never.silence) == (Cause.NO_WORKER, None)
@@ -154,7 +154,7 @@ async def test_without_a_heartbeat_it_waits_for_a_worker(bench: Bench) -> None:
 
 
 async def test_in_a_store_that_is_nearly_full_it_waits_for_memory(bench: Bench) -> None:
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
     event = await bench.tell("u")
     before: Any = (await bench.client.config_get("maxmemory"))["maxmemory"]
     used = (await bench.client.info("memory"))["used_memory"]

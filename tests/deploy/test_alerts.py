@@ -82,7 +82,7 @@ class Deployment:
 
     async def work(self) -> None:
         """Have the worker answer a tick, poll, and deliver an event to each endpoint."""
-        await self.bench.admin.beat(await self.bench.admin.clock())
+        await self.bench.all_is_well()
         await self.bench.admin.configure([endpoint("a"), endpoint("b")])
         await self.bench.tell(UPSTREAM, to=["a", "b"])
         for delivery in await self.bench.claim():
@@ -135,6 +135,12 @@ async def no_worker_answers(there: Deployment) -> None:
     await bench.admin.beat(await bench.admin.clock() - 120.0)
 
 
+async def no_worker_delivers(there: Deployment) -> None:
+    bench = there.bench
+    await bench.let_pass(120.0)
+    await bench.all_is_well(queues=["poll"])
+
+
 async def memory_fills(there: Deployment) -> None:
     bench = there.bench
     used = (await bench.client.info("memory"))["used_memory"]
@@ -154,6 +160,7 @@ async def gateway_fails(there: Deployment) -> None:
 async def polling_falls_behind(there: Deployment) -> None:
     bench = there.bench
     await bench.let_pass(200.0)
+    await bench.all_is_well()
     await bench.tasks.poll_succeeded(await bench.claim_tasks(UPSTREAM))
 
 
@@ -179,6 +186,7 @@ async def an_event_waits(there: Deployment) -> None:
     bench = there.bench
     await bench.tell(UPSTREAM, to=["a"])
     await bench.let_pass(1000.0)
+    await bench.all_is_well()
 
 
 async def an_event_is_refused(there: Deployment) -> None:
@@ -195,6 +203,7 @@ async def an_event_is_refused(there: Deployment) -> None:
 BREAKS: list[tuple[str, Callable[[Deployment], Awaitable[None]], dict[str, str]]] = [
     ("MjbridgeDown", web_ends, {}),
     ("MjbridgeNotWorking", no_worker_answers, {}),
+    ("MjbridgeNotWorking", no_worker_delivers, {}),
     ("MjbridgeStoreFull", memory_fills, {}),
     ("MjbridgeUpstreamDown", gateway_fails, {"upstream": UPSTREAM}),
     ("MjbridgePollingLate", polling_falls_behind, {"upstream": UPSTREAM}),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from amqp import exceptions as amqp
 from redis import exceptions
 
 from bridge.runtime.broker_outage import (
@@ -14,6 +15,7 @@ from bridge.runtime.broker_outage import (
     report_in_our_words,
     says_more_than_broken,
 )
+from bridge.runtime.publishing import BrokerBlocked
 
 
 @pytest.mark.parametrize(
@@ -29,8 +31,24 @@ from bridge.runtime.broker_outage import (
         (exceptions.ConnectionError("no"), "the broker does not answer"),
         (ConnectionRefusedError(111, "no"), "the broker does not answer"),
         (KeyError("no"), "the broker refuses (KeyError)"),
+        (
+            amqp.ConnectionForced("Too many heartbeats missed"),
+            "the broker does not answer",
+        ),
+        (amqp.ConnectionForced("shutdown"), "the broker closed the connection"),
+        (amqp.RecoverableConnectionError("no"), "the broker does not answer"),
+        (amqp.AccessRefused("Login was refused"), "the broker refuses the password"),
+        (amqp.AccessRefused("access to queue"), "the broker refuses its user"),
+        (
+            amqp.NotAllowed("vhost not found"),
+            "the broker has no such virtual host, or refuses its user there",
+        ),
+        (
+            BrokerBlocked(),
+            "the broker takes no messages: it is short of memory or of disk",
+        ),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=lambda value: f"{type(value).__name__} {value}",
 )
 def test_a_broker_is_called_by_its_name(error: Exception, words: str) -> None:
     assert reason_of(error) == words

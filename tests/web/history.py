@@ -82,4 +82,4 @@ def poll_result(
 
 async def is_alive(bench: Bench) -> None:
     """Have a worker been heard of just now."""
-    await bench.admin.beat(await bench.admin.clock())
+    await bench.all_is_well()

@@ -42,7 +42,7 @@ async def test_a_deployment_without_workers_is_not_ready(site: Site) -> None:
 
 
 async def test_a_deployment_that_works_is_ready(site: Site, bench: Bench) -> None:
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
 
     answer = await site.http.get("/readyz")
 
@@ -50,10 +50,23 @@ async def test_a_deployment_that_works_is_ready(site: Site, bench: Bench) -> Non
     assert answer.json() == {"problems": []}
 
 
+async def test_a_deployment_in_which_nobody_delivers_is_not_ready(
+    site: Site, bench: Bench
+) -> None:
+    await bench.all_is_well(queues=["poll"])
+
+    answer = await site.http.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == [
+        "beat or workers: none serves the queue deliver, and never seen: no event is delivered"
+    ]
+
+
 async def test_a_deployment_whose_upstream_does_not_answer_is_not_ready(
     site: Site, bench: Bench
 ) -> None:
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
     await bench.track("1", upstream="default")
     claim = await bench.claim_tasks("default")
     notice = bench.notice("upstream.unhealthy", to=())
@@ -85,7 +98,7 @@ async def test_a_store_that_takes_no_writes_is_a_problem(
 async def test_a_store_that_is_nearly_full_is_a_problem(
     site: Site, bench: Bench
 ) -> None:
-    await bench.admin.beat(time.time())
+    await bench.all_is_well()
     await bench.keys.run("mark", "full", "1", 15)
 
     answer = await site.http.get("/readyz")

@@ -15,6 +15,7 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 from bridge.errors import Misconfigured
@@ -25,8 +26,30 @@ MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 #: Bytes below which a disk is full: a server that could not write has given some back.
 LITTLE_SPACE = 1_000_000
 
+#: What it means for a gateway that the directory cannot be used.
+NOTHING_KEPT = (
+    "what clients submit while the store is away is not tracked, and what is not answered is "
+    "not looked for"
+)
+
 #: Bytes of the server's log that are kept, at least.
 MAX_LOG = 10_000_000
+
+
+def why_unusable(folder: Path) -> str:
+    """Say why nothing can be kept in a directory; nothing if it can be. Leaves no trace."""
+    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"1")
+    except OSError as error:
+        return f"cannot write to {folder}: {error.strerror}"
+    finally:
+        for one in missing:
+            with suppress(OSError):
+                one.rmdir()
+    return ""
 
 
 class LockFile:

@@ -39,20 +39,20 @@ class FileJournal:
     """A `bridge.app.ports.Journal` in a directory, which is made when it is needed."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def begin(self, sent: Sent) -> FileEntry:
         """Keep a submission until its answer is known."""
         row = asdict(sent) | {"hook": whole_files.write_hook(sent.hook)}
         path, descriptor = whole_files.create(
-            self._folder, row, locked=True, synced=False
+            self.folder, row, locked=True, synced=False
         )
         return FileEntry(path, descriptor)
 
     def unanswered(self) -> Sequence[tuple[str, Sent]]:
         """Return those that no process waits for any more, by their names."""
         found, trouble = [], None
-        for path in whole_files.those_in(self._folder):
+        for path in whole_files.those_in(self.folder):
             try:
                 sent = _of_nobody(path)
             except OSError as error:
@@ -66,7 +66,7 @@ class FileJournal:
 
     def forget(self, name: str) -> None:
         """Forget one of those."""
-        (self._folder / f"{name}{whole_files.SUFFIX}").unlink(missing_ok=True)
+        (self.folder / f"{name}{whole_files.SUFFIX}").unlink(missing_ok=True)
 
 
 def _of_nobody(path: Path) -> Sent | None:

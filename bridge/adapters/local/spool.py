@@ -22,22 +22,22 @@ class FileSpool:
     """A `bridge.app.ports.Spool` in a directory, which is made when it is needed."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def put(self, submitted: Submitted) -> None:
         """Keep what was submitted; when this returns, it is on disk."""
         row = _written(submitted)
-        _, descriptor = whole_files.create(self._folder, row, synced=True)
+        _, descriptor = whole_files.create(self.folder, row, synced=True)
         os.close(descriptor)
 
     def waiting(self) -> Sequence[str]:
         """Return the names of what is kept, the oldest first."""
-        return [path.name for path in whole_files.those_in(self._folder)]
+        return [path.name for path in whole_files.those_in(self.folder)]
 
     def read(self, name: str) -> Submitted | None:
         """Return what is kept; ``None`` if it is gone."""
         try:
-            text = (self._folder / name).read_bytes()
+            text = (self.folder / name).read_bytes()
         except FileNotFoundError:
             return None
         try:
@@ -48,12 +48,12 @@ class FileSpool:
 
     def discard(self, name: str) -> None:
         """Delete it: it is tracked."""
-        (self._folder / name).unlink(missing_ok=True)
+        (self.folder / name).unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> None:
         """Keep it where nobody tries it again."""
         try:
-            (self._folder / name).rename(self._folder / (name + _ASIDE))
+            (self.folder / name).rename(self.folder / (name + _ASIDE))
         except FileNotFoundError:
             return  # another process was first
 

@@ -10,7 +10,13 @@ from typing import Literal
 from bridge.adapters.store import codec
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.readiness import SCHEMA
-from bridge.app.ports import NEARLY_FULL, Publication, RedeliveryResult, Waiting
+from bridge.app.ports import (
+    NEARLY_FULL,
+    Publication,
+    RedeliveryResult,
+    SignedOn,
+    Waiting,
+)
 from bridge.core.action import upstream_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
@@ -283,6 +289,10 @@ class StoreAdmin:
         """Return the secret that the deployment keeps; *new*, from now on, if it has none."""
         return await self._keys.keep("secret_key", new)
 
+    async def deployment_id(self, new: str) -> str:
+        """Return what the deployment is known by; *new*, from now on, if it has no id yet."""
+        return await self._keys.keep("id", new)
+
     async def try_write(self) -> None:
         """Check that changes can be recorded."""
         await self._keys.try_write()
@@ -300,6 +310,19 @@ class StoreAdmin:
         """Leave the heartbeat that proves beat, broker and a worker at once."""
         await self._keys.run("mark", "heartbeat", f"{now:.3f}", 0)
 
-    async def tick_alone(self) -> None:
-        """Note that a worker ticks by itself, because no tick of beat comes through."""
-        await self._keys.run("mark", "alone", "1", 15)
+    async def sign_on(self, queues: Iterable[str], digest: str) -> SignedOn:
+        """
+        Note that a worker is there.
+
+        Args:
+            queues: Those that it serves.
+
+            digest: Tells its configuration from others.
+        """
+        reply = await self._keys.run("sign_on", digest, *queues)
+        now, answered_at, others_at = reply
+        return SignedOn(
+            now=float(now),
+            answered_at=float(answered_at) if answered_at else None,
+            others_at=float(others_at) if others_at else None,
+        )

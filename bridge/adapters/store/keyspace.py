@@ -59,6 +59,7 @@ Script = Literal[
     "settle",
     "settle_claim",
     "settle_effects",
+    "sign_on",
     "switch",
     "tasks",
     "tidy",
@@ -241,6 +242,14 @@ class Keyspace:
         async with in_time():
             found = await self._client.zrange(self._prefix + key, 0, stop)
         return cast("list[str]", found)
+
+    async def members_with_scores(self, key: str) -> list[tuple[str, float]]:
+        """Return all members of a sorted set, each with its score."""
+        async with in_time():
+            found = await self._client.zrange(
+                self._prefix + key, 0, -1, withscores=True
+            )
+        return cast("list[tuple[str, float]]", found)
 
     async def members_until(
         self, key: str, score: float, most: int | None = None

@@ -15,6 +15,7 @@ from bridge.app.ports import (
     EndpointRow,
     EventRow,
     Page,
+    SignsOfLife,
     TaskRow,
     UpstreamRow,
     Wait,
@@ -170,14 +171,12 @@ class StoreQueries:
         """Check whether the last sweep found the store's memory nearly used up."""
         return await self._keys.exists("full")
 
-    async def heartbeat(self) -> float | None:
-        """Return when the sweep last ran on a tick, by the store's clock."""
+    async def signs_of_life(self) -> SignsOfLife:
+        """Return when beat and workers were last heard of, by the store's clock."""
         beat = await self._keys.text("heartbeat")
-        return float(beat) if beat else None
-
-    async def ticks_alone(self) -> bool:
-        """Check whether a worker ticks by itself."""
-        return await self._keys.exists("alone")
+        return reports.signs_of_life(
+            beat, await self._keys.members_with_scores("workers")
+        )
 
     async def _page(
         self,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any
 
 from bridge.adapters.store.keyspace import named
@@ -15,6 +16,7 @@ from bridge.app.ports import (
     EndpointRow,
     EndpointState,
     Histogram,
+    SignsOfLife,
     Slot,
     UpstreamRow,
     UpstreamState,
@@ -168,7 +170,7 @@ def wait_of(flat: Sequence[Any]) -> Wait:
 def counters_of(reply: Sequence[Any]) -> Counters:
     """Read what metrics are made of."""
     bounds, flat, tasks, deliveries, oldest, endpoints, upstreams, *marks = reply
-    heartbeat, full = marks
+    heartbeat, workers, full = marks
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     for name, count in named(flat).items():
         what, _, rest = name.partition(":")
@@ -204,7 +206,23 @@ def counters_of(reply: Sequence[Any]) -> Counters:
             name: bool(works) or name not in polled for name, works in upstreams
         },
         memory_full=bool(full),
-        heartbeat=moment(heartbeat),
+        life=signs_of_life(
+            heartbeat, zip(workers[::2], map(float, workers[1::2]), strict=True)
+        ),
+    )
+
+
+def signs_of_life(
+    heartbeat: str | None, workers: Iterable[tuple[str, float]]
+) -> SignsOfLife:
+    """Read when beat and workers were last heard of; *workers* are those that signed on."""
+    served: dict[str, float] = {}
+    configured: dict[str, float] = {}
+    for worker, at in sorted(workers, key=itemgetter(1)):
+        queue, _, digest = worker.partition("|")
+        served[queue] = configured[digest] = at
+    return SignsOfLife(
+        answered_at=moment(heartbeat), served_at=served, configured_at=configured
     )
 
 

@@ -42,6 +42,7 @@ from bridge.app.ports.idempotency import (
     RequestState,
     RequestStore,
 )
+from bridge.app.ports.life import QUEUES, Queue, SignedOn, SignsOfLife
 from bridge.app.ports.polling import (
     NEARLY_FULL,
     DueTask,
@@ -87,6 +88,7 @@ __all__ = [
     "CLAIMED_FOR",
     "HOOKS",
     "NEARLY_FULL",
+    "QUEUES",
     "ActionKind",
     "ActionRow",
     "ActionStore",
@@ -135,6 +137,7 @@ __all__ = [
     "PollResult",
     "Publication",
     "Queries",
+    "Queue",
     "Recorded",
     "RedeliveryResult",
     "RequestState",
@@ -145,6 +148,8 @@ __all__ = [
     "Sent",
     "Settled",
     "Settlement",
+    "SignedOn",
+    "SignsOfLife",
     "Slot",
     "Sought",
     "Spool",

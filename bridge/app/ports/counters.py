@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bridge.app.ports.life import SignsOfLife
 from bridge.app.ports.rows import DeliveryState
 
 #: The label under which the hooks of all origins are counted together.
@@ -71,7 +72,7 @@ class Counters:
 
         memory_full: Whether the store's memory is nearly used up.
 
-        heartbeat: When a worker last answered a tick; ``None`` if none ever did.
+        life: When beat and workers were last heard of.
     """
 
     events: Mapping[str, int] = field(default_factory=dict)
@@ -89,4 +90,4 @@ class Counters:
     endpoints_up: Mapping[str, bool] = field(default_factory=dict)
     upstreams_up: Mapping[str, bool] = field(default_factory=dict)
     memory_full: bool = False
-    heartbeat: float | None = None
+    life: SignsOfLife = field(default_factory=SignsOfLife)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bridge.app.ports.counters import Counters
+from bridge.app.ports.life import SignsOfLife
 from bridge.app.ports.rows import (
     DeliveryRow,
     DeliveryState,
@@ -142,8 +143,5 @@ class Queries(TaskQueries, Protocol):
     async def memory_full(self) -> bool:
         """Check whether the store's memory is nearly used up, so that polling pauses."""
 
-    async def heartbeat(self) -> float | None:
-        """Return when the last sweep on a tick ran; ``None`` if none ever did."""
-
-    async def ticks_alone(self) -> bool:
-        """Check whether a worker ticks by itself, because no tick of beat comes through."""
+    async def signs_of_life(self) -> SignsOfLife:
+        """Return when beat and workers were last heard of."""

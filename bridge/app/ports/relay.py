@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from bridge.app.ports.gateways import FetchResult
@@ -124,7 +125,14 @@ class Submitted:
 
 
 class Spool(Protocol):
-    """Keeps what was submitted while the store is away; it outlives the process."""
+    """
+    Keeps what was submitted while the store is away; it outlives the process.
+
+    Attributes:
+        folder: Where, for whoever has to make room.
+    """
+
+    folder: Path
 
     def put(self, submitted: Submitted) -> None:
         """
@@ -189,7 +197,14 @@ class Entry(Protocol):
 
 
 class Journal(Protocol):
-    """Keeps what is on its way, on this machine; it outlives the process."""
+    """
+    Keeps what is on its way, on this machine; it outlives the process.
+
+    Attributes:
+        folder: Where, for whoever has to make room.
+    """
+
+    folder: Path
 
     def begin(self, sent: Sent) -> Entry:
         """

@@ -245,7 +245,7 @@ class Wait:
 
         memory_full: Whether the store's memory is nearly used up.
 
-        heartbeat: When a worker last answered a tick; ``None`` if none ever did.
+        heartbeat: When a worker that delivers was last there; ``None`` if none ever was.
     """
 
     now: float

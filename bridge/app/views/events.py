@@ -68,7 +68,7 @@ class WaitView(View):
 
     cause: Cause
     at: str | None = Field(
-        description="Since when it is switched off, or until when it waits."
+        description="Since when it is switched off, or overdue; or until when it waits."
     )
     number: int | None = Field(
         description="Of the event that goes first, or of attempts under way."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from bridge.adapters.local.journal import FileJournal
 from bridge.adapters.local.spool import FileSpool
@@ -157,6 +158,19 @@ async def test_what_cannot_be_written_holds_up_nothing_that_was_not_answered(
                 await asyncio.sleep(0.05)
         assert [one["label"] for one in await listed(stage)] == ["imagine", "imagine"]
     assert [sent.prompt for _, sent in journal.unanswered()] == ["a mistake of ours"]
+
+
+async def test_what_cannot_be_noted_is_sent_and_the_log_says_where_there_is_no_place(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    (tmp_path / "gateway-sent").touch()
+    async with shop() as upstream, open_stage(**at(upstream)) as stage:
+        with structlog.testing.capture_logs() as logs:
+            answer = await stage.post(*SUBMISSIONS[0])
+
+    [line] = [line for line in logs if line["event"] == "gateway.not_noted"]
+    assert answer.status_code == 200
+    assert line["folder"] == str(tmp_path / "gateway-sent")
 
 
 def test_a_journal_shows_what_no_process_waits_for(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@
 -- of its events may have been refused, and given up, for its own sake.
 --
 -- Reads     counters, cells:<list>, the sizes of tasks:<cell> and deliveries:<cell>, endpoints,
---           health:<endpoint>, upstream:<upstream>, heartbeat, full
+--           health:<endpoint>, upstream:<upstream>, heartbeat, workers, full
 -- Returns   the bounds of the buckets, the counters, {cell, size} of tasks, {label, state,
 --           size} of deliveries, {label, when} of the oldest that waits, {label, 1 if it is up}
---           of endpoints and of upstreams, the heartbeat, and 1 if memory is nearly full
+--           of endpoints and of upstreams, the heartbeat, {worker, when} flat, and 1 if memory is nearly full
 
 local bounds = {}
 for place, bound in ipairs(BOUNDS) do bounds[place] = tostring(bound) end
@@ -41,4 +41,5 @@ for place, name in ipairs(redis.call('ZRANGE', P .. 'endpoints', 0, -1)) do
 end
 
 return {bounds, redis.call('HGETALL', P .. 'counters'), tasks, deliveries, oldest, endpoints, upstreams,
-  redis.call('GET', P .. 'heartbeat'), redis.call('EXISTS', P .. 'full')}
+  redis.call('GET', P .. 'heartbeat'), redis.call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES'),
+  redis.call('EXISTS', P .. 'full')}

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Write one of the strings that mark a fact: that a sweep ran, that a worker ticks by itself, that
--- memory is full, that rules rest.
+-- Write one of the strings that mark a fact: that a sweep ran, that memory is full, that
+-- rules rest.
 --
--- Reads and writes  heartbeat, alone, full, rules:paused
+-- Reads and writes  heartbeat, full, rules:paused
 -- ARGV              key, value or '' to remove it, seconds it is kept or 0 for ever
 -- Returns           1
 --

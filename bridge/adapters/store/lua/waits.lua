@@ -3,12 +3,17 @@
 -- Needs limits
 --
 -- Reads     event:<id>, lane: head:<endpoint>:<lane>, health:<endpoint>, fresh: retry: woken: edits:
---           flight:<endpoint>, suspects, trial, full, heartbeat
+--           flight:<endpoint>, suspects, trial, full, workers
 -- ARGV      event id and endpoint of each, a few hundred at most
 -- Returns   for each its facts, each with its name before it; none if it is not open
 
 local now = clock()
-local full, heartbeat, trial = unpack(redis.call('MGET', P .. 'full', P .. 'heartbeat', P .. 'trial'))
+local full, trial = unpack(redis.call('MGET', P .. 'full', P .. 'trial'))
+local heartbeat
+local workers = redis.call('ZRANGE', P .. 'workers', 0, -1, 'WITHSCORES')
+for place = 1, #workers, 2 do
+  if string.match(workers[place], '^deliver|') then heartbeat = workers[place + 1] end
+end
 
 local function facts_of(id, endpoint)
   local key = P .. 'event:' .. id

@@ -54,8 +54,9 @@ export function deliveryTone(state) {
  * @param {{reason: string | null, wait: import("../types").Wait | null}} delivery
  */
 export function why({ reason, wait }) {
-  if (wait && has(`wait.${wait.cause}`)) {
-    return t(`wait.${wait.cause}`, { at: wait.at ? time(wait.at) : "", number: wait.number ?? "" });
+  const cause = wait?.cause === "due" && wait.at ? "overdue" : wait?.cause;
+  if (wait && has(`wait.${cause}`)) {
+    return t(`wait.${cause}`, { at: wait.at ? time(wait.at) : "", number: wait.number ?? "" });
   }
   return plain(reason, 500).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, time);
 }

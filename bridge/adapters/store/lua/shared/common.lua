@@ -129,14 +129,15 @@
 -- counters                   hash    for metrics, see counting.lua
 -- wakeups:deliver,           list    of one element while something is due that no worker was told
 -- wakeups:poll                       of: workers with nothing to do wait for it
--- alone                      string  set while a worker ticks by itself
 -- full                       string  set while the store's memory is nearly used up
 -- request:<name>             hash    fingerprint, holder and until (of the claim to work on it), begun
 --                                    ("1" once it has had an effect), reply:<part> (JSON, of each
 --                                    effect), queued (deliveries), status, media_type, body (of the
 --                                    answer); see requests.lua
 -- void:<token>               string  set for a while after a claim whose reply its worker never got
+-- id                         string  tells the deployment from others; nothing depends on it
 -- heartbeat                  string  when the sweep last ran because of a tick
+-- workers                    zset    "<queue>|<digest of the configuration>" -> when a worker was last there
 -- clock                      hash    seen (when the sweep last ran at all); and while what waits
 --                                    follows a clock that was set back, step (by how much) and
 --                                    <set> (the score up to which its members were moved)
