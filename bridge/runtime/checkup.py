@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
-from typing import Literal
-
-import httpx
 
 from bridge.adapters.archive import thumbnails
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.sender import HttpSender
 from bridge.adapters.http.tls import tls_context
-from bridge.adapters.local.data_dir import NOTHING_KEPT, DataDir, why_unusable
+from bridge.adapters.local.data_dir import DataDir
 from bridge.adapters.local.embedded import find_server, jemalloc_for
 from bridge.app import endpoint_findings, findings
 from bridge.app.findings import Finding
 from bridge.app.humanize import host_of
 from bridge.channels import channel_for
 from bridge.core.endpoint import Endpoint
-from bridge.errors import BridgeError, Misconfigured, StoreUnavailable
+from bridge.errors import BridgeError, StoreUnavailable
 from bridge.runtime.archive import archive_files, archive_quota
 from bridge.runtime.click_checkup import clicks_of
-from bridge.runtime.deployment import DEPLOYMENT_HEADER, Deployment
+from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import (
     NO_KEY,
-    check_reach,
     endpoints_of,
     has_store,
     is_sandbox,
-    web_url,
 )
 from bridge.runtime.factories import broker
-from bridge.runtime.relay import JOURNAL, SPOOL
 from bridge.runtime.upstream_clients import upstream_options
+from bridge.runtime.web_checkup import data_dir_of, gateway_of, web_of
 from bridge.settings import Settings, UpstreamSettings
 
-#: How to mend a data directory that cannot be used.
-SET_DATA_DIR = "BRIDGE_DATA_DIR names a directory that can be written to"
 #: Seconds to wait for a broker that is not the store.
 BROKER_TIMEOUT = 3
-#: Seconds to wait for the process web.
-WEB_TIMEOUT = 2.0
 
 
 async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
@@ -68,11 +56,11 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         endpoints = await _with_health(endpoints, settings)
     return [
         Finding(about="configuration", detail=valid),
-        *_data_dir(settings),
+        *data_dir_of(settings),
         *store,
         *await _broker(settings),
-        *await _web(settings),
-        *_gateway(settings),
+        *await web_of(settings),
+        *gateway_of(settings),
         *await _archive(settings),
         *await _upstreams(settings, online=online),
         *endpoints,
@@ -144,28 +132,6 @@ def _embedded(settings: Settings) -> Finding:
     return Finding(about="store", level="note", detail=detail, mend=mend)
 
 
-# --- the data directory ---------------------------------------------------------------
-
-
-def _data_dir(settings: Settings) -> Sequence[Finding]:
-    """Report a data directory that nothing can be kept in."""
-    why = why_unusable(settings.data_dir)
-    if not why:
-        return []
-    if settings.redis_url is None:  # mjbridge up does not start without
-        error = Misconfigured(f"the store is to be built in, and mjbridge {why}")
-        found = findings.of_error("configuration", error)
-        return [replace(found, mend=SET_DATA_DIR)]
-    return [
-        Finding(
-            about="configuration",
-            level="warning",
-            detail=f"mjbridge {why}; if web runs here, {NOTHING_KEPT}",
-            mend=SET_DATA_DIR,
-        )
-    ]
-
-
 # --- the archive ----------------------------------------------------------------------
 
 
@@ -230,72 +196,6 @@ def _connect(address: Broker) -> None:
     ) as connection:
         connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT)
         try_to_publish(connection, BROKER_TIMEOUT)
-
-
-# --- the process web ------------------------------------------------------------------
-
-
-async def _web(settings: Settings) -> Sequence[Finding]:
-    if not settings.web.enabled:
-        return []
-    url = web_url(settings)
-    served = "" if url is None else await _served(url, await _id_of(settings))
-    if served != "ours":
-        try:
-            check_reach(settings, settings.web.host)
-        except BridgeError as error:
-            return [findings.of_error("web", error)]
-    return [findings.of_web(url, served)]
-
-
-async def _id_of(settings: Settings) -> str | None:
-    """Return what the deployment is known by; ``None`` if its store does not tell."""
-    if not has_store(settings):
-        return None
-    try:
-        async with Deployment(settings) as deployment:
-            return await deployment.id()
-    except BridgeError:  # that is reported above
-        return None
-
-
-async def _served(url: str, own: str | None) -> Literal["ours", "another's", ""]:
-    """Return whose `web` it is that answers at an address; empty if there is none."""
-    try:
-        async with httpx.AsyncClient(timeout=WEB_TIMEOUT, trust_env=False) as client:
-            alive = await client.get(f"{url}/healthz")
-            if alive.json() != {"status": "ok"}:
-                return ""
-            ready = await client.get(f"{url}/readyz")
-            if "problems" not in ready.json():
-                return ""
-    except (httpx.HTTPError, ValueError, TypeError):
-        return ""
-    known = ready.headers.get(DEPLOYMENT_HEADER)
-    return "ours" if own is None or known == own else "another's"
-
-
-def _gateway(settings: Settings) -> Sequence[Finding]:
-    """Report folders that the gateway could not keep submissions in."""
-    if not settings.gateway.enabled:
-        return []
-    folders = (settings.data_dir / SPOOL, settings.data_dir / JOURNAL)
-    return [
-        findings.of_gateway_folder(str(folder), trouble)
-        for folder in folders
-        if (trouble := _trouble_with(folder))
-    ]
-
-
-def _trouble_with(folder: Path) -> str:
-    """Say why files in a folder cannot be read and written; nothing if it is not there yet."""
-    try:
-        os.listdir(folder)  # noqa: PTH208 - an iterator of paths may ask later
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return (error.strerror or "unknown error").lower()
-    return "" if os.access(folder, os.W_OK | os.X_OK) else "it is not writable"
 
 
 # --- upstreams ------------------------------------------------------------------------
