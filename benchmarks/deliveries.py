@@ -147,6 +147,14 @@ async def flood(
     return await waiting.until_all(start)
 
 
+async def steady(arena: Arena, feed: Feed, names: list[str], *, rate: float) -> Figures:
+    """Record so many a second while they are delivered."""
+    waiting = _Waiting(arena, names)
+    start = arena.used()
+    await feed.pace(names, rate=rate)
+    return await waiting.until_all(start)
+
+
 async def _drain(arena: Arena, feed: Feed, names: list[str], *, size: int) -> Figures:
     """Record everything while the deliverers stand still; count from when they go on."""
     waiting = _Waiting(arena, names)

@@ -13,7 +13,7 @@ import httpx
 
 from benchmarks.arena import Arena, arrived, deployment, running
 from benchmarks.case import Case, Column, Figures, Group, Row, Size
-from benchmarks.deliveries import Shape, flood, in_turn
+from benchmarks.deliveries import Shape, flood, in_turn, steady
 from benchmarks.feed import UPSTREAM, Feed
 from benchmarks.report import quantile
 from bridge.core.task import TaskStatus
@@ -27,6 +27,8 @@ STATES = ("pending", "held", "delivered", "superseded", "dead")
 PASSED = 600
 #: Clients that read the stream, deliveries meanwhile, and how often.
 STREAMS, EVENTS, TURNS = 200, 3000, 3
+#: Deliveries a second where they are no flood.
+PACE = 500.0
 
 
 def _addresses() -> Mapping[str, Sequence[str]]:
@@ -111,21 +113,25 @@ def streams(scale: float) -> Iterator[Row]:
     with deployment(shape.paths, web=True) as arena:
         asyncio.run(_delivered(arena, shape))
         url = str(web_url(arena.settings))
-        for _ in range(TURNS):
-            yield Row("without streams", asyncio.run(_delivered(arena, shape)))
+        for rate in (None, PACE) * TURNS:
+            what = "a flood" if rate is None else f"{rate:g} a second"
+            yield Row(what, asyncio.run(_delivered(arena, shape, rate)))
             count = str(STREAMS)
             with running("benchmarks.readers", url, count, says="ready") as readers:
                 arena.pids["readers"] = readers.pid
-                beside = asyncio.run(_delivered(arena, shape))
+                beside = asyncio.run(_delivered(arena, shape, rate))
                 del arena.pids["readers"]
-            yield Row(f"beside {STREAMS} streams", beside)
+            yield Row(f"{what}, beside {STREAMS} streams", beside)
 
 
-async def _delivered(arena: Arena, shape: Shape) -> Figures:
+async def _delivered(arena: Arena, shape: Shape, rate: float | None = None) -> Figures:
     async with Deployment(arena.settings) as bridge:
         feed = Feed(bridge, first=arrived(arena.sink, "0"))
         await feed.prepare(shape.events)
-        return await flood(arena, feed, in_turn(shape.well, shape.events))
+        names = in_turn(shape.well, shape.events)
+        if rate is None:
+            return await flood(arena, feed, names)
+        return await steady(arena, feed, names, rate=rate)
 
 
 # --- the gateway ----------------------------------------------------------------------
