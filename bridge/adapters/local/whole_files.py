@@ -41,10 +41,13 @@ def create(
     Raises:
         OSError: It cannot be written; nothing is left of it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{time.time_ns():020}-{secrets.token_hex(4)}{SUFFIX}"
-    beside = path.with_suffix(_BESIDE)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
+    path, beside = folder / f"{name}{SUFFIX}", folder / f"{name}{_BESIDE}"
+    try:
+        descriptor = _new(beside)
+    except FileNotFoundError:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = _new(beside)
     try:
         if locked:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,6 +96,10 @@ def read_hook(value: object) -> Hook | None:
         msg = "not a hook"
         raise ValueError(msg)
     return Hook(url=str(value[0]), format=HookFormat(value[1]))
+
+
+def _new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
 def _remove_abandoned(path: Path) -> None:
