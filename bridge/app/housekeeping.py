@@ -17,7 +17,7 @@ import structlog
 
 from bridge.app.operator_events import death_notice, publications
 from bridge.app.outage import Outage
-from bridge.app.ports import NEARLY_FULL, Publication, Waiting
+from bridge.app.ports import NEARLY_FULL, Publication, StoreMemory, Waiting
 from bridge.app.removed import GONE_AFTER
 from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
 from bridge.core.endpoint import Endpoint
@@ -42,6 +42,8 @@ REMIND_FULL_EVERY = 600.0
 _memory = Outage(
     "store.nearly_full", "store.has_room", quiet=30.0, remind_every=REMIND_FULL_EVERY
 )
+
+_eviction = Outage("store.evicts", "store.keeps_all")
 
 
 class HousekeepingStore(Protocol):
@@ -98,8 +100,8 @@ class HousekeepingStore(Protocol):
     async def tidy(self, limit: int) -> int:
         """Forget what was kept for `retention`."""
 
-    async def watch_memory(self) -> float | None:
-        """Return the used share of the store's memory, and pause polling if need be."""
+    async def watch_memory(self) -> StoreMemory | None:
+        """Return how the store's memory stands, and pause polling if need be."""
 
 
 async def sweep(
@@ -150,11 +152,8 @@ async def sweep(
     for _ in range(CLOCK_STEPS):
         if await store.follow_clock(upstreams, rules, SWEEP_BATCH) < SWEEP_BATCH:
             break
-    share = await store.watch_memory()
-    if share is not None and share >= NEARLY_FULL:
-        _memory.failed("polling pauses", used=f"{share:.0%}")
-    elif share is not None:
-        _memory.worked()
+    if (memory := await store.watch_memory()) is not None:
+        _report(memory)
     if thorough:
         await _configure(store, endpoints, hooks, actions)
         kinds = endpoints if hooks is None else [*endpoints, hooks.endpoint]
@@ -164,6 +163,20 @@ async def sweep(
     for _ in range(FORGET_STEPS):
         if await store.tidy(SWEEP_BATCH) < SWEEP_BATCH:
             break
+
+
+def _report(memory: StoreMemory) -> None:
+    if memory.share >= NEARLY_FULL:
+        _memory.failed("polling pauses", used=f"{memory.share:.0%}")
+    else:
+        _memory.worked()
+    if memory.evicts:
+        _eviction.failed(
+            f"maxmemory-policy is {memory.evicts}: when memory is full, tasks and "
+            "deliveries are evicted; set noeviction"
+        )
+    else:
+        _eviction.worked()
 
 
 async def _configure(

@@ -76,13 +76,15 @@ async def _served(url: str, own: str | None) -> Literal["ours", "another's", ""]
             alive = await client.get(f"{url}/healthz")
             if alive.json() != {"status": "ok"}:
                 return ""
+            if own is None:  # our store does not answer, nor need its own
+                return "ours"
             ready = await client.get(f"{url}/readyz")
             if "problems" not in ready.json():
                 return ""
     except (httpx.HTTPError, ValueError, TypeError):
         return ""
     known = ready.headers.get(DEPLOYMENT_HEADER)
-    return "ours" if own is None or known == own else "another's"
+    return "ours" if known == own else "another's"
 
 
 def gateway_of(settings: Settings) -> Sequence[Finding]:

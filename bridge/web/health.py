@@ -28,6 +28,8 @@ CHECK_EVERY = 1.0
 #: Seconds between two tries of the store: there may be no request and no stream that meets its
 #: absence, or its return.
 WATCH_EVERY = 2.0
+#: Seconds that a store may take to say how things stand: whoever asks has a limit, too.
+READY_WITHIN = 2.0
 
 
 class StoreGuard:
@@ -118,11 +120,14 @@ async def problems(context: WebContext, store: StoreGuard) -> Sequence[str]:
     queries, names = context.queries, context.settings.upstreams
     try:
         store.check()
-        await context.try_write()
-        now = await context.clock()
-        full = await queries.memory_full()
-        life = await queries.signs_of_life()
-        upstreams = await queries.upstreams(now, names=names)
+        async with asyncio.timeout(READY_WITHIN):
+            await context.try_write()
+            now = await context.clock()
+            full = await queries.memory_full()
+            life = await queries.signs_of_life()
+            upstreams = await queries.upstreams(now, names=names)
+    except TimeoutError:
+        return [f"store: {StoreUnavailable()}"]
     except BridgeError as error:
         return [f"store: {error}"]
     workers = findings.of_workers(life, now)
@@ -151,8 +156,9 @@ def routes(context: WebContext, store: StoreGuard) -> list[Route]:
             detail = "The deployment does not work as it should."
             answer = problem(503, detail, more={"problems": found})
         # So that `mjbridge check` does not take another deployment's for its own.
-        with suppress(BridgeError):
-            answer.headers[DEPLOYMENT_HEADER] = await identity.get()
+        with suppress(BridgeError, TimeoutError):
+            async with asyncio.timeout(READY_WITHIN):
+                answer.headers[DEPLOYMENT_HEADER] = await identity.get()
         return answer
 
     return [Route("/healthz", alive), Route("/readyz", ready)]

@@ -20,10 +20,11 @@ from bridge.app.ports import (
     PollResult,
     Publication,
     SignsOfLife,
+    StoreMemory,
 )
 from bridge.core.change import TaskState
 from bridge.core.task import TaskKey
-from bridge.errors import StoreUnavailable
+from bridge.errors import StoreRefused, StoreUnavailable
 from tests.contract.anatomy import contents, examine
 from tests.contract.bench import RETENTION, Bench, endpoint
 
@@ -36,7 +37,7 @@ async def client(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @asynccontextmanager
-async def channel_state(client: Redis, limit: float) -> AsyncIterator[None]:
+async def limited(client: Redis, limit: float) -> AsyncIterator[None]:
     """Limit the store's memory, in bytes."""
     before: Any = (await client.config_get("maxmemory"))["maxmemory"]
     await client.config_set("maxmemory", int(limit))
@@ -83,7 +84,7 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
         due=due, task_state=TaskState(digest="x"), next_in=5.0, publication=publication
     )
     before = await contents(client, namespace)
-    async with channel_state(client, 1):
+    async with limited(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
             await bench.tasks.record([result])
         assert await contents(client, namespace) == before
@@ -94,7 +95,7 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
 async def test_nothing_new_is_tracked_when_memory_is_full(
     bench: Bench, client: Redis
 ) -> None:
-    async with channel_state(client, 1):
+    async with limited(client, 1):
         with pytest.raises(StoreUnavailable, match="memory"):
             await bench.track("1")
 
@@ -108,7 +109,7 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
     await bench.admin.switch("a", "pause")
     await bench.let_pass(RETENTION + 10.0)
     new = await bench.tell("new")
-    async with channel_state(client, 1):
+    async with limited(client, 1):
         await client.script_flush()
         await inspect(client, namespace)
         await sweep(bench.admin, [endpoint()], upstreams=[], retention=RETENTION)
@@ -125,15 +126,39 @@ async def test_polling_pauses_when_memory_is_nearly_full(
     bench: Bench, client: Redis
 ) -> None:
     await bench.track("1")
+    # Beside this, what connections take for themselves is nothing.
+    await client.set(f"{{{bench.namespace}}}:ballast", "x" * 20_000_000)
     used = (await client.info("memory"))["used_memory"]
-    async with channel_state(client, used / 0.9):
-        assert await bench.admin.watch_memory() == pytest.approx(0.9, abs=0.05)
+    async with limited(client, used / 0.9):
+        memory = await bench.admin.watch_memory()
+        assert memory is not None
+        assert memory.share == pytest.approx(0.9, abs=0.05)
         assert await bench.due() == []
-    async with channel_state(client, used * 2):
+    async with limited(client, used * 2):
         await bench.admin.watch_memory()
         assert await bench.due() == ["1"]
-    async with channel_state(client, 0):
-        assert await bench.admin.watch_memory() == 0
+    async with limited(client, 0):
+        assert await bench.admin.watch_memory() == StoreMemory(share=0.0, evicts="")
+
+
+async def test_a_store_that_would_evict_is_told(bench: Bench, client: Redis) -> None:
+    before: Any = (await client.config_get("maxmemory-policy"))["maxmemory-policy"]
+    await client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        memory = await bench.admin.watch_memory()
+    finally:
+        await client.config_set("maxmemory-policy", before)
+
+    assert memory is not None
+    assert memory.evicts == "allkeys-lru"
+
+
+async def test_a_key_that_somebody_else_has_written_is_a_sentence(bench: Bench) -> None:
+    await bench.tell("u")
+    await bench.client.set(f"{{{bench.namespace}}}:ready", "oops")
+
+    with pytest.raises(StoreRefused, match="holds what mjbridge did not write"):
+        await bench.claim()
 
 
 # --- many at once ---------------------------------------------------------------------

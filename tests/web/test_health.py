@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
+from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.adapters.store.errors import COMMAND_TIMEOUT
 from bridge.app.outage import Outage
 from bridge.app.ports import PollError, PollFailure
 from bridge.errors import StoreUnavailable
@@ -93,6 +97,25 @@ async def test_a_store_that_takes_no_writes_is_a_problem(
     assert answer.status_code == 503
     assert answer.json()["problems"][0].startswith("store: ")
     assert "replica" in answer.json()["problems"][0]
+
+
+async def test_a_store_that_is_frozen_is_a_problem_before_whoever_asks_gives_up(
+    namespace: str, tmp_path: Path
+) -> None:
+    with EmbeddedStore(tmp_path) as store:
+        assert store.pid is not None
+        async with open_site(store.url, namespace) as site:
+            os.kill(store.pid, signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                answer = await site.http.get("/readyz")
+                took = time.monotonic() - began
+            finally:
+                os.kill(store.pid, signal.SIGCONT)
+
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == [f"store: {StoreUnavailable()}"]
+    assert took < COMMAND_TIMEOUT  # as long as any call waits
 
 
 async def test_a_store_that_is_nearly_full_is_a_problem(

@@ -15,6 +15,7 @@ from bridge.app.ports import (
     Publication,
     RedeliveryResult,
     SignedOn,
+    StoreMemory,
     Waiting,
 )
 from bridge.core.action import upstream_of
@@ -260,10 +261,9 @@ class StoreAdmin:
         forgotten: int = await self._keys.run("tidy", self._keys.retention, most)
         return forgotten
 
-    async def watch_memory(self) -> float | None:
+    async def watch_memory(self) -> StoreMemory | None:
         """
-        Return the used share of the store's memory, which is 0 without a limit; ``None`` if
-        we may not know it.
+        Return how the store's memory stands; ``None`` if we may not know it.
 
         Above `NEARLY_FULL` polling pauses for the next 15 s, so that what is known can
         still be delivered.
@@ -275,7 +275,8 @@ class StoreAdmin:
         limit = int(facts.get("maxmemory", 0))
         share = int(facts["used_memory"]) / limit if limit else 0.0
         await self._keys.run("mark", "full", "1" if share >= NEARLY_FULL else "", 15)
-        return share
+        policy = str(facts.get("maxmemory_policy", "noeviction"))
+        return StoreMemory(share=share, evicts=policy.replace("noeviction", ""))
 
     async def pause_rules(self, *, paused: bool) -> None:
         """Have no rule press anything, or have them press again."""

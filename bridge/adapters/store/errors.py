@@ -124,6 +124,14 @@ _WORDS: _Words = (
         "the store cannot write to its disk, so it takes no writes",
     ),
     ("OOM ", StoreUnavailable, _FULL),
+    (
+        "WRONGTYPE",
+        StoreRefused,
+        (
+            "a key of this deployment holds what mjbridge did not write; somebody has changed "
+            "it, or two programs share the namespace"
+        ),
+    ),
     ("READONLY", StoreUnavailable, _REPLICA),
     (
         "unknown command",

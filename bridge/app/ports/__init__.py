@@ -42,7 +42,7 @@ from bridge.app.ports.idempotency import (
     RequestState,
     RequestStore,
 )
-from bridge.app.ports.life import QUEUES, Queue, SignedOn, SignsOfLife
+from bridge.app.ports.life import QUEUES, Queue, SignedOn, SignsOfLife, StoreMemory
 from bridge.app.ports.polling import (
     NEARLY_FULL,
     DueTask,
@@ -153,6 +153,7 @@ __all__ = [
     "Slot",
     "Sought",
     "Spool",
+    "StoreMemory",
     "Submitted",
     "TaskQueries",
     "TaskRow",

@@ -1,4 +1,4 @@
-"""Signs of life of beat and of workers, which say whether a deployment works at all."""
+"""Signs of life of beat, workers and store, which say whether a deployment works at all."""
 
 from __future__ import annotations
 
@@ -46,3 +46,18 @@ class SignedOn:
     now: float
     answered_at: float | None = None
     others_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMemory:
+    """
+    How the store's memory stands.
+
+    Attributes:
+        share: Used, of what it may use; 0 without a limit.
+
+        evicts: The policy by which keys are evicted when it is full; empty if none are.
+    """
+
+    share: float
+    evicts: str
