@@ -24,7 +24,7 @@ from bridge.channels.message import MessageButton
 from bridge.channels.slack import inbound as slack
 from bridge.channels.telegram import inbound as telegram
 from tests.channels.cases import NOW, endpoint
-from tests.channels.golden import json_of
+from tests.channels.goldens import json_of
 from tests.platforms import clicks, discord_rules, slack_rules
 
 TOKEN = "A" * 58
