@@ -53,7 +53,8 @@ def with_reference(page: str) -> str:
 def _made_anew(table: re.Match[str]) -> str:
     notes: dict[Row, str] = {}
     for line in table["rows"].splitlines()[2:]:
-        setting, _, default, *kinds, note = line.strip("| ").split(" | ")
+        cells = [cell.strip("| ") for cell in re.split(r" \|(?= |$)", line)]
+        setting, _, default, *kinds, note = cells[:-1]
         notes[setting, *kinds] = note
         # A kind that comes or goes changes the kinds of a row, and not what is said of it.
         notes.setdefault(("by default", setting, default), note)

@@ -169,6 +169,15 @@ def test_the_tables_of_settings_are_up_to_date_and_say_what_each_is_for() -> Non
     assert not unsaid, "say in the last column of docs/configuration.md what it is for"
 
 
+def test_a_setting_of_which_nothing_is_said_yet_is_still_that_setting() -> None:
+    before = DOCS.replace(
+        "| slack | a channel's id, together with `token`: a bot |", "| slack |  |"
+    )
+
+    assert before != DOCS
+    assert with_reference(before) == before
+
+
 def test_what_is_said_of_a_setting_stays_when_another_kind_has_it() -> None:
     before = DOCS.replace(", apprise |", " |")
 
