@@ -51,17 +51,21 @@ def with_reference(page: str) -> str:
 
 
 def _made_anew(table: re.Match[str]) -> str:
-    notes = {}
+    notes: dict[Row, str] = {}
     for line in table["rows"].splitlines()[2:]:
-        setting, _, _, *kinds, note = line.strip("| ").split(" | ")
+        cells = [cell.strip("| ") for cell in re.split(r" \|(?= |$)", line)]
+        setting, _, default, *kinds, note = cells[:-1]
         notes[setting, *kinds] = note
+        # A kind that comes or goes changes the kinds of a row, and not what is said of it.
+        notes.setdefault(("by default", setting, default), note)
     title, *more = table["name"].split(" of ")
     rows = list(_of_kinds(*more) if more else _rows(_MODELS[title], title))
     own_column = ["kinds"] if more == ["some kinds"] else []
     head = ["setting", "accepts", "default", *own_column]
     lines = [f"| {' | '.join(head)} | |", "|---" * (len(head) + 1) + "|"]
     for row in rows:
-        note = notes.get((row[0], *row[3:]), "")
+        same = notes.get(("by default", row[0], row[2]), "")
+        note = notes.get((row[0], *row[3:]), same)
         lines.append(f"| {' | '.join((*row, note))} |")
     return table["begin"] + "".join(f"{line}\n" for line in lines)
 
@@ -157,6 +161,9 @@ def _default(schema: Mapping[str, Any]) -> str:
     match schema.get("default"):
         case None:
             return ""
+        case "":
+            msg = "an empty text is no default that can be shown: use None"
+            raise ValueError(msg)
         case str() as text:
             return f"`{text}`"
         case {"per_second": rate}:

@@ -1,8 +1,9 @@
 """
 Channels: how events are delivered to each kind of endpoint.
 
-A channel is a module with two pure functions and its `INFO`, see `bridge.channels.base`. A new
-kind is a module beside this one and a line in `CHANNELS`; nothing else lists the kinds.
+A channel is a module with two pure functions and its `INFO`, see `bridge.channels.base`. A module
+beside this one and its line in `CHANNELS` make a new kind work: the package lists the kinds
+nowhere else. What tests and pages want of it is at the end of `docs/write-a-channel.md`.
 """
 
 from __future__ import annotations

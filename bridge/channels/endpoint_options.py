@@ -4,10 +4,12 @@ The settings that every chat has, with their defaults and bounds.
 A channel with settings of its own, or with another default for one of these, has a
 subclass beside its `INFO`. A setting is one field of such a class:
 
-- its type is what channels read, a default makes it optional;
+- its type is what channels read, a default makes it optional; a text that may be missing is
+  ``str | None = None``, and never empty by default;
 - ``metadata`` holds its bounds, by the names that pydantic's ``Field`` has for them;
-- a function in its ``Annotated`` checks a text: it returns what is kept, and raises
-  ``ValueError`` with what would be right, in words that never repeat the text;
+- a function in its ``Annotated`` checks a text that is within its bounds: it returns what is
+  kept, and raises ``ValueError`` with what would be right, in words that never repeat the text.
+  One that only cleans is such a function, too: ``Annotated[str, line]``;
 - ``repr=False`` makes it a secret, which can also be read from ``<name>_file``.
 """
 

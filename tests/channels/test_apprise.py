@@ -27,7 +27,7 @@ from tests.channels.cases import (
     perform,
 )
 from tests.channels.cases import DONE as FINISHED
-from tests.channels.golden import check_golden, languages
+from tests.channels.goldens import check_golden, languages
 
 URL = "pover://u5er@t0ken-of-the-service"
 DONE = CASES["succeeded_upscaled"]

@@ -30,7 +30,7 @@ from tests.channels.cases import (
     events,
     perform,
 )
-from tests.channels.golden import check_golden, json_of, parts_of
+from tests.channels.goldens import check_golden, json_of, parts_of
 from tests.channels.test_chats import CHATS, chats, to_chat
 from tests.platforms import discord_rules, slack_rules
 from tests.platforms.loopback import answering
@@ -38,6 +38,7 @@ from tests.platforms.telegram import TOKEN, Telegram
 
 KEYS = TokenKeys(["a-secret-of-this-deployment"])
 LINKS = ActionLinks(keys=KEYS, public_url="https://bridge.example", ttl=1209600.0)
+SHOW_LEADS = "show message.leads(): the page with the buttons is in it"
 PAGE = re.compile(r"https://bridge\.example/a/([A-Za-z0-9_-]+)")
 
 #: By kind: what an endpoint needs for buttons of its own.
@@ -119,13 +120,14 @@ def test_the_link_leads_to_the_page_of_this_task_at_this_endpoint(
     text = text_of(sent(to))
 
     tokens = set(PAGE.findall(text))
-    assert len(tokens) == 1
+    assert len(tokens) == 1, SHOW_LEADS
     grant = KEYS.read(Purpose.LINK, tokens.pop(), now=NOW)
     assert grant is not None
     assert (grant.task_id, grant.upstream(["default"])) == (TASK_ID, "default")
     assert grant.endpoint([to.name]) == to.name
     if chat != "wecom":  # whose card is one link, without words of its own
-        assert ("Choose what to do next" if language == "en" else "选择下一步") in text
+        words = "Choose what to do next" if language == "en" else "选择下一步"
+        assert words in text, SHOW_LEADS
 
 
 @chats
@@ -134,7 +136,7 @@ def test_by_default_a_kind_without_buttons_of_its_own_has_the_link(chat: str) ->
 
     has_link = bool(PAGE.search(text_of(sent(to_chat(chat)))))
 
-    assert has_link is (CHANNELS[kind].INFO.buttons is None)
+    assert has_link is (CHANNELS[kind].INFO.buttons is None), SHOW_LEADS
 
 
 @chats

@@ -49,8 +49,9 @@ IN_TOML = {
 
 
 def test_every_kind_of_chat_has_a_chapter() -> None:
-    assert KINDS.keys() == CHAT_KINDS
-    assert set(KINDS.values()) <= SECTIONS.keys()
+    assert KINDS.keys() == CHAT_KINDS, "name each kind of chat in KINDS"
+    missing = set(KINDS.values()) - SECTIONS.keys()
+    assert not missing, "write the chapter in docs/channels.md, see write-a-channel.md"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,6 +150,12 @@ def to(kind: str) -> Endpoint:
         if endpoint_settings(**table).kind == kind and "events" not in table
     )
     return endpoint_settings(**IN_TOML[name]).to_endpoint(name)
+
+
+def test_what_a_platform_says_is_known_where_a_table_has_its_words() -> None:
+    kinds = {kind for kind in KINDS for _, _, how in errors(kind) if how == "word"}
+
+    assert kinds <= ANSWERS.keys(), "say in ANSWERS how the platform puts its words"
 
 
 @pytest.mark.parametrize(("kind", "word", "then", "how"), CASES_OF_ERRORS)

@@ -30,7 +30,7 @@ from tests.channels.cases import (
     operators_event,
     perform,
 )
-from tests.channels.golden import json_of, parts_of
+from tests.channels.goldens import json_of, parts_of
 from tests.channels.test_text import REFUSED
 
 #: By name: the kind, and what it cannot do without.
@@ -62,7 +62,8 @@ def to_chat(chat: str, **settings: Any) -> Endpoint:
 def test_every_chat_is_one_of_these() -> None:
     kinds = {kind for kind, channel in CHANNELS.items() if channel.INFO.is_chat}
 
-    assert kinds == {kind for kind, _ in CHATS.values()}
+    listed = {kind for kind, _ in CHATS.values()}
+    assert kinds == listed, "name each kind of chat in CHATS, with what it needs"
 
 
 @chats

@@ -38,7 +38,7 @@ from tests.channels.cases import (
     perform,
     texts,
 )
-from tests.channels.golden import check_golden, json_of, languages, parts_of
+from tests.channels.goldens import check_golden, json_of, languages, parts_of
 from tests.platforms.discord import PNG, TOKEN, Discord, invalid_form
 from tests.platforms.discord_rules import MAX_FILE, markup, units
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 from urllib.parse import quote_plus
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.channels import slack as slack_channel
 from bridge.channels.discord import inbound as discord
 from bridge.channels.interaction import (
     Acknowledgement,
@@ -22,13 +24,19 @@ from bridge.channels.interaction import (
 )
 from bridge.channels.message import MessageButton
 from bridge.channels.slack import inbound as slack
+from bridge.channels.slack.payload import SlackOptions
 from bridge.channels.telegram import inbound as telegram
-from tests.channels.cases import NOW, endpoint
-from tests.channels.golden import json_of
+from bridge.core.endpoint import Endpoint
+from bridge.core.token import ActionLinks, TokenKeys
+from tests.channels.cases import CASES, NOW, TASK_ID, endpoint, perform
+from tests.channels.goldens import json_of
 from tests.platforms import clicks, discord_rules, slack_rules
 
 TOKEN = "A" * 58
 SECRET = "s" * 32
+LINKS = ActionLinks(
+    keys=TokenKeys(["a-secret-of-this-deployment"]), public_url=None, ttl=1209600.0
+)
 SLACK = endpoint("slack", "https://hooks.slack.com/services/T0000/B0/x")
 BOT = endpoint("slack", "https://slack.com/api", token="xoxb-1", channel="C0123456789")
 DISCORD = endpoint("discord", "https://discord.com/api/webhooks/1/x")
@@ -357,6 +365,45 @@ def test_slack_is_sent_a_message_that_it_takes_and_keeps_what_it_said() -> None:
         assert not slack_rules.pings(body, edited=True)
         kinds = [block["type"] for block in body["blocks"]]
         assert kinds == ["section", "image", "actions", "context", "context"]
+
+
+@pytest.mark.parametrize("to", [SLACK, BOT], ids=["webhook", "bot"])
+@pytest.mark.parametrize("case", ["succeeded_grid", "succeeded_upscaled", "video"])
+@pytest.mark.parametrize("images", ["url", "none"])
+def test_what_slack_was_really_sent_still_ends_with_the_tasks_origin(
+    case: str, to: Endpoint, images: Literal["url", "none"]
+) -> None:
+    """However often it is pressed."""
+    options = replace(SlackOptions.of(to), buttons="native", images=images)
+    to = replace(to, options=options)
+    (posted,) = perform(slack_channel, CASES[case], to, links=LINKS).requests
+    blocks = json_of(posted)["blocks"]
+    kept = unnamed(blocks)
+
+    for lines in (["U1 · @ada …"], ["U1 · @ada ✓", "U2 · @ada …"]):
+        # Slack names the blocks that have no name.
+        named = [{"block_id": f"b{at}", **one} for at, one in enumerate(blocks)]
+        click = clicks.slack_payload(TOKEN, message={"blocks": named})
+        found = read("slack", clicks.slack(click, at=NOW))
+        assert isinstance(found, Interaction)
+        request = slack.mark(to, found, lines, ROWS)
+        assert request is not None
+        blocks = json_of(request)["blocks"]
+
+        told = [one for one in blocks if "mjb.mark." in one.get("block_id", "")]
+        assert [one["elements"][0]["text"] for one in told] == lines
+        assert unnamed([one for one in blocks if one not in told]) == kept
+        assert TASK_ID in json.dumps(blocks[-1])
+        assert blocks[-2] == told[-1]
+
+
+def unnamed(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What blocks say, without their names and what is pressed."""
+    return [
+        {name: said for name, said in block.items() if name != "block_id"}
+        for block in blocks
+        if block["type"] != "actions"
+    ]
 
 
 def test_discord_is_sent_buttons_alone_so_that_nothing_else_changes() -> None:

@@ -17,7 +17,7 @@ from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request
 from tests.channels.cases import CASES, DONE, event_of, events
-from tests.channels.golden import check_golden
+from tests.channels.goldens import check_golden
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOOK = Endpoint(

@@ -29,7 +29,7 @@ from tests.channels.cases import (
     events,
     perform,
 )
-from tests.channels.golden import check_golden, languages
+from tests.channels.goldens import check_golden, languages
 from tests.platforms.loopback import HTML, Said, answering
 from tests.platforms.ntfy import TOPIC, Ntfy
 

@@ -24,7 +24,7 @@ from tests.channels.cases import (
     endpoint,
     perform,
 )
-from tests.channels.golden import check_golden, languages
+from tests.channels.goldens import check_golden, languages
 from tests.channels.robots import SECRET, always, robot, said
 from tests.channels.wire import deliver
 from tests.platforms.dingtalk import DingTalk

@@ -34,7 +34,7 @@ from tests.channels.cases import (
     events,
     perform,
 )
-from tests.channels.golden import check_golden, languages
+from tests.channels.goldens import check_golden, languages
 from tests.platforms.slack import CHANNEL, HOOK, TOKEN, Slack
 from tests.platforms.slack_rules import complaint, pings, texts, units
 

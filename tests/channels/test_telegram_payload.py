@@ -31,7 +31,7 @@ from tests.channels.cases import (
     events,
     perform,
 )
-from tests.channels.golden import check_golden
+from tests.channels.goldens import check_golden
 from tests.platforms.loopback import answering
 from tests.platforms.telegram import CHAT, TOKEN, Look, Telegram
 from tests.platforms.telegram_rules import units

@@ -27,7 +27,7 @@ from tests.channels.cases import (
     events,
     perform,
 )
-from tests.channels.golden import check_golden
+from tests.channels.goldens import check_golden
 
 URLS = {
     "github_repository_dispatch": "https://api.github.com/repos/me/art/dispatches",

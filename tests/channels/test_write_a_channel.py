@@ -31,7 +31,8 @@ from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from bridge.core.http import Request, Response
-from tests.channels.cases import CASES, each_hostile, perform
+from bridge.core.token import ActionLinks, TokenKeys
+from tests.channels.cases import CASES, LANGUAGES, each_hostile, perform
 from tests.channels.wire import deliver
 from tests.platforms.loopback import HTML, Asked, Said, serving
 
@@ -46,6 +47,16 @@ PLACE, MODULE = re.findall(
 )[0]
 KIND = Path(PLACE).stem
 HOOK = "/hooks/xxx-generatedkey-xxx"
+LINKS = ActionLinks(
+    keys=TokenKeys(["a-secret-of-this-deployment"]),
+    public_url="https://bridge.example",
+    ttl=1209600.0,
+)
+#: Links with a label of our own; others' texts can have none.
+OUR_LINKS = re.compile(
+    r"\[(?:Open full size|Watch(?: \d+)?|Choose what to do next)\]"
+    r"\(https?://[^\s()<>]+\)"
+)
 
 
 def patched(text: str, hunk: str) -> str:
@@ -152,11 +163,37 @@ async def serving_mattermost(
         yield platform, endpoint(f"{platform.base}{HOOK}")
 
 
-def endpoint(url: str = f"https://mattermost.example.com{HOOK}") -> Endpoint:
-    return Endpoint(name="team", kind=KIND, url=url, options=ChatOptions())
+def endpoint(
+    url: str = f"https://mattermost.example.com{HOOK}", **options: Any
+) -> Endpoint:
+    return Endpoint(name="team", kind=KIND, url=url, options=ChatOptions(**options))
+
+
+def texts_of(request: Request) -> list[str]:
+    """What is read as markdown, in the message or in the simpler one."""
+    post = json.loads(request.body)
+    shown = post.get("attachments", [])
+    return [post.get("text", ""), *(one["text"] for one in shown)]
 
 
 # --- the page, followed ---------------------------------------------------------------
+
+
+def test_the_module_of_the_page_is_typed_as_strictly_as_its_neighbours(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "the_module_of_the_page.py").write_text(MODULE, encoding="utf-8")
+
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", str(tmp_path / "the_module_of_the_page.py")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 async def test_the_commands_that_the_page_ends_with_work(copy: Path) -> None:
@@ -255,24 +292,59 @@ def test_it_tells_every_event(registry: dict[str, Channel], event_type: str) -> 
     assert outcome.attempt.succeeded
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_form_of_a_message_leads_to_the_page_with_the_buttons(
+    registry: dict[str, Channel], language: str
+) -> None:
+    """As test_buttons.py asks of every chat in `CHATS`."""
+    to = endpoint(language=language)
+
+    forms = every_form(registry[KIND], CASES["succeeded_grid"], to)
+
+    label = {"en": "Choose what to do next", "zh": "选择下一步"}[language]
+    assert len(forms) == 2
+    for form in forms:
+        text = "\n".join(texts_of(form))
+        assert f"[{label}](https://bridge.example/a/" in text
+
+
+@pytest.mark.parametrize("buttons", ["link", "off"])
+def test_where_nobody_can_press_there_is_no_page(
+    registry: dict[str, Channel], buttons: str
+) -> None:
+    """As test_buttons.py asks of every chat in `CHATS`."""
+    channel, grid = registry[KIND], CASES["succeeded_grid"]
+
+    plain = perform(channel, grid, endpoint(), links=None).requests
+    off = perform(channel, grid, endpoint(buttons="off"), links=LINKS).requests
+
+    assert perform(channel, grid, endpoint(buttons=buttons)).requests == plain
+    assert off == plain
+
+
+def test_each_form_of_a_message_leads_to_every_video(
+    registry: dict[str, Channel],
+) -> None:
+    for form in every_form(registry[KIND], CASES["video"], endpoint()):
+        text = "\n".join(texts_of(form))
+        assert re.findall(r"\[Watch (\d)\]\(https://", text) == ["1", "2", "3", "4"]
+
+
 @each_hostile
 def test_what_strangers_write_stays_text(
     registry: dict[str, Channel], event: Event
 ) -> None:
     """In the message, and in the simpler one: it mentions, links and draws nothing."""
-    for request in (
-        *perform(registry[KIND], event, endpoint()).requests,
-        *_simpler(registry[KIND], event),
-    ):
-        post = json.loads(request.body)
-        texts = [one["text"] for one in post.get("attachments", [])] + [
-            post.get("text", "")
-        ]
-        for text in texts:
+    for form in every_form(registry[KIND], event, endpoint()):
+        for text in texts_of(form):
             assert len(text) <= 16_383
-            assert not re.search(r"@\w|\]\(|://|www\.|[<>`*_~|\\]|:[\w+-]+:", text)
+            ours = OUR_LINKS.sub("", text)
+            assert not re.search(r"@\w|\]\(|://|www\.|[<>`*_~|\\]|:[\w+-]+:", ours)
+        for shown in json.loads(form.body).get("attachments", []):
+            assert not re.search(r"@\w|\]\(|://|www\.", shown["footer"])
 
 
-def _simpler(channel: Channel, event: Event) -> list[Request]:
+def every_form(channel: Channel, event: Event, to: Endpoint) -> list[Request]:
+    """The message, and the simpler one for where that is refused."""
     no = Response(status=400, body=b'{"id": "web.incoming_webhook.parse"}')
-    return perform(channel, event, endpoint(), answers=lambda _: no).requests[1:]
+    return perform(channel, event, to, answers=lambda _: no, links=LINKS).requests

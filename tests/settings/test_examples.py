@@ -109,6 +109,8 @@ def test_the_toml_example_shows_every_setting() -> None:
     for section, fields in SECTIONS.items():
         assert shown[section].keys() == fields.keys()
     assert set().union(*shown["upstreams"].values()) == UPSTREAM
+    missing = ENDPOINT - set().union(*shown["endpoints"].values())
+    assert not missing, "show it with a value in bridge.example.toml"
     assert set().union(*shown["endpoints"].values()) == ENDPOINT
 
 
@@ -158,9 +160,26 @@ def test_every_secret_s_file_is_mentioned_in_the_toml_example() -> None:
     "name", sorted(TOP | SECTION | UPSTREAM | ENDPOINT | set(KINDS))
 )
 def test_the_documentation_mentions_everything(name: str) -> None:
-    assert f"`{name}`" in DOCS
+    assert f"`{name}`" in DOCS, "run python -m tools.settings_reference"
 
 
 def test_the_tables_of_settings_are_up_to_date_and_say_what_each_is_for() -> None:
     assert with_reference(DOCS) == DOCS, "run python -m tools.settings_reference"
-    assert not re.findall(r"(?m)^\| `.*\|\s*\|$", DOCS)
+    unsaid = re.findall(r"(?m)^\| `.*\|\s*\|$", DOCS)
+    assert not unsaid, "say in the last column of docs/configuration.md what it is for"
+
+
+def test_a_setting_of_which_nothing_is_said_yet_is_still_that_setting() -> None:
+    before = DOCS.replace(
+        "| slack | a channel's id, together with `token`: a bot |", "| slack |  |"
+    )
+
+    assert before != DOCS
+    assert with_reference(before) == before
+
+
+def test_what_is_said_of_a_setting_stays_when_another_kind_has_it() -> None:
+    before = DOCS.replace(", apprise |", " |")
+
+    assert before != DOCS
+    assert with_reference(before) == with_reference(DOCS)

@@ -24,7 +24,8 @@ from bridge.channels.info import ChannelInfo, Probe, SettingProblem, place_of
 from bridge.channels.live_port import LivePort, Posted, RequestSteps, ready
 from bridge.channels.reply import Reply
 from bridge.channels.slack import api, payload
-from bridge.channels.slack.api import HOOKS, SlackOptions, probe, sample_response
+from bridge.channels.slack.api import HOOKS, probe, sample_response
+from bridge.channels.slack.payload import SlackOptions
 from bridge.channels.slack.replies import describe, read
 from bridge.core.endpoint import Rate
 from bridge.core.http import Request, Response

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bridge.channels.endpoint_options import NativeOptions
 from bridge.channels.reply import MAX_REPLY
+from bridge.channels.slack.payload import SlackOptions
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.http import USER_AGENT, Request, Response, with_own
@@ -24,27 +23,6 @@ HOOKS = ("hooks.slack.com", "hooks.slack-gov.com")
 _QUIET: dict[str, Json] = {"unfurl_links": False, "unfurl_media": False}
 #: ``chat.update`` looks for names and channels in a text unless it is asked not to.
 _LITERAL: dict[str, Json] = {"parse": "none", "link_names": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackOptions(NativeOptions):
-    """
-    How a Slack endpoint likes its messages.
-
-    Attributes:
-        token: A bot's. Without one, messages go to an incoming webhook.
-
-        channel: Where the bot posts.
-
-        signing_secret: What the app's clicks are signed with.
-
-        app_token: Lets clicks come over a socket (``xapp-...``), without a public URL.
-    """
-
-    token: str | None = field(default=None, repr=False)
-    channel: str | None = field(default=None, metadata={"min_length": 1})
-    signing_secret: str | None = field(default=None, repr=False)
-    app_token: str | None = field(default=None, repr=False)
 
 
 def is_bot(endpoint: Endpoint) -> bool:

@@ -31,7 +31,7 @@ from bridge.channels.message import MessageButton
 from bridge.channels.reply import MAX_REPLY
 from bridge.channels.slack import api
 from bridge.channels.slack.markup import escape
-from bridge.channels.slack.payload import actions, context
+from bridge.channels.slack.payload import SlackOptions, actions, context, divided
 from bridge.channels.text import cut, line
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
@@ -121,7 +121,7 @@ def payload(data: Mapping[str, object]) -> Inbound:
 
 def may_come_from(interaction: Interaction, endpoint: Endpoint) -> bool:
     """Whether it happened where the endpoint posts: its workspace, and its channel if it has one."""
-    options = api.SlackOptions.of(endpoint)
+    options = SlackOptions.of(endpoint)
     _, _, place = urlsplit(endpoint.url).path.partition("/services/")
     team = place.partition("/")[0]
     if team and not api.is_compatible(endpoint):
@@ -158,20 +158,14 @@ def mark(
 ) -> Request | None:
     """Put what was pressed in the place of the message's buttons, and those that are left."""
     blocks = [*filter(None, map(_own, interaction.shown))]
-    before = [one for one in blocks if not _is_mark(one)]
-    last = before[-1:] if before and before[-1]["type"] == "context" else []
-    if not before:
+    said, origin = divided([one for one in blocks if not _is_mark(one)])
+    if not said:
         return None
     pressed: list[Json] = [
         {**context(escape(line)), "block_id": f"mjb.mark.{place}"}
         for place, line in enumerate(lines[-8:])
     ]
-    content: list[Json] = [
-        *before[: len(before) - len(last)],
-        *actions(rows),
-        *pressed,
-        *last,
-    ]
+    content: list[Json] = [*said, *actions(rows), *pressed, *origin]
     text = escape(cut(" · ".join(lines[-1:]) or "Midjourney", 300))
     if api.is_bot(endpoint) and interaction.message and interaction.channel:
         return api.update(

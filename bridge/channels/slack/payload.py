@@ -16,9 +16,11 @@ too long, or for one that is empty.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from bridge.channels.endpoint_options import NativeOptions
 from bridge.channels.interaction import ASKS
 from bridge.channels.message import Message, MessageButton
 from bridge.channels.slack.markup import code, defang, escape, fence, link, moment
@@ -33,14 +35,15 @@ MessageBody: TypeAlias = dict[str, Json]
 #: context has no limit of its own that is written down, and shall be short anyway.
 MAX_TEXT = 2900
 MAX_LINKS = 2900
-MAX_FOOTER = 1900
+MAX_SMALL = 1900
 MAX_LINK = 1500
 MAX_ALT = 300
 #: A notification on a telephone shows less than that.
 MAX_FALLBACK = 300
 MAX_ID = 128
 MAX_BUTTON = 75
-#: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000.
+#: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000: these
+#: are 3400, and 600 are left for our own words, the page's link and the task's id.
 MAX_PROMPT, MAX_REASON, MAX_RESULT, MAX_URL = 1000, 500, 1200, 700
 
 #: The fullest first.
@@ -48,6 +51,29 @@ VARIANTS = ("picture", "link", "text")
 
 #: What Slack draws. It answers anything else, WebP above all, with a refusal.
 _DRAWN = (".png", ".jpg", ".jpeg", ".gif")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackOptions(NativeOptions):
+    """
+    How a Slack endpoint likes its messages.
+
+    A message knows those of its endpoint, see `Message.options`: one of its looks is read here.
+
+    Attributes:
+        token: A bot's. Without one, messages go to an incoming webhook.
+
+        channel: Where the bot posts.
+
+        signing_secret: What the app's clicks are signed with.
+
+        app_token: Lets clicks come over a socket (``xapp-...``), without a public URL.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    channel: str | None = field(default=None, metadata={"min_length": 1})
+    signing_secret: str | None = field(default=None, repr=False)
+    app_token: str | None = field(default=None, repr=False)
 
 
 def content(
@@ -115,12 +141,23 @@ def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]
         blocks.append(_section(links))
     blocks += actions(message.buttons)
     if message.steps:
-        blocks.append(context(_plain(message.labelled_steps, MAX_FOOTER)))
+        blocks.append(context(_plain(message.labelled_steps, MAX_SMALL)))
     if message.choice is not None:
         label, url = message.choice
         blocks.append(_section(f"👉  {link(url, label)}"))
-    blocks.append(context(_footer(message, linked=picture is not None)))
+    # Last, as `divided` relies on.
+    blocks.append(context(_origin(message, linked=picture is not None)))
     return blocks
+
+
+def divided(shown: list[Block]) -> tuple[list[Block], list[Block]]:
+    """
+    Divide the blocks of a message where what was pressed is told: before the task's origin.
+
+    The origin is what `_blocks` ends with, the only block that is small and last.
+    """
+    place = len(shown) - bool(shown and shown[-1]["type"] == "context")
+    return shown[:place], shown[place:]
 
 
 def _named(blocks: list[Block], revision: str) -> list[Json]:
@@ -212,7 +249,8 @@ def _watch(message: Message) -> str:
     return shown
 
 
-def _footer(message: Message, *, linked: bool) -> str:
+def _origin(message: Message, *, linked: bool) -> str:
+    """Say which task it is about, and when it happened; with a link to what is shown."""
     strings = message.strings
     parts = []
     url = message.public_picture if linked else None
@@ -267,15 +305,15 @@ def _text_only(message: Message) -> str:
         )
     if message.result:
         lines.append(fit(message.result, MAX_RESULT, fence))
-    footer = []
+    small = []
     url = _openable(message)
     if url and utf16(escape(url)) <= MAX_URL:
-        footer.append(link(url, strings.open))
+        small.append(link(url, strings.open))
     elif message.shows and message.expired and not message.videos:
-        footer.append(strings.expired)
+        small.append(strings.expired)
     if message.choice is not None:
         label, page = message.choice
-        footer.append(link(page, label))
+        small.append(link(page, label))
     if message.task_id:
-        footer.append(f"{strings.task_id} {code(cut(message.task_id, MAX_ID))}")
-    return "\n".join([*lines, "  ·  ".join(footer)]).strip()
+        small.append(f"{strings.task_id} {code(cut(message.task_id, MAX_ID))}")
+    return "\n".join([*lines, "  ·  ".join(small)]).strip()
