@@ -127,7 +127,7 @@ async def test_polling_pauses_when_memory_is_nearly_full(
 ) -> None:
     await bench.track("1")
     # Beside this, what connections take for themselves is nothing.
-    await client.set(f"{{{bench.namespace}}}:ballast", "x" * 20_000_000)
+    await client.setrange(f"{{{bench.namespace}}}:ballast", 20_000_000, "x")
     used = (await client.info("memory"))["used_memory"]
     async with limited(client, used / 0.9):
         memory = await bench.admin.watch_memory()
