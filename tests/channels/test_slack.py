@@ -11,6 +11,7 @@ import pytest
 
 from bridge.channels import slack
 from bridge.channels.sample import sample_event
+from bridge.channels.slack.api import open_socket, web_api
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.http import ChannelState
@@ -339,3 +340,17 @@ def test_a_sample_in_plain_text_says_that_it_is_one() -> None:
     room.publish(sample_event("task.succeeded", NOW))
 
     assert "🧪 " in room.lines[0]
+
+
+def test_a_socket_for_clicks_is_asked_for_with_the_apps_own_token() -> None:
+    asked = open_socket(bot(app_token="xapp-1-A0-1-abc"))
+
+    assert asked is not None
+    assert asked.url == "https://slack.com/api/apps.connections.open"
+    assert asked.headers["authorization"] == "Bearer xapp-1-A0-1-abc"
+    assert open_socket(bot()) is None
+
+
+def test_the_web_api_of_another_workspaces_server_is_asked_there() -> None:
+    assert web_api("https://slack.com/api") == "https://slack.com/api/"
+    assert web_api("http://127.0.0.1:9/services/x") == "http://127.0.0.1:9/api/"

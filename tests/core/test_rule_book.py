@@ -109,7 +109,8 @@ def test_the_same_event_asks_for_the_same_presses_whoever_evaluates_it() -> None
     both = rule(press=("U1", "V1"))
     other = rule(name="other", press=("U1",))
     never = rule(name="never", where={"action": ("BLEND",)})
-    first = ids("evt_1", both, other, never)
+    nor = rule(name="nor", where={"action": ("!IMAGINE",)})
+    first = ids("evt_1", both, other, never, nor)
     assert len(first) == 2
     assert first == ids("evt_1", both)
     # What is pressed once is that for every event; what is not is once for each.
