@@ -162,6 +162,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # this process starts would inherit that: commands that Ctrl-C ends would not end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# The same for hangups, under nohup. This process itself goes on living through them.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.hookimpl(wrapper=True)
