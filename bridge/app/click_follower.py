@@ -157,10 +157,9 @@ class ClickFollower:
             await self._texts.claim(_following(action.id), self._me, LEASE)
             await self._store.follow(action.id, _written(click, row.key, until))
         except BridgeError as error:
+            # The message keeps its buttons: nobody else would bring them back.
             log.warning("click.not_followed", error=str(error))
-            return (
-                None  # the message keeps its buttons: nobody else would bring them back
-            )
+            return None
         return Following(click=click, task=row.key, action=action, until=until)
 
     async def follow(self, following: Following) -> None:

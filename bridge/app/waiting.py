@@ -38,9 +38,7 @@ class Cause(StrEnum):
     CONCURRENCY = "concurrency"
     RATE_LIMIT = "rate_limit"
     STORE_FULL = "store_full"
-    DUE = (
-        "due"  #: Nothing: a worker is about to take it, or has more to do than it can.
-    )
+    DUE = "due"  #: Nothing: a worker takes it next, or has more to do than it can.
 
 
 _SENTENCES = {

@@ -204,20 +204,15 @@ def _delivery_cells(delivery: DeliveryRow, row: EventRow) -> list[Text]:
     last = [_outcome(tries[-1])] if tries else []
     # Of many endpoints, or many tries, the store keeps the newest attempts only.
     cut = len(row.attempts) >= ATTEMPTS_KEPT
-    if cut and not tries and delivery.state == "delivered":
+    lost = cut and not tries and delivery.state in {"delivered", "dead"}
+    if lost:
         last.append(f"not among the {ATTEMPTS_KEPT} attempts kept of the event")
     if delivery.reason and (not tries or delivery.state in OPEN):
         last.append(delivery.reason)
     return [
         text(delivery.endpoint),
         text(delivery.state, STATE_STYLES.get(delivery.state, "")),
-        text(
-            f"{len(tries)}{'+' if cut else ''}"
-            if tries
-            else "?"
-            if last and cut
-            else ""
-        ),
+        text("?" if lost else f"{len(tries) or ''}{'+' if tries and cut else ''}"),
         text("; ".join(last), "dim" if delivery.state == "delivered" else ""),
     ]
 

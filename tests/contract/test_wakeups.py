@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 
+import pytest
+
+from bridge.adapters.store.keyspace import LONGEST_CALL
 from bridge.app.ports import ClaimLimits
+from bridge.errors import StoreUnavailable
 from tests.contract.bench import Bench, endpoint
 
 
@@ -61,6 +66,22 @@ async def test_what_a_worker_that_left_was_woken_with_is_anothers_at_once(
     await bench.deliveries.return_lost()
 
     assert (await bench.claim_one()).lane == "u:1"
+
+
+async def test_what_was_claimed_and_not_heard_of_does_not_wait_for_the_next_work(
+    bench: Bench,
+) -> None:
+    await bench.tell("u")
+    bench.keys.mute = True
+    with pytest.raises(StoreUnavailable):
+        await bench.claim()
+    bench.keys.mute = False
+    began = monotonic()
+    claim = await bench.deliveries.claim_when_woken(ClaimLimits(limit=2, slow_limit=2))
+
+    assert claim is not None
+    assert [one.lane for one in claim.deliveries] == ["u:1"]
+    assert monotonic() - began < LONGEST_CALL
 
 
 async def test_a_server_that_has_forgotten_the_script_is_taught_it(

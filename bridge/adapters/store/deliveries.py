@@ -18,6 +18,7 @@ from bridge.core.http import ChannelState
 LOST_AT_MOST = 60
 #: Characters of an attempt's `detail` that the attempt log keeps.
 LONGEST_DETAIL = 1024
+#: The list whose elements wake workers.
 _WAKEUPS = "wakeups:deliver"
 #: What a settlement may lead to beside its own delivery: a script of its own sees to that, so
 #: that no other settlement pays for it.
@@ -51,6 +52,7 @@ class StoredDeliveries:
         if limits is None:
             await self._keys.take(_WAKEUPS)
             return None
+        await self.return_lost()  # a call that waits would hold it up
         reply = await self._claiming("claim_deliveries", limits, 0, behind=_WAKEUPS)
         return _claim(reply)
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.adapters.store import rows
-from bridge.adapters.store.keyspace import Keyspace
+from bridge.adapters.store.keyspace import LONGEST_CALL, Keyspace
 from bridge.app.ports import FeedEntry, News, Outcome
 
-#: Seconds that one call waits at most: a command may take no longer than the connection's
-#: timeout.
-LONGEST_BLOCK = 3.0
 #: Steps of deliveries that one call returns.
 OUTCOMES_AT_ONCE = 500
 
@@ -30,7 +27,7 @@ class StoreFeed:
         news = await self._read(position, most)
         if news.entries or news.reset or news.position != position or block <= 0:
             return news
-        if await self._keys.wait_for_entry("feed", position, min(block, LONGEST_BLOCK)):
+        if await self._keys.wait_for_entry("feed", position, min(block, LONGEST_CALL)):
             return await self._read(position, most)
         return news
 

@@ -69,9 +69,9 @@ Script = Literal[
     "upstreams",
     "waits",
 ]
+SCRIPTS: tuple[Script, ...] = get_args(Script)
 #: Seconds that one call blocks at most: less than a command may take.
 LONGEST_CALL = 4.0
-SCRIPTS: tuple[Script, ...] = get_args(Script)
 _FOLDER = files("bridge.adapters.store") / "lua"
 _COMMANDS = re.compile(r"\bcall(?:_with)?\('([A-Z]+(?:', '[A-Z]+)?)'")
 _NEEDS = re.compile(r"^-- Needs (.+)$", re.MULTILINE)
@@ -284,7 +284,7 @@ class Keyspace:
 
     async def wait_for_entry(self, key: str, position: str, seconds: float) -> bool:
         """Wait until a stream has an entry after one; false if none came in time."""
-        async with in_time(LONGEST_CALL + COMMAND_TIMEOUT):
+        async with in_time(seconds + COMMAND_TIMEOUT):
             found = await self._client.xread(
                 {self._prefix + key: position}, count=1, block=round(seconds * 1000)
             )

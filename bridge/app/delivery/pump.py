@@ -110,8 +110,9 @@ class Pump:
         if claim is None:
             self.wake()
             return
+        begin = self._hand_back if self._alone else self._launch
         for delivery in claim.deliveries:
-            self._launch(delivery, together=not self._alone)
+            begin(delivery)
         # Another claim may have been answered since, and know more.
         self._next_at = min(self._next_at, self._due_at(claim))
         if claim.suspects:
@@ -291,14 +292,17 @@ class Pump:
         if self._flight:
             await asyncio.wait(self._flight, timeout=FOR_SUSPECTS)
 
-    def _launch(self, delivery: Delivery, *, together: bool = True) -> None:
-        if self._stopping or not together:
-            self._settler.settle(Settlement(delivery=delivery))
+    def _launch(self, delivery: Delivery) -> None:
+        if self._stopping:
+            self._hand_back(delivery)
             return
         attempt = self._runner.attempt(delivery)
         task = asyncio.get_running_loop().create_task(attempt)
         self._flight[task] = delivery
         task.add_done_callback(self._land)
+
+    def _hand_back(self, delivery: Delivery) -> None:
+        self._settler.settle(Settlement(delivery=delivery))
 
     def _land(self, task: asyncio.Task[Settlement]) -> None:
         delivery = self._flight.pop(task)

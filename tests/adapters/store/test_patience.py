@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
-from bridge.adapters.store.errors import in_time
+from bridge.adapters.local.embedded import EmbeddedStore
+from bridge.adapters.store.connection import connect
+from bridge.adapters.store.errors import COMMAND_TIMEOUT, in_time
+from bridge.adapters.store.keyspace import LONGEST_CALL, Keyspace
 from bridge.errors import StoreUnavailable
 
 
@@ -38,3 +44,23 @@ async def test_a_store_that_does_not_reply_is_given_up() -> None:
     with pytest.raises(StoreUnavailable):
         async with in_time(0.05):
             await asyncio.get_running_loop().create_future()
+
+
+async def test_a_call_that_waits_has_its_wait_and_a_commands_time(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedStore(tmp_path) as store:
+        assert store.pid is not None
+        client = connect(store.url)
+        keys = Keyspace(client, namespace="x", retention=1.0)
+        os.kill(store.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                await keys.wait_for_entry("feed", "0", 0.1)
+            took = time.monotonic() - began
+        finally:
+            os.kill(store.pid, signal.SIGCONT)
+        await client.aclose()
+
+    assert COMMAND_TIMEOUT < took < COMMAND_TIMEOUT + LONGEST_CALL
