@@ -91,12 +91,16 @@ def say(line: str) -> None:
 
 def program() -> str:
     """Return how to call this program from here: it may not be on the PATH."""
-    called = Path(sys.argv[0])
+    called = sys.argv[0]
+    if Path(called).name != "mjbridge":  # `python -m`, as `mjbridge up` starts others
+        beside = Path(sys.executable).with_name("mjbridge")
+        if not beside.is_relative_to(Path.cwd()):
+            return "mjbridge"  # where that is, whoever started it knows
+        called = str(beside.relative_to(Path.cwd()))
     found = shutil.which("mjbridge")
-    here = called.name == "mjbridge" and called.exists()
-    if not here or (found and called.samefile(found)):
+    if not Path(called).exists() or (found and Path(called).samefile(found)):
         return "mjbridge"
-    return sys.argv[0]
+    return called
 
 
 def emit(shown: View | Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -472,3 +473,19 @@ def test_a_beat_imports_no_client_of_gateways_and_receivers(shell: Shell) -> Non
 
     assert all(map(import_module, ("aiohttp", "httpx", "uvloop")))
     assert not {"aiohttp", "httpx", "uvloop"} & set(ran.stdout.split())
+
+
+def test_a_command_that_is_not_on_the_path_is_named_as_it_can_be_called(
+    tmp_path: Path,
+) -> None:
+    venv = Path(sys.prefix)
+    asks = [sys.executable, "-c", "from bridge.cli.output import program; print(program())"]  # fmt: skip
+
+    def named(path: str, folder: Path) -> str:
+        env = {**os.environ, "PATH": path}
+        ran = subprocess.run(asks, cwd=folder, env=env, capture_output=True, check=True)
+        return ran.stdout.decode().strip()
+
+    assert named("/usr/bin", venv.parent) == f"{venv.name}/bin/mjbridge"
+    assert named(f"{venv}/bin", venv.parent) == "mjbridge"
+    assert named("/usr/bin", tmp_path) == "mjbridge"
