@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import signal
 import sys
 from datetime import timedelta
 from typing import Any
@@ -107,11 +105,6 @@ class TickScheduler(Scheduler):
         return int(declared.message_count)
 
 
-def _ask_no_more() -> None:
-    for one in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
-
-
 class BridgeCelery(Celery):
     """
     Celery, but for what a worker and a beat of ours do before Celery prints its first line.
@@ -150,9 +143,6 @@ class BridgeCelery(Celery):
     def Beat(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - as above
         """Make a beat."""
         quiet = self._set_up_logs() or options.pop("quiet", False)
-        # Who is asked to end again, as a group's leader and its supervisor do, would be killed
-        # in its last moments: Python gives all signals back then that are not ignored.
-        atexit.register(_ask_no_more)
         return super().Beat(**options | {"quiet": quiet})
 
     def _set_up_logs(self) -> bool:

@@ -211,6 +211,17 @@ class Installation:
             return self.start("beat", "beat")
         return self.start_program("beat", "mjbridge", "beat")
 
+    def is_ticking(self) -> None:
+        """Wait until a worker has answered a tick: a beat that only begins knows no signals yet."""
+
+        def has_answered() -> bool:
+            life = self.deployment(
+                lambda deployment: deployment.queries.signs_of_life()
+            )
+            return life.answered_at is not None
+
+        until(has_answered, within_s=STARTS_WITHIN_S)
+
     def logs(self) -> Iterator[tuple[str, str]]:
         """What the newest processes wrote last, the newest of all first."""
         for log in reversed(self._logs[-4:]):

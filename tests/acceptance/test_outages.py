@@ -88,6 +88,7 @@ def at_work(deployment: Installation) -> tuple[Process, Process]:
     deployment.track("unreachable")
     beat, worker = deployment.start_beat(), deployment.start_worker()
     until(lambda: worker.says("poll.failed"), within_s=30)
+    deployment.is_ticking()
     return beat, worker
 
 
@@ -160,6 +161,7 @@ def test_wake_ups_can_travel_through_a_rabbitmq_whose_absence_is_a_few_lines(
         ours = journeys.deployment
         processes = ours.start_beat(), ours.start_worker()
         journeys.takes_place()
+        ours.is_ticking()
         before = len(events(*processes))
 
         broker.stop()

@@ -29,6 +29,7 @@ def test_the_store_can_be_debians_redis(stage: Stage, tmp_path: Path) -> None:
         beat, worker = redis.deployment.start_beat(), redis.deployment.start_worker()
 
         redis.takes_place()
+        redis.deployment.is_ticking()
 
         for process in (worker, beat):
             process.terminate()

@@ -45,6 +45,7 @@ def at_work(deployment: Installation) -> tuple[Process, Process]:
     deployment.track("unreachable")
     beat, worker = deployment.start_beat(), deployment.start_worker()
     until(lambda: worker.says("poll.failed"), within_s=30)
+    deployment.is_ticking()
     return beat, worker
 
 
