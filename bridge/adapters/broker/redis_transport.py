@@ -6,14 +6,19 @@ A master that is demoted answers a worker's waiting with ``UNBLOCKED`` and write
 they are: a connection that is of no use any more. A new one is tried with a write that needs
 memory, so that Celery waits longer and longer between two attempts while there is no master,
 or no room for a worker's own keys.
+
+A worker that ends does not wait until its last call for a message has run out: it asks the
+server, over another connection, to answer that call with nothing. To let go of the connection
+instead would lose a message that is on its way.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from kombu.transport import redis, virtual
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from bridge.adapters.broker.foreign_queue import TASKS
 
@@ -46,12 +51,34 @@ class InHand(virtual.QoS):
 
 
 class WritableChannel(redis.Channel):
-    """A channel that opens only where the server takes writes; its messages are `InHand`."""
+    """
+    A channel that opens only where the server takes writes; its messages are `InHand`.
+
+    It is closed without waiting for a message to come, where the server lets its user
+    ``CLIENT UNBLOCK``; else within `LONGEST_WAIT`.
+    """
+
+    _in_poll: Any  # kombu's types leave out what it keeps to itself
+    #: The connection that waits, and its number at the server.
+    _waiting: tuple[Any, int] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.QoS = InHand  # type: ignore[assignment]  # kombu does likewise
         _try_a_write(self.client)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        connection = self.client.connection
+        if self._waiting is None or self._waiting[0] is not connection:
+            self._waiting = connection, self.client.client_id()
+        super()._brpop_start(timeout)  # type: ignore[misc]  # as above
+
+    def close(self) -> None:
+        """Close it; a wait for a message is ended first, by the server."""
+        if self._in_poll and self._waiting:
+            with suppress(RedisError), self.conn_or_acquire() as client:
+                client.client_unblock(self._waiting[1])
+        super().close()
 
 
 class FailoverTransport(redis.Transport):
@@ -72,13 +99,8 @@ class SocketTransport(FailoverTransport):
     can_parse_url = True
 
 
-class SentinelChannel(redis.SentinelChannel):
+class SentinelChannel(WritableChannel, redis.SentinelChannel):
     """As `WritableChannel`, to the master that sentinels name."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.QoS = InHand  # type: ignore[assignment]  # kombu does likewise
-        _try_a_write(self.client)
 
 
 class SentinelTransport(redis.SentinelTransport):
