@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from bridge.app.ports import EventRow
 from bridge.sandbox.responses import CannedResponse
 from tests.acceptance.checks import in_order, same_on_every_attempt
 from tests.acceptance.harness import QUICK_UPSTREAM, Installation, gone
@@ -61,16 +62,20 @@ class Scene:
                 what=lambda task=task: f"{task}: {self.hooks.types(path, task=task)}",  # type: ignore[misc]
             )
 
+    def settled(self, task: str, upstream: str) -> Sequence[EventRow]:
+        """The events of a task, once what receivers took is written down, which comes after it."""
+        story = self.deployment.story(task, upstream=upstream)
+        states = {one.state for event in story for one in event.deliveries}
+        return story if states == {"delivered"} else ()
+
     def audit(self, upstream: str, tasks: Sequence[str]) -> None:
         """Compare what the gateway said, what the store holds and what receivers took."""
         for task in tasks:
             assert {one.status for one in self.gateway.said(task)} == {
                 status for status, _ in STEPS
             }
-            story = self.deployment.story(task, upstream=upstream)
+            story = until(lambda task=task: self.settled(task, upstream))  # type: ignore[misc]
             assert [one.event.type for one in story] == TYPES
-            for event in story:
-                assert {one.state for one in event.deliveries} == {"delivered"}
             for endpoint in CORNERS[upstream]:
                 taken = self.hooks.events(f"/{endpoint}", task=task)
                 assert [one.id for one in taken] == [one.event.id for one in story]

@@ -50,7 +50,9 @@ def web_server(client: socket.socket) -> None:
     """Answers once it has read a whole request, as most do."""
     request = b""
     while b"\r\n\r\n" not in request:
-        request += client.recv(4096)
+        if not (read := client.recv(4096)):  # gone: it would be asked for more for ever
+            return
+        request += read
     client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
