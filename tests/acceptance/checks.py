@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ def verified(one: Received, *secrets: str) -> dict[str, Any]:
 def conforms(event: dict[str, Any]) -> None:
     """Check an event against the published schema."""
     if _SCHEMA.exists():
-        schema = json.loads(_SCHEMA.read_text())
-        checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
-        jsonschema.validate(
-            event, schema, jsonschema.Draft202012Validator, format_checker=checker
-        )
+        _validator().validate(event)
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    draft = jsonschema.Draft202012Validator
+    return draft(json.loads(_SCHEMA.read_text()), format_checker=draft.FORMAT_CHECKER)
 
 
 def disorder(received: Iterable[Received]) -> list[str]:

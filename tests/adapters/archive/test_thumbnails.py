@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,11 +79,15 @@ async def test_of_what_moves_the_first_picture_is_shown(
     assert pixel[2] < 50
 
 
-@pytest.mark.parametrize("data", [b"", b"<svg/>", picture()[:-30], bomb()])
+@pytest.mark.parametrize(
+    "data",
+    [lambda: b"", lambda: b"<svg/>", lambda: picture()[:-30], bomb],
+    ids=["nothing", "svg", "cut", "bomb"],
+)
 async def test_what_cannot_be_decoded_or_should_not_has_none(
-    tmp_path: Path, data: bytes
+    tmp_path: Path, data: Callable[[], bytes]
 ) -> None:
     path = tmp_path / "picture"
-    path.write_bytes(data)
+    path.write_bytes(data())
 
     assert await thumbnails.make(path) == {}
