@@ -126,6 +126,9 @@
 -- unkept                     zset    name -> since when nobody has it: to be deleted
 -- archive                    hash    files, bytes: of all that somebody has
 --
+-- kept:unheard:<endpoint>    string  what hindered whoever fetches its clicks, for a minute; other
+--                                    texts that expire are kept beside it, see ExpiringTexts
+--
 -- The deployment
 -- counters                   hash    for metrics, see counting.lua
 -- wakeups:deliver,           list    of one element while something is due that no worker was told
