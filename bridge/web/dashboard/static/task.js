@@ -7,7 +7,7 @@ import { ask } from "./dialogs.js";
 import { el, fill, foreign, plain, webUrl } from "./dom.js";
 import { freshness } from "./freshness.js";
 import { LivePage } from "./page.js";
-import { Picture, placeOf, previewForm } from "./picture.js";
+import { Picture, placeOf } from "./picture.js";
 import { lineage, pressPanel, readPresses } from "./presses.js";
 import { copyButton, messageOf } from "./states.js";
 import { actionName, fullTime, number, statusName, t, time } from "./text.js";
@@ -79,8 +79,7 @@ export class TaskPage extends LivePage {
     const picture = this.#picture;
     picture.image.alt = plain(task.prompt, 300) || t("picture.of", { id: task.id });
     const running = task.status === "IN_PROGRESS";
-    const place = placeOf(task);
-    picture.show(previewForm(place.url, running ? task.progress ?? 0 : null), place.expiresAt);
+    picture.show(placeOf(task), running ? task.progress ?? 0 : null);
     picture.say(running ? el("strong", { class: "tile-percent" }, `${number(task.progress ?? 0)}\u202f%`) : t("picture.none"));
     this.redraw("videos", task.videoUrls, videos);
   }
