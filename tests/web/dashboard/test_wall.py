@@ -312,6 +312,10 @@ async def test_of_a_kept_picture_that_was_deleted_the_source_is_shown_while_it_i
         await expect(page.locator(".frame-note").first).to_contain_text(said)
         width = 640 if source and not said else 0
         await expect(image).to_have_js_property("naturalWidth", width)
+        if source is not None:
+            await page.locator(".card[data-key] a").click()
+            link = page.get_by_role("link", name="Open picture")
+            await expect(link).to_have_attribute("href", source)
 
 
 async def test_of_a_picture_that_is_kept_nobody_notices_that_its_link_has_expired(

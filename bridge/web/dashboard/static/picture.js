@@ -83,9 +83,10 @@ export function placeOf(task) {
 
 /** A box for one picture that changes: a preview, then the final one. */
 export class Picture {
-  /** @param {{small: boolean, alt: string, lazy?: boolean}} options */
-  constructor({ small, alt, lazy = true }) {
+  /** @param {{small: boolean, alt: string, lazy?: boolean, moved?: () => void}} options */
+  constructor({ small, alt, lazy = true, moved = () => {} }) {
     this.small = small;
+    this.moved = moved; // told when another place than the given one is tried
     /** @type {string | null} What is to be shown. */
     this.url = null;
     /** @type {Place} What the browser was given for it. */
@@ -147,6 +148,7 @@ export class Picture {
     this.gone ||= source !== undefined;
     if (source && webUrl(source.url)) {
       this.#load(source);
+      this.moved();
       return;
     }
     this.#settle("missing");
