@@ -1,8 +1,8 @@
 """
 Unmodified clients: what they exchange through the bridge is what they exchange without it.
 
-What uniai (npm, axios on Node.js) sends is recorded, see the file; it knows the first servers'
-routes. The other requests are as these clients' sources write them, byte for byte: Dooy's
+What uniai (npm, axios on Node.js, the first servers' routes) and meutils (PyPI, OpenAI's client,
+a bearer token behind a mode) send is recorded, see the files. The other requests are as these clients' sources write them, byte for byte: Dooy's
 chatgpt-web-midjourney-proxy (a browser's `fetch` behind its own server), chatnio (Go), trueai's
 web page (axios), and the wechat plugin (Python's requests).
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -169,14 +170,15 @@ TRAFFIC: list[tuple[Client, str, str | None, Answered]] = [
 ]
 
 
-RECORDED = Path(__file__).parent / "recorded" / "uniai.json"
+RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 
 
 def exchanges() -> Iterator[tuple[bytes, Answered]]:
     """Yield requests, without a key, each with the answer to it."""
     for client, path, body, answer in TRAFFIC:
         yield client.request(path, body), answer
-    for one in json.loads(RECORDED.read_text(encoding="utf-8"))["exchanges"]:
+    recorded = [json.loads(one.read_text(encoding="utf-8")) for one in RECORDED]
+    for one in chain.from_iterable(client["exchanges"] for client in recorded):
         answer = one["answer"]
         yield (
             one["request"].encode(),
