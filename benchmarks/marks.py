@@ -61,7 +61,7 @@ MARKS = (
     Mark("RSS of a tracked task, B", 600, ("polling", "100,000 tasks, after 100 ms: tracked", "rss"), least=False),
     Mark("added by the gateway to a submission, p50, ms", 3, ("web", "gateway: a submission", "added p50"), least=False),
     Mark("the same to a fetch", 3, ("web", "gateway: a fetch", "added p50"), least=False),
-    Mark("recording an end with 50 rules, of without", 1.05, ("rules", "an end: 50 rules for values", "cpu"), ("rules", "an end: no rules", "cpu"), least=False),
+    Mark("recording an end with 50 rules that have patterns, of without", 1.05, ("rules", "an end: 50 rules with globs", "cpu"), ("rules", "an end: no rules", "cpu"), least=False),
 )  # fmt: skip
 
 

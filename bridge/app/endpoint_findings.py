@@ -6,7 +6,7 @@ As in `bridge.app.findings`, nothing is looked up here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from bridge.app.findings import Finding, of_error
@@ -14,6 +14,7 @@ from bridge.app.humanize import counted, host_of, redacted_url, span
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
 from bridge.app.samples import preview, sample_context
+from bridge.app.unheard import why_unheard
 from bridge.channels import channel_for, discord
 from bridge.channels.webhook import signing_secrets
 from bridge.core.delivery import AttemptResult
@@ -133,14 +134,31 @@ def of_unconfigured(
 def with_health(
     findings: Sequence[Finding], rows: Sequence[EndpointRow], now: float
 ) -> Sequence[Finding]:
-    """Add to findings about endpoints what deliveries have shown."""
+    """Add to findings about endpoints what deliveries have shown, and the fetching of clicks."""
     known = {row.name: row for row in rows}
-    return [
+    shown = [
         _with_trouble(finding, known[finding.name], now)
         if finding.name in known
         else finding
         for finding in findings
     ]
+    told = {(finding.name, finding.detail) for finding in findings}
+    unheard = [one for row in rows for one in _of_unheard(row)]
+    return [*shown, *(one for one in unheard if (one.name, one.detail) not in told)]
+
+
+def _of_unheard(row: EndpointRow) -> Iterator[Finding]:
+    """Report an endpoint whose clicks are to be fetched, and just now were not."""
+    if row.unheard:
+        detail, mend = why_unheard(row)
+        yield Finding(
+            about="endpoint",
+            name=row.name,
+            level="error",
+            detail=detail,
+            mend=mend,
+            code=1,
+        )
 
 
 #: What endpoints do that no configuration names, by what their names begin with.

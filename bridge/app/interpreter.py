@@ -253,7 +253,7 @@ def _next_in(
 ) -> float:
     return next_poll_in(
         task_state.status,
-        age=max(0.0, claim.now - due.tracked_at),
+        age=max(0.0, claim.now - max(due.tracked_at, due.resumed_at)),
         duration=duration,
         policy=policy,
         kind=task_state.kind,

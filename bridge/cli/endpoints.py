@@ -13,6 +13,7 @@ from bridge.app.humanize import ago, counted, host_of, span
 from bridge.app.operations import KnownEndpoint, Switched
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
+from bridge.app.unheard import why_unheard
 from bridge.app.views.endpoints import EndpointView, SampleView
 from bridge.cli.arguments import JsonOption, event_type
 from bridge.cli.in_deployment import in_deployment
@@ -151,12 +152,13 @@ def _cells(endpoint: Endpoint | None, row: EndpointRow, now: float) -> list[Text
 
 
 def _why(endpoint: Endpoint | None, row: EndpointRow, now: float) -> str:
-    """Explain why an endpoint is not served, and what comes next."""
+    """Explain why an endpoint is not served or not heard, and what comes next."""
     if endpoint is None and (held := how_held(row, now)):
         return held
+    unheard = why_unheard(row)
     if row.state == "paused" or (row.state == "up" and row.until is None):
-        return ""
-    parts = [row.reason or ""]
+        return "; ".join(unheard)
+    parts = [row.reason or "", *unheard]
     if row.state == "failing" and row.failing_since:
         parts.append(f"since {span(now - row.failing_since)}")
     if row.until:

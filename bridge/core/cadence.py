@@ -34,7 +34,8 @@ SLOWER_AFTER = 600.0
 OLD_AFTER = 3600.0
 #: Seconds between two polls of a task older than `OLD_AFTER`.
 OLD_INTERVAL = 60.0
-#: Seconds between two polls of a task that waits for a person.
+#: Seconds between two polls of a task that waits for a person, once it has waited that long:
+#: gateways tell late that it was answered, and many answer at once.
 MODAL_INTERVAL = 30.0
 #: Valid answers without a task before it can be lost: one list may be a hiccup of the
 #: gateway's database, which answers ``[]``.
@@ -112,7 +113,7 @@ def next_poll_in(
     Args:
         status: The furthest one seen; ``None`` if the task was never seen.
 
-        age: Seconds since it was tracked.
+        age: Seconds since it was tracked, or what it waited for was submitted.
 
         policy: The upstream's.
 
@@ -134,7 +135,7 @@ def next_poll_in(
 
 
 def _interval(status: TaskStatus | None, *, age: float, shortest: float) -> float:
-    if status is TaskStatus.MODAL:
+    if status is TaskStatus.MODAL and age >= MODAL_INTERVAL:
         return max(shortest, MODAL_INTERVAL)
     if age >= OLD_AFTER:
         return max(2 * shortest, OLD_INTERVAL)

@@ -2,7 +2,8 @@
 A rule book: many rules, made ready to be asked about many events.
 
 Rule 1: it says nothing that `bridge.core.rule.conditions` would not say, only sooner: globs
-are translated once, and rules that want one of some values are found by the value.
+are translated once, and rules that want one of some values are found by the value, or by the
+part that a value has to have.
 """
 
 from __future__ import annotations
@@ -69,16 +70,21 @@ class _Page:
         shared = Counter(pair for one in rules for pair in _wanted(one.rule))
         #: By a field's name and its value: the rules that want it.
         self._by_value: dict[str, dict[str | None, list[_Ready]]] = {}
+        #: By a field's name and a part of its value: likewise, where no value is wanted.
+        self._by_part: dict[str, dict[str, list[_Ready]]] = {}
         self._others: list[_Ready] = []
         for one in rules:
             rarest = min(_wanted(one.rule), key=lambda pair: shared[pair], default=None)
-            if rarest is None:
+            if rarest is not None:
+                name, _ = rarest
+                values = self._by_value.setdefault(name, {})
+                for value in one.rule.where[name]:
+                    values.setdefault(value, []).append(one)
+            elif (needed := next(_parts(one.rule), None)) is not None:
+                name, part = needed
+                self._by_part.setdefault(name, {}).setdefault(part, []).append(one)
+            else:
                 self._others.append(one)
-                continue
-            name, _ = rarest
-            values = self._by_value.setdefault(name, {})
-            for value in one.rule.where[name]:
-                values.setdefault(value, []).append(one)
 
     def candidates(self, values: _Values) -> Sequence[_Ready]:
         """Return the rules that may fit, in the configuration's order."""
@@ -86,6 +92,11 @@ class _Page:
         for name, rules in self._by_value.items():
             if more := rules.get(values[name]):
                 found = [*found, *more]
+        for name, by_part in self._by_part.items():
+            value = values[name]
+            if value is not None:
+                for part in [part for part in by_part if part in value]:
+                    found = [*found, *by_part[part]]
         return found if found is self._others else sorted(found)
 
 
@@ -165,6 +176,15 @@ def _wanted(rule: Rule) -> Iterator[tuple[str, str]]:
     for name, wanted in rule.where.items():
         if _are_values(wanted):
             yield name, wanted[0]
+
+
+def _parts(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Return the fields whose value has to have something in it, each with that."""
+    for name, wanted in rule.where.items():
+        if len(wanted) == 1 and wanted[0].startswith("*") and wanted[0].endswith("*"):
+            part = wanted[0].strip("*")
+            if _WILD.isdisjoint(part):
+                yield name, part
 
 
 def _are_values(wanted: Sequence[str]) -> bool:

@@ -48,6 +48,13 @@ PRESSES: tuple[tuple[str, Press], ...] = (
     (r"MJ::Inpaint::", Press(action="INPAINT", single=True, needs_modal=True)),
 )
 
+#: Which buttons ``/mj/submit/change`` presses: what clients did before rows had buttons.
+CHANGES = {
+    "UPSCALE": "upsample::{}",
+    "VARIATION": "variation::{}",
+    "REROLL": "reroll::0",
+}
+
 #: What DESCRIBE sees in every picture.
 DESCRIPTIONS = (
     "layered mountains in the mist at dawn, flat vector illustration, soft gradients",
@@ -91,6 +98,8 @@ def _submitted(gateway: GatewayState, what: str, body: dict[str, Any]) -> Respon
     match what:
         case "action":
             return _press(gateway, body)
+        case "change":
+            return _press(gateway, body | {"customId": _old_button(body)})
         case "modal":
             return _confirm(gateway, body)
         case "imagine" | "shorten" if not _text(body, "prompt"):
@@ -150,6 +159,12 @@ def _press(gateway: GatewayState, body: dict[str, Any]) -> Response:
     if press.needs_modal:
         return _accepted(task_id, "Waiting for window confirm", code=21)
     return _accepted(task_id)
+
+
+def _old_button(body: dict[str, Any]) -> str:
+    """Return the button that is meant by its action and the number of a picture."""
+    button = CHANGES.get(_text(body, "action"), "").format(body.get("index"))
+    return f"MJ::JOB::{button}::"
 
 
 def _parent(gateway: GatewayState, task_id: str) -> SimulatedTask | None:

@@ -26,6 +26,7 @@ from bridge.channels.telegram import inbound as telegram
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.http import json_object
+from bridge.core.redact import redact, secrets_of_endpoint
 from bridge.core.token import Purpose
 from bridge.errors import BridgeError
 
@@ -37,6 +38,10 @@ POLL = 8
 LEASE = 30.0
 #: Seconds after something went wrong.
 PAUSE = 5.0
+#: Seconds for which it is known that it did: two who fetch a bot's clicks hinder each other in turn.
+REMEMBERED = 60.0
+#: Characters of what a platform says about it.
+MAX_REASON = 200
 
 
 class Listeners:
@@ -106,13 +111,15 @@ class Listeners:
             answer = json_object(response.body)
             updates = answer.get("result")
             if response.status != 200 or not isinstance(updates, list):
+                said = answer.get("description") or f"HTTP {response.status}"
+                reason = response.detail or str(said)
                 log.warning(
                     "click.not_fetched",
                     endpoint=name,
                     status=response.status,
-                    reason=response.detail or str(answer.get("description") or ""),
+                    reason=reason,
                 )
-                await asyncio.sleep(PAUSE)
+                await self._hindered(endpoints, reason)
                 continue
             for one in updates:
                 number = one.get("update_id") if isinstance(one, dict) else None
@@ -156,10 +163,19 @@ class Listeners:
                     endpoint=endpoints[0].name,
                     error=type(error).__name__,
                 )
-                await asyncio.sleep(PAUSE)
+                reason = f"Slack opens no socket ({type(error).__name__})"
+                await self._hindered(endpoints, reason)
             finally:
                 with suppress(Exception):
                     await client.close()  # type: ignore[no-untyped-call]  # the library's gap
+
+    async def _hindered(self, endpoints: Sequence[Endpoint], reason: str) -> None:
+        """Have it known why clicks do not arrive, and wait before the next try."""
+        shown = redact(reason, secrets_of_endpoint(endpoints[0]))[:MAX_REASON]
+        with suppress(BridgeError):
+            for one in endpoints:
+                await self._texts.keep(f"unheard:{one.name}", shown, REMEMBERED)
+        await asyncio.sleep(PAUSE)
 
     async def _take(
         self, purpose: Purpose, found: object, endpoints: Sequence[Endpoint]

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from bridge.app.housekeeping import sweep
+from bridge.app.ports import PollResult
 from bridge.core.action import ActionState
+from bridge.core.change import TaskState
 from bridge.core.endpoint import Endpoint
 from bridge.core.hook import Hook
-from bridge.core.task import TaskKey
+from bridge.core.task import TaskKey, TaskStatus
 from bridge.errors import Misconfigured, NotFound, Refused
 from tests.actions.shop import PARENT, Manner, says, shop, takes
 from tests.actions.stand import KEY, UPSTREAM, stand
@@ -241,6 +243,24 @@ async def test_a_window_gets_the_prompt(bench: Bench) -> None:
         "/mj/submit/modal",
     ]
     assert upstream.submissions[1][1] == {"taskId": "78", "prompt": "a pig"}
+
+
+async def test_a_window_that_was_known_to_wait_is_looked_at_once_it_has_its_prompt(
+    bench: Bench,
+) -> None:
+    window = says({**WINDOW, "result": "78"})
+    confirms = says({"code": 1, "description": "ok", "result": "78"})
+    async with (
+        shop(manners=[window, confirms]) as upstream,
+        stand(bench, upstream.url) as at,
+    ):
+        await bench.track("78", upstream=UPSTREAM)
+        (due,) = (await bench.claim_tasks(UPSTREAM)).tasks
+        waits = TaskState(status=TaskStatus.MODAL)
+        await bench.tasks.record([PollResult(due=due, task_state=waits, next_in=1e6)])
+        await at.settle((await at.press("Custom Zoom", prompt="a pig")).id)
+
+        assert await bench.due(UPSTREAM) == ["78"]
 
 
 MASK = b"\x89PNG a mask that nobody else sees"

@@ -107,6 +107,37 @@ def test_an_open_breaker_is_called_one() -> None:
     assert "; breaker open for 90 s: 500" in shown.detail
 
 
+@pytest.mark.parametrize(
+    ("said", "detail", "mend"),
+    [
+        (
+            "Conflict: terminated by other getUpdates request",
+            "another program fetches",
+            "end that program",
+        ),
+        (
+            "Conflict: can't use getUpdates method while webhook is active",
+            "the bot has a webhook",
+            "mjbridge setup telegram me",
+        ),
+        ("HTTP 502", "cannot be fetched: HTTP 502", "mjbridge check --online"),
+    ],
+)
+def test_what_hinders_clicks_is_told_once_and_with_what_to_do(
+    said: str, detail: str, mend: str
+) -> None:
+    finding = find(url="https://x.example/hook")
+    rows = [EndpointRow(name="me", unheard=said), EndpointRow(name="fine")]
+
+    [shown, hindered] = with_health([finding], rows, NOW)
+
+    assert shown == finding
+    assert (hindered.name, hindered.level) == ("me", "error")
+    assert detail in hindered.detail
+    assert mend in hindered.mend
+    assert with_health([finding, hindered], rows, NOW) == [finding, hindered]
+
+
 BOTH = {"poll": NOW - 2, "deliver": NOW - 2}
 
 

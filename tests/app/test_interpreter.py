@@ -174,7 +174,7 @@ async def test_a_task_that_ended_is_not_polled_again(status: str) -> None:
         ("IN_PROGRESS", 0.0, 0.0, 5.0),
         ("IN_PROGRESS", 0.0, 2.0, 3.0),
         ("IN_PROGRESS", 601.0, 0.0, 10.0),
-        ("MODAL", 0.0, 0.0, 30.0),
+        ("MODAL", 60.0, 0.0, 30.0),
     ],
 )
 async def test_the_next_poll_depends_on_status_age_and_how_long_the_answer_took(
@@ -183,6 +183,15 @@ async def test_the_next_poll_depends_on_status_age_and_how_long_the_answer_took(
     due = replace(DUE, tracked_at=NOW - age)
 
     assert (await result(due, task(status), duration=duration)).next_in == next_in
+
+
+@pytest.mark.parametrize("status", ["MODAL", "SUBMITTED", "IN_PROGRESS"])
+async def test_a_task_that_got_what_it_waited_for_is_polled_like_a_new_one(
+    status: str,
+) -> None:
+    due = replace(DUE, tracked_at=NOW - 4000.0, resumed_at=NOW - 20.0)
+
+    assert (await result(due, task(status))).next_in == 5.0
 
 
 async def test_a_store_whose_clock_was_set_back_makes_no_task_younger_than_new() -> (

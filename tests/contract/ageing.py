@@ -34,7 +34,7 @@ end
 """
 
 _TIMES = (
-    "seen tracked_at seen_at failed_at failing_since hold_until unhealthy_since answered_at valid_at tokens_at "
+    "seen tracked_at resumed_at seen_at failed_at failing_since hold_until unhealthy_since answered_at valid_at tokens_at "
     "at first due woken_at revived_at open_until trial_until edited_at edit_at paused disabled_at succeeded_at again:a "
     "created_at sent_at ended_at not_before"
 )

@@ -59,6 +59,32 @@ async def test_tracking_a_task_twice_is_told_as_known(bench: Bench) -> None:
     assert (tracked.tracked, tracked.known) == (("2",), ("1",))
 
 
+async def test_a_task_that_waits_for_a_person_is_due_at_once_when_it_is_named_again(
+    bench: Bench,
+) -> None:
+    await bench.track("waits", "runs")
+    claim = await bench.claim_tasks()
+    waits = TaskState(status=TaskStatus.MODAL, digest="m")
+    states = {"waits": waits, "runs": SEEN}
+    await bench.tasks.record(
+        [
+            PollResult(due=due, task_state=states[due.key.id], next_in=100.0)
+            for due in claim.tasks
+        ]
+    )
+    await bench.let_pass(50.0)
+    assert await bench.due() == []
+
+    tracked = await bench.track("waits", "runs")
+
+    assert tracked.known == ("waits", "runs")
+    claim = await bench.claim_tasks()
+    (due,) = claim.tasks
+    assert due.key.id == "waits"
+    assert due.tracked_at == pytest.approx(claim.now - 50.0, abs=5.0)
+    assert due.resumed_at == pytest.approx(claim.now, abs=5.0)
+
+
 async def test_two_upstreams_may_use_one_id(bench: Bench) -> None:
     await bench.track("1", upstream="u")
     tracked = await bench.track("1", upstream="v")

@@ -24,7 +24,8 @@ times = st.floats(0, 1e7)
         (RUNNING, 3599, 10),
         (RUNNING, 3600, 60),
         (RUNNING, 80_000, 60),
-        (TaskStatus.MODAL, 0, 30),
+        (TaskStatus.MODAL, 29.9, 5),
+        (TaskStatus.MODAL, 30, 30),
         (TaskStatus.MODAL, 700, 30),
     ],
 )

@@ -89,6 +89,34 @@ def test_a_rule_among_many_is_found_whatever_its_condition_is_like(
     assert [one.name for one in found] == ["fits"]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("a pale sun --niji", ["any", "sun", "sun too", "flag"]),
+        ("a pale moon", ["any"]),
+        (None, []),
+    ],
+)
+def test_rules_for_a_part_of_a_text_are_found_where_it_is(
+    prompt: str | None, names: list[str]
+) -> None:
+    wanted = {
+        "any": "*",
+        "sun": "*sun*",
+        "sea": "*sea*",
+        "sun too": "*sun*",
+        "flag": "*--n?ji*",
+    }
+    book = RuleBook(
+        [rule(name=name, where={"prompt": (text,)}) for name, text in wanted.items()]
+    )
+
+    data = {**DATA, "prompt": prompt}
+    found = book.fitting("task.succeeded", data, depth=0)
+
+    assert [one.name for one in found] == names
+
+
 def test_the_same_event_asks_for_the_same_presses_whoever_evaluates_it() -> None:
     after = TaskSnapshot(id="1", status=TaskStatus.SUCCESS, buttons=GRID)
     change = Change(

@@ -242,6 +242,29 @@ async def test_an_upscale_is_made_by_pressing_its_button_when_the_grid_is_done()
     assert "Custom Zoom" in [pressed["label"] for pressed in row["buttons"]]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": "UPSCALE", "index": 3},
+        {"action": "VARIATION", "index": 4},
+        {"action": "REROLL"},
+    ],
+    ids=lambda one: one["action"],
+)
+async def test_clients_of_old_change_a_picture_by_its_number(
+    change: dict[str, object],
+) -> None:
+    async with gateway() as gw:
+        grid = await gw.imagine("pig --sandbox instant")
+        changed = await gw.submit("change", taskId=grid, **change)
+        nothing = {"taskId": grid, "action": "VARIATION", "index": 5}
+        refused = await gw.client.post("/mj/submit/change", json=nothing)
+        row = await gw.row(changed)
+
+    assert row["action"] == change["action"]
+    assert refused.json()["description"] == "unknown_action:MJ::JOB::variation::5:: "
+
+
 async def test_a_custom_zoom_waits_for_its_modal_and_keeps_its_id() -> None:
     async with gateway() as gw:
         grid = await gw.imagine("pig --sandbox instant")

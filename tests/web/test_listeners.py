@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from bridge.core.endpoint import Endpoint
 from bridge.core.token import Purpose
 from tests.channels.cases import DONE
 from tests.contract.bench import Bench
@@ -89,6 +90,38 @@ async def test_telegram_is_asked_for_clicks_and_each_is_confirmed(
             {"kind": "telegram", "url": f"{url}/bot1:abc", "chat_id": "7"},
         )
         assert [one.by for one in made.presses] == ["telegram:500"]
+
+
+async def test_that_somebody_else_reads_a_bot_is_told_with_the_endpoint(
+    bench: Bench, redis_url: str
+) -> None:
+    async def updates(_: web.Request) -> web.Response:
+        said = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+        refused = {"ok": False, "error_code": 409, "description": said}
+        return web.json_response(refused, status=409)
+
+    app = web.Application()
+    app.router.add_post("/bot1:abc/getUpdates", updates)
+    await bench.admin.configure([Endpoint(name="chat", url="http://r/")])
+    async with platform(app) as url:
+        chat = {"kind": "telegram", "url": f"{url}/bot1:abc", "chat_id": "7"}
+        async with (
+            open_site(
+                redis_url,
+                bench.namespace,
+                secret_key=[SECRET],
+                endpoints={"chat": {"buttons": "native", **chat}},
+            ) as site,
+            asyncio.timeout(20),
+        ):
+            reason = None
+            while reason is None:
+                await asyncio.sleep(0.02)
+                shown = await site.http.get("/api/v1/endpoints/chat")
+                reason = shown.json()["clicksReason"]
+
+    assert "another program fetches its bot's clicks" in reason
+    assert "end that program, or give each a bot of its own" in reason
 
 
 async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(

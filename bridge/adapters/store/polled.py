@@ -102,6 +102,7 @@ def due_tasks(reply: Mapping[str, Any]) -> list[DueTask]:
             misses=int(row[at["misses"]]),
             missed_clock=float(row[at["missed_clock"]]),
             lineage=codec.read_lineage(*lineage(row)),
+            resumed_at=float(row[at["resumed_at"]] or 0),
         )
         for row in reply["tasks"]
     ]

@@ -60,6 +60,8 @@ class DueTask:
     misses: int  #: Valid answers in a row that did not list it.
     missed_clock: float  #: What the answering clock showed at the first of them.
     lineage: Lineage = NO_LINEAGE
+    #: When somebody last named it while it waited for a person; 0 if nobody did.
+    resumed_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

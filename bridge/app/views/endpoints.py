@@ -8,6 +8,7 @@ from pydantic import Field
 
 from bridge.app.humanize import host_of, written_rate
 from bridge.app.ports import EndpointRow, EndpointState, UpstreamRow, UpstreamState
+from bridge.app.unheard import why_unheard
 from bridge.app.views import View, milliseconds, moment, moment_or_none
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
@@ -64,6 +65,9 @@ class EndpointView(View):
     latency_ms: LatencyView | None
     last_success_at: str | None
     rate_limit: str | None = Field(description="20/s, 30/m; null for none.")
+    clicks_reason: str | None = Field(
+        description="Why clicks on its buttons do not arrive, and what to do; null if nothing is known."
+    )
     history: list[SlotView] = Field(
         description="The last 24 hours, the oldest first, without idle slots."
     )
@@ -89,6 +93,7 @@ class EndpointView(View):
             latency_ms=LatencyView.of(row),
             last_success_at=moment_or_none(row.succeeded_at),
             rate_limit=written_rate(endpoint.rate) if endpoint else None,
+            clicks_reason="; ".join(why_unheard(row)) or None,
             history=[
                 SlotView(at=moment(one.at), ok=one.ok, failed=one.failed)
                 for one in row.history

@@ -146,6 +146,7 @@ export interface Endpoint {
   latencyMs: { p50: number; p95: number } | null;
   lastSuccessAt: string | null;
   rateLimit: string | null;
+  clicksReason: string | null;
   history: { at: string; ok: number; failed: number }[];
 }
 

@@ -45,7 +45,8 @@ class Watch:
 
     def _said(self, kind: str, text: str, location: Any) -> None:
         url = location.get("url", "")
-        is_ours = url.startswith(self.origin) and f"{self.origin}/api/" not in url
+        may_fail = tuple(f"{self.origin}/{place}/" for place in ("api", "files"))
+        is_ours = url.startswith(self.origin) and not url.startswith(may_fail)
         if text.startswith("Failed to load resource") and not is_ours:
             return
         if kind in {"error", "warning"}:

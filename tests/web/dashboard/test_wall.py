@@ -262,18 +262,67 @@ async def test_a_picture_that_is_not_there_says_why(
     await expect(page.locator(".frame[data-picture=loading]")).to_have_count(0)
 
 
-async def test_of_a_picture_that_is_kept_nobody_notices_that_its_link_has_expired(
-    scene: Scene, bench: Bench, browser: Browser, redis_url: str, tmp_path: Path
-) -> None:
-    data = picture(size=(640, 320))
-    kept = KeptFile(
+def kept_file(data: bytes, source: str) -> KeptFile:
+    return KeptFile(
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
         type="image/png",
         width=640,
         height=320,
-        source=EXPIRED,
+        source=source,
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        pytest.param("https://cdn.example/a.png", "", id="its source is there"),
+        pytest.param(EXPIRED, "The kept file is gone · ", id="its source is not"),
+        pytest.param(None, "The kept file is gone", id="it has no source"),
+    ],
+)
+async def test_of_a_kept_picture_that_was_deleted_the_source_is_shown_while_it_is_there(
+    *,
+    scene: Scene,
+    bench: Bench,
+    browser: Browser,
+    redis_url: str,
+    tmp_path: Path,
+    source: str | None,
+    said: str,
+) -> None:
+    data = picture(size=(640, 320))
+    await scene.see(succeeded("1", image=source), to=["archive:default"])
+    await scene.keep(
+        replace(kept_file(data, source or ""), url="https://elsewhere.example/files/x")
+    )
+
+    async def there(route: Route) -> None:
+        await route.fulfill(body=data, content_type="image/png")
+
+    archive = {"url": f"file:{tmp_path}"}
+    async with (
+        open_site(redis_url, bench.namespace, archive=archive) as site,
+        window(browser, site.url) as (page, _),
+    ):
+        await page.route("https://cdn.example/a.png", there)
+        await page.goto("/")
+        image = page.locator(".card[data-key] img")
+        await expect(image).to_have_attribute("title", "The kept file is gone")
+        await expect(page.locator(".frame-note").first).to_contain_text(said)
+        width = 640 if source and not said else 0
+        await expect(image).to_have_js_property("naturalWidth", width)
+        if source is not None:
+            await page.locator(".card[data-key] a").click()
+            link = page.get_by_role("link", name="Open picture")
+            await expect(link).to_have_attribute("href", source)
+
+
+async def test_of_a_picture_that_is_kept_nobody_notices_that_its_link_has_expired(
+    scene: Scene, bench: Bench, browser: Browser, redis_url: str, tmp_path: Path
+) -> None:
+    data = picture(size=(640, 320))
+    kept = kept_file(data, EXPIRED)
     small = picture("WEBP", size=(512, 256))
     files = LocalFiles(tmp_path)
     for name, content in (

@@ -1,16 +1,19 @@
 """
 Unmodified clients: what they exchange through the bridge is what they exchange without it.
 
-The requests are as these clients write them, byte for byte: Dooy's chatgpt-web-midjourney-proxy
-(a browser's `fetch` behind its own server), chatnio (Go), trueai's web page (axios), and the
-wechat plugin (Python's requests).
+What uniai (npm, axios on Node.js, the first servers' routes) and meutils (PyPI, OpenAI's client,
+a bearer token behind a mode) send is recorded, see the files. The other requests are as these clients' sources write them, byte for byte: Dooy's
+chatgpt-web-midjourney-proxy (a browser's `fetch` behind its own server), chatnio (Go), trueai's
+web page (axios), and the wechat plugin (Python's requests).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -83,8 +86,10 @@ WECHAT = Client(
     )
 )
 
-#: (client, path, body, (status, content type and body of the answer))
-TRAFFIC: list[tuple[Client, str, str | None, tuple[int, str, str]]] = [
+#: Status, content type and body.
+Answered = tuple[int, str, str]
+#: (client, path, body, answer)
+TRAFFIC: list[tuple[Client, str, str | None, Answered]] = [
     (
         DOOY,
         "/mj/submit/imagine",
@@ -165,6 +170,22 @@ TRAFFIC: list[tuple[Client, str, str | None, tuple[int, str, str]]] = [
 ]
 
 
+RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
+
+
+def exchanges() -> Iterator[tuple[bytes, Answered]]:
+    """Yield requests, without a key, each with the answer to it."""
+    for client, path, body, answer in TRAFFIC:
+        yield client.request(path, body), answer
+    recorded = [json.loads(one.read_text(encoding="utf-8")) for one in RECORDED]
+    for one in chain.from_iterable(client["exchanges"] for client in recorded):
+        answer = one["answer"]
+        yield (
+            one["request"].encode(),
+            (answer["status"], answer["content_type"], answer["body"]),
+        )
+
+
 @dataclass(frozen=True)
 class Exchanged:
     """What both ends saw, without what belongs to a connection."""
@@ -189,21 +210,26 @@ async def exchange(url: str, upstream: Gateway, request: bytes) -> Exchanged:
 
 
 @pytest.mark.parametrize(
-    "said", TRAFFIC, ids=[f"{n} {one[1]}" for n, one in enumerate(TRAFFIC)]
+    ("sent", "answer"),
+    [
+        pytest.param(*one, id=f"{number} {one[0].split(b' ')[1].decode()}")
+        for number, one in enumerate(exchanges())
+    ],
 )
 async def test_a_client_sees_no_difference_and_neither_does_its_upstream(
     open_stage: OpenStage,
     upstream: Gateway,
-    said: tuple[Client, str, str | None, tuple[int, str, str]],
+    sent: bytes,
+    answer: Answered,
 ) -> None:
-    client, path, body, (status, kind, text) = said
+    status, kind, text = answer
 
     def script(_: Asked) -> web.Response:
         return says(text, status, content_type=kind, x_request_id="20260101")
 
     upstream.script = script
     one = {"api_key": KEY, "base_url": upstream.url, "auth": "mj-api-secret"}
-    request = client.request(path, body).replace(b"{key}", KEY.encode())
+    request = sent.replace(b"{key}", KEY.encode())
     async with open_stage(upstreams={"u": one}) as stage:
         direct = await exchange(upstream.url, upstream, request)
         through = await exchange(stage.site.url, upstream, request)

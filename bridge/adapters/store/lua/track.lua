@@ -11,7 +11,8 @@
 -- other_hook: it is polled already, with another hook that has not ended. full: the hook is
 -- at one origin too many. Both are left as they are.
 --
--- A task that ended, or was untracked, is polled again; its sequence goes on.
+-- A task that ended, or was untracked, is polled again; its sequence goes on. One that is polled
+-- and waits for a person is polled at once: naming it again is what submitting its modal does.
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
@@ -27,7 +28,7 @@ end
 
 return once(given.request, given.part, function()
   local full = is_full(given)
-  local known, news, tracked = {}, {}, 0
+  local known, news, tracked, due = {}, {}, 0, false
   for place, id in ipairs(given.ids) do
     known[place] = fields(P .. 'task:' .. given.upstream .. ':' .. id, unpack(BEFORE))
     news[place] = outcome(known[place], full)
@@ -37,10 +38,15 @@ return once(given.request, given.part, function()
   local answering = tracked > 0 and answering_now(given.upstream, now)
   for place, id in ipairs(given.ids) do
     local task, before = given.upstream .. ':' .. id, known[place]
-    if news[place] == 'tracked' then begin(given.upstream, task, before, given, answering, now) end
+    if news[place] == 'tracked' then
+      begin(given.upstream, task, before, given, answering, now)
+      due = true
+    elseif news[place] == 'known' and resume(given.upstream, task, before, now) then
+      due = true
+    end
     if news[place] == 'tracked' or news[place] == 'known' then set_hook(task, before, given) end
   end
   write_sets()
-  if tracked > 0 then wake('poll') end
+  if due then wake('poll') end
   return news
 end)

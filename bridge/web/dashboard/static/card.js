@@ -2,7 +2,7 @@
 /** One task on the wall. Made once; a change touches texts, the progress and the picture only. */
 
 import { el, setText } from "./dom.js";
-import { Picture, previewForm } from "./picture.js";
+import { Picture } from "./picture.js";
 import { pathOf } from "./tasks.js";
 import { actionName, age, fullTime, number, statusName, t } from "./text.js";
 
@@ -46,7 +46,7 @@ export class Card {
     const value = row.progress ?? 0;
     this.root.dataset.tone = toneOf(row.status);
     this.root.dataset.status = row.status ?? "";
-    this.picture.show(previewForm(row.imageUrl, running ? value : null), row.imageExpiresAt);
+    this.picture.show(row.picture, running ? value : null);
     this.progress.hidden = !running;
     if (this.progress.value !== value) this.progress.value = value;
     setText(this.status, running && row.progress !== null

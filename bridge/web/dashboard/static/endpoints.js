@@ -53,6 +53,7 @@ export function health(one) {
   const parts = [
     one.state !== "up" && one.since && t("endpoint.since", { time: elapsed(one.since) }),
     one.reason && plain(one.reason, 300),
+    one.clicksReason && plain(one.clicksReason, 300),
     one.state !== "up" && one.retryAt && t("endpoint.retry", { time: time(one.retryAt) }),
     one.state === "up" && (one.lastSuccessAt ? t("endpoint.last", { age: age(one.lastSuccessAt) }) : t("endpoint.never")),
   ].filter(Boolean);

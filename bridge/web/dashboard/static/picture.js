@@ -17,7 +17,7 @@ const GATEWAY = /\/mj\/image\/[^/?#]+$/;
  * @param {string | null} url
  * @param {number | null} progress Of a task that is worked on; else `null`.
  */
-export function previewForm(url, progress) {
+function previewForm(url, progress) {
   return url !== null && progress !== null && GATEWAY.test(url) ? `${url}?rand=${progress}` : url;
 }
 
@@ -58,29 +58,41 @@ export function whyMissing(url, expiresAt) {
 const KEPT = /\/files\/([\da-f]{64})\.(?:png|jpg|webp|gif)$/;
 
 /**
- * Return where a task's picture is, and until when: where it is kept, or else where the gateway
- * says.
+ * Where a picture is, and until when.
+ *
+ * @typedef {object} Place
+ * @property {string | null} url
+ * @property {string | null} expiresAt
+ * @property {Place} [source] Of a picture that is kept here: where the gateway says that it is.
+ */
+
+/**
+ * Return where a task's picture is: where it is kept, or else where the gateway says.
  *
  * @param {Pick<import("../types").Task, "imageUrl" | "imageExpiresAt" | "archived">} task
- * @returns {{url: string | null, expiresAt: string | null}}
+ * @returns {Place}
  */
 export function placeOf(task) {
+  const source = { url: task.imageUrl, expiresAt: task.imageExpiresAt };
   const kept = task.archived?.find((file) => file.type.startsWith("image/"));
-  if (!kept) return { url: task.imageUrl, expiresAt: task.imageExpiresAt };
+  if (!kept) return source;
   // Under the address at which this page is open, whatever the event calls the server.
   const name = URL.parse(kept.url, location.href)?.pathname.split("/").pop();
-  return { url: name ? `/files/${name}` : kept.url, expiresAt: null };
+  return { url: name ? `/files/${name}` : kept.url, expiresAt: null, source };
 }
 
 /** A box for one picture that changes: a preview, then the final one. */
 export class Picture {
-  /** @param {{small: boolean, alt: string, lazy?: boolean}} options */
-  constructor({ small, alt, lazy = true }) {
+  /** @param {{small: boolean, alt: string, lazy?: boolean, moved?: () => void}} options */
+  constructor({ small, alt, lazy = true, moved = () => {} }) {
     this.small = small;
-    /** @type {string | null} */
+    this.moved = moved; // told when another place than the given one is tried
+    /** @type {string | null} What is to be shown. */
     this.url = null;
-    /** @type {string | null} */
-    this.expiresAt = null;
+    /** @type {Place} What the browser was given for it. */
+    this.place = { url: null, expiresAt: null };
+    /** Whether it was kept here, and is not there any more. */
+    this.gone = false;
     this.image = el("img", {
       alt: plain(alt, 300),
       loading: lazy ? "lazy" : null,
@@ -96,14 +108,21 @@ export class Picture {
   /**
    * Show a picture; nothing happens if it is the one that is shown.
    *
-   * @param {string | null} url
-   * @param {string | null} expiresAt
+   * @param {Place} place
+   * @param {number | null} [progress] See `previewForm`.
    */
-  show(url, expiresAt) {
+  show(place, progress = null) {
+    const url = previewForm(place.url, progress);
     if (url === this.url) return;
     this.url = url;
-    this.expiresAt = expiresAt;
-    const safe = webUrl(url);
+    this.gone = false;
+    this.#load({ ...place, url });
+  }
+
+  /** @param {Place} place */
+  #load(place) {
+    this.place = place;
+    const safe = webUrl(place.url);
     if (safe === null) {
       this.image.remove();
       this.#settle("none");
@@ -120,19 +139,27 @@ export class Picture {
   }
 
   #failed() {
-    const url = this.url;
+    const { url, expiresAt, source } = this.place;
     if (url === null) return;
     if (this.image.src !== url && this.image.src !== URL.parse(url, location.href)?.href) {
       this.image.src = url; // there is no small form of it after all
       return;
     }
+    this.gone ||= source !== undefined;
+    if (source && webUrl(source.url)) {
+      this.#load(source);
+      this.moved();
+      return;
+    }
     this.#settle("missing");
-    fill(this.note, whyMissing(url, this.expiresAt));
+    const why = source ? [] : [whyMissing(url, expiresAt)];
+    fill(this.note, [...(this.gone ? [t("picture.gone")] : []), ...why].join(" · "));
   }
 
   /** @param {"none" | "loading" | "shown" | "missing"} state */
   #settle(state) {
     this.root.dataset.picture = state;
+    this.image.title = this.gone ? t("picture.gone") : "";
     if (state === "shown" || state === "loading") fill(this.note);
   }
 }

@@ -7,7 +7,7 @@ import { ask } from "./dialogs.js";
 import { el, fill, foreign, plain, webUrl } from "./dom.js";
 import { freshness } from "./freshness.js";
 import { LivePage } from "./page.js";
-import { Picture, placeOf, previewForm } from "./picture.js";
+import { Picture, placeOf } from "./picture.js";
 import { lineage, pressPanel, readPresses } from "./presses.js";
 import { copyButton, messageOf } from "./states.js";
 import { actionName, fullTime, number, statusName, t, time } from "./text.js";
@@ -18,7 +18,7 @@ import { timeline } from "./timeline.js";
 
 /** @extends {LivePage<TaskWithActions>} */
 export class TaskPage extends LivePage {
-  #picture = new Picture({ small: false, alt: "", lazy: false });
+  #picture = new Picture({ small: false, alt: "", lazy: false, moved: () => this.contents && this.draw(this.contents) });
   #result = el("p", { role: "status", class: "soft result" });
 
   connectedCallback() {
@@ -53,7 +53,7 @@ export class TaskPage extends LivePage {
     const { events, actions, nextLookAt, ...rest } = task;
     this.redraw("head", rest, (now) => head(now));
     this.redraw("freshness", { rest, events }, () => freshness(task));
-    this.redraw("actions", [this.#newest()?.eventId, this.#isOpen(), task.active], () => this.#actions(task));
+    this.redraw("actions", [this.#newest()?.eventId, this.#isOpen(), task.active, this.#picture.gone], () => this.#actions(task));
     this.redraw("lineage", rest, lineage);
     this.redraw("buttons", { ...rest, actions }, () => pressPanel(task, () => this.soon()));
     this.redraw("facts", rest, facts);
@@ -79,8 +79,7 @@ export class TaskPage extends LivePage {
     const picture = this.#picture;
     picture.image.alt = plain(task.prompt, 300) || t("picture.of", { id: task.id });
     const running = task.status === "IN_PROGRESS";
-    const place = placeOf(task);
-    picture.show(previewForm(place.url, running ? task.progress ?? 0 : null), place.expiresAt);
+    picture.show(placeOf(task), running ? task.progress ?? 0 : null);
     picture.say(running ? el("strong", { class: "tile-percent" }, `${number(task.progress ?? 0)}\u202f%`) : t("picture.none"));
     this.redraw("videos", task.videoUrls, videos);
   }
@@ -96,10 +95,11 @@ export class TaskPage extends LivePage {
   /** @param {TaskDetail} task */
   #actions(task) {
     const open = this.#isOpen();
+    const place = this.#picture.gone ? this.#picture.place : placeOf(task);
     return el("div", { class: "rows" }, el("div", { class: "actions" },
       el("button", { type: "button", disabled: open || !this.#newest(), title: open ? t("redeliver.open") : null,
         onclick: () => this.redeliver() }, t("redeliver"), el("kbd", { "aria-hidden": "true" }, "r")),
-      task.imageUrl && el("a", { class: "button", href: placeOf(task).url, target: "_blank", rel: "noreferrer noopener" }, t("picture.open")),
+      task.imageUrl && el("a", { class: "button", href: place.url, target: "_blank", rel: "noreferrer noopener" }, t("picture.open")),
       el("button", { type: "button", class: "quiet", onclick: () => this.#untrack(task) }, t("untrack")),
     ), this.#result);
   }

@@ -13,7 +13,7 @@ import { placeOf } from "./picture.js";
 /**
  * What a card shows of a task, and no more: thousands of these are kept.
  * @typedef {Pick<Task, "id" | "upstream" | "sequence" | "status" | "progress" | "action" | "prompt"
- *   | "failReason" | "imageUrl" | "imageExpiresAt" | "trackedAt" | "active"> & {key: string}} Row
+ *   | "failReason" | "trackedAt" | "active"> & {key: string, picture: import("./picture.js").Place}} Row
  */
 
 const PAGE = 100;
@@ -27,7 +27,6 @@ export const pathOf = (task) => `/tasks/${encodeURIComponent(task.upstream)}/${e
 
 /** @param {any} data A task of a list, or an event's `data`. @returns {Row} */
 function rowOf(data) {
-  const place = placeOf(data);
   return {
     key: keyOf(data),
     id: data.id,
@@ -38,8 +37,7 @@ function rowOf(data) {
     action: data.action,
     prompt: data.prompt === null ? null : plain(data.prompt, EXCERPT),
     failReason: data.failReason === null ? null : plain(data.failReason, EXCERPT),
-    imageUrl: place.url,
-    imageExpiresAt: place.expiresAt,
+    picture: placeOf(data),
     trackedAt: data.trackedAt,
     active: data.active,
   };

@@ -57,6 +57,8 @@ local function track_children(action, row, ids, incarnation, now)
         answering = answering or answering_now(row.upstream, now)
         begin(row.upstream, task, before, given, answering, now)
         set_hook(task, before, given)
+      elseif before.active == '1' then
+        resume(row.upstream, task, before, now)
       end
       if not before.action then
         redis.call('HSET', P .. 'task:' .. task, 'action', action, 'by', row.by, 'depth', number(parent.depth) + 1)

@@ -14,7 +14,8 @@
 --                                    status (as people filter by it: LOST if it is lost, empty if
 --                                    it was never seen), words (to search in: a bounded part of
 --                                    the prompt, in lower case), metadata (JSON), tracked_at,
---                                    tracked_clock, seen_at (when the snapshot was), misses,
+--                                    tracked_clock, resumed_at (when it was last named while it
+--                                    waited for a person), seen_at (when the snapshot was), misses,
 --                                    missed_clock, active ("1" while it is polled), hook (JSON: url
 --                                    and format of its own receiver), hook_at (the endpoint that
 --                                    stands for the hook's origin), hook_ended ("1" once that
@@ -124,6 +125,9 @@
 -- kept                       zset    "<name>|<task>" -> when it was kept
 -- unkept                     zset    name -> since when nobody has it: to be deleted
 -- archive                    hash    files, bytes: of all that somebody has
+--
+-- kept:unheard:<endpoint>    string  what hindered whoever fetches its clicks, for a minute; other
+--                                    texts that expire are kept beside it, see ExpiringTexts
 --
 -- The deployment
 -- counters                   hash    for metrics, see counting.lua

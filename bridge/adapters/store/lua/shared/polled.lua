@@ -3,7 +3,7 @@
 
 -- What a poller is given of a task, in the order of the columns that it reads.
 local FIELDS = {'incarnation', 'version', 'sequence', 'state', 'metadata', 'tracked_at', 'tracked_clock',
-  'misses', 'missed_clock', 'parent', 'root', 'action', 'by', 'depth'}
+  'misses', 'missed_clock', 'parent', 'root', 'action', 'by', 'depth', 'resumed_at'}
 local COLUMNS = {'task', unpack(FIELDS)}
 -- Longest lease of a request to an upstream.
 local LONGEST_POLL = 900

@@ -34,6 +34,15 @@ local function begin(upstream, task, before, given, answering, now)
   redis.call('ZADD', P .. 'poll:' .. upstream, now, task)
 end
 
+-- Look at a polled task as at a new one if it waits for a person: who names it again may have
+-- answered it. Returns whether it does.
+local function resume(upstream, task, before, now)
+  if before.status ~= 'MODAL' then return false end
+  redis.call('HSET', P .. 'task:' .. task, 'resumed_at', now)
+  redis.call('ZADD', P .. 'poll:' .. upstream, now, task)
+  return true
+end
+
 -- Whether a hook would be at one origin too many.
 local function is_full(given)
   return given.hook and redis.call('HEXISTS', P .. 'hooks', given.hook_at) == 0
