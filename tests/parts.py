@@ -142,7 +142,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(20)
     finally:
-        kill_group(process)
+        kill_group(process.pid)
         process.wait(10)
 
 

@@ -28,6 +28,7 @@ from bridge.app.paging import all_rows
 from bridge.app.ports import DeliveryRow, EventRow, Tracked
 from bridge.runtime.deployment import Deployment
 from bridge.settings import load_settings
+from tests.forks import Child, Forked
 from tests.waiting import runs, until
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Process:
     """A process of the deployment, and all that it started."""
 
     name: str
-    popen: subprocess.Popen[bytes]
+    popen: Child
     log: Path
 
     @property
@@ -64,7 +65,7 @@ class Process:
 
     def kill(self) -> None:
         """Kill -9 it with everything it started, at once."""
-        kill_group(self.popen)
+        kill_group(self.popen.pid)
         self.popen.wait(10)
 
     def terminate(self) -> float:
@@ -74,7 +75,7 @@ class Process:
         try:
             self.popen.wait(30)
         finally:
-            kill_group(self.popen)
+            kill_group(self.popen.pid)
         return monotonic() - began
 
     def children(self) -> list[int]:
@@ -169,21 +170,32 @@ class Installation:
         """Start a program of the environment that the tests run in."""
         log = self._folder / f"{name}-{len(self._logs)}.log"
         self._logs.append(log)
+        log.touch()
+        popen = self._begin(log, program, *arguments)
+        process = Process(name=name, popen=popen, log=log)
+        self._processes.append(process)
+        return process
+
+    def _begin(self, log: Path, program: str, *arguments: str) -> Child:
+        if program == "mjbridge":
+            return Forked(
+                arguments,
+                folder=self._folder,  # where no .env and no bridge.toml is
+                env=self.env,
+                streams=[Path(os.devnull), log, log],
+            )
         programs = Path(sys.executable).parent
         path = {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
         with log.open("wb") as output:
-            popen = subprocess.Popen(
+            return subprocess.Popen(
                 tied([os.fspath(programs / program), *arguments]),
-                cwd=self._folder,  # where no .env and no bridge.toml is
+                cwd=self._folder,
                 env=self.env | path,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        process = Process(name=name, popen=popen, log=log)
-        self._processes.append(process)
-        return process
 
     def start_worker(self, *arguments: str, wait: bool = True) -> Process:
         """Start a worker, with both queues and two children; arguments are Celery's."""
@@ -234,7 +246,7 @@ class Installation:
         """Kill -9 the store."""
         process = self.store.process
         assert process is not None
-        kill_group(process)
+        kill_group(process.pid)
         process.wait(10)
 
     def restart_store(self) -> None:

@@ -3,59 +3,26 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bridge.adapters.local.process import kill_group, tied
-from bridge.cli.commands import run
-from bridge.cli.streams import prepare
+from tests.forks import Forked
 from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "bridge.cli")
 
 #: Seconds that a command may take on a machine that has other things to do.
 PATIENCE_S = 30.0
-
-
-#: Importing what a command needs takes a second of processor time, and there are a hundred
-#: commands: they are forked from a process that has done it. What is wrong with a command
-#: that begins from nothing, the tests that `Shell.running` one would tell.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    [
-        "bridge.cli.commands",
-        "bridge.runtime.checkup",
-        "bridge.cli.watch",
-        "bridge.cli.event_printer",
-    ]
-)
-
-
-def _become(
-    args: Sequence[str], folder: Path, env: Mapping[str, str], streams: Sequence[Path]
-) -> None:
-    for number, stream in enumerate(streams):
-        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT
-        os.dup2(os.open(stream, flags, 0o600), number)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(env)
-    sys.stdin = os.fdopen(0, closefd=False)
-    prepare()
-    code = run(args)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 @dataclass(frozen=True)
@@ -141,18 +108,18 @@ class Shell:
         for file in kept[1:]:
             file.touch()
         streams = [kept[0], Path(out or kept[1]), Path(err or kept[2])]
-        process = _FORKS.Process(
-            target=_become, args=(args, self.folder, self.env | variables, streams)
+        process = Forked(
+            args, folder=self.folder, env=self.env | variables, streams=streams
         )
-        process.start()
-        process.join(PATIENCE_S)
-        if process.exitcode is None:
-            process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_S)
+        code = process.poll()
+        kill_group(process.pid)
         written, said = (file.read_text(errors="replace") for file in kept[1:])
         for file in kept:
             file.unlink()
-        assert process.exitcode is not None, f"{args} did not end: {written}{said}"
-        return Ran(process.exitcode, written, said)
+        assert code is not None, f"{args} did not end: {written}{said}"
+        return Ran(code, written, said)
 
     def on_terminal(self, *args: str, width: int, **variables: str) -> str:
         """Run a command on a terminal; returns what is to be seen there, without colours."""
@@ -199,5 +166,5 @@ class Shell:
                 process.terminate()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(10)
-            kill_group(process)
+            kill_group(process.pid)
             process.wait()

@@ -184,7 +184,7 @@ class EmbeddedStore:
                 self.process.terminate()
                 with suppress(subprocess.TimeoutExpired):
                     self.process.wait(timeout)
-                kill_group(self.process)
+                kill_group(self.process.pid)
                 self.process.wait()
             self.process = None
         self._dir.release()

@@ -115,16 +115,16 @@ def spawn(
     return process
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(pid: int) -> None:
     """
     End a child of `spawn` and everything it started, at once; fine if nothing is left.
 
-    The group's number is the child's, and the kernel gives it to nobody else as long as
-    one member lives, so this is right for the orphans of a child that has ended, too.
+    The child's number is the group's, too, and the kernel gives it to nobody else as long as
+    one member lives, so this is right for the orphans of a child that has ended.
     """
     # PermissionError is how macOS says that only zombies are left.
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
 
 
 def how_it_ended(code: int) -> str:

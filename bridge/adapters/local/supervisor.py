@@ -230,7 +230,7 @@ class Supervisor:
                 await asyncio.sleep(READY_CHECK_S)
         code = await self._end_of(process)
         # Its own children, if any are left, would hold what the next one needs.
-        kill_group(process)
+        kill_group(process.pid)
         one.process = None
         return code
 
@@ -256,7 +256,7 @@ class Supervisor:
             self._tell("processes.hurried", "ending what is left at once")
             for one in self._all:
                 if one.process:
-                    kill_group(one.process)
+                    kill_group(one.process.pid)
 
     async def _end_all(self) -> None:
         """Ask each group to end, in turn, and force it when its time is over."""
@@ -291,7 +291,7 @@ class Supervisor:
     def _kill(self, ones: Iterable[_Kept]) -> None:
         for one in ones:
             if one.process:
-                kill_group(one.process)
+                kill_group(one.process.pid)
                 one.process.wait()
                 one.process = None
 
