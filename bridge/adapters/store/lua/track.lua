@@ -11,7 +11,8 @@
 -- other_hook: it is polled already, with another hook that has not ended. full: the hook is
 -- at one origin too many. Both are left as they are.
 --
--- A task that ended, or was untracked, is polled again; its sequence goes on.
+-- A task that ended, or was untracked, is polled again; its sequence goes on. So is a known one that
+-- has lost its place among those that are due.
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
@@ -34,13 +35,14 @@ return once(given.request, given.part, function()
     if news[place] == 'tracked' then tracked = tracked + 1 end
   end
 
-  local answering = tracked > 0 and answering_now(given.upstream, now)
+  local answering, restored = tracked > 0 and answering_now(given.upstream, now), false
   for place, id in ipairs(given.ids) do
     local task, before = given.upstream .. ':' .. id, known[place]
     if news[place] == 'tracked' then begin(given.upstream, task, before, given, answering, now) end
+    if news[place] == 'known' then restored = restore(given.upstream, task, now) or restored end
     if news[place] == 'tracked' or news[place] == 'known' then set_hook(task, before, given) end
   end
   write_sets()
-  if tracked > 0 then wake('poll') end
+  if tracked > 0 or restored then wake('poll') end
   return news
 end)

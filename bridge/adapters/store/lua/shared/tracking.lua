@@ -34,6 +34,12 @@ local function begin(upstream, task, before, given, answering, now)
   redis.call('ZADD', P .. 'poll:' .. upstream, now, task)
 end
 
+-- Poll a task again that is polled and has lost its place among those that are due.
+-- Returns whether it had.
+local function restore(upstream, task, now)
+  return redis.call('ZADD', P .. 'poll:' .. upstream, 'NX', now, task) == 1
+end
+
 -- Whether a hook would be at one origin too many.
 local function is_full(given)
   return given.hook and redis.call('HEXISTS', P .. 'hooks', given.hook_at) == 0
