@@ -90,35 +90,47 @@ class Listeners:
         name, holder, offset = endpoints[0].name, token_hex(8), 0
         while True:
             try:
-                mine = await self._texts.claim(f"listener:{name}", holder, LEASE)
-            except BridgeError:
-                mine = False
-            if not mine:
+                offset = await self._fetch(endpoints, holder, offset)
+            except Exception as error:  # noqa: BLE001 - the next time may do better
+                log.error("click.listener_failed", endpoint=name, exc_info=error)
                 await asyncio.sleep(PAUSE)
-                continue
-            body: dict[str, Json] = {
-                "offset": offset,
-                "timeout": POLL,
-                "allowed_updates": ["callback_query"],
-            }
-            request = telegram_api.call(endpoints[0], "getUpdates", body)
-            response = await self._sender.send(endpoints[0], request)
-            answer = json_object(response.body)
-            updates = answer.get("result")
-            if response.status != 200 or not isinstance(updates, list):
-                log.warning(
-                    "click.not_fetched",
-                    endpoint=name,
-                    status=response.status,
-                    reason=response.detail or str(answer.get("description") or ""),
-                )
-                await asyncio.sleep(PAUSE)
-                continue
-            for one in updates:
-                number = one.get("update_id") if isinstance(one, dict) else None
-                if isinstance(number, int):
-                    offset = max(offset, number + 1)
-                    await self._take(Purpose.TELEGRAM, telegram.update(one), endpoints)
+
+    async def _fetch(
+        self, endpoints: Sequence[Endpoint], holder: str, offset: int
+    ) -> int:
+        """Ask once for clicks, if this process is the bot's listener; return where to go on."""
+        name = endpoints[0].name
+        try:
+            mine = await self._texts.claim(f"listener:{name}", holder, LEASE)
+        except BridgeError:
+            mine = False
+        if not mine:
+            await asyncio.sleep(PAUSE)
+            return offset
+        body: dict[str, Json] = {
+            "offset": offset,
+            "timeout": POLL,
+            "allowed_updates": ["callback_query"],
+        }
+        request = telegram_api.call(endpoints[0], "getUpdates", body)
+        response = await self._sender.send(endpoints[0], request)
+        answer = json_object(response.body)
+        updates = answer.get("result")
+        if response.status != 200 or not isinstance(updates, list):
+            log.warning(
+                "click.not_fetched",
+                endpoint=name,
+                status=response.status,
+                reason=response.detail or str(answer.get("description") or ""),
+            )
+            await asyncio.sleep(PAUSE)
+            return offset
+        for one in updates:
+            number = one.get("update_id") if isinstance(one, dict) else None
+            if isinstance(number, int):
+                offset = max(offset, number + 1)
+                await self._take(Purpose.TELEGRAM, telegram.update(one), endpoints)
+        return offset
 
     # --- Slack ------------------------------------------------------------------------
 
@@ -164,6 +176,7 @@ class Listeners:
     async def _take(
         self, purpose: Purpose, found: object, endpoints: Sequence[Endpoint]
     ) -> None:
+        """Take one click; that it fails costs none of the others."""
         if not isinstance(found, Interaction):
             return
         try:
@@ -172,3 +185,5 @@ class Listeners:
             log.warning(
                 "click.broken_off", endpoint=endpoints[0].name, error=str(error)
             )
+        except Exception as error:  # noqa: BLE001 - a defect of ours, most likely
+            log.error("click.failed", endpoint=endpoints[0].name, exc_info=error)
