@@ -91,8 +91,8 @@ class Listeners:
         while True:
             try:
                 offset = await self._fetch(endpoints, holder, offset)
-            except Exception as error:  # noqa: BLE001 - the next time may do better
-                log.error("click.listener_failed", endpoint=name, exc_info=error)
+            except Exception:  # the next time may do better
+                log.exception("click.listener_failed", endpoint=name)
                 await asyncio.sleep(PAUSE)
 
     async def _fetch(
@@ -185,5 +185,5 @@ class Listeners:
             log.warning(
                 "click.broken_off", endpoint=endpoints[0].name, error=str(error)
             )
-        except Exception as error:  # noqa: BLE001 - a defect of ours, most likely
-            log.error("click.failed", endpoint=endpoints[0].name, exc_info=error)
+        except Exception:  # a defect of ours, most likely
+            log.exception("click.failed", endpoint=endpoints[0].name)

@@ -190,6 +190,29 @@ async def test_who_never_answers_is_away_after_some_seconds() -> None:
     assert monotonic() - began < 15
 
 
+async def test_who_never_answers_is_looked_at_in_all_ways_at_once() -> None:
+    """Whoever runs a command waits for it, and is promised to wait for three seconds."""
+    there: set[socket.socket] = set()
+    most = 0
+
+    def nobody_counted(client: socket.socket) -> None:
+        nonlocal most
+        there.add(client)
+        most = max(most, len(there))
+        try:
+            nobody(client)
+        finally:
+            there.discard(client)
+
+    with listening(nobody_counted) as port:
+        client = connect(f"redis://127.0.0.1:{port}/0")
+        with pytest.raises(StoreUnavailable):
+            await greet(client)
+        await client.aclose()
+
+    assert most >= 2
+
+
 async def test_a_store_where_a_sentinel_should_be_is_recognized(tmp_path: Path) -> None:
     with server(tmp_path / "store", "") as port:
         said = await explanation(f"sentinel://127.0.0.1:{port}/main/0")
