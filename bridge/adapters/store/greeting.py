@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from redis.asyncio import Redis, SSLConnection
 from redis.exceptions import InvalidResponse
 
-from bridge.adapters.store.errors import store_errors
+from bridge.adapters.store.errors import distrust_of, store_errors
 from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
 
 #: Seconds that a store has to answer the greeting.
@@ -64,7 +64,18 @@ async def _explain(client: Redis, error: Exception) -> None:
     await asyncio.gather(
         _examine(asked.connection_kwargs, asked, error, "a sentinel"),
         _examine_master(pool, error),
+        *(_check_trust(one, error) for one in manager.sentinels),
     )
+
+
+async def _check_trust(sentinel: Redis, error: Exception) -> None:
+    """Raise `StoreRefused` if a sentinel's certificate is not taken; the client only says that none answers."""
+    try:
+        async with asyncio.timeout(LOOK_WITHIN):
+            await sentinel.ping()
+    except Exception as met:  # noqa: BLE001 - any other is no explanation
+        if why := distrust_of(met, "a sentinel"):
+            raise why from error
 
 
 async def _examine_master(pool: Any, error: Exception) -> None:

@@ -167,6 +167,15 @@ async def test_a_certificate_of_the_right_authority_can_be_wrong_in_its_own_way(
     assert str(met_later.value) == said
 
 
+async def test_a_sentinels_certificate_that_is_not_trusted_is_named(
+    tls_server: Serve,
+) -> None:
+    with listening(tls_server) as port:
+        said = await explanation(f"sentinels://127.0.0.1:{port}/main/0")
+
+    assert "a sentinel has a certificate that is not trusted" in said
+
+
 async def test_a_running_process_names_a_certificate_that_is_not_trusted(
     tls_server: Serve,
 ) -> None:
