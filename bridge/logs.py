@@ -33,8 +33,9 @@ _CHATTY = (
     "celery.worker.consumer.connection",
     "celery.worker.strategy",
 )
-#: It warns of a tick that came to a worker while that was ending, and goes back to the queue.
-_NEEDLESS = "kombu.transport.virtual.base"
+#: The first warns of a tick that came to a worker while that was ending, and goes back to the queue;
+#: the second of a server that does not answer, as our own lines do.
+_NEEDLESS = ("kombu.transport.virtual.base", "kombu.transport.redis")
 
 
 def configure(
@@ -90,7 +91,8 @@ def configure(
     root.setLevel(threshold)
     for name in (*_QUIET, *_CHATTY):
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
-    logging.getLogger(_NEEDLESS).setLevel(max(threshold, logging.ERROR))
+    for name in _NEEDLESS:
+        logging.getLogger(name).setLevel(max(threshold, logging.ERROR))
 
 
 # --- on a terminal --------------------------------------------------------------------

@@ -196,7 +196,7 @@ def _with_trouble(finding: Finding, row: EndpointRow, now: float) -> Finding:
         since = f" for {span(now - row.failing_since)}" if row.failing_since else ""
         parts.append(f"{trouble}{since}{why}")
     if row.until is not None and row.state != "open":
-        alone = f"asked to be left alone for {span(row.until - now)} (Retry-After)"
+        alone = f"left alone for {span(row.until - now)} (Retry-After)"
         parts.append(alone if parts else f"{alone}{why}")
     if row.pending:
         parts.append(f"{counted(row.pending, 'delivery', 'deliveries')} waiting")

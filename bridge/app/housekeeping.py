@@ -1,6 +1,6 @@
 """
 The sweep: what nothing else would notice. It runs every few seconds and does a bounded
-piece of work each time.
+piece of work each time. What the store has lost the place of is put back here.
 
 Deliveries die here by age: what a paused or disabled endpoint holds for longer than
 `retention`; what could not be delivered for longer than that and than any endpoint's
@@ -33,6 +33,8 @@ SWEEP_BATCH = 200
 GIVE_UP_STEPS = 20
 #: Steps in which one sweep forgets: as many as a busy deployment can need.
 FORGET_STEPS = 100
+#: Tasks in one step, and events in one sweep, that are examined for what has lost its place.
+RESTORE_BATCH = 500
 #: Steps in which one sweep moves what waits after the store's clock was set back.
 CLOCK_STEPS = 500
 
@@ -97,6 +99,14 @@ class HousekeepingStore(Protocol):
     ) -> int:
         """Where the store's clock was set back, move what waits back with it."""
 
+    async def restore_tasks(
+        self, upstream: str, passed: int, limit: int
+    ) -> tuple[int, int]:
+        """Have tasks polled again that are nowhere due; say how many were examined, and were."""
+
+    async def restore_deliveries(self, limit: int) -> int:
+        """Have deliveries made that waited nowhere; return how many."""
+
     async def tidy(self, limit: int) -> int:
         """Forget what was kept for `retention`."""
 
@@ -160,9 +170,28 @@ async def sweep(
         longest = max(map(_lifetime, kinds), default=0.0)
         await _give_up_old_deliveries(store, endpoints, retention, longest, now)
         await _forget_gone_endpoints(store, endpoints, now)
+        await _restore(store, upstreams)
     for _ in range(FORGET_STEPS):
         if await store.tidy(SWEEP_BATCH) < SWEEP_BATCH:
             break
+
+
+async def _restore(store: HousekeepingStore, upstreams: Iterable[str]) -> None:
+    """Put back what nobody would look for any more: all tasks, and a part of what is open."""
+    why = "the store had lost when they are due"
+    for upstream in upstreams:
+        passed = total = 0
+        examined = RESTORE_BATCH
+        while examined == RESTORE_BATCH:
+            examined, restored = await store.restore_tasks(
+                upstream, passed, RESTORE_BATCH
+            )
+            passed += examined
+            total += restored
+        if total:
+            log.warning("tasks.restored", upstream=upstream, count=total, reason=why)
+    if count := await store.restore_deliveries(RESTORE_BATCH):
+        log.warning("deliveries.restored", count=count, reason=why)
 
 
 def _report(memory: StoreMemory) -> None:

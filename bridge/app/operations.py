@@ -304,7 +304,7 @@ class Operations:
         here = any(one.name == endpoint for one in self._endpoints)
         held = "" if here else how_held(row, now)
         return Switched(
-            changed=changed, pending=row.pending, held=held, later=_why_later(row, now)
+            changed=changed, pending=row.pending, held=held, later=why_later(row, now)
         )
 
     async def pending_at(self, endpoint: str) -> int:
@@ -350,11 +350,11 @@ class Operations:
         return publications([notice], others)
 
 
-def _why_later(row: EndpointRow, now: float) -> str:
+def why_later(row: EndpointRow, now: float) -> str:
     """Return what keeps an endpoint from being served though nobody holds it."""
     if row.until is None or row.until <= now:
         return ""
     rest = span(row.until - now)
     if row.state == "open":
         return f"the breaker is open, with a trial in {rest}"
-    return f"the receiver asked to be left alone for another {rest} (Retry-After)"
+    return f"it is left alone for another {rest}, as the receiver asked (Retry-After, a day at most)"

@@ -14,10 +14,17 @@ from collections.abc import Callable
 
 import structlog
 
+from bridge.errors import StoreUnavailable
+
 log = structlog.get_logger(__name__)
 
 #: Seconds between two lines about the same outage.
 REMIND_EVERY = 60.0
+#: Seconds for which a reason explains a silence: longer than any call waits for its answer.
+EXPLAINS_FOR = 15.0
+#: Seconds for which a silence waits for an explanation: a server that lets nobody in any more closes
+#: the connections first, and says why to whoever asks next.
+EXPLAINED_WITHIN = 2.0
 
 
 class Outage:
@@ -30,6 +37,7 @@ class Outage:
         *,
         quiet: float = 0.0,
         remind_every: float = REMIND_EVERY,
+        silence: str | None = None,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -44,16 +52,22 @@ class Outage:
 
             remind_every: Seconds between two lines with the same reason while it is away.
 
+            silence: The reason that says no more than that nothing is heard. It is logged once
+                it has lasted a moment, and not beside another one: a server that refuses some
+                calls leaves others waiting.
+
             elapsed: A clock that only goes forward, in seconds.
         """
         self._away = away
         self._back = back
         self._quiet = quiet
         self._remind_every = remind_every
+        self._silence = silence
         self._elapsed = elapsed
         self._since: float | None = None
         self._failed_at = self._logged_at = 0.0
         self._reasons: set[str] = set()
+        self._explanation, self._explained_at = "", 0.0
 
     @property
     def lasts(self) -> bool:
@@ -65,6 +79,12 @@ class Outage:
         now = self._failed_at = self._elapsed()
         if self._since is None:
             self._since = now
+        if reason != self._silence:
+            self._explanation, self._explained_at = reason, now
+        elif self._explanation and now - self._explained_at < EXPLAINS_FOR:
+            reason = self._explanation
+        elif not self._reasons and now - self._since < EXPLAINED_WITHIN:
+            return
         known = reason in self._reasons
         if known and now - self._logged_at < self._remind_every:
             return
@@ -83,8 +103,10 @@ class Outage:
         now = self._elapsed()
         if self._since is None or now - self._failed_at < self._quiet:
             return
-        log.warning(self._back, after_s=round(now - self._since))
+        if self._reasons:
+            log.warning(self._back, after_s=round(now - self._since))
         self._since = None
+        self._explanation = ""
         self._reasons.clear()
 
 
@@ -105,4 +127,6 @@ class FolderOutage(Outage):
 
 #: The store, as every part of this process meets it. While its user lacks a right, it takes
 #: other writes between those that it refuses, so that one success does not mean it is back.
-store_outage = Outage("store.away", "store.back", quiet=5.0)
+store_outage = Outage(
+    "store.away", "store.back", quiet=5.0, silence=str(StoreUnavailable())
+)

@@ -40,6 +40,7 @@ class Unanswered:
         self._journal = journal
         self._folder = FolderOutage()
         self._failing: set[str] = set()  #: For the log.
+        self._unreadable = 0  #: The same.
 
     def begin(self, sent: Sent) -> Entry | None:
         """Note a submission; ``None`` if it cannot be, which holds nothing up."""
@@ -75,7 +76,9 @@ class Unanswered:
 
             OSError: The journal is.
         """
-        for name, sent in await asyncio.to_thread(self._journal.unanswered):
+        unanswered = await asyncio.to_thread(self._journal.unanswered)
+        self._report_unreadable()
+        for name, sent in unanswered:
             try:
                 self._writer.check_upstream(sent.upstream)
                 sought = _sought(sent, name, self._writer.max_origins)
@@ -95,6 +98,18 @@ class Unanswered:
                 continue  # it holds up no other one, and is tried again with the next look
             await asyncio.to_thread(self._journal.forget, name)
         self._folder.worked()
+
+    def _report_unreadable(self) -> None:
+        """Log files that are no submissions: once, and when there are more."""
+        count = self._journal.unreadable
+        if count > self._unreadable:
+            log.error(
+                "gateway.journal_unreadable",
+                count=count,
+                folder=str(self._journal.folder),
+                effect="nobody looks for what they were about; remove them",
+            )
+        self._unreadable = count
 
 
 def _sought(sent: Sent, name: str, max_origins: int) -> NewAction:

@@ -47,7 +47,7 @@ _SENTENCES = {
     Cause.DISABLED: "the endpoint has been disabled since {at}, by an answer saying that nobody is there any more",
     Cause.UNCONFIGURED: "the worker that was to send it does not have the endpoint configured; it waits for one that has",
     Cause.NO_WORKER: "no worker serves the queue deliver; {silence}",
-    Cause.RETRY_AFTER: "the receiver asked to be left alone until {at} (Retry-After)",
+    Cause.RETRY_AFTER: "the endpoint is left alone until {at}, as the receiver asked (Retry-After, a day at most)",
     Cause.BREAKER_OPEN: "the endpoint keeps failing; the circuit breaker is open, with a trial at {at}",
     Cause.BREAKER_TRIAL: "the circuit breaker is half-open and awaits the outcome of its trial",
     Cause.BEHIND: "behind event {number} of its task",

@@ -23,7 +23,7 @@ from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import endpoint_of, find_settings
-from bridge.runtime.sample_delivery import try_endpoint
+from bridge.runtime.sample_delivery import try_endpoint, why_later
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 #: Characters of a response that a person is shown; ``--json`` has what is kept of it.
@@ -98,6 +98,8 @@ def send_test(
     """Send a sample event to an endpoint now, and show what it answers."""
     settings = find_settings()
     endpoint = endpoint_of(settings, name)
+    if why := asyncio.run(why_later(settings, name)):
+        say(f"{name}: {why}; the sample is sent all the same")
     attempt = asyncio.run(try_endpoint(settings, endpoint, type_))
     if as_json:
         emit(SampleView.of(name, type_, attempt))

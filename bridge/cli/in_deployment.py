@@ -38,6 +38,7 @@ def in_deployment(work: Callable[[Deployment], Awaitable[Result]]) -> Result:
 async def _open() -> Deployment:
     deadline = time.monotonic() + PATIENCE
     while True:
+        began = time.monotonic()
         # Read anew each time: where the store is, a `mjbridge up` may be about to say.
         settings = find_settings()
         try:
@@ -48,7 +49,8 @@ async def _open() -> Deployment:
                 await deployment.client.aclose()
                 raise
         except StoreUnavailable:
-            if time.monotonic() > deadline:
+            # Another attempt would take as long: one at a server that hangs, some seconds.
+            if (now := time.monotonic()) + (now - began) > deadline:
                 raise
             await asyncio.sleep(TRY_EVERY)
             continue

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
+from bridge.app import operations
 from bridge.app.samples import send_sample
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
@@ -14,6 +16,9 @@ from bridge.errors import BridgeError
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import has_store
 from bridge.settings import Settings
+
+#: Seconds that the store has to tell how an endpoint is; a test does not depend on it.
+_QUICK = 1.0
 
 
 async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> Attempt:
@@ -30,6 +35,26 @@ async def try_endpoint(settings: Settings, endpoint: Endpoint, event: str) -> At
         )
     finally:
         await sender.aclose()
+
+
+async def why_later(settings: Settings, name: str) -> str:
+    """
+    Return why an endpoint is sent nothing else just now, as far as the store tells at once.
+
+    Returns:
+        Nothing, if it is; and where the store is away.
+    """
+    if not has_store(settings):
+        return ""
+    try:
+        async with asyncio.timeout(_QUICK), Deployment(settings) as deployment:
+            now = await deployment.admin.clock()
+            rows = await deployment.queries.endpoints(now)
+    except (BridgeError, TimeoutError):
+        return ""
+    return next(
+        (operations.why_later(row, now) for row in rows if row.name == name), ""
+    )
 
 
 async def _links(settings: Settings, endpoint: Endpoint) -> ActionLinks | None:

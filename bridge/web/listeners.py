@@ -95,37 +95,49 @@ class Listeners:
         name, holder, offset = endpoints[0].name, token_hex(8), 0
         while True:
             try:
-                mine = await self._texts.claim(f"listener:{name}", holder, LEASE)
-            except BridgeError:
-                mine = False
-            if not mine:
+                offset = await self._fetch(endpoints, holder, offset)
+            except Exception:  # the next time may do better
+                log.exception("click.listener_failed", endpoint=name)
                 await asyncio.sleep(PAUSE)
-                continue
-            body: dict[str, Json] = {
-                "offset": offset,
-                "timeout": POLL,
-                "allowed_updates": ["callback_query"],
-            }
-            request = telegram_api.call(endpoints[0], "getUpdates", body)
-            response = await self._sender.send(endpoints[0], request)
-            answer = json_object(response.body)
-            updates = answer.get("result")
-            if response.status != 200 or not isinstance(updates, list):
-                said = answer.get("description") or f"HTTP {response.status}"
-                reason = response.detail or str(said)
-                log.warning(
-                    "click.not_fetched",
-                    endpoint=name,
-                    status=response.status,
-                    reason=reason,
-                )
-                await self._hindered(endpoints, reason)
-                continue
-            for one in updates:
-                number = one.get("update_id") if isinstance(one, dict) else None
-                if isinstance(number, int):
-                    offset = max(offset, number + 1)
-                    await self._take(Purpose.TELEGRAM, telegram.update(one), endpoints)
+
+    async def _fetch(
+        self, endpoints: Sequence[Endpoint], holder: str, offset: int
+    ) -> int:
+        """Ask once for clicks, if this process is the bot's listener; return where to go on."""
+        name = endpoints[0].name
+        try:
+            mine = await self._texts.claim(f"listener:{name}", holder, LEASE)
+        except BridgeError:
+            mine = False
+        if not mine:
+            await asyncio.sleep(PAUSE)
+            return offset
+        body: dict[str, Json] = {
+            "offset": offset,
+            "timeout": POLL,
+            "allowed_updates": ["callback_query"],
+        }
+        request = telegram_api.call(endpoints[0], "getUpdates", body)
+        response = await self._sender.send(endpoints[0], request)
+        answer = json_object(response.body)
+        updates = answer.get("result")
+        if response.status != 200 or not isinstance(updates, list):
+            said = answer.get("description") or f"HTTP {response.status}"
+            reason = response.detail or str(said)
+            log.warning(
+                "click.not_fetched",
+                endpoint=name,
+                status=response.status,
+                reason=reason,
+            )
+            await self._hindered(endpoints, reason)
+            return offset
+        for one in updates:
+            number = one.get("update_id") if isinstance(one, dict) else None
+            if isinstance(number, int):
+                offset = max(offset, number + 1)
+                await self._take(Purpose.TELEGRAM, telegram.update(one), endpoints)
+        return offset
 
     # --- Slack ------------------------------------------------------------------------
 
@@ -180,6 +192,7 @@ class Listeners:
     async def _take(
         self, purpose: Purpose, found: object, endpoints: Sequence[Endpoint]
     ) -> None:
+        """Take one click; that it fails costs none of the others."""
         if not isinstance(found, Interaction):
             return
         try:
@@ -188,3 +201,5 @@ class Listeners:
             log.warning(
                 "click.broken_off", endpoint=endpoints[0].name, error=str(error)
             )
+        except Exception:  # a defect of ours, most likely
+            log.exception("click.failed", endpoint=endpoints[0].name)

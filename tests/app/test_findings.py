@@ -249,7 +249,7 @@ def test_an_endpoint_that_works_and_asked_to_be_left_alone_is_a_warning() -> Non
 
     assert fine == finding
     assert shown.level == "warning"
-    assert "; asked to be left alone for 30 s (Retry-After)" in shown.detail
+    assert "; left alone for 30 s (Retry-After)" in shown.detail
 
 
 def test_an_endpoint_that_fails_and_asked_to_be_left_alone_shows_both() -> None:
@@ -266,7 +266,7 @@ def test_an_endpoint_that_fails_and_asked_to_be_left_alone_shows_both() -> None:
     [shown] = with_health([finding], [row], NOW)
 
     assert shown.detail.endswith(
-        "; failing for 60 s: HTTP 429; asked to be left alone for 24 h (Retry-After); "
+        "; failing for 60 s: HTTP 429; left alone for 24 h (Retry-After); "
         "3 deliveries waiting"
     )
 

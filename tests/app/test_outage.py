@@ -53,6 +53,47 @@ def test_another_reason_is_logged_at_once() -> None:
     assert [one["reason"] for one in lines] == ["silent", "loading"]
 
 
+def test_a_silence_is_logged_once_it_lasts() -> None:
+    clock = Clock()
+    outage = Outage("store.away", "store.back", silence="silent", elapsed=clock)
+
+    with capture_logs() as lines:
+        outage.failed("silent")
+        clock.now += 1
+        outage.worked()
+        for _ in range(6):
+            outage.failed("silent")
+            clock.now += 1
+        outage.worked()
+
+    assert [one["event"] for one in lines] == ["store.away", "store.back"]
+
+
+def test_a_silence_before_or_beside_a_reason_is_no_reason_of_its_own() -> None:
+    clock = Clock()
+    outage = Outage("store.away", "store.back", silence="silent", elapsed=clock)
+
+    with capture_logs() as lines:
+        for reason in ("silent", "busy", "silent", "silent", "busy", "silent") * 15:
+            outage.failed(reason)
+            clock.now += 1
+
+    assert [one["reason"] for one in lines] == ["busy", "busy"]
+
+
+def test_a_silence_that_outlasts_the_reason_is_logged() -> None:
+    clock = Clock()
+    outage = Outage("store.away", "store.back", silence="silent", elapsed=clock)
+
+    with capture_logs() as lines:
+        outage.failed("busy")
+        for _ in range(30):
+            outage.failed("silent")
+            clock.now += 1
+
+    assert [one["reason"] for one in lines] == ["busy", "silent"]
+
+
 def test_what_fails_now_and_then_is_still_away() -> None:
     clock = Clock()
     outage = Outage("store.away", "store.back", quiet=5.0, elapsed=clock)

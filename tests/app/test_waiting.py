@@ -33,7 +33,7 @@ REASONS = [
     ),
     (
         {"hold_until": NOW + 90},
-        "the receiver asked to be left alone until +90 (Retry-After)",
+        "the endpoint is left alone until +90, as the receiver asked (Retry-After, a day at most)",
     ),
     (
         {"open_until": NOW + 12},

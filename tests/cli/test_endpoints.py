@@ -37,13 +37,16 @@ async def test_what_is_resumed_and_does_not_go_yet_says_why(
 
     resumed = await asyncio.to_thread(deployment.run, "endpoints", "resume", "me")
     checked = await asyncio.to_thread(deployment.run, "check", "--json")
+    tested = await asyncio.to_thread(deployment.run, "endpoints", "test", "me")
 
+    assert tested.err.startswith("mjbridge: me: it is left alone for another 24 h")
+    assert "the sample is sent all the same" in tested.err
     assert resumed.out == (
-        "me  was not paused, 1 delivery waiting: the receiver asked to be left alone for "
-        "another 24 h (Retry-After)\n"
+        "me  was not paused, 1 delivery waiting: it is left alone for "
+        "another 24 h, as the receiver asked (Retry-After, a day at most)\n"
     )
     [found] = [row for row in checked.rows if row["name"] == "me"]
-    assert "asked to be left alone for 24 h (Retry-After)" in found["detail"]
+    assert "left alone for 24 h (Retry-After)" in found["detail"]
 
 
 async def test_a_delivery_whose_attempts_are_no_longer_kept_says_so(

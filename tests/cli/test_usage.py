@@ -489,3 +489,20 @@ def test_a_command_that_is_not_on_the_path_is_named_as_it_can_be_called(
     assert named("/usr/bin", venv.parent) == f"{venv.name}/bin/mjbridge"
     assert named(f"{venv}/bin", venv.parent) == "mjbridge"
     assert named("/usr/bin", tmp_path) == "mjbridge"
+
+
+def test_a_store_that_hangs_is_not_waited_for_again(shell: Shell) -> None:
+    """A single attempt takes most of the three seconds that a command waits."""
+    path = shell.folder / "hangs.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        listening.setblocking(False)
+        ran = Shell(shell.folder, {**KEY, "BRIDGE_REDIS_URL": f"unix://{path}"}).run(
+            "tasks"
+        )
+        listening.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+    assert (ran.code, "does not answer" in refusal(ran)) == (1, True)

@@ -108,3 +108,31 @@ with Connection("memory://") as connection:
     )
 
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_broker_that_does_not_answer_is_not_reported_in_kombus_words() -> None:
+    program = """
+from socket import socketpair
+from time import monotonic
+from types import SimpleNamespace
+from kombu.transport.redis import MultiChannelPoller
+from bridge import logs
+
+logs.configure()
+ours, theirs = socketpair()
+waiting = SimpleNamespace(
+    _in_poll=SimpleNamespace(_sock=ours, disconnect=lambda: print("given up")),
+    _brpop_sent_at=monotonic() - 60,
+    brpop_timeout=4,
+    health_check_interval=10,
+)
+poller = MultiChannelPoller()
+poller._channels = [waiting]
+poller.maybe_check_brpop_health()
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("given up\n", "")

@@ -11,9 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from aiohttp import WSMsgType, web
+from structlog.testing import capture_logs
 
+from bridge.adapters.http.guard import Guard
+from bridge.adapters.http.sender import HttpSender
+from bridge.app.clicks import ClickHandler
+from bridge.channels.interaction import Acknowledgement
 from bridge.core.endpoint import Endpoint
 from bridge.core.token import Purpose
+from bridge.runtime.discovery import endpoints_of
+from bridge.settings import Settings
+from bridge.web.listeners import Listeners
 from tests.channels.cases import DONE
 from tests.contract.bench import Bench
 from tests.platforms import clicks
@@ -61,20 +69,16 @@ async def pressed(
     return actions
 
 
-async def test_telegram_is_asked_for_clicks_and_each_is_confirmed(
-    bench: Bench, redis_url: str
-) -> None:
-    offsets: list[int] = []
-    update = clicks.telegram_payload(token("chat", Purpose.TELEGRAM)) | {
-        "update_id": 41
-    }
+def telegram(*numbers: int) -> web.Application:
+    """A Telegram where buttons were pressed, each in an update with a number."""
+    query = clicks.telegram_payload(token("chat", Purpose.TELEGRAM))
 
     async def updates(request: web.Request) -> web.Response:
         body = json.loads(await request.read())
-        offsets.append(body["offset"])
         assert body["allowed_updates"] == ["callback_query"]
-        found = [update] if body["offset"] <= 41 else []
-        await asyncio.sleep(0 if found else 0.05)
+        left = [one for one in numbers if one >= body["offset"]]
+        await asyncio.sleep(0 if left else 0.05)
+        found = [query | {"update_id": one} for one in left]
         return web.json_response({"ok": True, "result": found})
 
     async def anything(_: web.Request) -> web.Response:
@@ -83,7 +87,13 @@ async def test_telegram_is_asked_for_clicks_and_each_is_confirmed(
     app = web.Application()
     app.router.add_post("/bot1:abc/getUpdates", updates)
     app.router.add_post("/bot1:abc/{method}", anything)
-    async with platform(app) as url:
+    return app
+
+
+async def test_telegram_is_asked_for_clicks_and_each_is_confirmed(
+    bench: Bench, redis_url: str
+) -> None:
+    async with platform(telegram(41)) as url:
         made = await pressed(
             bench,
             redis_url,
@@ -122,6 +132,46 @@ async def test_that_somebody_else_reads_a_bot_is_told_with_the_endpoint(
 
     assert "another program fetches its bot's clicks" in reason
     assert "end that program, or give each a bot of its own" in reason
+class DefectiveClicks(ClickHandler):
+    """Fails at the first click, and takes the second."""
+
+    def __init__(self) -> None:
+        self.failed = False
+        self.taken = asyncio.Event()
+
+    async def take(self, *_: object) -> Acknowledgement:
+        if self.failed:
+            self.taken.set()
+            return Acknowledgement()
+        self.failed = True
+        msg = "a defect"
+        raise RuntimeError(msg)
+
+
+async def test_a_click_that_fails_unexpectedly_is_an_error_and_costs_no_other(
+    bench: Bench,
+) -> None:
+    handler, sender = DefectiveClicks(), HttpSender(guard=Guard())
+    with capture_logs() as lines:
+        async with platform(telegram(41, 42)) as url, asyncio.timeout(20):
+            chat = {"url": f"{url}/bot1:abc", "chat_id": "7", "buttons": "native"}
+            settings = Settings.model_validate(
+                {"endpoints": {"chat": {"kind": "telegram", **chat}}}
+            )
+            listeners = Listeners(
+                endpoints_of(settings),
+                clicks=handler,
+                texts=bench.texts,
+                sender=sender,
+                public_url=None,
+            )
+            listening = asyncio.create_task(listeners.run())
+            await handler.taken.wait()
+            listening.cancel()
+    await sender.aclose()
+
+    [failed] = [one for one in lines if one["log_level"] == "error"]
+    assert (failed["event"], failed["endpoint"]) == ("click.failed", "chat")
 
 
 async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(

@@ -40,6 +40,7 @@ class FileJournal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.unreadable = 0
 
     def begin(self, sent: Sent) -> FileEntry:
         """Keep a submission until its answer is known."""
@@ -51,15 +52,19 @@ class FileJournal:
 
     def unanswered(self) -> Sequence[tuple[str, Sent]]:
         """Return those that no process waits for any more, by their names."""
-        found, trouble = [], None
+        found, trouble, unreadable = [], None, 0
         for path in whole_files.those_in(self.folder):
             try:
                 sent = _of_nobody(path)
             except OSError as error:
                 trouble = error
                 continue
+            except (ValueError, TypeError, KeyError, AttributeError):
+                unreadable += 1
+                continue
             if sent is not None:
                 found.append((path.stem, sent))
+        self.unreadable = unreadable
         if trouble is not None and not found:
             raise trouble
         return found
@@ -70,7 +75,7 @@ class FileJournal:
 
 
 def _of_nobody(path: Path) -> Sent | None:
-    """Read a submission that no process holds; ``None`` if one does, or there is nothing to read."""
+    """Read a submission that no process holds; ``None`` if one does, or it is gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -82,7 +87,5 @@ def _of_nobody(path: Path) -> Sent | None:
         return Sent(**given, hook=hook)
     except (BlockingIOError, FileNotFoundError):
         return None  # the same, or it is waited for
-    except (ValueError, TypeError, KeyError):
-        return None
     finally:
         os.close(descriptor)

@@ -8,7 +8,7 @@ from secrets import token_hex
 from typing import Literal
 
 from bridge.adapters.store import codec
-from bridge.adapters.store.keyspace import Keyspace
+from bridge.adapters.store.lost_places import LostPlaces
 from bridge.adapters.store.readiness import SCHEMA
 from bridge.app.ports import (
     NEARLY_FULL,
@@ -29,11 +29,8 @@ LEASE_MARGIN = 10.0
 LANES_FOR_ONE = 10
 
 
-class StoreAdmin:
+class StoreAdmin(LostPlaces):
     """Changes to a deployment that are not part of polling or delivering."""
-
-    def __init__(self, keys: Keyspace) -> None:
-        self._keys = keys
 
     async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
         """

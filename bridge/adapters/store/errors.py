@@ -151,8 +151,7 @@ _CERTIFICATE = {
     23: "was revoked; its server needs a new one",
     **dict.fromkeys(
         (62, 64),
-        "is for another name; redis_url (BRIDGE_REDIS_URL) has to name the store as its "
-        "certificate does",
+        "is for another name; redis_url (BRIDGE_REDIS_URL) has to name its server as it does",
     ),
 }
 _FORBIDDEN_COMMAND = re.compile(r"permissions to run the '([a-z|]+)' command")
@@ -224,7 +223,7 @@ def meaning_of(error: Exception) -> BridgeError | None:
         error.__cause__, exceptions.RedisError
     ):
         return meaning_of(error.__cause__) or StoreUnavailable()
-    if distrusted := _distrusted(error):
+    if distrusted := distrust_of(error):
         return distrusted
     text = str(error)
     if clearer := _by_words(text, _CLEARER):
@@ -241,17 +240,17 @@ def meaning_of(error: Exception) -> BridgeError | None:
     return _by_words(text, _WORDS)
 
 
-def _distrusted(error: BaseException) -> StoreRefused | None:
-    """Read why the store's certificate was not taken, if that is what an error is about."""
+def distrust_of(error: BaseException, who: str = "the store") -> StoreRefused | None:
+    """Read why somebody's certificate was not taken, if that is what an error is about."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
         return None
     if words := _CERTIFICATE.get(cause.verify_code):
-        return StoreRefused(f"the store's certificate {words}")
+        return StoreRefused(f"{who}'s certificate {words}")
     return StoreRefused(
-        f"the store has a certificate that is not trusted ({cause.verify_message}); "
+        f"{who} has a certificate that is not trusted ({cause.verify_message}); "
         "ssl_ca_certs in the query of redis_url (BRIDGE_REDIS_URL) names a file with its "
         "authority's"
     )

@@ -53,6 +53,8 @@ Script = Literal[
     "redeliver",
     "release_pictures",
     "release_text",
+    "restore_deliveries",
+    "restore_tasks",
     "return_tasks",
     "round_of",
     "save_state",

@@ -202,9 +202,12 @@ class Journal(Protocol):
 
     Attributes:
         folder: Where, for whoever has to make room.
+
+        unreadable: How many were no submissions, when they were last looked through.
     """
 
     folder: Path
+    unreadable: int
 
     def begin(self, sent: Sent) -> Entry:
         """

@@ -169,6 +169,15 @@ async def test_a_certificate_of_the_right_authority_can_be_wrong_in_its_own_way(
     assert str(met_later.value) == said
 
 
+async def test_a_sentinels_certificate_that_is_not_trusted_is_named(
+    tls_server: Serve,
+) -> None:
+    with listening(tls_server) as port:
+        said = await explanation(f"sentinels://127.0.0.1:{port}/main/0")
+
+    assert "a sentinel has a certificate that is not trusted" in said
+
+
 async def test_a_running_process_names_a_certificate_that_is_not_trusted(
     tls_server: Serve,
 ) -> None:
@@ -190,6 +199,29 @@ async def test_who_never_answers_is_away_after_some_seconds() -> None:
         await client.aclose()
 
     assert monotonic() - began < 15
+
+
+async def test_who_never_answers_is_looked_at_in_all_ways_at_once() -> None:
+    """Whoever runs a command waits for it, and is promised to wait for three seconds."""
+    there: set[socket.socket] = set()
+    most = 0
+
+    def nobody_counted(client: socket.socket) -> None:
+        nonlocal most
+        there.add(client)
+        most = max(most, len(there))
+        try:
+            nobody(client)
+        finally:
+            there.discard(client)
+
+    with listening(nobody_counted) as port:
+        client = connect(f"redis://127.0.0.1:{port}/0")
+        with pytest.raises(StoreUnavailable):
+            await greet(client)
+        await client.aclose()
+
+    assert most >= 2
 
 
 async def test_a_store_where_a_sentinel_should_be_is_recognized(tmp_path: Path) -> None:

@@ -160,6 +160,29 @@ async def test_what_cannot_be_written_holds_up_nothing_that_was_not_answered(
     assert [sent.prompt for _, sent in journal.unanswered()] == ["a mistake of ours"]
 
 
+async def test_files_that_are_no_submissions_are_an_error_once_and_hold_up_none(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    journal = FileJournal(tmp_path / "gateway-sent")
+    with structlog.testing.capture_logs() as logs:
+        async with open_stage() as stage, asyncio.timeout(20):
+            sent = Sent(upstream="default", route="submit/imagine", at=1.0, prompt="p")
+            for text in ("{", '"a"', '{"hook": null, "of": "a later version"}'):
+                journal.begin(sent).close(answered=False)
+                [path] = [
+                    one for one in journal.folder.iterdir() if "bad" not in one.name
+                ]
+                path.rename(path.with_name(f"0-bad{len(text)}.json")).write_text(text)
+            for count in (1, 2):
+                journal.begin(sent).close(answered=False)
+                while len(await listed(stage)) < count:
+                    await asyncio.sleep(0.05)
+
+    lines = [one for one in logs if one["event"] == "gateway.journal_unreadable"]
+    assert lines[-1]["count"] == 3
+    assert len({one["count"] for one in lines}) == len(lines)
+
+
 async def test_what_cannot_be_noted_is_sent_and_the_log_says_where_there_is_no_place(
     open_stage: OpenStage, tmp_path: Path
 ) -> None:

@@ -11,8 +11,9 @@
 -- other_hook: it is polled already, with another hook that has not ended. full: the hook is
 -- at one origin too many. Both are left as they are.
 --
--- A task that ended, or was untracked, is polled again; its sequence goes on. One that is polled
--- and waits for a person is polled at once: naming it again is what submitting its modal does.
+-- A task that ended, or was untracked, is polled again; its sequence goes on. Of those that are polled
+-- already, one that waits for a person is polled at once: naming it again is what submitting its
+-- modal does. So is one that has lost its place among those that are due.
 
 local given = cjson.decode(ARGV[1])
 local now = clock()
@@ -41,8 +42,8 @@ return once(given.request, given.part, function()
     if news[place] == 'tracked' then
       begin(given.upstream, task, before, given, answering, now)
       due = true
-    elseif news[place] == 'known' and resume(given.upstream, task, before, now) then
-      due = true
+    elseif news[place] == 'known' then
+      due = resume(given.upstream, task, before, now) or restore(given.upstream, task, now) or due
     end
     if news[place] == 'tracked' or news[place] == 'known' then set_hook(task, before, given) end
   end

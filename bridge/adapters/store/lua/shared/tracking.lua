@@ -43,6 +43,12 @@ local function resume(upstream, task, before, now)
   return true
 end
 
+-- Poll a task again that is polled and has lost its place among those that are due.
+-- Returns whether it had.
+local function restore(upstream, task, now)
+  return redis.call('ZADD', P .. 'poll:' .. upstream, 'NX', now, task) == 1
+end
+
 -- Whether a hook would be at one origin too many.
 local function is_full(given)
   return given.hook and redis.call('HEXISTS', P .. 'hooks', given.hook_at) == 0
