@@ -169,6 +169,26 @@ def test_celerys_own_command_refuses_wrong_settings_in_json_too(shell: Shell) ->
     assert done.returncode == 2
 
 
+def test_a_working_directory_that_was_removed_is_what_is_wrong(shell: Shell) -> None:
+    removed = shell.folder / "removed"
+    removed.mkdir()
+    mjbridge = Path(sys.executable).with_name("mjbridge")
+
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir "$PWD" && exec {mjbridge} check'],
+        cwd=removed,
+        env=shell.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    said = "the working directory cannot be used: no such file or directory"
+    assert said in refusal(Ran(done.returncode, done.stdout, done.stderr))
+    assert done.returncode == 2
+
+
 def test_only_a_port_that_is_in_use_is_to_be_exchanged(shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
