@@ -293,9 +293,12 @@ async def _with_health(
     try:
         async with Deployment(settings) as deployment:
             now = await deployment.admin.clock()
-            rows = await deployment.queries.endpoints(now)
+            known = await deployment.operations.endpoints()
     except BridgeError:
         return found  # what is wrong with the store has been found already
-    removed = endpoint_findings.of_unconfigured(rows, settings.endpoints, now)
+    rows = [one.row for one in known]
+    removed = endpoint_findings.of_unconfigured(
+        [one.row for one in known if one.endpoint is None], now
+    )
     own = endpoint_findings.of_own_work(rows, now)
     return [*endpoint_findings.with_health(found, rows, now), *removed, *own]
