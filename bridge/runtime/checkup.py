@@ -25,6 +25,7 @@ from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import (
     NO_KEY,
+    check_run_file,
     endpoints_of,
     has_store,
     is_sandbox,
@@ -125,6 +126,7 @@ def _allocator() -> Sequence[Finding]:
 def _embedded(settings: Settings) -> Finding:
     try:
         find_server()
+        check_run_file(settings)
     except BridgeError as error:
         return findings.of_error("store", error)
     detail = f"built in, in {settings.data_dir}; it is not running"
