@@ -78,6 +78,8 @@ WRONG = [
     (["listen", "--secret", "whsec_!"], "malformed"),
     (["listen", "--secret", "x"], "at least 8 characters"),
     (["sandbox", "--speed", "0"], "speed"),
+    (["sandbox", "--port", "0", "--host", ""], "'--host': it is blank"),
+    (["web", "--port", "0", "--host", " "], "'--host': it is blank"),
     (["up"], "mjbridge up --sandbox"),
     (["endpoints", "pause"], "NAME"),
 ]
