@@ -49,7 +49,7 @@ class Misconfigured(BridgeError):
 class StoreUnavailable(BridgeError):
     """
     the store does not answer; does it run, and is it where redis_url (BRIDGE_REDIS_URL) says?
-    Without one, `mjbridge up` brings its own.
+    Without one, `mjbridge up` brings its own, and its terminal says what is wrong with it.
     """
 
 

@@ -6,7 +6,7 @@ As in `bridge.app.findings`, nothing is looked up here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bridge.app.findings import Finding, of_error
@@ -114,9 +114,7 @@ def of_probe(
     return replace(finding, level="error", detail=described, mend=mend, code=1)
 
 
-def of_unconfigured(
-    rows: Sequence[EndpointRow], configured: Collection[str], now: float
-) -> Sequence[Finding]:
+def of_unconfigured(rows: Sequence[EndpointRow], now: float) -> Sequence[Finding]:
     """Report endpoints that are configured nowhere, and still have something to deliver."""
     return [
         Finding(
@@ -127,7 +125,7 @@ def of_unconfigured(
             mend=mend_of_removed(row.name),
         )
         for row in rows
-        if row.name not in configured and (held := how_held(row, now))
+        if (held := how_held(row, now))
     ]
 
 

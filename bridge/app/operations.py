@@ -301,8 +301,8 @@ class Operations:
         changed = await self._admin.switch(endpoint, what, request=request)
         now = await self._admin.clock()
         row = await self._row(endpoint, now)
-        here = any(one.name == endpoint for one in self._endpoints)
-        held = "" if here else how_held(row, now)
+        here = {one.name for one in self._endpoints} | self._internal.keys()
+        held = "" if endpoint in here else how_held(row, now)
         return Switched(
             changed=changed, pending=row.pending, held=held, later=why_later(row, now)
         )

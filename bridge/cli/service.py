@@ -22,8 +22,18 @@ LOOPBACK = "127.0.0.1"
 #: Open files that no process of ours needs more of.
 MAX_FILES = 65_536
 
+
+def named_host(host: str | None) -> str | None:
+    """Return what ``--host`` says; a blank one would mean every address of the machine."""
+    if host is not None and not host.strip():
+        msg = "it is blank; 127.0.0.1 is for this machine alone, 0.0.0.0 for all"
+        raise typer.BadParameter(msg)
+    return host
+
+
 Host: TypeAlias = Annotated[
-    str, typer.Option("--host", help="The address to listen at.")
+    str,
+    typer.Option("--host", help="The address to listen at.", callback=named_host),
 ]
 Port: TypeAlias = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="0: any free one.")

@@ -136,10 +136,16 @@ def _facts(
         json.dumps(dict(row.metadata), ensure_ascii=False) if row.metadata else None,
     )
     yield "hook", f"refused: {row.hook_refused}" if row.hook_refused else None
-    polls = f", polled again {ago(row.next_look, now)}" if row.next_look else ""
+    yield "tracked", f"{ago(row.tracked_at, now)}{_polling(row, now)}"
+
+
+def _polling(row: TaskRow, now: float) -> str:
     if not row.active:
-        polls = ", no longer polled"
-    yield "tracked", f"{ago(row.tracked_at, now)}{polls}"
+        return ", no longer polled"
+    if row.next_look is None:
+        return ""
+    is_late = now - row.next_look >= 1
+    return f", {'next poll was due' if is_late else 'polled again'} {ago(row.next_look, now)}"
 
 
 def _until(url: str | None, now: float) -> str | None:

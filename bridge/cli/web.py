@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from bridge import logs
-from bridge.cli.service import bind, end_at_hangup, raise_file_limit
+from bridge.cli.service import bind, end_at_hangup, named_host, raise_file_limit
 from bridge.errors import Misconfigured
 from bridge.runtime.discovery import announce_web, check_reach
 from bridge.settings import Settings, load_settings
@@ -21,7 +21,10 @@ def web(
     host: Annotated[
         str | None,
         typer.Option(
-            "--host", help="The address to listen at.", show_default="web.host"
+            "--host",
+            help="The address to listen at.",
+            callback=named_host,
+            show_default="web.host",
         ),
     ] = None,
     port: Annotated[

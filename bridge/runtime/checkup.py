@@ -25,6 +25,7 @@ from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import (
     NO_KEY,
+    check_run_file,
     endpoints_of,
     has_store,
     is_sandbox,
@@ -125,6 +126,7 @@ def _allocator() -> Sequence[Finding]:
 def _embedded(settings: Settings) -> Finding:
     try:
         find_server()
+        check_run_file(settings)
     except BridgeError as error:
         return findings.of_error("store", error)
     detail = f"built in, in {settings.data_dir}; it is not running"
@@ -293,9 +295,12 @@ async def _with_health(
     try:
         async with Deployment(settings) as deployment:
             now = await deployment.admin.clock()
-            rows = await deployment.queries.endpoints(now)
+            known = await deployment.operations.endpoints()
     except BridgeError:
         return found  # what is wrong with the store has been found already
-    removed = endpoint_findings.of_unconfigured(rows, settings.endpoints, now)
+    rows = [one.row for one in known]
+    removed = endpoint_findings.of_unconfigured(
+        [one.row for one in known if one.endpoint is None], now
+    )
     own = endpoint_findings.of_own_work(rows, now)
     return [*endpoint_findings.with_health(found, rows, now), *removed, *own]

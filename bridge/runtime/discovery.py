@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from bridge.adapters.local.runfile import (
     read_run_file,
     read_web_url,
+    why_unreadable,
     write_web_file,
 )
 from bridge.core.action import KIND as ACTION
@@ -68,18 +69,34 @@ def store_url(settings: Settings) -> str:
     Return where the store is: as configured, or as a running `mjbridge up` says.
 
     Raises:
-        StoreUnavailable: None is configured, and none runs here.
+        StoreUnavailable: None is configured, and none runs here, or nobody can tell.
     """
     if settings.redis_url is not None:
         return settings.redis_url.get_secret_value()
     run = read_run_file(settings.data_dir)
     if run is None:
+        check_run_file(settings)
         msg = (
             "no store runs here; start one with `mjbridge up`, or set BRIDGE_REDIS_URL to a "
             "running Redis or Valkey server"
         )
         raise StoreUnavailable(msg)
     return run.redis_url
+
+
+def check_run_file(settings: Settings) -> None:
+    """
+    Check that what a running `mjbridge up` says of itself is not kept from us.
+
+    Raises:
+        StoreUnavailable: It is.
+    """
+    if reason := why_unreadable(settings.data_dir):
+        msg = (
+            f"whether a store runs here cannot be read in {settings.data_dir}: {reason}; "
+            "be the user that runs `mjbridge up`"
+        )
+        raise StoreUnavailable(msg)
 
 
 def web_url(settings: Settings) -> str | None:

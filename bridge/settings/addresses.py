@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -278,8 +279,14 @@ def _network(text: str) -> str:
 
 
 def _file(path: Path) -> Path:
-    if not path.is_file():
-        msg = "names a file that does not exist"
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        reason = (error.strerror or "unknown error").lower()
+        msg = f"names a file that cannot be read: {reason}"
+        raise ValueError(msg) from None
+    if not is_file:
+        msg = "names what is no file"
         raise ValueError(msg)
     return path
 

@@ -54,12 +54,12 @@ def load_settings(
             neither secrets nor URLs.
     """
     environ = os.environ if environ is None else environ
-    cwd = (Path.cwd() if cwd is None else cwd).absolute()
+    cwd = (_working_directory() if cwd is None else cwd).absolute()
     dotenv = Dotenv(cwd / ".env")
     named = str(config or _config_of({**dotenv.variables, **environ}))
     path = cwd / (named or DEFAULT_CONFIG)
-    base = path.parent if path.exists() else cwd
-    document = Document(path, name=named or DEFAULT_CONFIG) if path.exists() else None
+    document = Document(path, name=named or DEFAULT_CONFIG) if _is_there(path) else None
+    base = path.parent if document else cwd
     merged = Merged(
         Variables(environ, base=base),
         Variables(dotenv.variables, base=base, lines=dotenv.lines),
@@ -81,6 +81,26 @@ def load_settings(
     if found := [*merged.placed(checks.templates(settings))]:
         raise refuse(_in_order(found))
     return settings
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        reason = (error.strerror or "unknown error").lower()
+        text = f"the working directory cannot be used: {reason}; change to another one"
+    raise refuse([Problem(text=text)])
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a name is taken, if only by a link to nothing or by what is kept from us."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True  # reading it says why it cannot be read
+    return True
 
 
 def _config_of(variables: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+from pydantic_settings import EnvSettingsSource, InitSettingsSource
 
 from bridge.settings.models import Settings
 from bridge.settings.placed import Placed, tables_in
@@ -158,10 +158,9 @@ class Dotenv:
         self.problems: list[Problem] = []
         try:
             text = path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            return
         except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(Problem(text=f"{path.name} {_unreadable(error)}"))
+            if not isinstance(error, FileNotFoundError) or path.is_symlink():
+                self.problems.append(Problem(text=f"{path.name} {_unreadable(error)}"))
             return
         for binding in parse_stream(io.StringIO(text)):
             place = f"{path.name}, line {binding.original.line}"
@@ -181,7 +180,7 @@ class Dotenv:
 # --- TOML -----------------------------------------------------------------------------
 
 
-class Document(Placed, TomlConfigSettingsSource):
+class Document(Placed, InitSettingsSource):
     """
     A TOML file.
 
@@ -193,13 +192,13 @@ class Document(Placed, TomlConfigSettingsSource):
         Placed.__init__(self)
         self._name = name
         self._places: dict[SettingPath, str] = {}
-        TomlConfigSettingsSource.__init__(self, Settings, path)
+        InitSettingsSource.__init__(self, Settings, self._read(path))
         self.settle(self.init_kwargs, self._places, path.parent)
 
-    def _read_files(self, files: Any, deep_merge: bool = False) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - the signature is the library's
+    def _read(self, path: Path) -> dict[str, Any]:
         """Read the file, which need not be a regular one."""
         try:
-            text = files.read_text(encoding="utf-8-sig")
+            text = path.read_text(encoding="utf-8-sig")
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.problems.append(Problem(text=_syntax(error, self._name)))
@@ -253,4 +252,6 @@ def _syntax(error: tomllib.TOMLDecodeError, name: str) -> str:
 def _unreadable(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "cannot be read: it is not UTF-8"
+    if isinstance(error, FileNotFoundError):
+        return "cannot be read: it is a link to a file that does not exist"
     return f"cannot be read: {(error.strerror or 'unknown error').lower()}"

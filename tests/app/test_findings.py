@@ -226,14 +226,13 @@ def test_workers_that_run_with_different_configurations_are_a_warning() -> None:
 
 def test_an_endpoint_that_was_removed_is_named_while_something_waits_for_it() -> None:
     rows = [
-        EndpointRow(name="me", pending=3),
         EndpointRow(name="removed", pending=6, configured_at=NOW - 600),
         EndpointRow(name="of_other_workers", pending=6, configured_at=NOW - 5),
         EndpointRow(name="empty"),
         EndpointRow(name="hook:https://studio.example:443", pending=1),
     ]
 
-    [finding] = of_unconfigured(rows, ["me"], NOW)
+    [finding] = of_unconfigured(rows, NOW)
 
     assert (finding.name, finding.level) == ("removed", "warning")
     assert finding.detail == "not configured; 6 deliveries held, and given up in 50 min"

@@ -43,6 +43,17 @@ def test_a_data_directory_that_cannot_be_used_is_found(
     assert folder in found["detail"]
 
 
+def test_a_store_of_somebody_else_is_not_said_to_be_stopped(shell: Shell) -> None:
+    folder = shell.folder / "data"
+    folder.mkdir()
+    (folder / "run.json").symlink_to(folder / "run.json")  # root sees all but that
+
+    checked = shell.run("check", "--json", BRIDGE_DATA_DIR=str(folder))
+
+    [found] = [row for row in checked.rows if row["check"] == "store"]
+    assert (found["level"], "be the user" in found["detail"]) == ("error", True)
+
+
 def test_a_data_directory_that_could_be_used_is_not_made(deployment: Shell) -> None:
     folder = deployment.folder / "not" / "yet"
 

@@ -28,6 +28,22 @@ async def test_what_is_held_for_an_endpoint_that_was_removed_cannot_be_resumed(
     assert "mjbridge deliveries drop --endpoint gone" in resumed.err
 
 
+async def test_what_the_bridge_does_itself_is_configured_also_where_no_worker_runs(
+    deployment: Shell, bench: Bench
+) -> None:
+    await bench.tell("u", to=("upstream:default",))
+    await bench.let_pass(601.0)
+
+    checked = await asyncio.to_thread(deployment.run, "check")
+    resumed = await asyncio.to_thread(
+        deployment.run, "endpoints", "resume", "upstream:default"
+    )
+
+    assert "given up" not in checked.out
+    assert resumed.code == 0
+    assert "given up" not in resumed.err
+
+
 async def test_what_is_resumed_and_does_not_go_yet_says_why(
     deployment: Shell, bench: Bench
 ) -> None:

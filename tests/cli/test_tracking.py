@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import re
@@ -213,6 +214,17 @@ def test_watch_draws_bars_on_a_terminal_until_ctrl_c(deployment: Shell) -> None:
     os.close(master)
     assert b"601" in shown
     assert "─────".encode() in shown
+
+
+async def test_a_task_that_nobody_polls_shows_since_when_it_should_be(
+    deployment: Shell, bench: Bench
+) -> None:
+    deployment.run("track", "1")
+    await bench.let_pass(61.0)
+
+    shown = await asyncio.to_thread(deployment.run, "show", "1")
+
+    assert re.search(r"tracked   6\d s ago, next poll was due 6\d s ago", shown.out)
 
 
 async def test_what_is_shown_of_a_task_says_what_became_of_its_picture(

@@ -78,6 +78,8 @@ WRONG = [
     (["listen", "--secret", "whsec_!"], "malformed"),
     (["listen", "--secret", "x"], "at least 8 characters"),
     (["sandbox", "--speed", "0"], "speed"),
+    (["sandbox", "--port", "0", "--host", ""], "'--host': it is blank"),
+    (["web", "--port", "0", "--host", " "], "'--host': it is blank"),
     (["up"], "mjbridge up --sandbox"),
     (["endpoints", "pause"], "NAME"),
 ]
@@ -166,6 +168,26 @@ def test_celerys_own_command_refuses_wrong_settings_in_json_too(shell: Shell) ->
 
     [event] = [json.loads(line) for line in done.stderr.splitlines()]
     assert "redis_url" in event["event"]
+    assert done.returncode == 2
+
+
+def test_a_working_directory_that_was_removed_is_what_is_wrong(shell: Shell) -> None:
+    removed = shell.folder / "removed"
+    removed.mkdir()
+    mjbridge = Path(sys.executable).with_name("mjbridge")
+
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir "$PWD" && exec {mjbridge} check'],
+        cwd=removed,
+        env=shell.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    said = "the working directory cannot be used: no such file or directory"
+    assert said in refusal(Ran(done.returncode, done.stdout, done.stderr))
     assert done.returncode == 2
 
 

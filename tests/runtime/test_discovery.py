@@ -1,4 +1,4 @@
-"""`bridge.runtime.discovery`: what the settings make of hooks."""
+"""`bridge.runtime.discovery`: what the settings make of hooks, and where the store is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from bridge.adapters.local.runfile import write_web_file
 from bridge.channels.webhook import WebhookOptions
 from bridge.core.hook import HookPolicy
-from bridge.runtime.discovery import hook_policy
+from bridge.errors import StoreUnavailable
+from bridge.runtime.discovery import hook_policy, store_url
 from bridge.settings import Settings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -92,3 +93,15 @@ def test_a_hook_does_not_lead_to_the_process_web_where_it_found_a_free_port(
     assert ours.read("http://127.0.0.1:8456/").url
     with pytest.raises(ValueError, match="the bridge itself"):
         ours.read("http://localhost:8455/")
+
+
+def test_a_store_of_somebody_else_is_not_taken_for_none(tmp_path: Path) -> None:
+    hidden = tmp_path / "run.json"
+    hidden.symlink_to(hidden)  # what permissions hide, root would see
+    settings = Settings(data_dir=tmp_path)
+
+    with pytest.raises(StoreUnavailable, match="the user that runs `mjbridge up`"):
+        store_url(settings)
+    hidden.unlink()
+    with pytest.raises(StoreUnavailable, match="no store runs here"):
+        store_url(settings)

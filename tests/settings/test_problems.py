@@ -191,6 +191,22 @@ def test_a_file_that_is_none_is_refused(place: Workplace, name: str) -> None:
     assert f"{name} cannot be read: is a directory" in place.refused()
 
 
+@pytest.mark.parametrize("name", ["bridge.toml", ".env"])
+def test_a_link_to_nothing_is_refused(place: Workplace, name: str) -> None:
+    (place.path / name).symlink_to(place.path / "not-mounted")
+
+    said = f"{name} cannot be read: it is a link to a file that does not exist"
+    assert said in place.refused()
+
+
+def test_a_file_that_cannot_even_be_looked_for_is_refused(place: Workplace) -> None:
+    name = "x" * 300
+
+    said = place.refused({"BRIDGE_CONFIG": name})
+
+    assert said == f"configuration: {name} cannot be read: file name too long"
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

@@ -86,6 +86,17 @@ def read_run_file(data_dir: Path) -> RunFile | None:
     return run if _is_alive(run.pid) else None
 
 
+def why_unreadable(data_dir: Path) -> str:
+    """Say why what a running `mjbridge up` wrote is kept from us; nothing if it is not."""
+    try:
+        (data_dir / _NAME).open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return (error.strerror or "unknown error").lower()
+    return ""
+
+
 def remove_run_file(data_dir: Path) -> None:
     """Remove our run file; another process's stays."""
     run = read_run_file(data_dir)

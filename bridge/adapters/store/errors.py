@@ -50,6 +50,11 @@ _CLEARER: _Words = (
         StoreUnavailable,
         "the store takes no more clients; raise its maxclients, or see who uses it",
     ),
+    (
+        "Permission denied",  # by the operating system
+        StoreUnavailable,
+        "this user may not connect to the store; its socket's permissions say who may",
+    ),
     (  # of a command inside a script; NOPERM is for any other
         "can't run this command",
         StoreForbids,

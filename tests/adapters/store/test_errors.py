@@ -138,6 +138,12 @@ def test_a_crowded_store_says_so() -> None:
     assert "maxclients" in str(meaning_of(read))
 
 
+def test_a_socket_that_is_kept_from_us_is_not_called_silent() -> None:
+    said = "Error 13 connecting to /run/valkey.sock. Permission denied."
+
+    assert "may not connect" in str(meaning_of(exceptions.ConnectionError(said)))
+
+
 def test_what_is_forbidden_is_named_without_keys_and_users() -> None:
     said = "User anne has no permissions to run the 'info' command"
     meaning = meaning_of(exceptions.NoPermissionError(said))

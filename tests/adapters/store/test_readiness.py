@@ -134,7 +134,10 @@ def test_workers_run_with_exactly_the_documented_rights(
 @pytest.mark.parametrize(
     ("rights", "named"),
     [
-        (("~other:*", "&{mjb}:*", "+@all"), ["to read keys", "to write keys"]),
+        (
+            ("~other:*", "&{mjb}:*", "+@all"),
+            ["to read keys {mjb}:*, and to write keys {mjb}:*, and to use the channel"],
+        ),
         ((*OURS, "+@all", "-@scripting"), ["SCRIPT LOAD", "EVALSHA"]),
         ((*OURS, "+@read", "+evalsha", "+script", "+time"), ["to write keys"]),
         ((*OURS, "+@all", "-zadd", "-xadd"), ["to run XADD, ZADD;"]),
