@@ -132,6 +132,8 @@ async def test_that_somebody_else_reads_a_bot_is_told_with_the_endpoint(
 
     assert "another program fetches its bot's clicks" in reason
     assert "end that program, or give each a bot of its own" in reason
+
+
 class DefectiveClicks(ClickHandler):
     """Fails at the first click, and takes the second."""
 
