@@ -87,6 +87,7 @@ local function take_all(endpoint, health, chosen, by)
       table.insert(gone[where], lane)
     end
   end
+  entered_fresh[endpoint] = nil
   for where, lanes in pairs(gone) do
     redis.call('ZREM', P .. where .. endpoint, unpack(lanes))
   end
@@ -141,12 +142,14 @@ local function serve(endpoint, quota, by)
   local now, health = by.now, known_health(endpoint)
   touched[endpoint] = nil
   local flying, lease = reclaim(endpoint, by)
+  write_fresh(endpoint)
   local free = admissible(health, flying, now)
-  if not free or free > now then return ready_at(endpoint, next_time(endpoint, health, now), now) end
+  local known = {flying = flying, lease = lease}
+  if not free or free > now then return ready_at(endpoint, next_time(endpoint, health, now, known), now) end
   local slots = slots_at(endpoint, health, flying, quota, by)
   if slots < 1 then
     -- Slow ones have their share of this process; let the others come up meanwhile.
-    local at = next_time(endpoint, health, now)
+    local at = next_time(endpoint, health, now, known)
     return ready_at(endpoint, at and math.max(at, now + 0.05), now)
   end
 
@@ -154,15 +157,18 @@ local function serve(endpoint, quota, by)
   local chosen, due = choose(endpoint, slots, turn, now)
   local taken = take_all(endpoint, health, chosen, by)
   if taken > 0 then
-    change(endpoint, {turn = 1 - turn})
+    lease = math.min(lease or math.huge, lease_of(health, now))
     if slow then
       by.slow_limit = by.slow_limit - taken
       if is_hook(endpoint) then by.hook_limit = by.hook_limit - taken end
     end
   end
-  if due == false then return ready_at(endpoint, next_time(endpoint, health, now), now) end
+  if due == false then
+    if taken > 0 then change(endpoint, {turn = 1 - turn}) end
+    known = {flying = flying + taken, lease = lease}
+    return ready_at(endpoint, next_time(endpoint, health, now, known), now)
+  end
   free = due and admissible(health, flying + taken, now)
-  if taken > 0 then lease = math.min(lease or math.huge, lease_of(health, now)) end
   local at = free and math.max(due, free)
   ready_at(endpoint, at and lease and math.min(at, lease) or at or lease, now)
 end
