@@ -112,9 +112,8 @@ end
 
 -- Take back what a worker that is gone had claimed: the lease is over, or further away than any lease can be.
 -- Returns how many are in flight, and when the first lease ends.
-local function reclaim(endpoint, by)
-  local flying = count_in_flight(endpoint)
-  local lease = lease_end(endpoint, flying, by.now)
+local function reclaim(endpoint, health, by)
+  local flying, lease = look_at_flight(endpoint, health, by.now)
   if not lease or lease > by.now then return flying, lease end
   local flight = P .. 'flight:' .. endpoint
   for _, range in ipairs({{'-inf', by.now}, {by.now + LONGEST_LEASE, '+inf'}}) do
@@ -122,8 +121,7 @@ local function reclaim(endpoint, by)
       put_back(endpoint, lane, by.retention, by.now)
     end
   end
-  flying = count_in_flight(endpoint)
-  return flying, lease_end(endpoint, flying, by.now)
+  return look_at_flight(endpoint, health, by.now)
 end
 
 -- How many may be claimed at an endpoint that admits any.
@@ -141,7 +139,7 @@ end
 local function serve(endpoint, quota, by)
   local now, health = by.now, known_health(endpoint)
   touched[endpoint] = nil
-  local flying, lease = reclaim(endpoint, by)
+  local flying, lease = reclaim(endpoint, health, by)
   write_fresh(endpoint)
   local free = admissible(health, flying, now)
   local known = {flying = flying, lease = lease}
