@@ -5,8 +5,9 @@
 local OPEN_AT_MOST = 300
 -- Attempts in flight at an endpoint that has never ended one.
 local UNPROVEN = 5
--- Attempts in flight that are read in one command, in place of three that count them and find two.
-local FEW = 16
+-- Attempts in flight that are read in one command, in place of three that count them and find two: as
+-- many as an endpoint may have unless settings say otherwise.
+local FEW = 20
 
 -- What the names of endpoints begin with that stand for all hooks of an origin, and for the
 -- actions at an upstream.
