@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -135,6 +135,21 @@ class Arena:
         """Return the kind of path that an endpoint has at the sink."""
         url = self.settings.endpoints[endpoint].url.get_secret_value()
         return url.removeprefix(self.sink).split("/")[1]
+
+    def compact(self) -> None:
+        """
+        Have the store rewrite its append-only file now.
+
+        It does so whenever that has doubled, on a core of its own for as long as that takes: a
+        cost of what was written before, that would fall on whatever is measured then.
+        """
+        self.store.bgrewriteaof()
+        until(self._is_compact, within_s=60)
+
+    def _is_compact(self) -> bool:
+        facts = cast("Mapping[str, Any]", self.store.info("persistence"))
+        names = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        return not any(facts[name] for name in names)
 
     @contextmanager
     def frozen(self, *names: str) -> Iterator[None]:

@@ -33,8 +33,8 @@ def main() -> int:
     ours = {name: min(one[name] for one in without) for name in without[0]}
     rates = [max(one["rate an endpoint"] for one in each) for each in (without, beside)]
     ratios = (
-        ("CPU of one Celery task each, of a delivery", theirs.figures["cpu"] / ours["cpu"], 3.0, True),
-        ("commands of the store for a delivery", ours["commands"], 40.0, False),
+        ("CPU of one Celery task each, of a delivery", theirs.figures["cpu"] / ours["cpu"], 4.0, True),
+        ("commands of the store for a delivery", ours["commands"], 32.0, False),
         ("calls of the store for a delivery", ours["scripts"], 0.1, False),
         ("an endpoint's deliveries beside slow ones, of without", rates[1] / rates[0], 0.6, True),
     )  # fmt: skip

@@ -131,6 +131,7 @@ async def _measure(arena: Arena, shape: Shape, scale: float) -> list[Row]:
         await flood(arena, feed, in_turn(shape.well, warm))
         for kind, size in shape.phases * shape.turns:
             await feed.prepare(events)
+            arena.compact()
             phase = flood if kind == "flood" else _drain
             figures = await phase(arena, feed, names, size=size)
             found.append(Row(f"{kind}, {size:,} B", figures))

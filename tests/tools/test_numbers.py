@@ -20,7 +20,7 @@ from bridge.app.ports import NEARLY_FULL
 from bridge.channels import archive, webhook
 from bridge.core import action, backoff, cadence, delivery, hook, media
 from bridge.runtime import engine, self_tick
-from bridge.web import limits, server, session, signin, stream
+from bridge.web import http_server, limits, session, signin, stream
 from bridge.web.api.actions import MAX_MASK
 from bridge.web.relay import exchanges
 
@@ -70,7 +70,7 @@ PROMISES = [
     ("docs/operating.md", f"({word(signin.WRONG_TRIES)} at once"),
     ("docs/operating.md", f"one in {signin.TRY_EVERY:.0f} s)"),
     ("docs/operating.md", f"**Sessions** last {session.LIFETIME / DAY:.0f} days"),
-    ("docs/operating.md", f"in work get {server.GRACE} s"),
+    ("docs/operating.md", f"in work get {http_server.GRACE} s"),
     ("docs/operating.md", f"of the newest {foreign_queue.MOST},"),
     ("docs/troubleshooting.md", f"Polling pauses at {NEARLY_FULL * 100:.0f} %"),
     ("docs/operating.md", f"attempts in flight get {engine.GRACE} s"),

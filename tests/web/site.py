@@ -13,7 +13,8 @@ import httpx
 from bridge.app.actions import Actions
 from bridge.sandbox.server import base_url_of, bind
 from bridge.settings import Settings
-from bridge.web.server import Server, application
+from bridge.web.http_server import Server
+from bridge.web.server import application
 
 TOKEN = "a-long-random-token"
 

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from bridge.errors import StoreUnavailable
 from bridge.sandbox.server import base_url_of, bind
+from bridge.web.http_server import Server
 from bridge.web.problem_details import HANDLERS, Problems
-from bridge.web.server import Server
 from tests.web.site import Site
 
 

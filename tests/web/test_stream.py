@@ -17,9 +17,9 @@ import structlog
 
 from bridge.app.ports import Outcome
 from bridge.sandbox.server import base_url_of, bind
+from bridge.web.http_server import Server
 from bridge.web.hub import Hub
 from bridge.web.problem_details import Problems
-from bridge.web.server import Server
 from bridge.web.stream import Stream
 from tests.feeds import WrittenFeed, event
 

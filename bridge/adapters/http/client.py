@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import httpx
 
 from bridge.adapters.http.dialer import Dialer
 from bridge.adapters.http.errors import explain
 from bridge.adapters.http.guard import Guard
-from bridge.adapters.http.http_transport import Stage, Transport, outgoing
+from bridge.adapters.http.http_transport import BegunAnswer, Stage, Transport
 from bridge.adapters.http.tls import tls_context
 from bridge.core.delivery import Fault
 from bridge.core.http import Request, Response
@@ -97,14 +97,15 @@ class Client:
         timeout = request.timeout if within is None else within
         deadline = None if timeout is None else began + timeout
         stage = Stage()
-        answer: httpx.Response | None = None
+        answer: BegunAnswer | None = None
         body, detail = bytearray(), ""
         try:
             async with asyncio.timeout_at(deadline):
-                sent = outgoing(request, stage=stage, repeatable=repeatable or None)
-                answer = await self._transport.handle_async_request(sent)
+                answer = await self._transport.send(
+                    request, stage=stage, repeatable=repeatable or None
+                )
                 try:
-                    if sink is not None and answer.status_code == 200:
+                    if sink is not None and answer.status == 200:
                         await _pass_on(answer, sink)
                     else:
                         await _read(answer, body, limit=request.max_bytes)
@@ -122,7 +123,7 @@ class Client:
             detail = f"the answer's body {ended}: {detail}"
         return Response(
             duration=clock() - began,
-            status=answer.status_code,
+            status=answer.status,
             headers=_headers(answer),
             body=bytes(body[: request.max_bytes]),
             detail=detail,
@@ -152,10 +153,11 @@ class Client:
         Raises:
             Exception: What `bridge.adapters.http.errors.explain` explains.
         """
-        sent = outgoing(request, content, stage=stage or Stage(), repeatable=False)
-        answer = await self._transport.handle_async_request(sent)
+        answer = await self._transport.send(
+            request, content, stage=stage or Stage(), repeatable=False
+        )
         try:
-            yield answer
+            yield httpx.Response(answer.status, headers=answer.headers, stream=answer)
         finally:
             await answer.aclose()
 
@@ -164,29 +166,24 @@ class Client:
         await self._transport.aclose()
 
 
-def _headers(answer: httpx.Response) -> dict[str, str]:
+def _headers(answer: BegunAnswer) -> dict[str, str]:
     return {
         name.decode("latin-1"): value.decode("latin-1")
-        for name, value in answer.headers.raw
+        for name, value in answer.headers
     }
 
 
-def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield a body as it is on the wire, see `bridge.adapters.http.http_transport`."""
-    return aiter(cast("httpx.AsyncByteStream", answer.stream))
-
-
-async def _read(answer: httpx.Response, body: bytearray, *, limit: int) -> None:
+async def _read(answer: BegunAnswer, body: bytearray, *, limit: int) -> None:
     """Read a body until it ends or is long enough."""
     if limit:
-        async for piece in _pieces(answer):
+        async for piece in answer:
             body += piece
             if len(body) >= limit:
                 break
 
 
-async def _pass_on(answer: httpx.Response, sink: Sink) -> None:
+async def _pass_on(answer: BegunAnswer, sink: Sink) -> None:
     """Hand a body over as it comes in, until it ends or nobody wants more."""
-    async for piece in _pieces(answer):
+    async for piece in answer:
         if not await sink(piece):
             break

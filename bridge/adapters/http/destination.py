@@ -28,8 +28,6 @@ class Destination(NamedTuple):
     A URL, taken apart.
 
     Attributes:
-        origin: Its scheme, host and port.
-
         authority: The host, and the port if it is not the usual one, as in a URL.
 
         target: What is asked for, to the byte as the URL has it.
@@ -38,18 +36,17 @@ class Destination(NamedTuple):
     """
 
     site: Site
-    origin: httpx.URL
     authority: str
     target: str
     authorization: str
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def destination_of(url: str) -> Destination:
     """
     Take a URL apart.
 
-    To read a URL takes as long as a whole request, and most are sent to again and again.
+    To read a URL takes as long as a whole request, and thousands of endpoints are sent to in turn.
 
     Raises:
         httpx.InvalidURL: It is not one.
@@ -69,7 +66,6 @@ def destination_of(url: str) -> Destination:
             host=parsed.raw_host.decode("ascii").removesuffix("."),
             port=parsed.port or DEFAULT_PORTS[parsed.scheme],
         ),
-        origin=parsed.copy_with(userinfo=b"", path="/", query=None, fragment=None),
         authority=parsed.netloc.decode("ascii"),
         target=quote(rest if rest.startswith("/") else f"/{rest}", safe=_LEGAL),
         authorization=f"Basic {basic_credentials(parts)}" if parsed.userinfo else "",

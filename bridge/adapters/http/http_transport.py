@@ -1,9 +1,8 @@
 """
-httpx's transport, over connections of our own.
+The transport: requests go out over connections of our own, and answers come in.
 
-Whatever else was measured costs a delivery two to ten times as much, see decision 32. What
-httpx's client adds to its transport (redirects, cookies, proxies of the environment, log
-lines) is what nobody here wants.
+Whatever else was measured costs a delivery two to ten times as much, see decision 32; objects of
+httpx's for a request and its answer cost more than both of them on the wire, see decision 40.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import partial
-from typing import cast
 
 import httpx
 
@@ -27,6 +25,8 @@ _HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00\r\n]*\r\n)*")
 _DEFAULTS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": USER_AGENT}
 #: Methods that may be sent twice, see RFC 9110 9.2.2.
 _IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT"})
+#: Methods whose requests say that they have no body, see RFC 9110 8.6.
+_WITH_LENGTH = frozenset({"PATCH", "POST", "PUT"})
 
 
 class Stage:
@@ -35,11 +35,11 @@ class Stage:
     connected = False
 
 
-class Transport(httpx.AsyncBaseTransport):
+class Transport:
     """
-    Sends requests and returns their answers, whose streams have to be closed.
+    Sends requests and returns their answers, which have to be closed.
 
-    Requests are `outgoing`'s. Answers come as they are on the wire; nothing is unpacked.
+    Answers come as they are on the wire; nothing is unpacked.
 
     Args:
         connections: Open at once, at most.
@@ -62,37 +62,49 @@ class Transport(httpx.AsyncBaseTransport):
         self._pool = Pool(limit=connections, keepalive=keepalive, dial=dialer.dial)
         self._proxy = proxy
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(
+        self,
+        request: Request,
+        content: AsyncIterable[bytes] | None = None,
+        *,
+        stage: Stage,
+        repeatable: bool | None = None,
+    ) -> BegunAnswer:
         """
         Send a request, and return its answer once the head is there.
 
         Args:
-            request: Any; its extensions may hold a `Destination`, a `Stage` and whether it is
-                ``repeatable``, see `outgoing`.
+            request: Its timeout and `max_bytes` do not count.
+
+            content: Its body, if that is still coming in; its length is among the headers.
+
+            stage: Kept up to date while it is sent.
+
+            repeatable: Whether to send it once more if the connection ends without an answer;
+                ``None`` to decide by its method.
 
         Raises:
             ValueError: One of its headers cannot be sent.
 
+            httpx.InvalidURL: Its URL is not one.
+
+            httpx.UnsupportedProtocol: Its URL is not one of HTTP.
+
             httpx.TransportError: There is no answer.
         """
-        given = request.extensions
-        to = given.get("destination") or destination_of(str(request.url))
-        repeats = given.get("repeatable")
-        if repeats is None:
-            repeats = request.method in _IDEMPOTENT
+        to = destination_of(request.url)
+        repeats = request.method in _IDEMPOTENT if repeatable is None else repeatable
         head = self._head(request, to)
-        stage = given.get("stage", Stage())
         while True:
             connection = await self._pool.take(to.site)
             stage.connected = True
             try:
-                answer = await _asked(connection, request, head)
-                give = partial(self._pool.give, to.site, connection)
-                return httpx.Response(
-                    answer.status,
-                    headers=answer.headers,
-                    stream=_Body(connection, give),
-                )
+                if content is None:
+                    answer = connection.ask(request.method, head, request.body)
+                else:
+                    answer = connection.ask(request.method, head)
+                    connection.send(content)
+                await answer.head()
             except BaseException as error:
                 self._pool.give(to.site, connection)
                 if not isinstance(error, DeadConnectionError):
@@ -100,44 +112,52 @@ class Transport(httpx.AsyncBaseTransport):
                 self._pool.close_idle()  # the others are as old
                 if not repeats:
                     raise
+            else:
+                give = partial(self._pool.give, to.site, connection)
+                return BegunAnswer(answer, connection, give)
             repeats = False
 
     async def aclose(self) -> None:
         """Close the connections once nothing is in flight over them."""
         await self._pool.aclose()
 
-    def _head(self, request: httpx.Request, to: Destination) -> bytes:
+    def _head(self, request: Request, to: Destination) -> bytes:
+        headers = {"host": to.authority, **_DEFAULTS, **request.headers}
+        if to.authorization:
+            headers.setdefault("authorization", to.authorization)
+        if request.body or request.method in _WITH_LENGTH:
+            headers.setdefault("content-length", str(len(request.body)))
         target = to.target
-        lines = [b"%b: %b\r\n" % (name, value) for name, value in request.headers.raw]
         if self._proxy is not None and not to.site.tls:
             target = f"http://{to.authority}{target}"
             if credentials := destination_of(self._proxy).authorization:
-                lines.append(f"proxy-authorization: {credentials}\r\n".encode())
-        block = b"".join(lines)
+                headers["proxy-authorization"] = credentials
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        block = "".join(lines).encode()
         if block.count(b"\n") != len(lines) or not _HEADERS.fullmatch(block):
             msg = "a header's name or value is not valid"
             raise ValueError(msg)
         return f"{request.method} {target} HTTP/1.1\r\n".encode() + block + b"\r\n"
 
 
-async def _asked(
-    connection: Connection, request: httpx.Request, head: bytes
-) -> IncomingAnswer:
-    """Send a request over a connection; return its answer once the head is there."""
-    stream = request.stream
-    if isinstance(stream, httpx.ByteStream):
-        answer = connection.ask(request.method, head, request.content)
-    else:
-        answer = connection.ask(request.method, head)
-        connection.send(cast("AsyncIterable[bytes]", stream))
-    await answer.head()
-    return answer
+class BegunAnswer(httpx.AsyncByteStream):
+    """
+    An answer whose head is there; its body is iterated over while it comes in.
 
+    Attributes:
+        status: The status code.
 
-class _Body(httpx.AsyncByteStream):
-    """An answer's body as it comes in; closing it gives the connection back."""
+        headers: Names in lower case, in their order.
+    """
 
-    def __init__(self, connection: Connection, give: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        answer: IncomingAnswer,
+        connection: Connection,
+        give: Callable[[], None],
+    ) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
         self._connection = connection
         self._give = give
 
@@ -146,40 +166,5 @@ class _Body(httpx.AsyncByteStream):
             yield piece
 
     async def aclose(self) -> None:
+        """Give its connection back; nothing more can be read."""
         self._give()
-
-
-def outgoing(
-    request: Request,
-    content: AsyncIterable[bytes] | None = None,
-    *,
-    stage: Stage,
-    repeatable: bool | None = None,
-) -> httpx.Request:
-    """
-    Return a request for a `Transport`.
-
-    Args:
-        content: Its body, if that is still coming in; its length is among the headers.
-
-        stage: Kept up to date while it is sent.
-
-        repeatable: Whether to send it once more if the connection ends without an answer;
-            ``None`` to decide by its method.
-
-    Raises:
-        httpx.InvalidURL: Its URL is not one.
-
-        httpx.UnsupportedProtocol: Its URL is not one of HTTP.
-    """
-    to = destination_of(request.url)
-    headers = {**_DEFAULTS, **request.headers}
-    if to.authorization:
-        headers.setdefault("authorization", to.authorization)
-    return httpx.Request(
-        request.method,
-        to.origin,
-        headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-        content=request.body if content is None else content,
-        extensions={"destination": to, "stage": stage, "repeatable": repeatable},
-    )

@@ -87,6 +87,7 @@ local function take_all(endpoint, health, chosen, by)
       table.insert(gone[where], lane)
     end
   end
+  entered_fresh[endpoint] = nil
   for where, lanes in pairs(gone) do
     redis.call('ZREM', P .. where .. endpoint, unpack(lanes))
   end
@@ -111,9 +112,8 @@ end
 
 -- Take back what a worker that is gone had claimed: the lease is over, or further away than any lease can be.
 -- Returns how many are in flight, and when the first lease ends.
-local function reclaim(endpoint, by)
-  local flying = count_in_flight(endpoint)
-  local lease = lease_end(endpoint, flying, by.now)
+local function reclaim(endpoint, health, by)
+  local flying, lease = look_at_flight(endpoint, health, by.now)
   if not lease or lease > by.now then return flying, lease end
   local flight = P .. 'flight:' .. endpoint
   for _, range in ipairs({{'-inf', by.now}, {by.now + LONGEST_LEASE, '+inf'}}) do
@@ -121,8 +121,7 @@ local function reclaim(endpoint, by)
       put_back(endpoint, lane, by.retention, by.now)
     end
   end
-  flying = count_in_flight(endpoint)
-  return flying, lease_end(endpoint, flying, by.now)
+  return look_at_flight(endpoint, health, by.now)
 end
 
 -- How many may be claimed at an endpoint that admits any.
@@ -140,13 +139,15 @@ end
 local function serve(endpoint, quota, by)
   local now, health = by.now, known_health(endpoint)
   touched[endpoint] = nil
-  local flying, lease = reclaim(endpoint, by)
+  local flying, lease = reclaim(endpoint, health, by)
+  write_fresh(endpoint)
   local free = admissible(health, flying, now)
-  if not free or free > now then return ready_at(endpoint, next_time(endpoint, health, now), now) end
+  local known = {flying = flying, lease = lease}
+  if not free or free > now then return ready_at(endpoint, next_time(endpoint, health, now, known), now) end
   local slots = slots_at(endpoint, health, flying, quota, by)
   if slots < 1 then
     -- Slow ones have their share of this process; let the others come up meanwhile.
-    local at = next_time(endpoint, health, now)
+    local at = next_time(endpoint, health, now, known)
     return ready_at(endpoint, at and math.max(at, now + 0.05), now)
   end
 
@@ -154,15 +155,18 @@ local function serve(endpoint, quota, by)
   local chosen, due = choose(endpoint, slots, turn, now)
   local taken = take_all(endpoint, health, chosen, by)
   if taken > 0 then
-    change(endpoint, {turn = 1 - turn})
+    lease = math.min(lease or math.huge, lease_of(health, now))
     if slow then
       by.slow_limit = by.slow_limit - taken
       if is_hook(endpoint) then by.hook_limit = by.hook_limit - taken end
     end
   end
-  if due == false then return ready_at(endpoint, next_time(endpoint, health, now), now) end
+  if due == false then
+    if taken > 0 then change(endpoint, {turn = 1 - turn}) end
+    known = {flying = flying + taken, lease = lease}
+    return ready_at(endpoint, next_time(endpoint, health, now, known), now)
+  end
   free = due and admissible(health, flying + taken, now)
-  if taken > 0 then lease = math.min(lease or math.huge, lease_of(health, now)) end
   local at = free and math.max(due, free)
   ready_at(endpoint, at and lease and math.min(at, lease) or at or lease, now)
 end

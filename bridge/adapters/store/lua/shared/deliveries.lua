@@ -74,8 +74,9 @@ end
 local function arm_changed(endpoint, now)
   local health = healths[endpoint]
   if health and (holds(health) or number(health.pending) <= 0) then return ready_at(endpoint, nil, now) end
-  if health and not anything_waits(endpoint) then return end
-  ready_at(endpoint, next_time(endpoint, health or health_of(endpoint), now), now)
+  local due = first_due(endpoint)
+  if health and not due then return end
+  ready_at(endpoint, next_time(endpoint, health or health_of(endpoint), now, {due = due}), now)
 end
 
 -- Arm the endpoints that something has changed at. If something has only come to one that is
@@ -93,6 +94,7 @@ end
 
 -- Write what was added up. Every script that may have changed lanes ends with it.
 local function finish(now)
+  for endpoint in pairs(entered_fresh) do write_fresh(endpoint) end
   write_counters(now)
   write_pending(now)
   write_healths()

@@ -48,6 +48,8 @@ local PLACES = {'flight:', 'fresh:', 'retry:', 'woken:', 'edits:'}
 
 -- Take a lane out of wherever it waits: that is one place, at most.
 local function unplace(endpoint, lane)
+  write_fresh(endpoint)
+  entered_fresh[endpoint] = nil
   for _, where in ipairs(PLACES) do
     if redis.call('ZREM', P .. where .. endpoint, lane) == 1 then return end
   end
@@ -68,7 +70,9 @@ local function enter(endpoint, lane, id, kind, now)
     end
     redis.call('ZADD', P .. 'edits:' .. endpoint, at, lane)
   else
-    redis.call('ZADD', P .. 'fresh:' .. endpoint, now, lane)
+    local rows = entered_fresh[endpoint] or {}
+    entered_fresh[endpoint] = rows
+    rows[#rows + 1], rows[#rows + 2] = now, lane
   end
 end
 

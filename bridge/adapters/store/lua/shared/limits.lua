@@ -5,6 +5,9 @@
 local OPEN_AT_MOST = 300
 -- Attempts in flight at an endpoint that has never ended one.
 local UNPROVEN = 5
+-- Attempts in flight that are read in one command, in place of three that count them and find two: as
+-- many as an endpoint may have unless settings say otherwise.
+local FEW = 20
 
 -- What the names of endpoints begin with that stand for all hooks of an origin, and for the
 -- actions at an upstream.
@@ -59,14 +62,21 @@ local function admissible(health, flying, now)
   return token_at > now and math.max(at, token_at) or at
 end
 
--- Whether a lane waits at an endpoint that is no suspect.
-local function anything_waits(endpoint)
-  return redis.call('EXISTS', P .. 'fresh:' .. endpoint, P .. 'woken:' .. endpoint, P .. 'retry:' .. endpoint,
-    P .. 'edits:' .. endpoint) > 0
+-- By endpoint: what a script puts into `fresh`, and has not written yet. It is there as long as the
+-- script has taken nothing out.
+local entered_fresh = {}
+
+-- Write what waits at an endpoint for the first time: before its `fresh` is read.
+local function write_fresh(endpoint)
+  local rows = entered_fresh[endpoint]
+  if not rows or #rows == 0 then return end
+  call_with('ZADD', P .. 'fresh:' .. endpoint, rows)
+  entered_fresh[endpoint] = {}
 end
 
--- When the first of what waits at an endpoint is due; nil if nothing waits.
+-- When the first of what waits at an endpoint, and is no suspect, is due; nil if nothing waits.
 local function first_due(endpoint)
+  if entered_fresh[endpoint] then return 0 end
   if redis.call('EXISTS', P .. 'fresh:' .. endpoint, P .. 'woken:' .. endpoint) > 0 then return 0 end
   local retry, edits = P .. 'retry:' .. endpoint, P .. 'edits:' .. endpoint
   if redis.call('EXISTS', retry, edits) == 0 then return nil end
@@ -77,20 +87,35 @@ end
 -- that is longer than any can be.
 local function lease_end(endpoint, flying, now)
   if flying == 0 then return nil end
-  local flight = P .. 'flight:' .. endpoint
-  return last_score(flight) > now + LONGEST_LEASE and now or first_score(flight)
+  local first = first_score(P .. 'flight:' .. endpoint)
+  local last = flying == 1 and first or last_score(P .. 'flight:' .. endpoint)
+  return last > now + LONGEST_LEASE and now or first
 end
 
--- When something may next be claimed at an endpoint; nil if nothing may.
-local function next_time(endpoint, health, now)
+-- How many attempts are in flight at an endpoint, and when the first lease ends, as `lease_end` says.
+local function look_at_flight(endpoint, health, now)
+  if most_in_flight(health) > FEW then
+    local flying = count_in_flight(endpoint)
+    return flying, lease_end(endpoint, flying, now)
+  end
+  local row = redis.call('ZRANGE', P .. 'flight:' .. endpoint, 0, -1, 'WITHSCORES')
+  if #row == 0 then return 0 end
+  return #row / 2, tonumber(row[#row]) > now + LONGEST_LEASE and now or tonumber(row[2])
+end
+
+-- When something may next be claimed at an endpoint; nil if nothing may. What the caller knows is
+-- not asked again: how many are flying with the end of their first lease (nil if none is), or when
+-- the first of what waits is due.
+local function next_time(endpoint, health, now, known)
   if holds(health) then return nil end
-  local flying = count_in_flight(endpoint)
+  local flying = known and known.flying or count_in_flight(endpoint)
   local free = admissible(health, flying, now)
-  local due = free and first_due(endpoint)
+  local due = free and (known and known.due or first_due(endpoint))
   local at = due and math.max(due, free)
   if at and at <= now then return at end
-  local lease = lease_end(endpoint, flying, now)
-  return at and lease and math.min(at, lease) or at or lease
+  local lease
+  if known and known.flying then lease = known.lease else lease = lease_end(endpoint, flying, now) end
+  return at and lease and math.min(at, lease) or at or lease or nil
 end
 
 -- Note when an endpoint is to be served again: never, if that is nil. `write_sets` has to follow.

@@ -6,11 +6,23 @@ local HISTORY_KEPT = 500
 -- Events that can be read again, at least, beside the one that a reader stands at.
 local FEED_KEPT = 10001
 
+-- By id: that an event is known not to be there.
+local absent = {}
+
+-- Look at once whether any of several events is there. Hardly ever one is.
+local function look_for(ids)
+  local keys = {}
+  for place, id in ipairs(ids) do keys[place] = P .. 'event:' .. id end
+  if #keys == 0 or redis.call('EXISTS', unpack(keys)) > 0 then return end
+  for _, id in ipairs(ids) do absent[id] = true end
+end
+
 -- Write an event and put it into the lanes of its recipients.
 -- An event that is already there is not written again: same change, same id.
 local function publish(event, endpoints, retention, now)
   local key, id = P .. 'event:' .. event.id, event.id
-  if redis.call('EXISTS', key) == 1 then return end
+  if not absent[id] and redis.call('EXISTS', key) == 1 then return end
+  absent[id] = nil
   local row = {'type', event.type, 'subject', event.subject, 'upstream', event.upstream, 'sequence', event.sequence,
     'at', event.at, 'body', event.body, 'open', #endpoints}
   if event.loss then

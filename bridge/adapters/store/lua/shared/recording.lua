@@ -9,7 +9,7 @@
 -- Returns what `record` does.
 local function record_polls(given, press)
   local now = clock()
-  local tasks, applied, published, longest = {}, {}, false, {}
+  local tasks, applied, events, published, longest = {}, {}, {}, false, {}
 
   for place, poll in ipairs(given.polls) do
     local incarnation, version, active, status, tracked_at, hook, hook_at, hook_ended = unpack(redis.call('HMGET',
@@ -18,7 +18,9 @@ local function record_polls(given, press)
     local current = incarnation == poll.incarnation and number(version) == poll.version
     tasks[place] = {status = status, tracked_at = tracked_at, hook = hook, hook_at = not hook_ended and hook_at}
     applied[place] = current and active == '1' and 1 or 0
+    if poll.event and applied[place] == 1 then events[#events + 1] = poll.event.id end
   end
+  look_for(events)
 
   local function record(poll, task)
     local changed = {}
