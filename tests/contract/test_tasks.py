@@ -29,7 +29,9 @@ def result(
 ) -> PollResult:
     event = bench.event(kind, due, at=claim.now)
     publication = Publication(event=event, recipients=("a",))
-    return PollResult(due=due, task_state=SEEN, next_in=5.0, publication=publication)
+    return PollResult(
+        due=due, task_state=SEEN, poll_again_in=5.0, publication=publication
+    )
 
 
 async def fail(
@@ -188,7 +190,9 @@ async def test_who_finds_nothing_due_is_told_when_something_will_be(
     assert (await bench.claim_tasks()).next_in is None
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=due, next_in=50.0) for due in claim.tasks])
+    await bench.tasks.record(
+        [PollResult(due=due, poll_again_in=50.0) for due in claim.tasks]
+    )
     await bench.tasks.poll_succeeded(claim)
 
     early = await bench.claim_tasks()
@@ -273,7 +277,7 @@ async def test_a_task_that_somebody_else_has_seen_to_since_is_not_put_off(
     await bench.track(*"1234")
     claim = await bench.claim_tasks()
     recorded, untracked, tracked_again, put_off = claim.tasks
-    await bench.tasks.record([PollResult(due=recorded, next_in=0.0)])
+    await bench.tasks.record([PollResult(due=recorded, poll_again_in=0.0)])
     for one in (untracked, tracked_again):
         await bench.admin.untrack(one.key)
     await bench.track(tracked_again.key.id)
@@ -508,7 +512,7 @@ async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
     await bench.tasks.record(
-        [PollResult(due=claim.tasks[0], task_state=ended, next_in=None)]
+        [PollResult(due=claim.tasks[0], task_state=ended, poll_again_in=None)]
     )
     await bench.tasks.poll_succeeded(claim)
     await bench.let_pass(3600.0)
@@ -523,7 +527,9 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
     await bench.tasks.track("u", ["1"], {"order": "77"})
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
-    one = replace(result(bench, claim.tasks[0], claim), task_state=ended, next_in=None)
+    one = replace(
+        result(bench, claim.tasks[0], claim), task_state=ended, poll_again_in=None
+    )
     await bench.tasks.record([one])
     await bench.tasks.poll_succeeded(claim)
 
@@ -537,7 +543,9 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
 async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    recorded = await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=7.0)])
+    recorded = await bench.tasks.record(
+        [PollResult(due=claim.tasks[0], poll_again_in=7.0)]
+    )
     await bench.tasks.poll_succeeded(claim)
 
     assert recorded.applied == [True]
@@ -553,7 +561,7 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=172_800.0)])
+    await bench.tasks.record([PollResult(due=claim.tasks[0], poll_again_in=172_800.0)])
     await bench.tasks.poll_succeeded(claim)
 
     assert await bench.due() == []
@@ -564,13 +572,15 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 async def test_misses_are_kept(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    missed = PollResult(due=claim.tasks[0], misses=1, missed_clock=12.5, next_in=0.0)
+    missed = PollResult(
+        due=claim.tasks[0], misses=1, missed_clock=12.5, poll_again_in=0.0
+    )
     await bench.tasks.record([missed])
     await bench.tasks.poll_succeeded(claim)
 
     (again,) = (await bench.claim_tasks()).tasks
     assert (again.misses, again.missed_clock) == (1, 12.5)
-    await bench.tasks.record([PollResult(due=again, next_in=0.0)])
+    await bench.tasks.record([PollResult(due=again, poll_again_in=0.0)])
     (found,) = (await bench.claim_tasks()).tasks
     assert found.misses == 0
 
@@ -721,7 +731,9 @@ async def answer(bench: Bench, *, after: float, step: float = 0.0) -> float:
     await bench.let_pass(after)
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=due, next_in=0.0) for due in claim.tasks])
+    await bench.tasks.record(
+        [PollResult(due=due, poll_again_in=0.0) for due in claim.tasks]
+    )
     await bench.tasks.poll_succeeded(claim, max_clock_advance=step)
     return claim.clock
 

@@ -148,7 +148,7 @@ class PollResult:
 
         missed_clock: See `DueTask`.
 
-        next_in: Seconds until the next poll; ``None`` if there is none.
+        poll_again_in: Seconds until the next poll; ``None`` if there is none.
 
         publication: What happened, if anything did.
 
@@ -163,7 +163,7 @@ class PollResult:
     snapshot: TaskSnapshot | None = None
     misses: int = 0
     missed_clock: float = 0.0
-    next_in: float | None = None
+    poll_again_in: float | None = None
     publication: Publication | None = None
     actions: tuple[NewAction, ...] = ()
     learned: tuple[str, float] | None = None
@@ -175,7 +175,7 @@ class PollResult:
             self.task_state is not None
             or self.publication is not None
             or self.misses != self.due.misses
-            or self.next_in is None
+            or self.poll_again_in is None
         )
 
 
