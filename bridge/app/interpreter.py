@@ -258,7 +258,7 @@ def _poll_again_in(
         policy=policy,
         kind=task_state.kind,
         shared=len(claim.tasks),
-        due=claim.due,
+        due_count=claim.due_count,
     )
 
 

@@ -355,7 +355,7 @@ async def test_what_is_due_soon_goes_along_with_what_is_due(bench: Bench) -> Non
     shared = await bench.claim_tasks(limits=limits)
 
     assert [due.key.id for due in shared.tasks] == ["1", "2", "3"]
-    assert shared.due == 1
+    assert shared.due_count == 1
     assert (await bench.claim_tasks(limits=replace(limits, ride=20.0))).tasks == []
 
 

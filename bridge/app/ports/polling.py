@@ -87,7 +87,7 @@ class PollClaim:
 
         lease_ends: When somebody else may poll them, by the store's clock.
 
-        due: How many of them were due; the others go along.
+        due_count: How many of them were due; the others go along.
 
         next_in: If nothing was claimed, seconds until something may be, as far as that is
             known; ``None`` if time alone changes nothing.
@@ -102,7 +102,7 @@ class PollClaim:
     unhealthy_since: float
     token: str
     lease_ends: float = 0.0
-    due: int = 0
+    due_count: int = 0
     next_in: float | None = None
 
 
