@@ -224,7 +224,7 @@ async def _forget_gone_endpoints(
 
 def _lifetime(endpoint: Endpoint) -> float:
     """Return the seconds that a delivery may take: its schedule, and the longest Retry-After."""
-    return lifetime(endpoint.retry) + MAX_RETRY_AFTER
+    return lifetime(endpoint.schedule) + MAX_RETRY_AFTER
 
 
 async def _give_up(

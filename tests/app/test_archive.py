@@ -173,7 +173,7 @@ async def scene(
         options = ArchiveOptions(base_url=site.url, files_url=FILES)
         endpoints = [
             replace(endpoint_of("u", options), timeout=5.0),
-            Endpoint(name="chat", url=f"{site.url}/chat", wait=WAIT, retry=(5.0,)),
+            Endpoint(name="chat", url=f"{site.url}/chat", wait=WAIT, schedule=(5.0,)),
         ]
         await bench.admin.configure(endpoints)
         runner = AttemptRunner(
