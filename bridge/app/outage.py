@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
+
+from bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
 
@@ -106,3 +109,23 @@ class FolderOutage(Outage):
 #: The store, as every part of this process meets it. While its user lacks a right, it takes
 #: other writes between those that it refuses, so that one success does not mean it is back.
 store_outage = Outage("store.away", "store.back", quiet=5.0)
+
+
+@contextmanager
+def reported(folder: FolderOutage, unexpected: str) -> Iterator[None]:
+    """
+    Log what goes wrong in a round of work that begins anew in a moment, and go on.
+
+    Args:
+        folder: Where the work's files are.
+
+        unexpected: The event that reports what is no outage.
+    """
+    try:
+        yield
+    except BridgeError as error:
+        store_outage.failed(str(error))
+    except OSError as error:
+        folder.met(error)
+    except Exception:
+        log.exception(unexpected)
