@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, reason
 
 log = structlog.get_logger(__name__)
 
@@ -100,10 +100,10 @@ class FolderOutage(Outage):
 
     def met(self, error: OSError) -> None:
         """Note that it cannot be used, and why."""
-        reason = (error.strerror or type(error).__name__).lower()
+        why = reason(error)
         if error.errno == errno.EMFILE:
-            reason += "; raise the limit of this process (`ulimit -n`)"
-        self.failed(reason, path=str(error.filename or ""))
+            why += "; raise the limit of this process (`ulimit -n`)"
+        self.failed(why, path=str(error.filename or ""))
 
 
 #: The store, as every part of this process meets it. While its user lacks a right, it takes

@@ -8,9 +8,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from bridge.cli.output import reason
 from bridge.core.event import EVENT_TYPES
-from bridge.errors import Misconfigured
+from bridge.errors import Misconfigured, reason
 
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object a line.")

@@ -26,8 +26,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.channels.webhook import signing_secrets
-from bridge.cli.output import facts_table, program, reason, stderr
-from bridge.errors import BridgeError, Misconfigured
+from bridge.cli.output import facts_table, program, stderr
+from bridge.errors import BridgeError, Misconfigured, reason
 from bridge.runtime.discovery import SANDBOX, load_sandbox, sandbox_dir
 from bridge.settings import Settings
 from bridge.settings.models import RuleSettings
