@@ -67,7 +67,9 @@ async def claim_all(store: StoredTasks) -> list[DueTask]:
 def ended(due: DueTask, event: Event, endpoints: Sequence[str]) -> PollResult:
     """Return the look that finds a task done."""
     publication = Publication(event=event, recipients=tuple(endpoints))
-    return PollResult(due=due, task_state=ENDED, next_in=None, publication=publication)
+    return PollResult(
+        due=due, task_state=ENDED, poll_again_in=None, publication=publication
+    )
 
 
 class Feed:

@@ -92,14 +92,14 @@ class Cadence:
         self._learns = learns
         self._counts: Counter[tuple[str, int]] = Counter()
 
-    def wait(self, job: Job, now: float, *, shared: int, due: int) -> float:
+    def wait(self, job: Job, now: float, *, shared: int, due_count: int) -> float:
         return next_poll_in(
             job.status,
             age=now - job.tracked,
             policy=self.policy,
             kind=job.kind,
             shared=shared,
-            due=due,
+            due_count=due_count,
         )
 
     def saw(self, job: Job, stage: str, now: float) -> None:
@@ -134,7 +134,9 @@ def run(cadence: Cadence, coming: list[Job], *, warm: int) -> Figures:
                 figures.looks += len(batch)
             for job in batch:
                 _look(job, now, cadence, figures, counted=job.tracked >= counted_from)
-                job.due = now + cadence.wait(job, now, shared=len(batch), due=needed)
+                job.due = now + cadence.wait(
+                    job, now, shared=len(batch), due_count=needed
+                )
         active = [job for job in active if job.status is not TaskStatus.SUCCESS]
     figures.tasks = len(coming) - warm
     return figures

@@ -93,3 +93,8 @@ class InvalidCursor(BridgeError):
     """The cursor does not come from a list; begin without one."""
 
     exit_code: ClassVar[int] = 2
+
+
+def reason(error: OSError) -> str:
+    """Return the system's word for what went wrong, without a path that it may hold."""
+    return (error.strerror or type(error).__name__).lower()

@@ -11,10 +11,10 @@ import gzip
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,11 @@ class Received:
 
 
 @dataclass
-class Connection:
-    """What a habit works with."""
+class Socket:
+    """A server's side of a connection."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    receiver: Receiver
-
-    async def request(self) -> Received | None:
-        """Read one whole request; ``None`` if the connection ends instead."""
-        try:
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        except asyncio.IncompleteReadError:
-            return None
-        line, *rest = head.split("\r\n")
-        pairs = (header.split(": ", 1) for header in rest if header)
-        headers = {name.lower(): value for name, value in pairs}
-        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        received = Received(line, headers, body)
-        self.receiver.requests.append(received)
-        return received
 
     async def say(self, data: bytes) -> None:
         """Write, as far as the other side lets us."""
@@ -63,6 +48,27 @@ class Connection:
         """Wait until the other side has ended the connection; say nothing meanwhile."""
         while await self.reader.read(65536):
             pass
+
+
+@dataclass
+class Connection(Socket):
+    """What a habit works with."""
+
+    receiver: Receiver
+
+    async def request(self) -> Received | None:
+        """Read one whole request; ``None`` if the connection ends instead."""
+        try:
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        except asyncio.IncompleteReadError:
+            return None
+        line, *rest = head.split("\r\n")
+        pairs = (header.split(": ", 1) for header in rest if header)
+        headers = {name.lower(): value for name, value in pairs}
+        body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        received = Received(line, headers, body)
+        self.receiver.requests.append(received)
+        return received
 
 
 Habit: TypeAlias = Callable[[Connection], Awaitable[None]]
@@ -112,21 +118,34 @@ async def receiver(
 ) -> AsyncIterator[Receiver]:
     """Run a receiver with a habit; every connection is cut at the end."""
     this = Receiver(habit=habit, scheme="https" if tls else "http", host=host)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(this.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
     listening = socket.socket()
     # A small window, so that what is not read soon cannot be written either.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    listening.bind(("127.0.0.1", 0))
-    server = await asyncio.start_server(accept, sock=listening, ssl=tls)
-    this.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(this.serve, set(), listening, ssl=tls) as this.port:
         yield this
+
+
+@asynccontextmanager
+async def serving(
+    serve: Callable[
+        [asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]
+    ],
+    tasks: set[asyncio.Task[None]],
+    listening: socket.socket | None = None,
+    **options: Any,
+) -> AsyncIterator[int]:
+    """Serve on a loopback port, each connection in a task that is cut at the end."""
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    listening = listening or socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = await asyncio.start_server(accept, sock=listening, **options)
+    try:
+        yield listening.getsockname()[1]
     finally:
         server.close()
         for task in list(tasks):

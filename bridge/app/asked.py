@@ -62,7 +62,7 @@ def check_modal(button: Button, prompt: str | None, *, masked: bool) -> None:
 
 def check_metadata(metadata: Mapping[str, Any] | None) -> None:
     """
-    Check what the child's events shall carry.
+    Check what the events of a task shall carry.
 
     Raises:
         Misconfigured: It is not valid.

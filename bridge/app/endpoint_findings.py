@@ -13,9 +13,10 @@ from bridge.app.findings import Finding, of_error
 from bridge.app.humanize import counted, host_of, redacted_url, span
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
-from bridge.app.samples import preview, sample_context
+from bridge.app.samples import sample_context
 from bridge.app.unheard import why_unheard
 from bridge.channels import channel_for, discord
+from bridge.channels.base import dry_run
 from bridge.channels.webhook import signing_secrets
 from bridge.core.delivery import AttemptResult
 from bridge.core.endpoint import Endpoint
@@ -32,9 +33,10 @@ def of_endpoint(endpoint: Endpoint, *, now: float) -> Finding:
     where = f"{endpoint.kind} {redacted_url(endpoint.url)}"
     fine = Finding(about="endpoint", name=endpoint.name, detail=where)
     try:
+        channel = channel_for(endpoint.kind)
         for event_type in EVENT_TYPES:
             context = sample_context(event_type, endpoint, at=now)
-            _, result = preview(context)
+            _, result = dry_run(channel, context)
             # The samples' upstream is not configured anywhere.
             wanted = replace(endpoint, upstreams=None).wants(context.event)
             if wanted and result.attempt.platform_result in _FINAL:

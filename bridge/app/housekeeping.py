@@ -15,13 +15,12 @@ from typing import Protocol
 
 import structlog
 
-from bridge.app.operator_events import death_notice, publications
+from bridge.app.operator_events import death_notices
 from bridge.app.outage import Outage
 from bridge.app.ports import NEARLY_FULL, Publication, StoreMemory, Waiting
 from bridge.app.removed import GONE_AFTER
 from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Event
 from bridge.core.hook import HookPolicy
 
 log = structlog.get_logger(__name__)
@@ -167,7 +166,9 @@ async def sweep(
     if thorough:
         await _configure(store, endpoints, hooks, actions)
         kinds = endpoints if hooks is None else [*endpoints, hooks.endpoint]
-        longest = max(map(_lifetime, kinds), default=0.0)
+        longest = max(
+            (lifetime(one.schedule) + MAX_RETRY_AFTER for one in kinds), default=0.0
+        )
         await _give_up_old_deliveries(store, endpoints, retention, longest, now)
         await _forget_gone_endpoints(store, endpoints, now)
         await _restore(store, upstreams)
@@ -251,11 +252,6 @@ async def _forget_gone_endpoints(
         await store.forget_endpoint(name, since)
 
 
-def _lifetime(endpoint: Endpoint) -> float:
-    """Return the seconds that a delivery may take: its schedule, and the longest Retry-After."""
-    return lifetime(endpoint.retry) + MAX_RETRY_AFTER
-
-
 async def _give_up(
     store: HousekeepingStore,
     find: Callable[[], Awaitable[Sequence[Waiting]]],
@@ -267,18 +263,10 @@ async def _give_up(
     total = 0
     for _ in range(GIVE_UP_STEPS):
         waiting = (await find())[:SWEEP_BATCH]
-        notices = [
-            _notices(one.event, one.endpoint, reason, endpoints, now) for one in waiting
-        ]
+        notices = [death_notices(one, reason, endpoints, at=now) for one in waiting]
         given_up = await store.give_up(waiting, reason, notices) if waiting else 0
         total += given_up
         if not given_up or len(waiting) < SWEEP_BATCH:
             break
     if total:
         log.warning("deliveries.given_up", count=total, reason=reason)
-
-
-def _notices(
-    event: Event, endpoint: str, reason: str, endpoints: Sequence[Endpoint], now: float
-) -> Sequence[Publication]:
-    return publications([death_notice(endpoint, event, reason, at=now)], endpoints)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from bridge.app.operations import Operations
-from bridge.app.outage import FolderOutage, store_outage
+from bridge.app.outage import FolderOutage, reported
 from bridge.app.ports import Spool, Submitted
 from bridge.errors import BridgeError, Misconfigured, StoreRefused, StoreUnavailable
 
@@ -28,9 +28,7 @@ CATCH_UP_EVERY = 1.0
 class Intake:
     """Tracks what was submitted, now or later."""
 
-    def __init__(
-        self, operations: Operations, spool: Spool, *, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, operations: Operations, spool: Spool) -> None:
         """
         Bind it to a deployment.
 
@@ -38,12 +36,9 @@ class Intake:
             operations: Tracks tasks.
 
             spool: Keeps them while it cannot.
-
-            patience: Seconds until the store counts as away.
         """
         self._operations = operations
         self._spool = spool
-        self._patience = patience
         self._folder = FolderOutage()
         self._late = 0  #: Submissions of this outage, for the log.
         self._failing: set[str] = set()  #: Likewise, what cannot be tracked.
@@ -56,7 +51,7 @@ class Intake:
             What was tracked, and with which hook; ``None`` if it will be tracked later.
         """
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(PATIENCE):
                 return await self._track(submitted)
         except (TimeoutError, StoreUnavailable, StoreRefused, Misconfigured) as error:
             reason = str(error) or "the store does not answer in time"
@@ -69,14 +64,8 @@ class Intake:
     async def run(self) -> None:
         """Track what waits, as soon as that can be done; for ever."""
         while True:
-            try:
+            with reported(self._folder, "gateway.not_caught_up"):
                 await self.catch_up()
-            except BridgeError as error:
-                store_outage.failed(str(error))
-            except OSError as error:
-                self._folder.met(error)
-            except Exception:
-                log.exception("gateway.not_caught_up")  # the next time may do better
             await asyncio.sleep(CATCH_UP_EVERY)
 
     async def catch_up(self) -> int:

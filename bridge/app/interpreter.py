@@ -146,7 +146,7 @@ class Interpreter:
         """
         if due.misses or claim.clock - due.tracked_clock >= policy.max_age:
             return None
-        return _next_in(
+        return _poll_again_in(
             due, due.task_state, claim=claim, duration=duration, policy=policy
         )
 
@@ -197,9 +197,9 @@ class Interpreter:
             if loss is not None:
                 kept = observation.snapshot or await self.kept(due.key)
                 observation = _lost(observation, kept, loss)
-        next_in = None
+        poll_again_in = None
         if not observation.done:
-            next_in = _next_in(
+            poll_again_in = _poll_again_in(
                 due,
                 observation.task_state,
                 claim=claim,
@@ -214,7 +214,7 @@ class Interpreter:
             snapshot=observation.snapshot,
             misses=misses,
             missed_clock=missed_clock,
-            next_in=next_in,
+            poll_again_in=poll_again_in,
             publication=publication,
             actions=presses,
             learned=_learned(observation, age=claim.now - due.tracked_at),
@@ -243,7 +243,7 @@ class Interpreter:
         return publication, tuple(presses)
 
 
-def _next_in(
+def _poll_again_in(
     due: DueTask,
     task_state: TaskState,
     *,
@@ -258,7 +258,7 @@ def _next_in(
         policy=policy,
         kind=task_state.kind,
         shared=len(claim.tasks),
-        due=claim.due,
+        due_count=claim.due_count,
     )
 
 

@@ -10,24 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bridge.app.asked import check_metadata
 from bridge.app.humanize import span
 from bridge.app.lookup import Lookup, check_ids, choose_upstream
-from bridge.app.operator_events import death_notice, publications
+from bridge.app.operator_events import death_notices
 from bridge.app.ports import (
     Admin,
     EndpointRow,
-    Publication,
     Queries,
     Submitted,
     Tracked,
     Tracker,
-    Waiting,
 )
 from bridge.app.removed import how_held
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.hook import Hook, HookFormat, HookPolicy, is_hook
-from bridge.core.task import TaskKey, why_not_metadata
+from bridge.core.task import TaskKey
 from bridge.errors import Misconfigured, NotFound
 
 #: Deliveries given up in one call of a script, so that none blocks the store for long.
@@ -155,9 +154,7 @@ class Operations:
             Misconfigured: An id, the upstream, the metadata or the hook is not valid.
         """
         wanted = self.read_hook(hook, hook_format)
-        wrong = why_not_metadata(metadata or {})
-        if wrong is not None:
-            raise Misconfigured(wrong)
+        check_metadata(metadata)
         tracked = await self._tracker.track(
             self.choose_upstream(upstream),
             check_ids(ids),
@@ -329,25 +326,17 @@ class Operations:
             Misconfigured: There is no such endpoint.
         """
         await self._lookup.check_endpoint(endpoint)
-        dropped = 0
+        # A death is announced, but not where everything is being given up.
+        others = [one for one in self._endpoints if one.name != endpoint]
+        reason, dropped = "dropped by hand", 0
         while waiting := await self._admin.open_at(endpoint, DROPPED_AT_ONCE):
             now = await self._admin.clock()
-            notices = [self._death_notices(one, now) for one in waiting]
-            given_up = await self._admin.give_up(
-                waiting, "dropped by hand", notices, by_hand=True
-            )
+            notices = [death_notices(one, reason, others, at=now) for one in waiting]
+            given_up = await self._admin.give_up(waiting, reason, notices, by_hand=True)
             if not given_up:
                 break
             dropped += given_up
         return dropped
-
-    def _death_notices(self, waiting: Waiting, now: float) -> Sequence[Publication]:
-        """Announce a death, except to the endpoint where everything is being given up."""
-        others = [one for one in self._endpoints if one.name != waiting.endpoint]
-        notice = death_notice(
-            waiting.endpoint, waiting.event, "dropped by hand", at=now
-        )
-        return publications([notice], others)
 
 
 def why_later(row: EndpointRow, now: float) -> str:

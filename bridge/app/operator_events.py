@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bridge.app.ports import Waiting
 from bridge.core.endpoint import Endpoint, Publication
 from bridge.core.event import Event, NoticeType, notice
 
@@ -36,3 +37,11 @@ def publications(
         Publication.of(event, endpoints) for event in events if event is not None
     )
     return [publication for publication in addressed if publication.recipients]
+
+
+def death_notices(
+    waiting: Waiting, reason: str, endpoints: Sequence[Endpoint], *, at: float
+) -> Sequence[Publication]:
+    """Report that a delivery was given up that waited, to its subscribers."""
+    notice = death_notice(waiting.endpoint, waiting.event, reason, at=at)
+    return publications([notice], endpoints)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
-from bridge.errors import StoreUnavailable
+from bridge.errors import BridgeError, StoreUnavailable, reason
 
 log = structlog.get_logger(__name__)
 
@@ -119,10 +120,10 @@ class FolderOutage(Outage):
 
     def met(self, error: OSError) -> None:
         """Note that it cannot be used, and why."""
-        reason = (error.strerror or type(error).__name__).lower()
+        why = reason(error)
         if error.errno == errno.EMFILE:
-            reason += "; raise the limit of this process (`ulimit -n`)"
-        self.failed(reason, path=str(error.filename or ""))
+            why += "; raise the limit of this process (`ulimit -n`)"
+        self.failed(why, path=str(error.filename or ""))
 
 
 #: The store, as every part of this process meets it. While its user lacks a right, it takes
@@ -130,3 +131,23 @@ class FolderOutage(Outage):
 store_outage = Outage(
     "store.away", "store.back", quiet=5.0, silence=str(StoreUnavailable())
 )
+
+
+@contextmanager
+def reported(folder: FolderOutage, unexpected: str) -> Iterator[None]:
+    """
+    Log what goes wrong in a round of work that begins anew in a moment, and go on.
+
+    Args:
+        folder: Where the work's files are.
+
+        unexpected: The event that reports what is no outage.
+    """
+    try:
+        yield
+    except BridgeError as error:
+        store_outage.failed(str(error))
+    except OSError as error:
+        folder.met(error)
+    except Exception:
+        log.exception(unexpected)

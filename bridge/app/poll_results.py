@@ -70,8 +70,8 @@ async def results_of(
             # One bad task never costs the others; this one is due again when its lease ends.
             log.exception("poll.not_understood", task=str(due.key))
         else:
-            if result.is_news or result.next_in is None:
+            if result.is_news or result.poll_again_in is None:
                 news.append(result)
             else:
-                waits[due.key] = result.next_in
+                waits[due.key] = result.poll_again_in
     return news, waits

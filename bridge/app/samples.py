@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from bridge.app.delivery.attempt import run_exchange
 from bridge.app.ports import Sender
 from bridge.channels import channel_for
-from bridge.channels.base import (
-    DeliveryContext,
-    ExchangeResult,
-    dry_run,
-)
+from bridge.channels.base import DeliveryContext
 from bridge.channels.sample import sample_event
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import ChannelState, Notification, Request
+from bridge.core.http import ChannelState
 from bridge.core.token import ActionLinks
 
 
@@ -31,20 +27,6 @@ def sample_context(
     return DeliveryContext(
         event=event, endpoint=endpoint, now=at, started=at, links=links
     )
-
-
-def preview(
-    context: DeliveryContext,
-) -> tuple[Sequence[Request | Notification], ExchangeResult]:
-    """
-    Return what would be sent, and the result, if the platform accepted everything.
-
-    Raises:
-        Misconfigured: There is no channel for the endpoint's kind.
-
-        Exception: Whatever the channel raises.
-    """
-    return dry_run(channel_for(context.endpoint.kind), context)
 
 
 async def send_sample(

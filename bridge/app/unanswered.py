@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from bridge.app.action_writer import ActionWriter
-from bridge.app.outage import FolderOutage, store_outage
+from bridge.app.outage import FolderOutage, reported
 from bridge.app.ports import Entry, Journal, NewAction, Order, Sent
 from bridge.core.action import submission_id
 from bridge.core.characters import writable
@@ -57,14 +57,8 @@ class Unanswered:
     async def run(self) -> None:
         """Have what was not answered looked for; for ever."""
         while True:
-            try:
+            with reported(self._folder, "gateway.not_handed_on"):
                 await self.hand_on()
-            except BridgeError as error:
-                store_outage.failed(str(error))
-            except OSError as error:
-                self._folder.met(error)
-            except Exception:
-                log.exception("gateway.not_handed_on")  # the next time may do better
             await asyncio.sleep(LOOK_EVERY)
 
     async def hand_on(self) -> None:

@@ -103,7 +103,6 @@ class Message:
 
         expired: Whether it has stopped working by now.
 
-
         since: When an operator's event began to be true, in seconds since the epoch.
 
         final: Whether nothing more will come of the task.

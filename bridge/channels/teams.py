@@ -154,8 +154,8 @@ def _elements(message: Message, *, links: bool, limit: int) -> Iterator[dict[str
     yield _title(message)
     if message.prompt:
         yield _text(_run(cut(message.prompt, limit, utf8)), spacing="Small")
-    if links and message.public_picture and not _is_webp(message.public_picture):
-        yield _image(message.public_picture, message)
+    if links and (picture := _picture(message)):
+        yield _image(picture, message)
     if message.result:
         yield _text(_run(cut(message.result, limit, utf8)))
     if message.reason:
@@ -202,9 +202,10 @@ def _image(url: str, message: Message) -> dict[str, Any]:
     }
 
 
-def _is_webp(url: str) -> bool:
-    """Whether a URL names a picture of a kind that Teams does not show."""
-    return urlsplit(url).path.lower().endswith(".webp")
+def _picture(message: Message) -> str | None:
+    """Return the URL of the picture, unless it is of a kind that Teams does not show."""
+    url = message.public_picture
+    return None if urlsplit(url or "").path.lower().endswith(".webp") else url
 
 
 # --- replies --------------------------------------------------------------------------

@@ -109,19 +109,22 @@ def _variants(context: DeliveryContext, message: Message) -> Iterator[Request]:
     # A description of a picture is longer than a card can hold, and what it is about; and
     # a card does not show what went wrong.
     long = message.result or message.reason
-    if message.links and not long and _shows(message.public_picture):
-        payloads.insert(0, _news(message))
+    picture = _picture(message)
+    if picture and message.links and not long:
+        payloads.insert(0, _news(message, picture))
     for payload in payloads:
         yield post(context.endpoint, payload)
 
 
-def _shows(picture: str | None) -> bool:
-    if picture is None or utf8(picture) > _MAX_LINKS:
-        return False
-    return not urlsplit(picture).path.lower().endswith(_UNSHOWN)
+def _picture(message: Message) -> str | None:
+    """Return the URL of the picture if a card can show it."""
+    url = message.public_picture
+    if url is None or utf8(url) > _MAX_LINKS:
+        return None
+    return None if urlsplit(url).path.lower().endswith(_UNSHOWN) else url
 
 
-def _news(message: Message) -> dict[str, Json]:
+def _news(message: Message, picture: str) -> dict[str, Json]:
     small = [
         *message.notes,
         fit(message.labelled_steps, 160, measure=utf8),
@@ -138,7 +141,7 @@ def _news(message: Message) -> dict[str, Json]:
                     "title": fit(message.head, MAX_TITLE, measure=utf8),
                     "description": "\n".join(part for part in (prompt, rest) if part),
                     "url": message.page or message.links[0][1],
-                    "picurl": message.public_picture,
+                    "picurl": picture,
                 }
             ]
         },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
 
 from bridge.app.follow import Follower
 from bridge.app.views.actions import Action
@@ -12,7 +11,7 @@ from bridge.cli.output import STATE_STYLES, emit, line, say, stdout, text
 from bridge.cli.watch import bars, print_until_ended
 from bridge.core.action import ActionState
 from bridge.core.task import TaskKey
-from bridge.errors import Misconfigured, NotFound
+from bridge.errors import NotFound
 from bridge.runtime.deployment import Deployment
 
 #: Seconds between two looks at an action that is waited for.
@@ -79,20 +78,3 @@ def print_action(action: Action, *, as_json: bool) -> None:
     if action.reason:
         shown += text(f"  {action.reason}", "dim")
     line(shown + text(f"  {action.id}", "dim"))
-
-
-def pairs(given: Sequence[str] | None) -> Mapping[str, str] | None:
-    """
-    Read metadata as it is typed, ``K=V``; ``None`` if there is none.
-
-    Raises:
-        Misconfigured: One is not.
-    """
-    found: dict[str, str] = {}
-    for one in given or ():
-        name, equals, value = one.partition("=")
-        if not equals or not name.strip():
-            msg = f"not a K=V: {one!r}; write --meta order=77"
-            raise Misconfigured(msg)
-        found[name.strip()] = value
-    return found or None

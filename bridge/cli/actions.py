@@ -9,7 +9,6 @@ import typer
 from rich.text import Text
 
 from bridge.app.humanize import ago
-from bridge.app.paging import all_rows
 from bridge.app.ports import Page
 from bridge.app.views.actions import Action
 from bridge.cli.arguments import JsonOption, LimitOption, UpstreamOption, one_of
@@ -54,17 +53,13 @@ def actions(
 
         now = await deployment.admin.clock()
         await list_newest(
-            all_rows(found),
+            found,
             limit=limit,
-            to_view=_same if as_json else None,
+            to_view=(lambda action: action) if as_json else None,
             to_table=lambda rows: _print(rows, now),
         )
 
     in_deployment(work)
-
-
-def _same(action: Action) -> Action:
-    return action
 
 
 def _print(rows: list[Action], now: float) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
 from bridge.core.event import EVENT_TYPES
-from bridge.errors import Misconfigured
+from bridge.errors import Misconfigured, reason
 
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object a line.")
@@ -52,3 +53,34 @@ def one_of(
 
 
 event_type = one_of("event type", EVENT_TYPES)
+
+
+def pairs(given: Sequence[str] | None) -> Mapping[str, str] | None:
+    """
+    Read metadata as it is typed, ``K=V``; ``None`` if there is none.
+
+    Raises:
+        Misconfigured: One is not.
+    """
+    found: dict[str, str] = {}
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            msg = f"not a K=V: {one!r}; write --meta order=77"
+            raise Misconfigured(msg)
+        found[name.strip()] = value
+    return found or None
+
+
+def read_file(path: Path) -> bytes:
+    """
+    Read a file that was named on the command line.
+
+    Raises:
+        Misconfigured: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"cannot read {path}: {reason(error)}"
+        raise Misconfigured(msg) from error

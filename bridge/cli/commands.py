@@ -20,9 +20,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bridge.cli.output import OutputError, reason
+from bridge.cli.output import OutputError
 from bridge.cli.streams import discard
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, reason
 from bridge.version import __version__
 
 #: The commands, in the parts of the list that ``--help`` shows, each with the first sentence

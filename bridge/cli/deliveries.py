@@ -12,7 +12,6 @@ from rich.text import Text
 
 from bridge.app.humanize import ago, counted
 from bridge.app.lookup import ExplainedDelivery
-from bridge.app.paging import all_rows
 from bridge.app.ports import DeliveryState
 from bridge.app.views.events import DeliveryView
 from bridge.app.waiting import explain
@@ -59,7 +58,7 @@ def deliveries(
         )
         now = await deployment.admin.clock()
         await list_newest(
-            all_rows(found),
+            found,
             limit=limit,
             to_view=_view if as_json else None,
             to_table=lambda rows: _print(rows, now),

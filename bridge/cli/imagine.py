@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.action_printer import carry_out, pairs
-from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.action_printer import carry_out
+from bridge.cli.arguments import JsonOption, UpstreamOption, pairs
 from bridge.cli.in_deployment import in_deployment
 from bridge.errors import Misconfigured
 from bridge.runtime.deployment import Deployment

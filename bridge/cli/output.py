@@ -22,7 +22,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, reason
 
 if TYPE_CHECKING:
     from bridge.app.views import View
@@ -208,8 +208,3 @@ def write(content: str) -> None:
     except OSError as error:
         msg = f"cannot write the output: {reason(error)}"
         raise OutputError(msg) from error
-
-
-def reason(error: OSError) -> str:
-    """Return the system's word for what went wrong, without a path that it may hold."""
-    return (error.strerror or type(error).__name__).lower()

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.action_printer import carry_out, pairs
-from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.action_printer import carry_out
+from bridge.cli.arguments import JsonOption, UpstreamOption, pairs, read_file
 from bridge.cli.in_deployment import in_deployment
-from bridge.errors import Misconfigured
 from bridge.runtime.deployment import Deployment
 
 
@@ -51,7 +50,7 @@ def press(
     It is sent to the upstream once, however often it is asked for. A task that comes of it is
     followed.
     """
-    picture = _read(mask)
+    picture = None if mask is None else read_file(mask)
 
     async def work(deployment: Deployment) -> bool:
         row = await deployment.lookup.find_task(task_id, upstream)
@@ -68,13 +67,3 @@ def press(
 
     if not in_deployment(work):
         raise typer.Exit(1)
-
-
-def _read(mask: Path | None) -> bytes | None:
-    if mask is None:
-        return None
-    try:
-        return mask.read_bytes()
-    except OSError as error:
-        msg = f"cannot read {mask}: {(error.strerror or 'unknown error').lower()}"
-        raise Misconfigured(msg) from error

@@ -10,10 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from bridge.app import samples
 from bridge.app.humanize import redacted_url
+from bridge.app.samples import sample_context
 from bridge.app.views.endpoints import RequestView
 from bridge.channels import channel_for
+from bridge.channels.base import dry_run
 from bridge.cli.arguments import JsonOption
 from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
@@ -46,8 +47,8 @@ def preview(
     whatever lets somebody in. The signature is the real one.
     """
     receiver = endpoint_of(find_settings(), endpoint)
-    context = samples.sample_context(event_type, receiver, at=time.time())
-    requests, result = samples.preview(context)
+    context = sample_context(event_type, receiver, at=time.time())
+    requests, result = dry_run(channel_for(receiver.kind), context)
     for number, request in enumerate(requests):
         if number and not as_json:
             write("")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.output import reason, say, write
+from bridge.cli.output import say, write
 from bridge.cli.service import LOOPBACK, Host, Port, Quiet, bind
-from bridge.errors import Misconfigured
+from bridge.errors import Misconfigured, reason
 from bridge.sandbox.server import run_server
 from bridge.sandbox.simulated_gateway import create_gateway
 from bridge.settings import load_settings

@@ -14,8 +14,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from bridge import logs
-from bridge.cli.output import reason, say
-from bridge.errors import BridgeError
+from bridge.cli.output import say
+from bridge.errors import BridgeError, reason
 
 LOOPBACK = "127.0.0.1"
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from bridge.app.paging import PageReader, all_rows
+from bridge.app.ports import Row
 from bridge.cli.output import emit, say, stdout
 
 if TYPE_CHECKING:
     from bridge.app.views import View
-
-Row = TypeVar("Row")
 
 #: Rows that a list has on a terminal, unless more are asked for.
 SCREENFUL = 100
@@ -95,7 +95,7 @@ def _fitted(cell: Text, width: int, column: Column) -> Text:
 
 
 async def list_newest(
-    found: AsyncIterator[Row],
+    read: PageReader[Row],
     *,
     limit: int | None,
     to_view: Callable[[Row], View] | None,
@@ -105,7 +105,7 @@ async def list_newest(
     List rows, the newest first; on a terminal a screenful, unless a limit is given.
 
     Args:
-        found: All there are.
+        read: Reads pages of the list.
 
         limit: How many at most, 0 for all; ``None`` if none was given.
 
@@ -119,7 +119,7 @@ async def list_newest(
         most = SCREENFUL
     rows: list[Row] = []
     more = False
-    async for row in found:
+    async for row in all_rows(read):
         if most and len(rows) == most:
             more = True
             break

@@ -9,7 +9,6 @@ import typer
 from rich.text import Text
 
 from bridge.app.humanize import ago
-from bridge.app.paging import all_rows
 from bridge.app.ports import TaskRow
 from bridge.app.views.tasks import TaskView
 from bridge.cli.arguments import JsonOption, LimitOption, UpstreamOption, one_of
@@ -53,7 +52,7 @@ def tasks(
         )
         now = await deployment.admin.clock()
         await list_newest(
-            all_rows(found),
+            found,
             limit=limit,
             to_view=TaskView.of if as_json else None,
             to_table=lambda rows: _print(rows, now),

@@ -14,7 +14,7 @@ from bridge.app.humanize import counted
 from bridge.app.lookup import check_ids, choose_upstream
 from bridge.app.ports import Tracked
 from bridge.app.views.tasks import TrackingResult, TrackingView
-from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.arguments import JsonOption, UpstreamOption, pairs, read_file
 from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import emit, line, say, text, write
 from bridge.cli.watch import print_until_ended
@@ -71,7 +71,7 @@ def track(
     All ids are checked before any is tracked. Tracking a task again changes nothing, except
     that it takes on a hook if it has none.
     """
-    metadata = dict(_pair(given) for given in meta or ())
+    metadata = pairs(meta)
     wanted = check_ids(_gather(ids or (), file))
     name = choose_upstream(list(find_settings().upstreams), upstream)
 
@@ -109,11 +109,7 @@ def _gather(given: Sequence[str], file: Path | None) -> list[str]:
         else:
             wanted.append(one)
     if file is not None:
-        try:
-            wanted += _words(file.read_bytes(), str(file))
-        except OSError as error:
-            msg = f"cannot read {file}: {(error.strerror or 'unknown error').lower()}"
-            raise Misconfigured(msg) from error
+        wanted += _words(read_file(file), str(file))
     if not wanted:
         msg = "no task id was given (mjbridge track --help)"
         raise Misconfigured(msg)
@@ -126,14 +122,6 @@ def _words(content: bytes, where: str) -> list[str]:
     except UnicodeDecodeError:
         msg = f"{where} is not UTF-8 text"
         raise Misconfigured(msg) from None
-
-
-def _pair(given: str) -> tuple[str, str]:
-    name, equals, value = given.partition("=")
-    if not equals or not name.strip():
-        msg = f"not a K=V: {given!r}; write --meta order=77"
-        raise Misconfigured(msg)
-    return name.strip(), value
 
 
 def _print(tracked: Tracked, upstream: str, *, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from rich.text import Text
 
 from bridge.channels.webhook import signing_secrets
 from bridge.cli.output import facts_table, program, stderr
-from bridge.errors import BridgeError, Misconfigured
+from bridge.errors import BridgeError, Misconfigured, reason
 from bridge.runtime.discovery import SANDBOX, load_sandbox, sandbox_dir
 from bridge.settings import Settings
 from bridge.settings.models import RuleSettings
@@ -93,7 +93,7 @@ def prepare(settings: Settings) -> Sandbox:
         _take_rules(folder, settings.rules)
         sandbox = _kept(folder)
     except OSError as error:
-        msg = f"cannot use the directory {folder}: {(error.strerror or '').lower()}"
+        msg = f"cannot use the directory {folder}: {reason(error)}"
         raise Misconfigured(msg) from error
     if sandbox is None:
         msg = f"cannot read back what was written to {folder}"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from bridge.core.backoff import Schedule
 from bridge.core.endpoint import Endpoint, EndpointOptions
 from bridge.core.event import Event
 from bridge.core.media import KeptFile
@@ -22,7 +23,7 @@ KIND = "archive"
 #: The events that may bring pictures; those that say of a task that it has succeeded do.
 EVENTS = ("task.succeeded", "task.corrected")
 #: Seconds before the 2nd, 3rd, ... attempt: a signed URL may last seconds or a day.
-RETRY = (1.0, 3.0, 10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0)
+SCHEDULE: Schedule = (1, 3, 10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
 #: Seconds of an attempt. A lease is longer, and none is longer than three minutes.
 TIMEOUT = 150.0
 #: Downloads at once, over all workers.
@@ -95,7 +96,7 @@ def endpoint_of(upstream: str, options: ArchiveOptions, **limits: Any) -> Endpoi
         upstreams=(upstream,),
         timeout=TIMEOUT,
         concurrency=CONCURRENCY,
-        retry=RETRY,
+        schedule=SCHEDULE,
         internal=True,
         options=options,
         **limits,

@@ -12,20 +12,14 @@ cannot overflow.
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import TypeAlias
+
+#: Seconds before the 2nd, 3rd, ... scheduled attempt.
+Schedule: TypeAlias = tuple[float, ...]
 
 #: Seconds before the 2nd, 3rd, ... 10th attempt; 76 hours in all.
 #: Source: the Standard Webhooks specification, "Deliverability and reliability".
-STANDARD_RETRY = (
-    5.0,
-    300.0,
-    1800.0,
-    7200.0,
-    18000.0,
-    36000.0,
-    50400.0,
-    72000.0,
-    86400.0,
-)
+STANDARD_SCHEDULE: Schedule = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 
 #: The largest fraction added to a delay, so that what failed together is not retried
 #: together.
@@ -37,13 +31,13 @@ MAX_RETRY_AFTER = 86400.0
 
 
 def next_attempt_at(
-    retry: tuple[float, ...], *, first: float, started: float, due: float, roll: float
+    schedule: Schedule, *, first: float, started: float, due: float, roll: float
 ) -> float | None:
     """
     Return when the next scheduled attempt is.
 
     Args:
-        retry: Seconds before the 2nd, 3rd, ... scheduled attempt.
+        schedule: The endpoint's.
 
         first: When the first attempt was made.
 
@@ -59,15 +53,15 @@ def next_attempt_at(
     """
     if started < due:
         return due
-    for delay, after in zip(retry, accumulate(retry), strict=True):
+    for delay, after in zip(schedule, accumulate(schedule), strict=True):
         if first + after > started:
             return first + after + delay * JITTER * roll
     return None
 
 
-def lifetime(retry: tuple[float, ...]) -> float:
+def lifetime(schedule: Schedule) -> float:
     """Return within how many seconds of the first attempt the last scheduled one is made."""
-    return sum(retry) + (retry[-1] * JITTER if retry else 0.0)
+    return sum(schedule) + (schedule[-1] * JITTER if schedule else 0.0)
 
 
 def poll_backoff(

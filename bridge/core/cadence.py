@@ -102,7 +102,7 @@ def next_poll_in(
     duration: float = 0.0,
     kind: str = "",
     shared: int = 1,
-    due: int = 1,
+    due_count: int = 1,
 ) -> float:
     """
     Return in how many seconds to poll a task that has not ended; never more than is promised.
@@ -123,14 +123,16 @@ def next_poll_in(
 
         shared: How many tasks the request was about.
 
-        due: How many of them had to be polled then.
+        due_count: How many of them had to be polled then.
     """
     interval = _interval(status, age=age, shortest=policy.poll_interval)
     if status is not TaskStatus.MODAL:
         stage: LifeStage = "end" if status is TaskStatus.IN_PROGRESS else "start"
         if is_near(policy.sketches, kind, stage=stage, age=age, interval=interval):
             size = policy.batch_size
-            interval = closer(interval, shared=shared, due=due, batch_size=size)
+            interval = closer(
+                interval, shared=shared, due_count=due_count, batch_size=size
+            )
     return max(interval - duration, interval / 2)
 
 

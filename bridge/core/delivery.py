@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bridge.core.backoff import MAX_RETRY_AFTER, next_attempt_at
+from bridge.core.backoff import MAX_RETRY_AFTER, Schedule, next_attempt_at
 
 #: Answers that refuse this event, not the endpoint: the same bytes will be refused
 #: again, and meanwhile they hold up the rest of their task.
@@ -181,7 +181,7 @@ class Verdict:
 
 
 def judge(
-    attempt: Attempt, history: DeliveryHistory, *, retry: tuple[float, ...], roll: float
+    attempt: Attempt, history: DeliveryHistory, *, schedule: Schedule, roll: float
 ) -> Verdict:
     """
     Return what becomes of a delivery after an attempt.
@@ -191,7 +191,7 @@ def judge(
 
         history: What had happened before.
 
-        retry: The endpoint's schedule, see `bridge.core.backoff`.
+        schedule: The endpoint's, see `bridge.core.backoff`.
 
         roll: A fresh random number in ``[0, 1)``.
     """
@@ -221,7 +221,7 @@ def judge(
     if failed.refusals >= MAX_REFUSALS:
         why = f"refused {failed.refusals} times ({_words(attempt)})"
         return replace(_dead(why, failed), hold=wait)
-    over = attempt.started > first + sum(retry)
+    over = attempt.started > first + sum(schedule)
     if wait and not (over and history.failures):
         # A platform that asks for the same short wait again and again is asked less and
         # less often: some hundred times a day instead of once a second.
@@ -229,7 +229,7 @@ def judge(
         later = max(again.due, ended + growing)
         return replace(again, due=later, refusals=failed.refusals)
     due = next_attempt_at(
-        retry, first=first, started=attempt.started, due=history.due, roll=roll
+        schedule, first=first, started=attempt.started, due=history.due, roll=roll
     )
     if due is None:
         why = f"every attempt failed ({_words(attempt)})"

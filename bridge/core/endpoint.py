@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Self
 
-from bridge.core.backoff import STANDARD_RETRY
+from bridge.core.backoff import STANDARD_SCHEDULE, Schedule
 from bridge.core.change import ChangeType
 from bridge.core.event import ARCHIVED, Event
 
@@ -100,7 +100,7 @@ class Endpoint:
         edits: Whether it shows a task's way in one message that is edited in place. What
             is on the way then gives way to what comes later, as progress does everywhere.
 
-        retry: Seconds before the 2nd, 3rd, ... scheduled attempt.
+        schedule: Seconds before the 2nd, 3rd, ... scheduled attempt.
 
         proxy: The proxy to go through; ``None`` for none, whatever the environment
             says.
@@ -127,7 +127,7 @@ class Endpoint:
     rate: Rate | None = None
     concurrency: int = 20
     edits: bool = False
-    retry: tuple[float, ...] = STANDARD_RETRY
+    schedule: Schedule = STANDARD_SCHEDULE
     proxy: str | None = field(default=None, repr=False)
     tls_ca: str | None = None
     guarded: bool = False

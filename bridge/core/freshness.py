@@ -129,7 +129,7 @@ def is_near(
     return sketch is not None and sketch.chance(age, interval) >= NEAR
 
 
-def closer(interval: float, *, shared: int, due: int, batch_size: int) -> float:
+def closer(interval: float, *, shared: int, due_count: int, batch_size: int) -> float:
     """
     Return the interval of a task that is about to change.
 
@@ -138,10 +138,10 @@ def closer(interval: float, *, shared: int, due: int, batch_size: int) -> float:
 
         shared: How many tasks the last request was about.
 
-        due: How many of them it had to be about.
+        due_count: How many of them it had to be about.
 
         batch_size: How many it could have been about.
     """
-    if due > FULL * batch_size:
+    if due_count > FULL * batch_size:
         return interval
     return min(interval, max(CLOSEST, interval / min(LOOKS_EACH * shared, MOST_LOOKS)))

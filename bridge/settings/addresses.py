@@ -11,6 +11,7 @@ import ipaddress
 import re
 import stat
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
@@ -95,10 +96,6 @@ def _base_url(text: str, *, instead: str = "") -> str:
         msg = "must end with its path: no ? and no #"
         raise ValueError(msg)
     return text
-
-
-def _upstream_url(text: str) -> str:
-    return _base_url(text, instead="an upstream is shown api_key, in the way of auth")
 
 
 def _public_url(text: str) -> str:
@@ -291,26 +288,26 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _hook_url(text: str) -> str:
-    return http_url(text, instead="a header can carry them instead")
-
-
-HookUrl: TypeAlias = Annotated[SecretStr, checked_secret(_hook_url)]
+HookUrl: TypeAlias = Annotated[
+    SecretStr,
+    checked_secret(partial(http_url, instead="a header can carry them instead")),
+]
 AnyUrl: TypeAlias = Annotated[SecretStr, checked_secret(any_url)]
-BaseUrl: TypeAlias = Annotated[str, AfterValidator(_upstream_url)]
+BaseUrl: TypeAlias = Annotated[
+    str,
+    AfterValidator(
+        partial(_base_url, instead="an upstream is shown api_key, in the way of auth")
+    ),
+]
 PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 ArchiveUrl: TypeAlias = Annotated[str, AfterValidator(_archive_url)]
 ServiceUrl: TypeAlias = Annotated[str, AfterValidator(http_url)]
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
 Cidr: TypeAlias = Annotated[str, AfterValidator(_network)]
 ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_file)]
-
-
-def _proxy(text: str) -> str:
-    return http_url(text, userinfo=True)
-
-
-ProxyUrl: TypeAlias = Annotated[SecretStr, checked_secret(_proxy)]
+ProxyUrl: TypeAlias = Annotated[
+    SecretStr, checked_secret(partial(http_url, userinfo=True))
+]
 RedisUrl: TypeAlias = Annotated[SecretStr, checked_secret(_server_url(*_REDIS))]
 BrokerUrl: TypeAlias = Annotated[
     SecretStr, checked_secret(_server_url(*_REDIS, "redis+socket", "amqp", "amqps"))

@@ -36,7 +36,7 @@ from pydantic import (
 
 from bridge.channels import CHANNELS
 from bridge.channels.info import ChannelInfo, is_at
-from bridge.core.backoff import STANDARD_RETRY
+from bridge.core.backoff import STANDARD_SCHEDULE
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, EndpointOptions
 from bridge.settings.addresses import AnyUrl, ExistingFile, HookUrl, ProxyUrl
@@ -138,7 +138,7 @@ class EndpointSettings(BaseModel):
     timeout: Annotated[Number, Field(gt=0, le=60)] = 15.0
     rate_limit: RateLimit | None = None
     concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 20
-    retry: RetryDelays = STANDARD_RETRY
+    retry: RetryDelays = STANDARD_SCHEDULE
     proxy: ProxyUrl | None = None
     tls_ca: ExistingFile | None = None
 
@@ -168,7 +168,7 @@ class EndpointSettings(BaseModel):
             rate=self.rate_limit or info.rate,
             concurrency=self.concurrency,
             edits=edits,
-            retry=self.retry,
+            schedule=self.retry,
             proxy=_revealed(self.proxy),
             tls_ca=str(self.tls_ca) if self.tls_ca else None,
             options=options,

@@ -23,7 +23,7 @@ from pydantic_settings import (
 
 from bridge.channels.endpoint_options import MAX_SECONDS
 from bridge.channels.webhook import WebhookOptions, check_secret
-from bridge.core.backoff import STANDARD_RETRY
+from bridge.core.backoff import STANDARD_SCHEDULE
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, Rate
 from bridge.core.rule import Rule
 from bridge.settings.addresses import (
@@ -134,7 +134,7 @@ class HookSettings(BaseModel):
     timeout: Annotated[Number, Field(gt=0, le=60)] = 15.0
     rate_limit: RateLimit = DEFAULT_HOOK_RATE
     concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 20
-    retry: RetryDelays = STANDARD_RETRY
+    retry: RetryDelays = STANDARD_SCHEDULE
 
     def to_endpoint(self) -> Endpoint:
         """Return what holds for every hook, as the core knows an endpoint."""
@@ -146,7 +146,7 @@ class HookSettings(BaseModel):
             timeout=self.timeout,
             rate=self.rate_limit,
             concurrency=self.concurrency,
-            retry=self.retry,
+            schedule=self.retry,
             guarded=True,
             options=WebhookOptions(secrets=secrets),
         )

@@ -67,15 +67,15 @@ def application(settings: Settings, *, actions: Actions | None = None) -> ASGIAp
         async with deployment, AsyncExitStack() as stack:
             if gateway is not None:
                 await stack.enter_async_context(gateway.running())
-            checking = asyncio.create_task(store.run())
-            listening = asyncio.create_task(listeners.run())
-            following = asyncio.create_task(follower.take_over())
+            running = [
+                asyncio.create_task(one)
+                for one in (store.run(), listeners.run(), follower.take_over())
+            ]
             with _at_a_signal(hub.end):
                 yield
             hub.end()
-            checking.cancel()
-            listening.cancel()
-            following.cancel()
+            for task in running:
+                task.cancel()
             await clicks.aclose()
             await sender.aclose()
 

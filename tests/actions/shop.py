@@ -7,43 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tests.receivers import Socket, serving
+
 #: The task whose buttons are pressed.
 PARENT = "1730621826053455"
 
 
-@dataclass
-class Visit:
+class Visit(Socket):
     """A connection to the shop."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def say(
+    async def answer(
         self, body: bytes, status: str = "200 OK", kind: str = "application/json"
     ) -> None:
         head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
-        self.writer.write(head.encode() + body)
-        await self.writer.drain()
+        await self.say(head.encode() + body)
 
     async def tell(self, value: object, status: str = "200 OK") -> None:
-        await self.say(json.dumps(value).encode(), status)
-
-    def reset(self) -> None:
-        raw = self.writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-    async def gone(self) -> None:
-        while await self.reader.read(65536):
-            pass
+        await self.answer(json.dumps(value).encode(), status)
 
 
 #: What the shop does with a submission that it has read; the row is sold if it is called.
@@ -157,30 +143,16 @@ class Shop:
         elif path == "/api/log/token" and self.log is not None:
             await visit.tell({"success": True, "data": self.log})
         else:
-            await visit.say(b"<html>New API</html>", kind="text/html")
+            await visit.answer(b"<html>New API</html>", kind="text/html")
 
 
 @asynccontextmanager
 async def shop(**habits: Any) -> AsyncIterator[Shop]:
     """Open a shop on a loopback port."""
     this = Shop(**habits)
-    tasks = this.visits
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(this.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    this.port = server.sockets[0].getsockname()[1]
-    this.url = f"http://127.0.0.1:{this.port}"
-    try:
+    async with serving(this.serve, this.visits) as this.port:
+        this.url = f"http://127.0.0.1:{this.port}"
         yield this
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # --- manners --------------------------------------------------------------------------
@@ -200,7 +172,7 @@ def says(
         if sells:
             sell()
         if isinstance(value, bytes):
-            await visit.say(value, status, kind or "text/html")
+            await visit.answer(value, status, kind or "text/html")
         else:
             await visit.tell(value, status)
 
@@ -246,9 +218,8 @@ def says_half(*, sells: bool) -> Manner:
     async def manner(visit: Visit, sell: Callable[[], dict[str, Any]]) -> None:
         if sells:
             sell()
-        visit.writer.write(
+        await visit.say(
             b'HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{"code":1,"descr'
         )
-        await visit.writer.drain()
 
     return manner

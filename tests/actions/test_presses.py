@@ -257,7 +257,9 @@ async def test_a_window_that_was_known_to_wait_is_looked_at_once_it_has_its_prom
         await bench.track("78", upstream=UPSTREAM)
         (due,) = (await bench.claim_tasks(UPSTREAM)).tasks
         waits = TaskState(status=TaskStatus.MODAL)
-        await bench.tasks.record([PollResult(due=due, task_state=waits, next_in=1e6)])
+        await bench.tasks.record(
+            [PollResult(due=due, task_state=waits, poll_again_in=1e6)]
+        )
         await at.settle((await at.press("Custom Zoom", prompt="a pig")).id)
 
         assert await bench.due(UPSTREAM) == ["78"]

@@ -125,7 +125,7 @@ class Scene:
             due=due,
             task_state=TaskState(digest=event.id, status=TaskStatus.SUCCESS),
             snapshot=snapshot,
-            next_in=None,
+            poll_again_in=None,
             publication=Publication(event=event, recipients=tuple(recipients)),
         )
         recorded = await self.bench.tasks.record([result])
@@ -173,7 +173,7 @@ async def scene(
         options = ArchiveOptions(base_url=site.url, files_url=FILES)
         endpoints = [
             replace(endpoint_of("u", options), timeout=5.0),
-            Endpoint(name="chat", url=f"{site.url}/chat", wait=WAIT, retry=(5.0,)),
+            Endpoint(name="chat", url=f"{site.url}/chat", wait=WAIT, schedule=(5.0,)),
         ]
         await bench.admin.configure(endpoints)
         runner = AttemptRunner(
@@ -414,7 +414,7 @@ async def test_an_event_in_between_takes_the_number_and_the_picture_the_next(
     event = stage.bench.event("task.corrected", due, at=claim.now)
     publication = Publication(event=event, recipients=())
     await stage.bench.tasks.record(
-        [PollResult(due=due, next_in=None, publication=publication)]
+        [PollResult(due=due, poll_again_in=None, publication=publication)]
     )
     held.set()
     await stage.deliver()

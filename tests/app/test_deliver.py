@@ -36,7 +36,9 @@ WEBHOOK = channel_for("webhook")
 
 
 def endpoint(name: str = "a", **settings: object) -> Endpoint:
-    made = Endpoint(name=name, url=f"http://{name}.test/", retry=(5.0, 300.0, 1800.0))
+    made = Endpoint(
+        name=name, url=f"http://{name}.test/", schedule=(5.0, 300.0, 1800.0)
+    )
     return replace(made, **settings)  # type: ignore[arg-type]
 
 
@@ -545,7 +547,7 @@ async def test_what_comes_due_later_needs_no_second_wake_up(bench: Bench) -> Non
     site = await Site.on(
         bench,
         FakeSender(a=[answered(500), answered(200)]),
-        endpoints=(endpoint(retry=(1.1,)),),
+        endpoints=(endpoint(schedule=(1.1,)),),
     )
     event = await site.publish()
     await site.deliver()
@@ -601,7 +603,7 @@ async def test_a_dead_delivery_is_told(bench: Bench) -> None:
     site = await Site.on(
         bench,
         FakeSender(a=answered(422)),
-        endpoints=[endpoint("a", retry=(10.0, 10.0, 10.0)), operators()],
+        endpoints=[endpoint("a", schedule=(10.0, 10.0, 10.0)), operators()],
     )
     event = await site.bench.tell("u")
     for _ in range(4):
@@ -655,8 +657,8 @@ async def test_that_operators_could_not_be_told_is_not_told_in_turn(
         bench,
         FakeSender(a=answered(422), ops=answered(422)),
         endpoints=[
-            endpoint("a", retry=(10.0, 10.0, 10.0)),
-            replace(operators(), retry=(10.0, 10.0, 10.0)),
+            endpoint("a", schedule=(10.0, 10.0, 10.0)),
+            replace(operators(), schedule=(10.0, 10.0, 10.0)),
         ],
     )
     await site.bench.tell("u")

@@ -28,7 +28,7 @@ POLICY = HookPolicy(
     endpoint=Endpoint(
         name="hook",
         url="",
-        retry=(5.0,),
+        schedule=(5.0,),
         guarded=True,
         options=WebhookOptions(secrets=(SECRET,)),
     )

@@ -160,12 +160,12 @@ async def test_a_hook_is_sent_what_the_settings_say_and_the_protocols_own_everyt
 async def test_what_is_not_news_changes_nothing_but_the_next_poll() -> None:
     same = await result(SEEN, RUNNING)
 
-    assert same == PollResult(due=SEEN, next_in=5.0)
+    assert same == PollResult(due=SEEN, poll_again_in=5.0)
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILURE", "CANCEL"])
 async def test_a_task_that_ended_is_not_polled_again(status: str) -> None:
-    assert (await result(SEEN, task(status))).next_in is None
+    assert (await result(SEEN, task(status))).poll_again_in is None
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_the_next_poll_depends_on_status_age_and_how_long_the_answer_took(
 ) -> None:
     due = replace(DUE, tracked_at=NOW - age)
 
-    assert (await result(due, task(status), duration=duration)).next_in == next_in
+    assert (await result(due, task(status), duration=duration)).poll_again_in == next_in
 
 
 @pytest.mark.parametrize("status", ["MODAL", "SUBMITTED", "IN_PROGRESS"])
@@ -191,7 +191,7 @@ async def test_a_task_that_got_what_it_waited_for_is_polled_like_a_new_one(
 ) -> None:
     due = replace(DUE, tracked_at=NOW - 4000.0, resumed_at=NOW - 20.0)
 
-    assert (await result(due, task(status))).next_in == 5.0
+    assert (await result(due, task(status))).poll_again_in == 5.0
 
 
 async def test_a_store_whose_clock_was_set_back_makes_no_task_younger_than_new() -> (
@@ -199,7 +199,7 @@ async def test_a_store_whose_clock_was_set_back_makes_no_task_younger_than_new()
 ):
     due = replace(DUE, tracked_at=NOW + 7200.0)
 
-    assert (await result(due, RUNNING)).next_in == 5.0
+    assert (await result(due, RUNNING)).poll_again_in == 5.0
 
 
 # --- a task that is missing, or too old -----------------------------------------------
@@ -211,7 +211,7 @@ async def test_a_miss_is_counted_from_the_first_one() -> None:
 
     assert (first.misses, first.missed_clock) == (1, CLAIM.clock)
     assert (second.misses, second.missed_clock) == (2, 42.0)
-    assert first.next_in == 5.0
+    assert first.poll_again_in == 5.0
 
 
 async def test_a_task_that_comes_back_has_no_misses() -> None:
@@ -230,7 +230,7 @@ async def test_a_task_that_is_missing_for_too_long_is_lost_with_what_was_kept() 
     )
 
     told = data(lost.publication)
-    assert lost.next_in is None
+    assert lost.poll_again_in is None
     assert told["failReason"].startswith("missing:")
     assert (told["status"], told["progress"]) == ("IN_PROGRESS", 40)
 
@@ -372,11 +372,11 @@ async def test_a_row_that_is_known_changes_nothing_but_the_next_poll() -> None:
     )
 
     assert not known.is_news
-    assert (known.misses, known.next_in) == (0, POLICY.poll_interval)
+    assert (known.misses, known.poll_again_in) == (0, POLICY.poll_interval)
     quickly = interpreter().wait_of_unchanged(
         SEEN, claim=CLAIM, duration=0.0, policy=POLICY
     )
-    assert quickly == known.next_in
+    assert quickly == known.poll_again_in
 
 
 async def test_a_task_that_was_missing_is_found_by_the_row_that_is_known() -> None:

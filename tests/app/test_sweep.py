@@ -75,7 +75,7 @@ async def test_what_was_held_longer_than_retention_is_dead(bench: Bench) -> None
 async def test_what_was_held_dies_beside_many_that_are_only_waiting(
     bench: Bench,
 ) -> None:
-    both = [endpoint("a"), endpoint("b", retry=(10 * RETENTION,))]
+    both = [endpoint("a"), endpoint("b", schedule=(10 * RETENTION,))]
     await run(bench, both)
     await bench.tell_many(300, to=("b",))
     await bench.admin.switch("a", "pause")
@@ -88,7 +88,7 @@ async def test_what_was_held_dies_beside_many_that_are_only_waiting(
 
 async def test_what_waits_for_its_next_attempt_is_not_held(bench: Bench) -> None:
     """A schedule may be longer than what is over is kept."""
-    patient = endpoint(retry=(2 * RETENTION,))
+    patient = endpoint(schedule=(2 * RETENTION,))
     await run(bench, [patient])
     event = await bench.tell("u")
     await bench.fail(await bench.claim_one(), again_in=2 * RETENTION)

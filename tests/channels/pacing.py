@@ -95,7 +95,7 @@ class Pace:
                 [
                     PollResult(
                         due=due,
-                        next_in=None,
+                        poll_again_in=None,
                         publication=Publication(
                             event=events[str(due.key)], recipients=(self.to.name,)
                         ),

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from bridge.adapters.http.sender import HttpSender
 from bridge.channels import CHANNELS, ntfy, teams, telegram
-from bridge.channels.base import Channel, DeliveryContext, ExchangeResult, SaveState
+from bridge.channels.base import Channel, ExchangeResult
 from bridge.core.endpoint import Endpoint
-from bridge.core.http import Request, Response
-from tests.channels.cases import CASES, NOW, endpoint
+from tests.channels.cases import CASES, endpoint
+from tests.channels.wire import deliver
 from tests.platforms.loopback import serving
 from tests.platforms.ntfy import Ntfy
 from tests.platforms.teams import Teams
@@ -26,26 +25,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4000
 
 async def perform(channel: Channel, to: Endpoint) -> ExchangeResult:
     """Deliver a success, over real connections but for the picture's."""
-    sender = HttpSender()
-    context = DeliveryContext(
-        event=CASES["succeeded_grid"], endpoint=to, now=NOW, started=NOW
-    )
-    exchange = channel.deliver(context)
-    step = next(exchange)
-    try:
-        while True:
-            if isinstance(step, SaveState):
-                response = Response(duration=0.0)
-            elif isinstance(step, Request) and step.method == "GET":
-                response = Response(status=200, body=PNG)
-            else:
-                response = await sender.send(to, step)
-            step = exchange.send(response)
-    except StopIteration as ended:
-        outcome: ExchangeResult = ended.value
-        return outcome
-    finally:
-        await sender.aclose()
+    return await deliver(channel, CASES["succeeded_grid"], to, picture=PNG)
 
 
 @pytest.mark.parametrize("images", ["url", "upload"])

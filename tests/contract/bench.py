@@ -182,7 +182,7 @@ class Bench:
         result = PollResult(
             due=due,
             task_state=TaskState(digest=event.id),
-            next_in=0.0,
+            poll_again_in=0.0,
             publication=Publication(event=event, recipients=tuple(to)),
         )
         recorded = await self.tasks.record([result])
@@ -198,7 +198,7 @@ class Bench:
             [
                 PollResult(
                     due=due,
-                    next_in=None,
+                    poll_again_in=None,
                     publication=Publication(
                         event=self.event("task.started", due, at=claim.now),
                         recipients=tuple(to),

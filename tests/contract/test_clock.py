@@ -120,7 +120,7 @@ async def test_no_progress_is_held_back_by_an_edit_in_a_time_to_come(
 async def test_a_poll_is_due_when_it_would_have_been(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=5.0)])
+    await bench.tasks.record([PollResult(due=claim.tasks[0], poll_again_in=5.0)])
     await bench.tasks.poll_succeeded(claim)
     await set_back(bench)
 

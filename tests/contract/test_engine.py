@@ -81,7 +81,10 @@ async def test_a_look_is_refused_as_a_whole_when_memory_is_full(
     event = bench.event("task.started", due, at=claim.now)
     publication = Publication(event=event, recipients=("a", "b"))
     result = PollResult(
-        due=due, task_state=TaskState(digest="x"), next_in=5.0, publication=publication
+        due=due,
+        task_state=TaskState(digest="x"),
+        poll_again_in=5.0,
+        publication=publication,
     )
     before = await contents(client, namespace)
     async with limited(client, 1):
@@ -180,7 +183,7 @@ async def test_of_many_looks_at_one_version_one_is_recorded(bench: Bench) -> Non
         PollResult(
             due=due,
             task_state=TaskState(digest=str(number)),
-            next_in=5.0,
+            poll_again_in=5.0,
             publication=Publication(
                 event=bench.event("task.started", due, at=claim.now), recipients=("a",)
             ),

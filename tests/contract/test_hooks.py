@@ -50,7 +50,7 @@ async def change(
     results = []
     for due in claim.tasks:
         if due.key.id not in ids:
-            results.append(PollResult(due=due, next_in=0.0))
+            results.append(PollResult(due=due, poll_again_in=0.0))
             continue
         event = replace(bench.event(kind, due, at=claim.now), body=body)
         events[due.key.id] = event
@@ -58,7 +58,7 @@ async def change(
             PollResult(
                 due=due,
                 task_state=TaskState(digest=event.id),
-                next_in=None if ends else 0.0,
+                poll_again_in=None if ends else 0.0,
                 publication=Publication(
                     event=event,
                     recipients=tuple(recipients),
@@ -143,7 +143,7 @@ async def test_a_hook_that_comes_while_its_task_is_polled_misses_nothing(
     event = bench.event("task.started", due, at=claim.now)
     published = Publication(event=event, recipients=(), hook=tuple(HookFormat))
     recorded = await bench.tasks.record(
-        [PollResult(due=due, next_in=5.0, publication=published)]
+        [PollResult(due=due, poll_again_in=5.0, publication=published)]
     )
 
     assert recorded.applied == [True]
@@ -159,7 +159,7 @@ async def test_a_hook_gets_what_its_format_is_sent(bench: Bench) -> None:
         [
             PollResult(
                 due=due,
-                next_in=5.0,
+                poll_again_in=5.0,
                 publication=Publication(
                     event=bench.event("task.progress", due, at=claim.now),
                     recipients=(),

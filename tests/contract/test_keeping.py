@@ -79,7 +79,7 @@ async def test_tasks_that_ended_are_forgotten_when_retention_is_over(
 async def test_tasks_that_came_to_their_end_are_forgotten_too(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=None)])
+    await bench.tasks.record([PollResult(due=claim.tasks[0], poll_again_in=None)])
     await bench.let_pass(RETENTION + A_BIT)
     await bench.admin.tidy(100)
 

@@ -73,7 +73,7 @@ async def test_a_delivery_knows_why_its_task_was_lost(bench: Bench) -> None:
     )
     publication = Publication(event=event, recipients=("a",))
     await bench.tasks.record(
-        [PollResult(due=due, next_in=None, publication=publication)]
+        [PollResult(due=due, poll_again_in=None, publication=publication)]
     )
 
     assert (await bench.claim_one()).event == event
@@ -426,7 +426,9 @@ async def test_every_attempt_belongs_to_the_trace_that_recorded_its_event(
     (due,) = claim.tasks
     event = bench.event("task.started", due, at=claim.now)
     traced = Publication(event=event, recipients=("a",), traceparent=trace)
-    await bench.tasks.record([PollResult(due=due, next_in=None, publication=traced)])
+    await bench.tasks.record(
+        [PollResult(due=due, poll_again_in=None, publication=traced)]
+    )
 
     first = await bench.claim_one()
     await bench.fail(first, again_in=0.0)

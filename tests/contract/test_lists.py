@@ -38,7 +38,7 @@ async def see(
                 due=due,
                 task_state=TaskState(status=status, ended=ended),
                 snapshot=TaskSnapshot(id=due.key.id, status=status, prompt=prompt),
-                next_in=None if status.is_final or ended else 900.0,
+                poll_again_in=None if status.is_final or ended else 900.0,
             )
             for due in claim.tasks
         ]
@@ -320,7 +320,9 @@ async def fill(bench: Bench, number: int) -> None:
             told = Publication(event=event, recipients=("a", "b"))
             state = TaskState(status=TaskStatus.IN_PROGRESS)
             results.append(
-                PollResult(due=due, task_state=state, next_in=900.0, publication=told)
+                PollResult(
+                    due=due, task_state=state, poll_again_in=900.0, publication=told
+                )
             )
         await bench.tasks.record(results)
 

@@ -29,7 +29,9 @@ def result(
 ) -> PollResult:
     event = bench.event(kind, due, at=claim.now)
     publication = Publication(event=event, recipients=("a",))
-    return PollResult(due=due, task_state=SEEN, next_in=5.0, publication=publication)
+    return PollResult(
+        due=due, task_state=SEEN, poll_again_in=5.0, publication=publication
+    )
 
 
 async def fail(
@@ -68,7 +70,7 @@ async def test_a_task_that_waits_for_a_person_is_due_at_once_when_it_is_named_ag
     states = {"waits": waits, "runs": SEEN}
     await bench.tasks.record(
         [
-            PollResult(due=due, task_state=states[due.key.id], next_in=100.0)
+            PollResult(due=due, task_state=states[due.key.id], poll_again_in=100.0)
             for due in claim.tasks
         ]
     )
@@ -214,7 +216,9 @@ async def test_who_finds_nothing_due_is_told_when_something_will_be(
     assert (await bench.claim_tasks()).next_in is None
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=due, next_in=50.0) for due in claim.tasks])
+    await bench.tasks.record(
+        [PollResult(due=due, poll_again_in=50.0) for due in claim.tasks]
+    )
     await bench.tasks.poll_succeeded(claim)
 
     early = await bench.claim_tasks()
@@ -299,7 +303,7 @@ async def test_a_task_that_somebody_else_has_seen_to_since_is_not_put_off(
     await bench.track(*"1234")
     claim = await bench.claim_tasks()
     recorded, untracked, tracked_again, put_off = claim.tasks
-    await bench.tasks.record([PollResult(due=recorded, next_in=0.0)])
+    await bench.tasks.record([PollResult(due=recorded, poll_again_in=0.0)])
     for one in (untracked, tracked_again):
         await bench.admin.untrack(one.key)
     await bench.track(tracked_again.key.id)
@@ -377,7 +381,7 @@ async def test_what_is_due_soon_goes_along_with_what_is_due(bench: Bench) -> Non
     shared = await bench.claim_tasks(limits=limits)
 
     assert [due.key.id for due in shared.tasks] == ["1", "2", "3"]
-    assert shared.due == 1
+    assert shared.due_count == 1
     assert (await bench.claim_tasks(limits=replace(limits, ride=20.0))).tasks == []
 
 
@@ -534,7 +538,7 @@ async def test_a_task_that_ended_is_not_looked_at_again(bench: Bench) -> None:
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
     await bench.tasks.record(
-        [PollResult(due=claim.tasks[0], task_state=ended, next_in=None)]
+        [PollResult(due=claim.tasks[0], task_state=ended, poll_again_in=None)]
     )
     await bench.tasks.poll_succeeded(claim)
     await bench.let_pass(3600.0)
@@ -549,7 +553,9 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
     await bench.tasks.track("u", ["1"], {"order": "77"})
     claim = await bench.claim_tasks()
     ended = replace(SEEN, ended=ChangeType.SUCCEEDED)
-    one = replace(result(bench, claim.tasks[0], claim), task_state=ended, next_in=None)
+    one = replace(
+        result(bench, claim.tasks[0], claim), task_state=ended, poll_again_in=None
+    )
     await bench.tasks.record([one])
     await bench.tasks.poll_succeeded(claim)
 
@@ -563,7 +569,9 @@ async def test_a_task_that_ended_can_be_tracked_again_and_its_sequence_goes_on(
 async def test_a_look_without_news_moves_the_next_look_only(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    recorded = await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=7.0)])
+    recorded = await bench.tasks.record(
+        [PollResult(due=claim.tasks[0], poll_again_in=7.0)]
+    )
     await bench.tasks.poll_succeeded(claim)
 
     assert recorded.applied == [True]
@@ -579,7 +587,7 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 ) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=claim.tasks[0], next_in=172_800.0)])
+    await bench.tasks.record([PollResult(due=claim.tasks[0], poll_again_in=172_800.0)])
     await bench.tasks.poll_succeeded(claim)
 
     assert await bench.due() == []
@@ -590,13 +598,15 @@ async def test_an_upstream_may_be_looked_at_as_rarely_as_one_likes(
 async def test_misses_are_kept(bench: Bench) -> None:
     await bench.track("1")
     claim = await bench.claim_tasks()
-    missed = PollResult(due=claim.tasks[0], misses=1, missed_clock=12.5, next_in=0.0)
+    missed = PollResult(
+        due=claim.tasks[0], misses=1, missed_clock=12.5, poll_again_in=0.0
+    )
     await bench.tasks.record([missed])
     await bench.tasks.poll_succeeded(claim)
 
     (again,) = (await bench.claim_tasks()).tasks
     assert (again.misses, again.missed_clock) == (1, 12.5)
-    await bench.tasks.record([PollResult(due=again, next_in=0.0)])
+    await bench.tasks.record([PollResult(due=again, poll_again_in=0.0)])
     (found,) = (await bench.claim_tasks()).tasks
     assert found.misses == 0
 
@@ -747,7 +757,9 @@ async def answer(bench: Bench, *, after: float, step: float = 0.0) -> float:
     await bench.let_pass(after)
     await bench.track("1")
     claim = await bench.claim_tasks()
-    await bench.tasks.record([PollResult(due=due, next_in=0.0) for due in claim.tasks])
+    await bench.tasks.record(
+        [PollResult(due=due, poll_again_in=0.0) for due in claim.tasks]
+    )
     await bench.tasks.poll_succeeded(claim, max_clock_advance=step)
     return claim.clock
 

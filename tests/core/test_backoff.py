@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bridge.core.backoff import (
-    STANDARD_RETRY,
+    STANDARD_SCHEDULE,
     lifetime,
     next_attempt_at,
     poll_backoff,
@@ -46,13 +46,17 @@ def test_the_standard_schedule_is_ten_attempts_in_76_hours() -> None:
     attempts = [0.0]
     while True:
         at = next_attempt_at(
-            STANDARD_RETRY, first=0.0, started=attempts[-1], due=attempts[-1], roll=0.0
+            STANDARD_SCHEDULE,
+            first=0.0,
+            started=attempts[-1],
+            due=attempts[-1],
+            roll=0.0,
         )
         if at is None:
             break
         attempts.append(at)
 
-    assert attempts == [0.0, *accumulate(STANDARD_RETRY)]
+    assert attempts == [0.0, *accumulate(STANDARD_SCHEDULE)]
     assert len(attempts) == 10
     assert attempts[-1] / 3600 == pytest.approx(75.6, abs=0.1)
 

@@ -30,7 +30,7 @@ def attempt(status: int | None = None, **fields: object) -> Attempt:
 
 
 def verdict(made: Attempt, history: DeliveryHistory = SECOND) -> Verdict:
-    return judge(made, history, retry=DELAYS, roll=0.0)
+    return judge(made, history, schedule=DELAYS, roll=0.0)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
@@ -86,7 +86,7 @@ def test_the_first_attempt_starts_the_schedule() -> None:
 
 def test_jitter_is_at_most_a_tenth() -> None:
     dues = [
-        judge(attempt(500), DeliveryHistory(), retry=DELAYS, roll=r).due
+        judge(attempt(500), DeliveryHistory(), schedule=DELAYS, roll=r).due
         for r in (0.0, 0.999)
     ]
 
@@ -241,7 +241,7 @@ attempts = st.builds(
 def test_a_verdict_is_always_one_that_can_be_carried_out(
     made: Attempt, history: DeliveryHistory, delays: tuple[float, ...], roll: float
 ) -> None:
-    said = judge(made, history, retry=delays, roll=roll)
+    said = judge(made, history, schedule=delays, roll=roll)
 
     assert (said.disposition is Disposition.DELIVERED) == made.succeeded
     assert (said.due > 0) == (said.disposition is Disposition.RETRY)

@@ -104,7 +104,7 @@ def test_a_task_is_near_its_change_when_others_were() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shared", "due", "interval"),
+    ("shared", "due_count", "interval"),
     [
         pytest.param(1, 1, 2.5, id="a task alone"),
         pytest.param(2, 1, 1.25, id="two"),
@@ -114,13 +114,13 @@ def test_a_task_is_near_its_change_when_others_were() -> None:
     ],
 )
 def test_the_more_tasks_share_a_request_the_closer_is_the_look(
-    shared: int, due: int, interval: float
+    shared: int, due_count: int, interval: float
 ) -> None:
-    assert closer(5.0, shared=shared, due=due, batch_size=50) == interval
+    assert closer(5.0, shared=shared, due_count=due_count, batch_size=50) == interval
 
 
 def test_an_interval_that_is_short_already_stays() -> None:
-    assert closer(0.5, shared=9, due=1, batch_size=50) == 0.5
+    assert closer(0.5, shared=9, due_count=1, batch_size=50) == 0.5
 
 
 @given(
@@ -128,7 +128,7 @@ def test_an_interval_that_is_short_already_stays() -> None:
     age=ages,
     known=st.lists(ages, max_size=40),
     shared=st.integers(1, 500),
-    due=st.integers(0, 500),
+    due_count=st.integers(0, 500),
     interval=st.floats(0.1, 100.0),
 )
 def test_what_was_learned_makes_no_look_later(
@@ -137,7 +137,7 @@ def test_what_was_learned_makes_no_look_later(
     age: float,
     known: list[float],
     shared: int,
-    due: int,
+    due_count: int,
     interval: float,
 ) -> None:
     sketches = {"K:start": sketch(*known), "K:end": sketch(*known)}
@@ -146,7 +146,7 @@ def test_what_was_learned_makes_no_look_later(
     wait = next_poll_in(status, age=age, policy=promised)
 
     closely = next_poll_in(
-        status, age=age, policy=learned, kind="K", shared=shared, due=due
+        status, age=age, policy=learned, kind="K", shared=shared, due_count=due_count
     )
 
     assert min(wait, 1.0) <= closely <= wait
@@ -160,7 +160,7 @@ def test_a_running_task_is_looked_at_closely_near_its_end_and_a_waiting_one_near
     policy = PollPolicy(batch_size=50, sketches=sketches)
 
     waits = [
-        next_poll_in(status, age=38.0, policy=policy, kind=kind, shared=9, due=1)
+        next_poll_in(status, age=38.0, policy=policy, kind=kind, shared=9, due_count=1)
         for status in (TaskStatus.SUBMITTED, TaskStatus.MODAL, TaskStatus.IN_PROGRESS)
         for kind in "AB"
     ]

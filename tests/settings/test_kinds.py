@@ -408,7 +408,7 @@ def test_an_endpoint_is_said_in_the_words_of_the_core(place: Workplace) -> None:
     assert (me.events, me.upstreams) == (("*",), ("default",))
     assert me.headers == {"X-Team": "art"}
     assert me.rate == Rate(per_second=20 / 60, burst=1)
-    assert (me.timeout, me.concurrency, me.retry) == (3, 2, (1, 2))
+    assert (me.timeout, me.concurrency, me.schedule) == (3, 2, (1, 2))
     assert (me.proxy, me.tls_ca) == (
         "http://u:p@proxy.example:3128",
         str(place.path / "ca.pem"),

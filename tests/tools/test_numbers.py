@@ -54,9 +54,9 @@ FIRST, SECOND, *LATER = action.SEARCH_AFTER
 THIRD, LAST = (one / MINUTE for one in LATER)
 OPEN_FOR = lua("shared/settling", "OPEN_FOR")
 PROMISES = [
-    ("README.md", f"Retries for {word(sum(backoff.STANDARD_RETRY) // DAY)} days"),
-    ("CHANGELOG.md", f"{word(len(backoff.STANDARD_RETRY))} retries over some "),
-    ("CHANGELOG.md", f"some {sum(backoff.STANDARD_RETRY) / HOUR:.0f} hours"),
+    ("README.md", f"Retries for {word(sum(backoff.STANDARD_SCHEDULE) // DAY)} days"),
+    ("CHANGELOG.md", f"{word(len(backoff.STANDARD_SCHEDULE))} retries over some "),
+    ("CHANGELOG.md", f"some {sum(backoff.STANDARD_SCHEDULE) / HOUR:.0f} hours"),
     ("docs/architecture.md", f"after {delivery.MAX_REFUSALS} attempts it is dead"),
     ("docs/architecture.md", f"given up after {word(delivery.MAX_CRASHES)} crashes"),
     ("docs/architecture.md", f"some {self_tick.TAKE_OVER_AFTER:.0f} s without it"),

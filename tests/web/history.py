@@ -75,7 +75,7 @@ def poll_result(
         due=due,
         task_state=observed.task_state,
         snapshot=observed.snapshot,
-        next_in=None if observed.done else 0.0,
+        poll_again_in=None if observed.done else 0.0,
         publication=publication,
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bridge.adapters.archive.incoming import Incoming, on_disk, remove_abandoned
 from bridge.core.media import THUMBNAILS, thumbnail_name, type_of_name
-from bridge.errors import ArchiveUnavailable
+from bridge.errors import ArchiveUnavailable, reason
 
 
 class LocalFiles:
@@ -115,8 +115,9 @@ class LocalFiles:
 
 def unavailable(error: OSError) -> ArchiveUnavailable:
     """Return an error of the disk in our words."""
-    reason = (error.strerror or type(error).__name__).lower()
-    return ArchiveUnavailable(f"the folder of the archive cannot be used: {reason}")
+    return ArchiveUnavailable(
+        f"the folder of the archive cannot be used: {reason(error)}"
+    )
 
 
 def _put(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import structlog
 
 from bridge.adapters.archive import thumbnails
+from bridge.adapters.archive.disk import unavailable
 from bridge.adapters.archive.incoming import FileStore
 from bridge.adapters.http.sender import HttpSender
 from bridge.app.ports import PictureIndex
@@ -92,8 +93,7 @@ class Keeper:
             )
             response = Response(status=200, result=result, detail=f"not kept: {error}")
         except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            response = _not_now(f"the folder of the archive cannot be used: {reason}")
+            response = _not_now(str(unavailable(error)))
         except BridgeError as error:
             response = _not_now(str(error))
         return replace(response, duration=clock() - began)

@@ -80,7 +80,7 @@ def read_claim(
         unhealthy_since=float(claim["failing_since"] or 0),
         token=asked["token"],
         lease_ends=now + asked["lease"],
-        due=int(claim["due"] or 0),
+        due_count=int(claim["due"] or 0),
         next_in=None if claim["next_in"] is None else float(claim["next_in"]),
     )
 

@@ -257,8 +257,8 @@ def _poll_result(result: PollResult) -> dict[str, object]:
         "misses": result.misses,
         "missed_clock": result.missed_clock,
     }
-    if result.next_in is not None:
-        row["next_in"] = result.next_in
+    if result.poll_again_in is not None:
+        row["next_in"] = result.poll_again_in
     if result.task_state is not None:
         row["state"] = codec.write_task_state(result.task_state)
         row["status"] = codec.shown_status(result.task_state)

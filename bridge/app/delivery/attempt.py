@@ -114,7 +114,9 @@ class AttemptRunner:
         made = result.attempt
         if span is not None:
             span.end(error=None if made.succeeded else made.outcome, status=made.status)
-        verdict = judge(made, delivery.history, retry=endpoint.retry, roll=self.roll())
+        verdict = judge(
+            made, delivery.history, schedule=endpoint.schedule, roll=self.roll()
+        )
         ends_hook = verdict.disable and delivery.hook is not None
         if ends_hook:  # and nobody else's: a hook is one task's
             verdict = replace(

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.app.delivery.archival import archival_of
 from bridge.app.operator_events import death_notice, publications
-from bridge.app.ports import Settlement
-from bridge.core.archive import Archived
-from bridge.core.delivery import Disposition
+from bridge.app.ports import Archival, Delivery, Publication, Settlement
+from bridge.core.archive import Archived, ArchiveOptions, with_urls
+from bridge.core.delivery import Disposition, Verdict
 from bridge.core.endpoint import Endpoint
-from bridge.core.event import Event, NoticeType, notice
+from bridge.core.event import Event, NoticeType, archived_event, notice
 from bridge.core.hook import HookPolicy
 
 
@@ -57,7 +56,7 @@ def with_news(
         notices.append(_notice(type_, delivery.endpoint, reason, at))
     archival = None
     if endpoint.internal and verdict.disposition is not Disposition.RETRY:
-        archival = archival_of(
+        archival = _archival(
             delivery,
             verdict,
             archived,
@@ -72,3 +71,31 @@ def with_news(
 
 def _notice(type_: NoticeType, endpoint: str, reason: str, at: float) -> Event:
     return notice(type_, name=endpoint, reason=reason, since=at, at=at)
+
+
+def _archival(
+    delivery: Delivery,
+    verdict: Verdict,
+    archived: Archived | None,
+    *,
+    endpoint: Endpoint,
+    endpoints: Sequence[Endpoint],
+    hooks: HookPolicy | None,
+    at: float,
+) -> Archival:
+    """Return what follows for a task once nothing more is tried to keep its pictures."""
+    if archived is None:  # files may have been kept before
+        files_url = ArchiveOptions.of(endpoint).files_url
+        archived = with_urls(Archived.read(delivery.channel_state), files_url)
+    if verdict.disposition is Disposition.DEAD:
+        archived = replace(archived, reason=archived.reason or verdict.reason)
+    event = archived_event(
+        delivery.event,
+        archived.files,
+        archived.reason,
+        sequence=delivery.sequence + 1,
+        at=at,
+    )
+    formats = hooks.formats(event) if hooks else ()
+    publication = replace(Publication.of(event, endpoints), hook=formats)
+    return Archival(archived=archived, publication=publication)

@@ -19,7 +19,7 @@ from bridge.app.ports.actions import (
 )
 from bridge.app.ports.admin import Admin, RedeliveryResult, Tracker
 from bridge.app.ports.archive import ArchiveUsage, PictureFiles, PictureIndex
-from bridge.app.ports.clicks import ClickOutcome, ClickStore
+from bridge.app.ports.clicks import ClickOutcome, ClickStore, ExpiringTexts
 from bridge.app.ports.counters import HOOKS, Counters, Histogram
 from bridge.app.ports.delivery import (
     Archival,
@@ -33,7 +33,6 @@ from bridge.app.ports.delivery import (
     Settlement,
     Waiting,
 )
-from bridge.app.ports.expiring import ExpiringTexts
 from bridge.app.ports.feed import Feed, FeedEntry, News, Outcome
 from bridge.app.ports.gateways import FetchResult, PollError, Upstream
 from bridge.app.ports.idempotency import (

@@ -89,7 +89,7 @@ class PollClaim:
 
         lease_ends: When somebody else may poll them, by the store's clock.
 
-        due: How many of them were due; the others go along.
+        due_count: How many of them were due; the others go along.
 
         next_in: If nothing was claimed, seconds until something may be, as far as that is
             known; ``None`` if time alone changes nothing.
@@ -104,7 +104,7 @@ class PollClaim:
     unhealthy_since: float
     token: str
     lease_ends: float = 0.0
-    due: int = 0
+    due_count: int = 0
     next_in: float | None = None
 
 
@@ -150,7 +150,7 @@ class PollResult:
 
         missed_clock: See `DueTask`.
 
-        next_in: Seconds until the next poll; ``None`` if there is none.
+        poll_again_in: Seconds until the next poll; ``None`` if there is none.
 
         publication: What happened, if anything did.
 
@@ -165,7 +165,7 @@ class PollResult:
     snapshot: TaskSnapshot | None = None
     misses: int = 0
     missed_clock: float = 0.0
-    next_in: float | None = None
+    poll_again_in: float | None = None
     publication: Publication | None = None
     actions: tuple[NewAction, ...] = ()
     learned: tuple[str, float] | None = None
@@ -177,7 +177,7 @@ class PollResult:
             self.task_state is not None
             or self.publication is not None
             or self.misses != self.due.misses
-            or self.next_in is None
+            or self.poll_again_in is None
         )
 
 

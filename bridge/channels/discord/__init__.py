@@ -15,7 +15,7 @@ from bridge.channels import live_message
 from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult
 from bridge.channels.discord import api, embed, replies
 from bridge.channels.discord.api import OFFICIAL, WebhookUrl
-from bridge.channels.discord.embed import NOTHING, RUNNING, Shown
+from bridge.channels.discord.embed import NOTHING, RUNNING, Picture
 from bridge.channels.discord.payload import NAMES, DiscordOptions, Draft, Variant
 from bridge.channels.discord.replies import describe
 from bridge.channels.info import ChannelInfo, Probe, SettingProblem
@@ -138,7 +138,7 @@ class DiscordPort(LivePort):
         options = DiscordOptions.of(self.endpoint)
         self._thread = options.thread_id or webhook.thread
         self._thread_name = options.thread_name or ""
-        self._shown: Shown | None = None
+        self._chosen: Picture | None = None
         self._named = True
         self._begins = False  #: Whether the last message begins a thread.
         self.place = f"{webhook.id}/{self._thread}"
@@ -164,7 +164,7 @@ class DiscordPort(LivePort):
             message=self.message,
             endpoint=self.endpoint,
             variant=Variant[variant],
-            shown=(yield from self._picture(Variant[variant])),
+            picture=(yield from self._picture(Variant[variant])),
             silent=silent,
             parent=parent,
             begin=begin,
@@ -178,7 +178,7 @@ class DiscordPort(LivePort):
             message=self.message,
             endpoint=self.endpoint,
             variant=Variant[variant],
-            shown=(yield from self._picture(Variant[variant])),
+            picture=(yield from self._picture(Variant[variant])),
             edit=True,
         )
         return self._send(
@@ -202,8 +202,8 @@ class DiscordPort(LivePort):
         """Leave out what is refused: the file, the name, untrusted text, or all of a form."""
         if reply is None:
             return super().fallback(variant, reply)
-        if replies.is_too_large(reply) and self._shown and self._shown.file:
-            self._shown = embed.linked(self.message)
+        if replies.is_too_large(reply) and self._chosen and self._chosen.file:
+            self._chosen = embed.linked(self.message)
             return variant
         if reply.blamed & NAMES and self._named:
             # The name is refused, not the message: it would be refused in every form.
@@ -239,18 +239,20 @@ class DiscordPort(LivePort):
         place = f"{self.own[_GUILD]}/{message.channel}/{message.id}"
         return f"https://discord.com/channels/{place}"
 
-    def _picture(self, variant: Variant) -> Generator[MessageRequest, Response, Shown]:
+    def _picture(
+        self, variant: Variant
+    ) -> Generator[MessageRequest, Response, Picture]:
         """Decide, once, how the picture is shown."""
-        if self._shown is None:
-            self._shown = yield from self._decide(variant)
-        return self._shown
+        if self._chosen is None:
+            self._chosen = yield from self._choose(variant)
+        return self._chosen
 
-    def _decide(self, variant: Variant) -> Generator[MessageRequest, Response, Shown]:
+    def _choose(self, variant: Variant) -> Generator[MessageRequest, Response, Picture]:
         message = self.message
         if not message.shows and message.type not in RUNNING:
             return NOTHING
         if message.options.images == "none":
-            return Shown(note=message.unshown) if message.shows else NOTHING
+            return Picture(note=message.unshown) if message.shows else NOTHING
         uploads = message.options.images == "upload" and not self.linked
         fetch = None
         # A running task's picture is another one in a moment: not worth the way.

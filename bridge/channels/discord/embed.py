@@ -51,7 +51,7 @@ RUNNING = frozenset({"task.started", "task.progress"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Picture:
     """
     How a message shows its picture.
 
@@ -71,7 +71,7 @@ class Shown:
     dead: bool = False
 
 
-NOTHING = Shown()
+NOTHING = Picture()
 
 
 def title_of(message: Message) -> str:
@@ -86,12 +86,14 @@ def progress_of(message: Message) -> str:
     return f"{bar(message.progress)} {message.progress}%"
 
 
-def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, Json]:
+def embed_of(
+    message: Message, picture: Picture, *, parent: str = ""
+) -> dict[str, Json]:
     """
     Write the card.
 
     Args:
-        shown: How its picture is shown.
+        picture: How its picture is shown.
 
         parent: URL of the message that it follows; the title leads there.
     """
@@ -104,13 +106,13 @@ def embed_of(message: Message, shown: Shown, *, parent: str = "") -> dict[str, J
     rest: dict[str, Json] = {"color": message.color}
     if fields := list(_fields(message)):
         rest["fields"] = [*fields]
-    if footer := _footer(message, shown):
+    if footer := _footer(message, picture):
         rest["footer"] = {"text": footer}
     rest["timestamp"] = iso(message.at)
-    if shown.file:
-        rest["image"] = {"url": f"attachment://{shown.file.name}"}
-    elif shown.url:
-        rest["image"] = {"url": shown.url}
+    if picture.file:
+        rest["image"] = {"url": f"attachment://{picture.file.name}"}
+    elif picture.url:
+        rest["image"] = {"url": picture.url}
     room = min(MAX_DESCRIPTION, MAX_EMBED - _size({**head, **rest}))
     if text := _text(message, room):
         head["description"] = text
@@ -152,10 +154,10 @@ def _moment(seconds: float) -> str:
     return f"<t:{int(seconds)}:R>"
 
 
-def _footer(message: Message, shown: Shown) -> str:
+def _footer(message: Message, picture: Picture) -> str:
     """Small print; Discord reads no markup in it."""
     origin = message.origin if message.task_id else ()
-    parts = [*(label + text for label, text in origin), shown.note]
+    parts = [*(label + text for label, text in origin), picture.note]
     return cut(line(" · ".join(part for part in parts if part)), MAX_FOOTER)
 
 
@@ -181,24 +183,24 @@ def escape(text: str) -> str:
 # --- its picture ----------------------------------------------------------------------
 
 
-def fetched(response: Response, message: Message) -> Shown:
+def fetched(response: Response, message: Message) -> Picture:
     """Decide how a picture is shown, now that it was asked for."""
     if file := taken(response, message.task_id):
-        return Shown(file=file)
+        return Picture(file=file)
     if response.status in _NOT_THERE and not _is_discords(message.picture):
-        return Shown(note=message.unshown, dead=True)
+        return Picture(note=message.unshown, dead=True)
     return linked(message)
 
 
-def linked(message: Message) -> Shown:
+def linked(message: Message) -> Picture:
     """Decide how a picture is shown that is not fetched."""
     picture = message.picture
     own = _is_discords(picture)
     bare = picture.partition("?")[0] if picture and own else picture
     url = safe_url(bare, limit=MAX_URL)
     if url is None or not is_public(url) or (message.expired and not own):
-        return Shown(note=message.unshown)
-    return Shown(url=url)
+        return Picture(note=message.unshown)
+    return Picture(url=url)
 
 
 def _is_discords(url: str | None) -> bool:

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 
 from bridge.channels.discord.embed import (
     NOTHING,
-    Shown,
+    Picture,
     embed_of,
     escape,
     progress_of,
@@ -117,7 +117,7 @@ class Draft:
 
     message: Message
     endpoint: Endpoint
-    shown: Shown = NOTHING
+    picture: Picture = NOTHING
     variant: Variant = Variant.FULL
     silent: bool = False
     edit: bool = False
@@ -134,7 +134,7 @@ class Draft:
             payload["content"] = None
         if self.variant < Variant.TEXT:
             payload["embeds"] = [
-                embed_of(self.message, self._how_shown(), parent=self.parent)
+                embed_of(self.message, self._picture, parent=self.parent)
             ]
         elif self.edit:
             payload["embeds"] = []
@@ -152,14 +152,15 @@ class Draft:
     @property
     def file(self) -> File | None:
         """The file that goes with it."""
-        return self._how_shown().file
+        return self._picture.file
 
-    def _how_shown(self) -> Shown:
+    @property
+    def _picture(self) -> Picture:
         if self.variant < Variant.WITHOUT_PICTURE:
-            return self.shown
-        had_one = self.shown.file or self.shown.url
-        return Shown(
-            note=self.message.strings.not_shown if had_one else self.shown.note
+            return self.picture
+        had_one = self.picture.file or self.picture.url
+        return Picture(
+            note=self.message.strings.not_shown if had_one else self.picture.note
         )
 
     def _create_only_fields(self) -> Iterator[tuple[str, Json]]:
@@ -222,7 +223,7 @@ def _buttons(draft: Draft) -> Iterator[dict[str, Json]]:
 def _is_worth_opening(draft: Draft) -> bool:
     """Whether to link the picture: not if it is dead, or shown here and dead tomorrow."""
     lasts = draft.message.expires is None or draft.message.options.images == "none"
-    return lasts and not draft.shown.dead
+    return lasts and not draft.picture.dead
 
 
 def _content(draft: Draft) -> str:

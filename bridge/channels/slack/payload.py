@@ -103,7 +103,7 @@ def content(
     if variant == "link":
         blocks = _blocks(message, picture=None, links=_links(message))
         return {"text": text, "blocks": _named(blocks, revision)}
-    url = _showable(message)
+    url = _picture(message)
     if url is None:
         return None
     blocks = _blocks(message, picture=url, links=_watch(message))
@@ -265,7 +265,7 @@ def _origin(message: Message, *, linked: bool) -> str:
     return "  ·  ".join(parts)
 
 
-def _showable(message: Message) -> str | None:
+def _picture(message: Message) -> str | None:
     """
     Return the URL of the picture if Slack can show it.
 

@@ -141,7 +141,7 @@ class TelegramPort(LivePort):
             content = self._payload.words(caption=caption)
         else:
             unshown = self._follows and _UNSHOWN in self.own
-            photo = None if unshown else (yield from self._photo(source))
+            photo = None if unshown else (yield from self._picture(source))
             if photo is None:
                 return None
             content = self._payload.under(photo)
@@ -150,7 +150,7 @@ class TelegramPort(LivePort):
         buttons = content.links or content.buttons
         return replace(content, links=(), buttons=()) if buttons else None
 
-    def _photo(
+    def _picture(
         self, source: str
     ) -> Generator[MessageRequest, Response, str | File | None]:
         if source == "url":

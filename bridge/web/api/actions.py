@@ -23,8 +23,8 @@ from bridge.web.api.requests import (
     Body,
     InvalidRequest,
     PageParameters,
-    Parameters,
     Services,
+    UpstreamParameters,
     about,
     of_path,
     with_example,
@@ -128,12 +128,6 @@ class ActionPageParameters(PageParameters):
         default=None, max_length=MAX_TEXT, description="Which task of that id."
     )
     state: ActionState | None = None
-
-
-class UpstreamParameters(Parameters):
-    """Which of the tasks that share an id is meant."""
-
-    upstream: str | None = Field(default=None, max_length=MAX_TEXT)
 
 
 ActionId = Annotated[str, Path(max_length=MAX_TEXT, description="act_...")]

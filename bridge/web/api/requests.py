@@ -122,6 +122,12 @@ class PageParameters(Parameters):
     cursor: str | None = _CURSOR
 
 
+class UpstreamParameters(Parameters):
+    """Which of the tasks that share an id is meant."""
+
+    upstream: str | None = Field(default=None, max_length=MAX_TEXT)
+
+
 class ShortListParameters(Parameters):
     """The parameters of a list that is on one page unless it is asked for in several."""
 

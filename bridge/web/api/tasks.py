@@ -19,8 +19,8 @@ from bridge.web.api.requests import (
     Body,
     InvalidRequest,
     PageParameters,
-    Parameters,
     Services,
+    UpstreamParameters,
     about,
     of_path,
     with_example,
@@ -102,12 +102,6 @@ class TaskPageParameters(PageParameters):
     )
 
 
-class TaskParameters(Parameters):
-    """Which of the tasks that share an id is meant."""
-
-    upstream: str | None = Field(default=None, max_length=MAX_TEXT)
-
-
 TaskId = Annotated[str, Path(description="As the gateway gave it.")]
 
 
@@ -174,7 +168,7 @@ async def list_tasks(
 @router.get("/tasks/{task_id:path}", responses=ProblemDetails.answers(404, 409))
 async def show_task(
     task_id: TaskId,
-    given: Annotated[TaskParameters, Query()],
+    given: Annotated[UpstreamParameters, Query()],
     services: Services,
 ) -> TaskDetailView:
     """Show a task, its newest events, and why what is on its way waits."""
@@ -195,7 +189,7 @@ async def show_task(
 )
 async def untrack(
     task_id: TaskId,
-    given: Annotated[TaskParameters, Query()],
+    given: Annotated[UpstreamParameters, Query()],
     services: Services,
 ) -> None:
     """Stop polling a task; what is queued is still delivered."""

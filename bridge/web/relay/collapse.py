@@ -8,9 +8,10 @@ what another key may see, and the answer's shape is the upstream's own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 #: Bytes of a body that is kept beyond its own request.
 MAX_KEPT = 256 * 1024
@@ -30,23 +31,18 @@ class WholeAnswer:
 class Collapse:
     """Remembers questions for a moment."""
 
-    def __init__(
-        self, window: float, *, elapsed: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, window: float) -> None:
         """
         Remember nothing yet.
 
         Args:
             window: Seconds after which a question is asked anew.
-
-            elapsed: A clock that only goes forward, in seconds.
         """
         self._window = window
-        self._elapsed = elapsed
         self._asked: dict[Hashable, tuple[float, asyncio.Task[WholeAnswer]]] = {}
 
     async def ask(
-        self, question: Hashable, ask: Callable[[], Awaitable[WholeAnswer]]
+        self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, WholeAnswer]]
     ) -> WholeAnswer:
         """
         Return the answer to a question, as it was given within the window or as *ask* gets it.
@@ -54,10 +50,10 @@ class Collapse:
         Raises:
             Exception: What *ask* raises, to everyone who shares it.
         """
-        now = self._elapsed()
+        now = monotonic()
         at, task = self._asked.get(question, (now, None))
         if task is None or now - at >= self._window or _is_large(task):
-            task = asyncio.ensure_future(_own(ask))
+            task = asyncio.create_task(ask())
             # Whoever asked may be gone when it fails.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._remember(question, now, task)
@@ -76,10 +72,6 @@ class Collapse:
                 del self._asked[question]
 
         asyncio.get_running_loop().call_later(self._window, forget)
-
-
-async def _own(ask: Callable[[], Awaitable[WholeAnswer]]) -> WholeAnswer:
-    return await ask()
 
 
 def _is_large(task: asyncio.Task[WholeAnswer]) -> bool:
