@@ -53,27 +53,13 @@ class Finding:
     code: int = 0
 
 
-def of_error(
-    about: str, error: BridgeError, *, name: str = "", key: str = ""
-) -> Finding:
-    """
-    Report an error.
-
-    Args:
-        about: See `Finding`.
-
-        error: Its text is the detail.
-
-        name: See `Finding`.
-
-        key: The setting of the upstream or the endpoint that is to be checked.
-    """
+def of_error(about: str, error: BridgeError, *, name: str = "") -> Finding:
+    """Report an error, whose text is the detail; see `Finding` for the rest."""
     return Finding(
         about=about,
         name=name,
         level="error",
         detail=str(error),
-        mend=f"check {about}s.{name}.{key}" if key else "",
         code=error.exit_code,
     )
 

@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from bridge.cli.action_printer import carry_out, pairs
-from bridge.cli.arguments import JsonOption, UpstreamOption
+from bridge.cli.arguments import JsonOption, UpstreamOption, read_given
 from bridge.cli.in_deployment import in_deployment
-from bridge.errors import Misconfigured
 from bridge.runtime.deployment import Deployment
+
+#: Bytes of a mask, as for the HTTP API.
+LARGEST_MASK = 12 * 1024 * 1024
 
 
 def press(
@@ -51,7 +53,7 @@ def press(
     It is sent to the upstream once, however often it is asked for. A task that comes of it is
     followed.
     """
-    picture = _read(mask)
+    picture = None if mask is None else read_given(mask, LARGEST_MASK)
 
     async def work(deployment: Deployment) -> bool:
         row = await deployment.lookup.find_task(task_id, upstream)
@@ -68,13 +70,3 @@ def press(
 
     if not in_deployment(work):
         raise typer.Exit(1)
-
-
-def _read(mask: Path | None) -> bytes | None:
-    if mask is None:
-        return None
-    try:
-        return mask.read_bytes()
-    except OSError as error:
-        msg = f"cannot read {mask}: {(error.strerror or 'unknown error').lower()}"
-        raise Misconfigured(msg) from error

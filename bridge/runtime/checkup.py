@@ -11,7 +11,6 @@ from bridge.adapters.archive import thumbnails
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.sender import HttpSender
-from bridge.adapters.http.tls import tls_context
 from bridge.adapters.local.data_dir import DataDir
 from bridge.adapters.local.embedded import find_server, jemalloc_for
 from bridge.app import endpoint_findings, findings
@@ -216,21 +215,9 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
 
 
 async def _upstream(name: str, settings: UpstreamSettings, *, online: bool) -> Finding:
-    ca = str(settings.tls_ca) if settings.tls_ca else None
-    if finding := _untrusting("upstream", name, ca):
-        return finding
     if online:
         return await _ask(name, settings)
     return Finding(about="upstream", name=name, detail=_described(settings))
-
-
-def _untrusting(about: str, name: str, tls_ca: str | None) -> Finding | None:
-    """Report a file of certificates that cannot be used."""
-    try:
-        tls_context(tls_ca)
-    except BridgeError as error:
-        return findings.of_error(about, error, name=name, key="tls_ca")
-    return None
 
 
 def _described(upstream: UpstreamSettings) -> str:
@@ -261,8 +248,7 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
     found = []
     configured = endpoints_of(settings)
     for endpoint in configured:
-        finding = _untrusting("endpoint", endpoint.name, endpoint.tls_ca)
-        finding = finding or endpoint_findings.of_endpoint(endpoint, now=time.time())
+        finding = endpoint_findings.of_endpoint(endpoint, now=time.time())
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)

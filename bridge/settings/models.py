@@ -31,13 +31,13 @@ from bridge.settings.addresses import (
     BaseUrl,
     BrokerUrl,
     Cidr,
-    ExistingFile,
     Origin,
     ProxyUrl,
     PublicUrl,
     RedisUrl,
     ServiceUrl,
 )
+from bridge.settings.files import CertificateFile
 from bridge.settings.kinds import AnyEndpoint
 from bridge.settings.rule_types import ButtonName, PressLimit, Where
 from bridge.settings.types import (
@@ -88,7 +88,7 @@ class UpstreamSettings(BaseModel):
     missing_after: Seconds = 300.0
     max_age: Seconds = 86400.0
     proxy: ProxyUrl | None = None
-    tls_ca: ExistingFile | None = None
+    tls_ca: CertificateFile | None = None
     timeout: Annotated[Number, Field(gt=0, le=600)] = 30.0
 
 

@@ -73,28 +73,6 @@ def test_a_web_that_would_refuse_to_start_is_an_error(deployment: Shell) -> None
     assert "BRIDGE_API_TOKEN" in found["detail"]
 
 
-@pytest.mark.parametrize("content", ["", "no certificate"], ids=["empty", "text"])
-@pytest.mark.parametrize(
-    ("variable", "about"),
-    [
-        ("BRIDGE_ENDPOINTS__ME__TLS_CA", "endpoint"),
-        ("BRIDGE_UPSTREAMS__DEFAULT__TLS_CA", "upstream"),
-    ],
-)
-def test_a_file_of_certificates_that_cannot_be_used_is_an_error(
-    deployment: Shell, variable: str, about: str, content: str
-) -> None:
-    file = deployment.folder / "ca.pem"
-    file.write_text(content)
-
-    checked = deployment.run("check", "--json", **{variable: str(file)})
-
-    found = next(row for row in checked.rows if row["check"] == about)
-    assert (found["level"], checked.code) == ("error", 2)
-    assert "tls_ca" in found["detail"]
-    assert found["mend"].endswith(".tls_ca")
-
-
 def test_several_endpoints_that_are_not_signed_are_one_warning(
     deployment: Shell,
 ) -> None:

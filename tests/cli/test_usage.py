@@ -306,26 +306,6 @@ def test_check_of_a_store_that_is_away_is_exit_1(shell: Shell) -> None:
     assert "✗ store" in ran.out
 
 
-def test_check_reads_the_files_of_certificates(shell: Shell) -> None:
-    (shell.folder / "ca.pem").write_text("not a certificate")
-
-    ran = shell.run(
-        "check",
-        "--json",
-        **KEY,
-        BRIDGE_UPSTREAMS__DEFAULT__TLS_CA="ca.pem",
-        BRIDGE_ENDPOINTS__ME__URL="https://example.com/x",
-        BRIDGE_ENDPOINTS__ME__TLS_CA="ca.pem",
-    )
-
-    wrong = [row for row in ran.rows if "holds no certificates" in row["detail"]]
-    assert {(row["check"], row["level"]) for row in wrong} == {
-        ("upstream", "error"),
-        ("endpoint", "error"),
-    }
-    assert ran.code == 2
-
-
 def test_preview_shows_the_exact_request_and_no_secret(shell: Shell) -> None:
     variables = {
         **KEY,
