@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import resource
-import signal
 import socket
 import warnings
 from contextlib import suppress
@@ -54,12 +53,6 @@ def raise_file_limit() -> None:
         return
     with suppress(OSError, ValueError):  # what the kernel does not give is done without
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def end_at_hangup() -> None:
-    """Have SIGHUP end this process as SIGTERM does, unless it was started to outlive one."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def begin_process() -> None:

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,7 +143,9 @@ class Shell:
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", shown.decode())
 
     @contextmanager
-    def running(self, *args: str, **variables: str) -> Iterator[Running]:
+    def running(
+        self, *args: str, program: Sequence[str] = COMMAND, **variables: str
+    ) -> Iterator[Running]:
         """Run a command for as long as the context lasts; nothing of it is left."""
         self.count += 1
         out_file, err_file = (
@@ -151,7 +153,7 @@ class Shell:
         )
         with out_file.open("wb") as out, err_file.open("wb") as err:
             process = subprocess.Popen(
-                tied([*COMMAND, *args]),
+                tied([*program, *args]),
                 cwd=self.folder,
                 env=self.env | variables,
                 stdin=subprocess.DEVNULL,
