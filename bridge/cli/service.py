@@ -13,7 +13,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from bridge import logs
-from bridge.cli.output import reason, say
+from bridge.cli.output import reason
 from bridge.errors import BridgeError
 
 LOOPBACK = "127.0.0.1"
@@ -75,7 +75,7 @@ def begin_process() -> None:
     logs.configure(settings.log_level, settings.log_format)
     logs.only_json()
     channels_for(endpoints_of(settings))
-    asyncio.run(wait_for_store(settings, say=say))
+    asyncio.run(wait_for_store(settings))
     warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")
 
 

@@ -243,7 +243,7 @@ def test_without_a_store_a_command_waits_a_little_and_says_how_to_start_one(
 def test_a_worker_waits_for_its_store_and_says_so(shell: Shell) -> None:
     variables = {**KEY, "BRIDGE_REDIS_URL": "redis://127.0.0.1:1/0"}
     with shell.running("worker", **variables) as worker:
-        worker.says("waiting for it")
+        worker.says("store.away")
         assert worker.interrupt() == 130
     assert "Traceback" not in worker.err
     assert worker.out == ""
