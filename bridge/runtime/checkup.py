@@ -178,6 +178,10 @@ async def _broker(settings: Settings) -> Sequence[Finding]:
         if isinstance(error, BrokerBlocked):
             mend = "its log says which of them; workers tick by themselves meanwhile"
         detail = reason_of(error).replace("the broker", "it", 1)
+        if detail == "it closed the connection":
+            mend = "is RabbitMQ there, and does its port want TLS (amqps://)?"
+        elif detail == "it does not speak TLS there":
+            mend = "amqp:// is for a port without it; RabbitMQ's with TLS is 5671"
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
         ]

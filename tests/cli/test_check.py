@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import StreamReader, StreamWriter
+
 import pytest
 
 from tests.cli.commands import Shell
@@ -17,6 +20,32 @@ def test_a_broker_of_its_own_that_does_not_answer_is_an_error(
     [found] = [row for row in checked.rows if row["check"] == "broker"]
     assert (found["level"], checked.code) == ("error", 1)
     assert "BRIDGE_BROKER_URL" in found["mend"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "detail", "mend"),
+    [
+        ("amqp", "it closed the connection", "amqps://"),
+        ("amqps", "it does not speak TLS there", "amqp://"),
+    ],
+)
+async def test_a_broker_that_is_something_else_is_not_called_silent(
+    deployment: Shell, scheme: str, detail: str, mend: str
+) -> None:
+    async def answer(asked: StreamReader, told: StreamWriter) -> None:
+        await asked.read(100)
+        told.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        told.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as web:
+        port = web.sockets[0].getsockname()[1]
+        url = f"{scheme}://u:p@127.0.0.1:{port}"
+        checked = await asyncio.to_thread(
+            deployment.run, "check", "--json", BRIDGE_BROKER_URL=url
+        )
+
+    [found] = [row for row in checked.rows if row["check"] == "broker"]
+    assert (found["detail"], mend in found["mend"], checked.code) == (detail, True, 1)
 
 
 @pytest.mark.parametrize("folder", ["/proc/nope", "a file/below"])
