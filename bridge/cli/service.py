@@ -14,6 +14,7 @@ import typer
 
 from bridge import logs
 from bridge.cli.output import reason
+from bridge.core.address import is_host
 from bridge.errors import BridgeError
 
 LOOPBACK = "127.0.0.1"
@@ -23,9 +24,10 @@ MAX_FILES = 65_536
 
 
 def named_host(host: str | None) -> str | None:
-    """Return what ``--host`` says; a blank one would mean every address of the machine."""
-    if host is not None and not host.strip():
-        msg = "it is blank; 127.0.0.1 is for this machine alone, 0.0.0.0 for all"
+    """Return what ``--host`` says, if it is one; a blank one would mean every address."""
+    if host is not None and not is_host(host):
+        what = "is no host" if host.strip() else "is blank"
+        msg = f"it {what}; 127.0.0.1 is for this machine alone, 0.0.0.0 for all"
         raise typer.BadParameter(msg)
     return host
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from bridge.core.address import origin_of
+from bridge.core.address import is_host, origin_of
 from bridge.settings.files import check_tls_file
 from bridge.settings.types import checked_secret, refuse_quotes
 
@@ -258,6 +258,13 @@ def _network(text: str) -> str:
     raise ValueError(msg)
 
 
+def _host(text: str) -> str:
+    if not is_host(text):
+        msg = "must be a host: an address such as 127.0.0.1 or ::1, or a name"
+        raise ValueError(msg)
+    return text
+
+
 def _hook_url(text: str) -> str:
     return http_url(text, instead="a header can carry them instead")
 
@@ -269,6 +276,7 @@ PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 ArchiveUrl: TypeAlias = Annotated[str, AfterValidator(_archive_url)]
 ServiceUrl: TypeAlias = Annotated[str, AfterValidator(http_url)]
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
+HostName: TypeAlias = Annotated[str, AfterValidator(_host)]
 Cidr: TypeAlias = Annotated[str, AfterValidator(_network)]
 
 

@@ -31,6 +31,7 @@ from bridge.settings.addresses import (
     BaseUrl,
     BrokerUrl,
     Cidr,
+    HostName,
     Origin,
     ProxyUrl,
     PublicUrl,
@@ -98,7 +99,7 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     enabled: bool = True  #: Whether `mjbridge up` serves it.
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[Whole, Field(ge=0, le=65535)] = 8300  #: 0: any free one.
     cors_origins: tuple[Origin, ...] = ()
 

@@ -80,6 +80,7 @@ WRONG = [
     (["sandbox", "--speed", "0"], "speed"),
     (["sandbox", "--port", "0", "--host", ""], "'--host': it is blank"),
     (["web", "--port", "0", "--host", " "], "'--host': it is blank"),
+    (["web", "--port", "0", "--host", "not a host"], "'--host': it is no host"),
     (["up"], "mjbridge up --sandbox"),
     (["endpoints", "pause"], "NAME"),
 ]

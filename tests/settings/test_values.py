@@ -162,6 +162,8 @@ def test_no_text_breaks_the_check_of_urls_or_is_repeated_by_it(text: str) -> Non
         ("UPSTREAMS__WORK__MAX_AGE", "1e12", "must be at most"),
         ("UPSTREAMS__WORK__TIMEOUT", "0", "must be more than 0"),
         ("UPSTREAMS__WORK__PROXY", "socks5://h:1", "must begin with http://"),
+        ("WEB__HOST", "not a host", "must be a host"),
+        ("WEB__HOST", "[::1]", "must be a host: an address such as 127.0.0.1 or ::1"),
         ("UPSTREAMS__WORK__TLS_CA", "none.pem", "cannot be read: no such file"),
         ("UPSTREAMS__WORK__TLS_CA", "x" * 300, "cannot be read: file name too long"),
         ("UPSTREAMS__WORK__TLS_CA", ".", "cannot be read: is a directory"),
