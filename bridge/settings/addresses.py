@@ -1,5 +1,5 @@
 """
-Addresses: URLs, networks and files, as settings.
+Addresses: URLs and networks, as settings.
 
 What a URL parser would have to guess (spaces, backslashes, a user before the host) is
 refused: two parsers that guess differently are how a request ends up elsewhere.
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import stat
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from bridge.core.address import origin_of
+from bridge.core.address import is_host, origin_of
+from bridge.settings.files import check_tls_file
 from bridge.settings.types import checked_secret, refuse_quotes
 
 _LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
@@ -209,25 +208,6 @@ _SENTINEL_QUERY: Mapping[str, re.Pattern[str]] = {
 }
 
 
-#: Which of these name a file, and which a folder.
-_TLS_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-_TLS_FOLDERS = frozenset({"ssl_ca_path"})
-
-
-def _check_file(name: str, path: str) -> None:
-    """Check that what a part of a query names can be read: a client would call it silence."""
-    what = "file" if name in _TLS_FILES else "folder"
-    try:
-        if name in _TLS_FILES:
-            Path(path).open("rb").close()
-        elif name in _TLS_FOLDERS:
-            next(Path(path).iterdir(), None)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no path"
-        msg = f"cannot be used: the {what} named by {name} cannot be read: {reason.lower()}"
-        raise ValueError(msg) from None
-
-
 def _checked_query(scheme: str, query: str) -> str:
     """Return a store's query as every client of it reads it."""
     watched = scheme in {"sentinel", "sentinels"}
@@ -249,7 +229,7 @@ def _checked_query(scheme: str, query: str) -> str:
         elif not pattern.fullmatch(unquote(value)):
             msg = f"has a value of {name} in its query that makes no sense"
         else:
-            _check_file(name, unquote_plus(value))
+            check_tls_file(name, unquote_plus(value))
             if name == "ssl_cert_reqs":  # Celery writes CERT_NONE, redis-py none
                 value = value.lower().removeprefix("cert_")
             parts.append(f"{name}={value}")
@@ -275,17 +255,11 @@ def _network(text: str) -> str:
     raise ValueError(msg)
 
 
-def _file(path: Path) -> Path:
-    try:
-        is_file = stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        msg = f"names a file that cannot be read: {reason}"
-        raise ValueError(msg) from None
-    if not is_file:
-        msg = "names what is no file"
+def _host(text: str) -> str:
+    if not is_host(text):
+        msg = "must be a host: an address such as 127.0.0.1 or ::1, or a name"
         raise ValueError(msg)
-    return path
+    return text
 
 
 HookUrl: TypeAlias = Annotated[
@@ -303,8 +277,8 @@ PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 ArchiveUrl: TypeAlias = Annotated[str, AfterValidator(_archive_url)]
 ServiceUrl: TypeAlias = Annotated[str, AfterValidator(http_url)]
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
+HostName: TypeAlias = Annotated[str, AfterValidator(_host)]
 Cidr: TypeAlias = Annotated[str, AfterValidator(_network)]
-ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_file)]
 ProxyUrl: TypeAlias = Annotated[
     SecretStr, checked_secret(partial(http_url, userinfo=True))
 ]

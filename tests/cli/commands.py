@@ -144,19 +144,19 @@ class Shell:
 
     def _begin(
         self,
+        program: Sequence[str],
         args: Sequence[str],
         env: Mapping[str, str],
         out_file: Path,
         err_file: Path,
     ) -> Child:
-        if (
-            args[0] != "up"
-        ):  # which starts others, and is started by users: from nothing
+        # `up` starts others, and is what users start: from nothing.
+        if program == COMMAND and args[0] != "up":
             streams = [Path(os.devnull), out_file, err_file]
             return Forked(args, folder=self.folder, env=env, streams=streams)
         with out_file.open("wb") as out, err_file.open("wb") as err:
             return subprocess.Popen(
-                tied([*COMMAND, *args]),
+                tied([*program, *args]),
                 cwd=self.folder,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -166,7 +166,9 @@ class Shell:
             )
 
     @contextmanager
-    def running(self, *args: str, **variables: str) -> Iterator[Running]:
+    def running(
+        self, *args: str, program: Sequence[str] = COMMAND, **variables: str
+    ) -> Iterator[Running]:
         """Run a command for as long as the context lasts; nothing of it is left."""
         self.count += 1
         out_file, err_file = (
@@ -174,7 +176,8 @@ class Shell:
         )
         for file in (out_file, err_file):
             file.touch()
-        process = self._begin(args, self.env | variables, out_file, err_file)
+        env = self.env | variables
+        process = self._begin(program, args, env, out_file, err_file)
         try:
             yield Running(process, out_file, err_file)
         finally:
