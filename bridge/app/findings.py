@@ -21,7 +21,7 @@ from bridge.app.ports import (
     SignsOfLife,
 )
 from bridge.app.waiting import SILENT_AFTER
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, StoreRefused
 
 Level: TypeAlias = Literal["ok", "note", "warning", "error"]
 
@@ -62,6 +62,17 @@ def of_error(about: str, error: BridgeError, *, name: str = "") -> Finding:
         level="error",
         detail=str(error),
         code=error.exit_code,
+    )
+
+
+def of_foreign_key(detail: str) -> Finding:
+    """Report a key of the deployment that holds what somebody else wrote."""
+    return Finding(
+        about="store",
+        level="error",
+        detail=detail,
+        mend="delete it, or choose another namespace, if another program uses this one",
+        code=StoreRefused.exit_code,
     )
 
 

@@ -75,7 +75,8 @@ def host_of(url: str) -> str:
         return ""
     if parts.scheme not in {"http", "https"}:
         return ""
-    return f"{host}:{port}" if port else host
+    shown = in_url(host)
+    return f"{shown}:{port}" if port else shown
 
 
 def written_rate(rate: Rate | None) -> str | None:

@@ -110,13 +110,13 @@ def _read(response: Response, *, platform: Platform) -> Reply:
     if not codes:
         reply, words = _without_code(response, body), detail_of(response)
         if reply.result is not None:
-            words = f"not {platform.name}'s own answer: {words}"
+            words = f"not {platform.name}'s own answer: {words or 'it is empty'}"
     else:
         texts = (str(body[name]) for name in platform.texts if body.get(name))
         text = next(texts, "")
         reply = _of_code(response, codes[0], text, platform)
         shown = cut(line(_URL.sub("…", text)), _MAX_WORDS)
-        words = f"{platform.name} {codes[0]}: {shown}"
+        words = ": ".join(filter(None, (f"{platform.name} {codes[0]}", shown)))
     detail = f"{reply.detail} ({words})" if reply.detail else words
     return replace(reply, detail=detail)
 

@@ -163,7 +163,9 @@ def _why(endpoint: Endpoint | None, row: EndpointRow, now: float) -> str:
     parts = [row.reason or "", *unheard]
     if row.state == "failing" and row.failing_since:
         parts.append(f"since {span(now - row.failing_since)}")
-    if row.until:
+    if row.state == "open" and not row.pending:
+        parts.append("breaker open, to be tried with the next event")
+    elif row.until:
         trial = "breaker open, next trial" if row.state == "open" else "tried again"
         parts.append(f"{trial} {ago(row.until, now)}")
     if row.state == "disabled":

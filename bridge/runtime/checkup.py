@@ -52,7 +52,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         valid += "; without an API key, this is the sandbox that is running here"
     store = await _store(settings)
     endpoints = await _endpoints(settings, online=online)
-    if all(finding.level != "error" for finding in store):
+    if has_store(settings) and all(finding.level != "error" for finding in store):
         endpoints = await _with_health(endpoints, settings)
     return [
         Finding(about="configuration", detail=valid),
@@ -77,6 +77,8 @@ async def _store(settings: Settings) -> Sequence[Finding]:
         async with Deployment(settings) as deployment:
             warnings = await deployment.ready(migrates=False)
             await deployment.admin.try_write()
+            if foreign := await deployment.foreign_keys():
+                return [findings.of_foreign_key(one) for one in foreign]
             now = await deployment.admin.clock()
             life = await deployment.queries.signs_of_life()
     except StoreUnavailable as error:
@@ -286,8 +288,8 @@ async def _with_health(
         async with Deployment(settings) as deployment:
             now = await deployment.admin.clock()
             known = await deployment.operations.endpoints()
-    except BridgeError:
-        return found  # what is wrong with the store has been found already
+    except BridgeError as error:
+        return [*found, findings.of_error("store", error)]
     rows = [one.row for one in known]
     removed = endpoint_findings.of_unconfigured(
         [one.row for one in known if one.endpoint is None], now

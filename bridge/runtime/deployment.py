@@ -19,6 +19,7 @@ from bridge.adapters.store.feed import StoreFeed
 from bridge.adapters.store.greeting import greet
 from bridge.adapters.store.idempotency import StoredRequests
 from bridge.adapters.store.keyspace import Keyspace
+from bridge.adapters.store.layout import foreign_keys
 from bridge.adapters.store.migration import migrate
 from bridge.adapters.store.pictures import StoredPictures
 from bridge.adapters.store.queries import StoreQueries
@@ -117,6 +118,14 @@ class Deployment:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.client.aclose()
+
+    async def foreign_keys(self) -> Sequence[str]:
+        """Name keys that hold what mjbridge did not write there, see `foreign_keys`."""
+        return await foreign_keys(
+            self._keys,
+            upstreams=list(self.settings.upstreams),
+            endpoints=list(self.settings.endpoints),
+        )
 
     async def ready(
         self, *, patience: float = 3.0, migrates: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.app.humanize import ago, counted, redacted_url, span
+from bridge.app.humanize import ago, counted, host_of, redacted_url, span
 
 NOW = 1_730_621_826.0
 
@@ -61,3 +61,8 @@ def test_a_masked_url_is_known_by_its_owner_and_usable_by_nobody(
 def test_numbers_agree_with_what_they_count() -> None:
     assert counted(1, "delivery", "deliveries") == "1 delivery"
     assert counted(2000, "task") == "2,000 tasks"
+
+
+def test_the_address_of_a_host_is_told_from_its_port() -> None:
+    assert host_of("http://[2001:DB8::1]:8443/hook") == "[2001:db8::1]:8443"
+    assert host_of("https://example.com/hook") == "example.com"

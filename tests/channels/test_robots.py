@@ -152,6 +152,22 @@ def test_a_page_instead_of_an_answer_is_tried_again_and_said(kind: str) -> None:
 
 
 @kinds
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        (said(), "own answer: it is empty"),
+        (said(code=40_000_001, errcode=40_000_001), " 40000001)"),
+    ],
+)
+def test_an_answer_without_words_is_told_in_whole_sentences(
+    kind: str, answer: Response, end: str
+) -> None:
+    outcome = perform(CHANNELS[kind], DONE, robot(kind), answers=always(answer)).outcome
+
+    assert outcome.attempt.detail.endswith(end)
+
+
+@kinds
 def test_what_happened_to_the_connection_is_judged_as_everywhere(kind: str) -> None:
     broken = always(
         Response(duration=1.5, fault=Fault.TIMEOUT, detail="no answer in 15 s")

@@ -6,6 +6,7 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 
 import pytest
+from redis import Redis
 
 from tests.cli.commands import Shell
 
@@ -81,6 +82,37 @@ def test_a_store_of_somebody_else_is_not_said_to_be_stopped(shell: Shell) -> Non
 
     [found] = [row for row in checked.rows if row["check"] == "store"]
     assert (found["level"], "be the user" in found["detail"]) == ("error", True)
+
+
+def test_keys_that_somebody_else_has_written_are_named(
+    deployment: Shell, redis_url: str, namespace: str
+) -> None:
+    written = {
+        f"{{{namespace}}}:{key}" for key in ("counters", "health:me", "cells:tasks")
+    }
+    with Redis.from_url(redis_url) as client:
+        client.mset(dict.fromkeys(written, "oops"))
+
+    checked = deployment.run("check", "--json")
+
+    found = [row for row in checked.rows if row["check"] == "store"]
+    assert {row["detail"].split()[2] for row in found} == written
+    assert {row["level"] for row in found} == {"error"}
+    assert checked.code == 2
+
+
+def test_a_store_in_which_endpoints_cannot_be_looked_up_is_an_error(
+    deployment: Shell, redis_url: str, namespace: str
+) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.zadd(f"{{{namespace}}}:endpoints", {"gone": 1})
+        client.set(f"{{{namespace}}}:health:gone", "oops")
+
+    checked = deployment.run("check", "--json")
+
+    [found] = [row for row in checked.rows if row["level"] == "error"]
+    assert (found["check"], checked.code) == ("store", 2)
+    assert "holds what mjbridge did not write" in found["detail"]
 
 
 def test_a_data_directory_that_could_be_used_is_not_made(deployment: Shell) -> None:

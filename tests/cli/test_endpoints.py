@@ -65,6 +65,21 @@ async def test_what_is_resumed_and_does_not_go_yet_says_why(
     assert "left alone for 24 h (Retry-After)" in found["detail"]
 
 
+async def test_an_open_breaker_with_nothing_to_try_waits_for_the_next_event(
+    deployment: Shell, bench: Bench
+) -> None:
+    await bench.open_breaker("me")
+    failing = await asyncio.to_thread(deployment.run, "endpoints")
+    await asyncio.to_thread(
+        deployment.run, "deliveries", "drop", "--endpoint", "me", "--yes"
+    )
+
+    listed = await asyncio.to_thread(deployment.run, "endpoints")
+
+    assert "breaker open, next trial in" in failing.out
+    assert "breaker open, to be tried with the next event" in listed.out
+
+
 async def test_a_delivery_whose_attempts_are_no_longer_kept_says_so(
     deployment: Shell, bench: Bench
 ) -> None:

@@ -216,6 +216,19 @@ class Keyspace:
         async with in_time():
             await self._client.hincrby(self._prefix + key, name, 1)
 
+    def full_name(self, key: str) -> str:
+        """Return what a key is called in the store."""
+        return self._prefix + key
+
+    async def types(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the types of keys, as the server calls them; ``none`` of what is not there."""
+        asked = list(keys)
+        pipe = self._client.pipeline(transaction=False)
+        for key in asked:
+            pipe.type(self._prefix + key)
+        async with in_time():
+            return dict(zip(asked, await pipe.execute(), strict=True))
+
     async def hashes(self, keys: Iterable[str]) -> list[dict[str, str]]:
         """Return several hashes, in the order of their keys."""
         pipe = self._client.pipeline(transaction=False)
