@@ -31,8 +31,8 @@ MOST_WAITING = 2
 #: Seconds between two events by which flower knows that a worker lives. Celery's own are two, and
 #: each costs more than a tick.
 HEARTBEAT_INTERVAL = 30
-#: Tasks after which replacing a child costs more than it can be worth: a tick every two
-#: seconds, or so, makes this every half an hour.
+#: Tasks after which replacing a child costs more than it can be worth: a tick every three
+#: seconds, or so, makes this every 50 minutes.
 FEW_TASKS = 1000
 
 

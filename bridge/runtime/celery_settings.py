@@ -77,10 +77,11 @@ beat_scheduler = "bridge.celery:TickScheduler"
 beat_max_loop_interval = 5
 # Ticks carry no expiry: it would be a time by beat's clock, and a worker whose clock is a few
 # seconds ahead would discard every one. `TickScheduler` keeps them from piling up.
-# Workers are woken by the store, and keep the time of what comes due: ticks find what nobody
-# was woken for, and prove that beat, broker and workers are there.
+# Workers are woken by the store, and look every few seconds by themselves. The sweep proves that
+# beat, broker and workers are there; the other two begin the work of a worker whose pool makes
+# its engine with the first task.
 beat_schedule = {
-    "poll": {"task": "mjbridge.poll", "schedule": 5.0},
-    "deliver": {"task": "mjbridge.deliver", "schedule": 5.0},
+    "poll": {"task": "mjbridge.poll", "schedule": 15.0},
+    "deliver": {"task": "mjbridge.deliver", "schedule": 15.0},
     "sweep": {"task": "mjbridge.sweep", "schedule": 5.0},
 }
