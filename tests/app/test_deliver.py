@@ -262,6 +262,20 @@ async def test_no_more_are_in_flight_than_the_window_has_places(bench: Bench) ->
     assert site.sender.most <= 30
 
 
+async def test_who_has_no_place_left_leaves_wake_ups_to_others(bench: Bench) -> None:
+    site = await Site.on(bench, FakeSender(), endpoints=[endpoint("slow")], window=1)
+    site.sender.gates["slow"] = asyncio.Event()
+    await site.publish("u")
+    site.pump.wake()
+    await site.until(sent=1)
+    await site.publish("v")
+    await site.pump.await_work()
+
+    assert await bench.woken()
+    site.sender.gates["slow"].set()
+    await site.pump.idle()
+
+
 async def test_a_place_is_filled_as_soon_as_it_is_free(bench: Bench) -> None:
     site = await Site.on(
         bench,

@@ -39,6 +39,8 @@ SLOW_SHARE, HOOK_SHARE = 0.5, 0.25
 CLAIM_BATCH = 100
 #: Those in the claim that comes with a wake-up, for which there may be no place any more.
 WOKEN_BATCH = 10
+#: Seconds until a process whose window is full looks whether it has a place again.
+FULL_PAUSE = 0.05
 #: Seconds that suspects may have for themselves, before everything else goes on for at
 #: least as long as they took. It is also how long one is waited for: what has crashed
 #: nothing by then waits for an answer, and others need not.
@@ -104,6 +106,10 @@ class Pump:
         Raises:
             BridgeError: It cannot be waited for.
         """
+        if len(self._flight) >= self._window:
+            # What it was woken for would wait for a place here, where others may have one.
+            await asyncio.sleep(FULL_PAUSE)
+            return
         little = len(self._flight) < WOKEN_BATCH and not self._alone
         limits = self._limits_within(WOKEN_BATCH) if little else None
         claim = await self._store.claim_when_woken(limits)
