@@ -13,7 +13,7 @@ import httpx
 from bridge.adapters.local.data_dir import NOTHING_KEPT, why_unusable
 from bridge.app import findings
 from bridge.app.findings import Finding
-from bridge.errors import BridgeError, Misconfigured
+from bridge.errors import BridgeError, Misconfigured, reason
 from bridge.runtime.deployment import DEPLOYMENT_HEADER, Deployment
 from bridge.runtime.discovery import check_reach, has_store, web_url
 from bridge.runtime.relay import JOURNAL, SPOOL
@@ -106,5 +106,5 @@ def _trouble_with(folder: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return (error.strerror or "unknown error").lower()
+        return reason(error)
     return "" if os.access(folder, os.W_OK | os.X_OK) else "it is not writable"

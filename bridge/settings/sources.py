@@ -21,6 +21,7 @@ from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, InitSettingsSource
 
+from bridge.errors import reason
 from bridge.settings.models import Settings
 from bridge.settings.placed import Placed, tables_in
 from bridge.settings.problems import Problem, SettingPath
@@ -254,4 +255,4 @@ def _unreadable(error: OSError | UnicodeDecodeError) -> str:
         return "cannot be read: it is not UTF-8"
     if isinstance(error, FileNotFoundError):
         return "cannot be read: it is a link to a file that does not exist"
-    return f"cannot be read: {(error.strerror or 'unknown error').lower()}"
+    return f"cannot be read: {reason(error)}"

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from bridge.errors import reason
+
 _NAME, _WEB_NAME = "run.json", "web.json"
 
 
@@ -93,7 +95,7 @@ def why_unreadable(data_dir: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
-        return (error.strerror or "unknown error").lower()
+        return reason(error)
     return ""
 
 
