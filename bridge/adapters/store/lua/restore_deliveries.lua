@@ -15,6 +15,19 @@
 local retention, from, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now, restored = clock(), 0
 
+-- By the key of a lane: the events that are in it.
+local lanes = {}
+
+-- Whether an event is in a lane. Each is read once: to look for one in a lane of thousands takes
+-- as long as to read it.
+local function is_queued(key, id)
+  if not lanes[key] then
+    lanes[key] = {}
+    for _, one in ipairs(redis.call('LRANGE', key, 0, -1)) do lanes[key][one] = true end
+  end
+  return lanes[key][id]
+end
+
 local function has_place(endpoint, lane)
   for _, where in ipairs(PLACES) do
     if redis.call('ZSCORE', P .. where .. endpoint, lane) then return true end
@@ -33,7 +46,7 @@ local function examine(id, endpoint, event)
   -- Actions and redeliveries have lanes of their own.
   local own = is_upstream(endpoint) or event['again:' .. endpoint]
   local lane = own and '~' .. id or event.subject
-  local queued = redis.call('LPOS', P .. 'lane:' .. endpoint .. ':' .. lane, id)
+  local queued = is_queued(P .. 'lane:' .. endpoint .. ':' .. lane, id)
   if queued and has_place(endpoint, lane) then return end
   restored = restored + 1
   touched[endpoint] = true
