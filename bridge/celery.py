@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.beat import ScheduleEntry, Scheduler
 from kombu import Producer, Queue
 
@@ -18,6 +19,7 @@ from bridge.runtime.broker_outage import (
     reason_of,
     report_in_our_words,
 )
+from bridge.runtime.hangup import end_at_hangup
 from bridge.runtime.publishing import limit_waiting, options_to_publish
 
 log = structlog.get_logger(__name__)
@@ -105,6 +107,20 @@ class TickScheduler(Scheduler):
         return int(declared.message_count)
 
 
+class EndAtHangup(bootsteps.StartStopStep):
+    """A step of a worker, which Celery would have begin its program anew, and hang."""
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        """Remember what a hangup is to do, before Celery changes it."""
+        super().__init__(parent, **options)
+        end_at_hangup()
+        self._at_hangup = signal.getsignal(signal.SIGHUP)
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002 - the signature is Celery's
+        """Put it back."""
+        signal.signal(signal.SIGHUP, self._at_hangup)
+
+
 class BridgeCelery(Celery):
     """
     Celery, but for what a worker and a beat of ours do before Celery prints its first line.
@@ -142,6 +158,7 @@ class BridgeCelery(Celery):
 
     def Beat(self, **options: Any) -> Any:  # type: ignore[override]  # noqa: N802 - as above
         """Make a beat."""
+        end_at_hangup()
         quiet = self._set_up_logs() or options.pop("quiet", False)
         return super().Beat(**options | {"quiet": quiet})
 
@@ -160,4 +177,5 @@ class BridgeCelery(Celery):
 # @shared_tasks stay its own, and its Django settings are not for our workers.
 app = BridgeCelery("mjbridge", set_as_current=False, fixups=[])
 app.config_from_object("bridge.runtime.celery_settings")
+app.steps["worker"].add(EndAtHangup)
 app.steps["consumer"].add(BrokerBack)

@@ -143,7 +143,7 @@ def _wait_for_the_store(**_: Any) -> None:
     if not settings.upstreams:
         _say(f"nothing will be polled, only delivered: {NO_KEY}")
     try:
-        warnings = asyncio.run(wait_for_store(settings, say=_say))
+        warnings = asyncio.run(wait_for_store(settings))
     except BridgeError as error:
         _say(str(error))
         sys.exit(error.exit_code)

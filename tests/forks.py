@@ -4,7 +4,7 @@ Processes of ours that need not import everything anew.
 Importing what a process of the bridge needs takes a second of processor time, and tests start
 some hundreds: they are forked from one process that has done it, and are like any other from
 there on. What is wrong with a process that begins from nothing, the tests tell that start one as
-users do: ``celery -A bridge``, ``mjbridge up``, and the commands of `tests.cli`.
+users do: ``celery -A bridge``, ``mjbridge up`` and all that it starts, and commands on a terminal.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Child(Protocol):
     def poll(self) -> int | None: ...
     def wait(self, timeout: float | None = None) -> int: ...
     def terminate(self) -> None: ...
+    def send_signal(self, sig: int) -> None: ...
 
 
 class Forked:
@@ -94,12 +95,9 @@ class Forked:
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def send_signal(self, signum: signal.Signals) -> None:
+    def send_signal(self, sig: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, signum)
+            os.kill(self.pid, sig)
 
 
 def _become(
@@ -118,6 +116,7 @@ def _become(
     os.environ.update(env)
     sys.argv = ["mjbridge", *args]
     sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout.reconfigure(write_through="PYTHONUNBUFFERED" in env)  # type: ignore[union-attr]
 
     from bridge.cli.commands import run
     from bridge.cli.streams import prepare

@@ -6,6 +6,7 @@ Nothing here looks anything up: that is `bridge.runtime.checkup`.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -53,27 +54,13 @@ class Finding:
     code: int = 0
 
 
-def of_error(
-    about: str, error: BridgeError, *, name: str = "", key: str = ""
-) -> Finding:
-    """
-    Report an error.
-
-    Args:
-        about: See `Finding`.
-
-        error: Its text is the detail.
-
-        name: See `Finding`.
-
-        key: The setting of the upstream or the endpoint that is to be checked.
-    """
+def of_error(about: str, error: BridgeError, *, name: str = "") -> Finding:
+    """Report an error, whose text is the detail; see `Finding` for the rest."""
     return Finding(
         about=about,
         name=name,
         level="error",
         detail=str(error),
-        mend=f"check {about}s.{name}.{key}" if key else "",
         code=error.exit_code,
     )
 
@@ -161,6 +148,36 @@ def of_web(url: str | None, served: Literal["ours", "another's", ""]) -> Finding
         where = f"nothing of ours answers at {url}"
     mend = "mjbridge up or mjbridge web serves it"
     return Finding(about="web", level="note", detail=where, mend=mend)
+
+
+def of_data_dir(
+    folder: str, error: OSError, *, holds_store: bool, effect: str
+) -> Finding:
+    """
+    Report a data directory that nothing can be kept in.
+
+    Args:
+        folder: Where it is.
+
+        error: What writing to it failed with.
+
+        holds_store: Whether the built-in store has its data there: nothing runs without.
+
+        effect: What is not kept otherwise.
+    """
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    why = "the disk is full" if is_full else error.strerror
+    detail = f"mjbridge cannot write to {folder}: {why}"
+    mend = "BRIDGE_DATA_DIR names a directory that can be written to"
+    about, code = "configuration", 2
+    if is_full:
+        mend = "make room there"
+        about, code = ("store" if holds_store else "gateway"), 1
+    if holds_store:
+        detail = f"the store is to be built in, and {detail}"
+        return Finding(about=about, level="error", detail=detail, mend=mend, code=code)
+    detail = f"{detail}; if web runs here, {effect}"
+    return Finding(about=about, level="warning", detail=detail, mend=mend)
 
 
 def of_gateway_folder(path: str, trouble: str) -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -52,6 +54,32 @@ def one_of(
     return check
 
 
+def read_given(file: Path | None, most: int) -> bytes:
+    """
+    Return what a command is given to read, which may come through a pipe.
+
+    Args:
+        file: Where from; ``None`` for standard input.
+
+        most: The bytes that it may have; a device may have no end.
+
+    Raises:
+        Misconfigured: It cannot be read, or is larger.
+    """
+    name = "stdin" if file is None else str(file)
+    try:
+        opened = nullcontext(sys.stdin.buffer) if file is None else file.open("rb")
+        with opened as stream:
+            content = stream.read(most + 1)
+    except OSError as error:
+        msg = f"cannot read {name}: {reason(error)}"
+        raise Misconfigured(msg) from error
+    if len(content) > most:
+        msg = f"{name} has more than the {most:,} bytes that are read"
+        raise Misconfigured(msg)
+    return content
+
+
 event_type = one_of("event type", EVENT_TYPES)
 
 
@@ -70,17 +98,3 @@ def pairs(given: Sequence[str] | None) -> Mapping[str, str] | None:
             raise Misconfigured(msg)
         found[name.strip()] = value
     return found or None
-
-
-def read_file(path: Path) -> bytes:
-    """
-    Read a file that was named on the command line.
-
-    Raises:
-        Misconfigured: It cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"cannot read {path}: {reason(error)}"
-        raise Misconfigured(msg) from error

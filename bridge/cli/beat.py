@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.cli.service import begin_process, end_at_hangup
+from bridge.cli.service import begin_process
 
 
 def beat() -> None:
@@ -12,7 +12,6 @@ def beat() -> None:
     One is enough; two do no harm.
     """
     begin_process()
-    end_at_hangup()
     from bridge.celery import app
 
     app.Beat(quiet=True).run()

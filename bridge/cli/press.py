@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 
 from bridge.cli.action_printer import carry_out
-from bridge.cli.arguments import JsonOption, UpstreamOption, pairs, read_file
+from bridge.cli.arguments import JsonOption, UpstreamOption, pairs, read_given
 from bridge.cli.in_deployment import in_deployment
 from bridge.runtime.deployment import Deployment
+
+#: Bytes of a mask, as for the HTTP API.
+LARGEST_MASK = 12 * 1024 * 1024
 
 
 def press(
@@ -50,7 +53,7 @@ def press(
     It is sent to the upstream once, however often it is asked for. A task that comes of it is
     followed.
     """
-    picture = None if mask is None else read_file(mask)
+    picture = None if mask is None else read_given(mask, LARGEST_MASK)
 
     async def work(deployment: Deployment) -> bool:
         row = await deployment.lookup.find_task(task_id, upstream)

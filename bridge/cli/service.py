@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import resource
-import signal
 import socket
 import warnings
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from bridge import logs
-from bridge.cli.output import say
+from bridge.core.address import is_host
 from bridge.errors import BridgeError, reason
 
 LOOPBACK = "127.0.0.1"
@@ -24,9 +23,10 @@ MAX_FILES = 65_536
 
 
 def named_host(host: str | None) -> str | None:
-    """Return what ``--host`` says; a blank one would mean every address of the machine."""
-    if host is not None and not host.strip():
-        msg = "it is blank; 127.0.0.1 is for this machine alone, 0.0.0.0 for all"
+    """Return what ``--host`` says, if it is one; a blank one would mean every address."""
+    if host is not None and not is_host(host):
+        what = "is no host" if host.strip() else "is blank"
+        msg = f"it {what}; 127.0.0.1 is for this machine alone, 0.0.0.0 for all"
         raise typer.BadParameter(msg)
     return host
 
@@ -56,12 +56,6 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def end_at_hangup() -> None:
-    """Have SIGHUP end this process as SIGTERM does, unless it was started to outlive one."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-
-
 def begin_process() -> None:
     """
     Read the settings, and wait for the store.
@@ -82,7 +76,7 @@ def begin_process() -> None:
     logs.configure(settings.log_level, settings.log_format)
     logs.only_json()
     channels_for(endpoints_of(settings))
-    asyncio.run(wait_for_store(settings, say=say))
+    asyncio.run(wait_for_store(settings))
     warnings.filterwarnings("ignore", message=r"(?s).*superuser privileges")
 
 

@@ -14,7 +14,7 @@ from bridge.app.humanize import counted
 from bridge.app.lookup import check_ids, choose_upstream
 from bridge.app.ports import Tracked
 from bridge.app.views.tasks import TrackingResult, TrackingView
-from bridge.cli.arguments import JsonOption, UpstreamOption, pairs, read_file
+from bridge.cli.arguments import JsonOption, UpstreamOption, pairs, read_given
 from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import emit, line, say, text, write
 from bridge.cli.watch import print_until_ended
@@ -25,6 +25,8 @@ from bridge.runtime.discovery import find_settings
 
 #: Ids up to which each is named on a line of its own.
 FEW = 20
+#: Bytes of a list of ids: a million of real ones.
+LARGEST_LIST = 17_000_000
 
 
 def track(
@@ -105,11 +107,11 @@ def _gather(given: Sequence[str], file: Path | None) -> list[str]:
     wanted: list[str] = []
     for one in given:
         if one == "-":
-            wanted += _words(sys.stdin.buffer.read(), "stdin")
+            wanted += _words(read_given(None, LARGEST_LIST), "stdin")
         else:
             wanted.append(one)
     if file is not None:
-        wanted += _words(read_file(file), str(file))
+        wanted += _words(read_given(file, LARGEST_LIST), str(file))
     if not wanted:
         msg = "no task id was given (mjbridge track --help)"
         raise Misconfigured(msg)

@@ -49,8 +49,8 @@ def up(
     """Run everything: store, workers, beat and web. Ctrl-C ends it all."""
     raise_file_limit()
     settings = load_settings(need_keys=False)
+    logs.configure(settings.log_level, settings.log_format)
     if settings.log_format == "json":
-        logs.configure(settings.log_level, settings.log_format)
         logs.only_json()
     try:
         if sandbox or (auto and not can_poll(settings)):
@@ -69,13 +69,13 @@ def _run_real(settings: Settings) -> int:
     as_json = settings.log_format == "json"
     web = _web_address(settings)
     if settings.redis_url is not None:
-        asyncio.run(wait_for_store(settings, say=say))
+        asyncio.run(wait_for_store(settings))
         _summary(settings, "the one that is configured", web)
         return _supervise(_processes(settings, web, {}), as_json=as_json)
     with embedded_store(
         settings.data_dir, stop_order=STORE, web_url=web.url if web else None
     ) as (store, url):
-        asyncio.run(wait_for_store(settings, say=say))
+        asyncio.run(wait_for_store(settings))
         _summary(settings, f"built in, its data in {settings.data_dir}", web)
         children = [store, *_processes(settings, web, {STORE_VARIABLE: url})]
         return _supervise(children, as_json=as_json)

@@ -10,9 +10,10 @@ import structlog
 import typer
 
 from bridge import logs
-from bridge.cli.service import bind, end_at_hangup, named_host, raise_file_limit
+from bridge.cli.service import bind, named_host, raise_file_limit
 from bridge.errors import Misconfigured
 from bridge.runtime.discovery import announce_web, check_reach
+from bridge.runtime.hangup import end_at_hangup
 from bridge.settings import Settings, load_settings
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from socket import gethostname
 from typing import Annotated
 
 import typer
 
-from bridge.cli.service import begin_process, end_at_hangup
+from bridge.cli.service import begin_process
 from bridge.errors import Misconfigured
 
 #: Queues that a worker can take from; the last is the one of producers that name none.
@@ -40,11 +39,7 @@ def worker(
             msg = f"there is no queue {name!r}; there are {', '.join(QUEUES)}"
             raise Misconfigured(msg)
     begin_process()
-    end_at_hangup()
-    at_hangup = signal.getsignal(signal.SIGHUP)
     # Reads the settings while it is imported, and ends the process if they are wrong.
-    from celery.signals import worker_ready
-
     from bridge.celery import app
 
     if "poll" in wanted and "celery" not in wanted:
@@ -64,11 +59,5 @@ def worker(
         without_gossip=True,
         without_mingle=True,
     )
-
-    def ready(**_: object) -> None:
-        # Celery has replaced it by one that begins the program anew, which hangs here.
-        signal.signal(signal.SIGHUP, at_hangup)
-
-    worker_ready.connect(ready, weak=False)
     running.start()
     raise typer.Exit(running.exitcode or 0)

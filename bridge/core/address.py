@@ -9,6 +9,7 @@ Source: the IANA special-purpose address registries.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
@@ -101,6 +102,15 @@ def origin_of(url: str, *, host: str | None = None) -> str:
     host = in_url(host or parts.hostname or "")
     usual = parts.port in {None, DEFAULT_PORTS[parts.scheme]}
     return f"{parts.scheme}://{host}" + ("" if usual else f":{parts.port}")
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is an address, or can be the name of a machine."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text) is not None
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -8,6 +8,7 @@ around them says nothing; beat, which has no engine, does.
 from __future__ import annotations
 
 import logging
+import ssl
 from typing import Any
 
 from amqp.exceptions import (
@@ -39,6 +40,8 @@ def reason_of(error: BaseException) -> str:
             return "the broker takes no messages: it is short of memory or of disk"
         if isinstance(cause, AMQPError) and (words := _words_of(cause)):
             return words
+        if words := _words_of_connecting(cause):
+            return words
         if isinstance(cause, RedisError | OSError) and (meaning := meaning_of(cause)):
             # What to do about it names the store's setting.
             return str(meaning).partition(";")[0].replace("the store", "the broker", 1)
@@ -61,6 +64,15 @@ def _words_of(error: AMQPError) -> str | None:
         return "the broker has no such virtual host, or refuses its user there"
     if isinstance(error, RecoverableConnectionError):
         return "the broker does not answer"
+    return None
+
+
+def _words_of_connecting(error: BaseException) -> str | None:
+    """Return what is known of who does not speak RabbitMQ's protocol, or not so."""
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return "the broker does not speak TLS there"
+    if type(error) is OSError and error.errno is None:  # the client's word for an end
+        return "the broker closed the connection"
     return None
 
 
@@ -97,6 +109,21 @@ def report_in_our_words(logger: logging.Logger, *, is_store: bool) -> None:
 
     logger.addFilter(keep)
     logging.getLogger("celery.worker.loops").addFilter(says_more_than_broken)
+    logging.getLogger("celery.worker").addFilter(is_not_of_broker)
+
+
+def is_not_of_broker(record: logging.LogRecord) -> bool:
+    """
+    Return whether a worker does not end for what its broker said; that is logged in our words.
+
+    Celery tries again where nobody answers, and ends where it is refused.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, AMQPError) or (words := _words_of(error)) is None:
+        return True
+    reason = f"{words}; check broker_url (BRIDGE_BROKER_URL)"
+    broker_outage.failed(reason, effect="this worker ends")
+    return False
 
 
 def says_more_than_broken(record: logging.LogRecord) -> bool:

@@ -11,7 +11,6 @@ from bridge.adapters.archive import thumbnails
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.sender import HttpSender
-from bridge.adapters.http.tls import tls_context
 from bridge.app import endpoint_findings, findings
 from bridge.app.findings import Finding
 from bridge.app.humanize import host_of
@@ -111,6 +110,10 @@ async def _broker(settings: Settings) -> Sequence[Finding]:
         if isinstance(error, BrokerBlocked):
             mend = "its log says which of them; workers tick by themselves meanwhile"
         detail = reason_of(error).replace("the broker", "it", 1)
+        if detail == "it closed the connection":
+            mend = "is RabbitMQ there, and does its port want TLS (amqps://)?"
+        elif detail == "it does not speak TLS there":
+            mend = "amqp:// is for a port without it; RabbitMQ's with TLS is 5671"
         return [
             Finding(about="broker", level="error", detail=detail, mend=mend, code=1)
         ]
@@ -148,21 +151,9 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
 
 
 async def _upstream(name: str, settings: UpstreamSettings, *, online: bool) -> Finding:
-    ca = str(settings.tls_ca) if settings.tls_ca else None
-    if finding := _untrusting("upstream", name, ca):
-        return finding
     if online:
         return await _ask(name, settings)
     return Finding(about="upstream", name=name, detail=_described(settings))
-
-
-def _untrusting(about: str, name: str, tls_ca: str | None) -> Finding | None:
-    """Report a file of certificates that cannot be used."""
-    try:
-        tls_context(tls_ca)
-    except BridgeError as error:
-        return findings.of_error(about, error, name=name, key="tls_ca")
-    return None
 
 
 def _described(upstream: UpstreamSettings) -> str:
@@ -193,8 +184,7 @@ async def _endpoints(settings: Settings, *, online: bool) -> Sequence[Finding]:
     found = []
     configured = endpoints_of(settings)
     for endpoint in configured:
-        finding = _untrusting("endpoint", endpoint.name, endpoint.tls_ca)
-        finding = finding or endpoint_findings.of_endpoint(endpoint, now=time.time())
+        finding = endpoint_findings.of_endpoint(endpoint, now=time.time())
         if online and finding.level == "ok":
             finding = await _probe(endpoint, finding)
         found.append(finding)

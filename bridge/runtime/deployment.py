@@ -180,17 +180,12 @@ class Deployment:
         structlog.get_logger(__name__).info("store.migrated", rows=rows)
 
 
-async def wait_for_store(
-    settings: Settings, *, say: Callable[[str], None]
-) -> Sequence[str]:
+async def wait_for_store(settings: Settings) -> Sequence[str]:
     """
-    Wait for the store as long as it takes.
+    Wait for the store as long as it takes; its absence is logged as at any other time.
 
     Args:
         settings: They, or a `mjbridge up` that begins meanwhile, say where it is.
-
-        say: Prints a line for a person: when it is away, every minute, and
-            when it is back.
 
     Returns:
         What is careless about the store, in sentences.
@@ -199,24 +194,18 @@ async def wait_for_store(
         StoreRefused: It must not be used.
     """
     # Commands that are over soon log nothing.
-    from bridge.app.outage import REMIND_EVERY
+    from bridge.app.outage import Outage
 
-    said_at = None
+    outage = Outage("store.away", "store.back")
     while True:
         try:
             async with Deployment(settings) as deployment:
                 warnings = await deployment.ready(patience=0.0)
         except StoreUnavailable as error:
-            now = time.monotonic()
-            if said_at is None or now - said_at >= REMIND_EVERY:
-                # What to do about it is said once.
-                what = str(error) if said_at is None else str(error).partition(";")[0]
-                say(f"{what.rstrip('.')}; waiting for it")
-                said_at = now
+            outage.failed(str(error))
             await asyncio.sleep(TRY_EVERY)
             continue
-        if said_at is not None:
-            say("the store is back")
+        outage.worked()
         return warnings
 
 

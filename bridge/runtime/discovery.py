@@ -86,15 +86,14 @@ def store_url(settings: Settings) -> str:
 
 def check_run_file(settings: Settings) -> None:
     """
-    Check that what a running `mjbridge up` says of itself is not kept from us.
+    Check that what a running `mjbridge up` says of itself can be read, and makes sense.
 
     Raises:
-        StoreUnavailable: It is.
+        StoreUnavailable: It cannot, or does not.
     """
     if reason := why_unreadable(settings.data_dir):
         msg = (
-            f"whether a store runs here cannot be read in {settings.data_dir}: {reason}; "
-            "be the user that runs `mjbridge up`"
+            f"whether a store runs here cannot be read in {settings.data_dir}: {reason}"
         )
         raise StoreUnavailable(msg)
 

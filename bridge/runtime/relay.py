@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from bridge.adapters.gateway.proxy import HttpUpstreamProxy
-from bridge.adapters.local.data_dir import NOTHING_KEPT, why_unusable
+from bridge.adapters.local.data_dir import NOTHING_KEPT, trouble_in
 from bridge.adapters.local.journal import FileJournal
 from bridge.adapters.local.spool import FileSpool
 from bridge.app.intake import Intake
@@ -76,8 +76,9 @@ class GatewayServices:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Track what waits for the store, for as long as the block lasts."""
-        if why := why_unusable(self.data_dir):
-            log.error("gateway.data_dir_unusable", reason=why, effect=NOTHING_KEPT)
+        if error := trouble_in(self.data_dir):
+            reason = f"cannot write to {self.data_dir}: {error.strerror}"
+            log.error("gateway.data_dir_unusable", reason=reason, effect=NOTHING_KEPT)
         catching_up = asyncio.create_task(self.intake.run())
         looking = asyncio.create_task(self.unanswered.run())
         try:

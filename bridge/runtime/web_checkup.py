@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import httpx
 
-from bridge.adapters.local.data_dir import NOTHING_KEPT, why_unusable
+from bridge.adapters.local.data_dir import NOTHING_KEPT, trouble_in
 from bridge.app import findings
 from bridge.app.findings import Finding
-from bridge.errors import BridgeError, Misconfigured, reason
+from bridge.errors import BridgeError, reason
 from bridge.runtime.deployment import DEPLOYMENT_HEADER, Deployment
 from bridge.runtime.discovery import check_reach, has_store, web_url
 from bridge.runtime.relay import JOURNAL, SPOOL
 from bridge.settings import Settings
 
-#: How to mend a data directory that cannot be used.
-SET_DATA_DIR = "BRIDGE_DATA_DIR names a directory that can be written to"
 #: Seconds to wait for the process web.
 WEB_TIMEOUT = 2.0
 
 
 def data_dir_of(settings: Settings) -> Sequence[Finding]:
     """Report a data directory that nothing can be kept in."""
-    why = why_unusable(settings.data_dir)
-    if not why:
+    error = trouble_in(settings.data_dir)
+    if error is None:
         return []
-    if settings.redis_url is None:  # mjbridge up does not start without
-        error = Misconfigured(f"the store is to be built in, and mjbridge {why}")
-        found = findings.of_error("configuration", error)
-        return [replace(found, mend=SET_DATA_DIR)]
+    folder = str(settings.data_dir)
+    holds_store = settings.redis_url is None
     return [
-        Finding(
-            about="configuration",
-            level="warning",
-            detail=f"mjbridge {why}; if web runs here, {NOTHING_KEPT}",
-            mend=SET_DATA_DIR,
+        findings.of_data_dir(
+            folder, error, holds_store=holds_store, effect=NOTHING_KEPT
         )
     ]
 

@@ -1,5 +1,5 @@
 """
-Addresses: URLs, networks and files, as settings.
+Addresses: URLs and networks, as settings.
 
 What a URL parser would have to guess (spaces, backslashes, a user before the host) is
 refused: two parsers that guess differently are how a request ends up elsewhere.
@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import stat
 from functools import partial
-from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from bridge.core.address import origin_of
-from bridge.errors import reason
+from bridge.core.address import is_host, origin_of
 from bridge.settings.types import checked_secret, refuse_quotes
 
 _LABEL = r"[\w-]+"  # letters beyond ASCII too: they are encoded (IDNA) on the wire
@@ -143,16 +140,11 @@ def _network(text: str) -> str:
     raise ValueError(msg)
 
 
-def _file(path: Path) -> Path:
-    try:
-        is_file = stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:
-        msg = f"names a file that cannot be read: {reason(error)}"
-        raise ValueError(msg) from None
-    if not is_file:
-        msg = "names what is no file"
+def _host(text: str) -> str:
+    if not is_host(text):
+        msg = "must be a host: an address such as 127.0.0.1 or ::1, or a name"
         raise ValueError(msg)
-    return path
+    return text
 
 
 HookUrl: TypeAlias = Annotated[
@@ -170,8 +162,8 @@ PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 ArchiveUrl: TypeAlias = Annotated[str, AfterValidator(_archive_url)]
 ServiceUrl: TypeAlias = Annotated[str, AfterValidator(http_url)]
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
+HostName: TypeAlias = Annotated[str, AfterValidator(_host)]
 Cidr: TypeAlias = Annotated[str, AfterValidator(_network)]
-ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_file)]
 ProxyUrl: TypeAlias = Annotated[
     SecretStr, checked_secret(partial(http_url, userinfo=True))
 ]

@@ -39,7 +39,8 @@ from bridge.channels.info import ChannelInfo, is_at
 from bridge.core.backoff import STANDARD_SCHEDULE
 from bridge.core.change import ChangeType
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint, EndpointOptions
-from bridge.settings.addresses import AnyUrl, ExistingFile, HookUrl, ProxyUrl
+from bridge.settings.addresses import AnyUrl, HookUrl, ProxyUrl
+from bridge.settings.files import CertificateFile
 from bridge.settings.types import (
     EventGlob,
     Headers,
@@ -140,7 +141,7 @@ class EndpointSettings(BaseModel):
     concurrency: Annotated[Whole, Field(ge=1, le=1000)] = 20
     retry: RetryDelays = STANDARD_SCHEDULE
     proxy: ProxyUrl | None = None
-    tls_ca: ExistingFile | None = None
+    tls_ca: CertificateFile | None = None
 
     def options(self) -> EndpointOptions:
         """Return the settings that only some kinds have, as this kind's channel reads them."""

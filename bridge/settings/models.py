@@ -30,12 +30,13 @@ from bridge.settings.addresses import (
     ArchiveUrl,
     BaseUrl,
     Cidr,
-    ExistingFile,
+    HostName,
     Origin,
     ProxyUrl,
     PublicUrl,
     ServiceUrl,
 )
+from bridge.settings.files import CertificateFile
 from bridge.settings.kinds import AnyEndpoint
 from bridge.settings.rule_types import ButtonName, PressLimit, Where
 from bridge.settings.server_urls import BrokerUrl, RedisUrl
@@ -87,7 +88,7 @@ class UpstreamSettings(BaseModel):
     missing_after: Seconds = 300.0
     max_age: Seconds = 86400.0
     proxy: ProxyUrl | None = None
-    tls_ca: ExistingFile | None = None
+    tls_ca: CertificateFile | None = None
     timeout: Annotated[Number, Field(gt=0, le=600)] = 30.0
 
 
@@ -97,7 +98,7 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     enabled: bool = True  #: Whether `mjbridge up` serves it.
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[Whole, Field(ge=0, le=65535)] = 8300  #: 0: any free one.
     cors_origins: tuple[Origin, ...] = ()
 

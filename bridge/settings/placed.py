@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from bridge.settings.files import LARGEST_SECRET, read_file, why_unread
 from bridge.settings.problems import Problem, SettingPath
 from bridge.settings.tree import SECTIONS, TABLES, fields_of, files_of, is_list
 
@@ -87,10 +88,6 @@ def _leaves(table: Mapping[str, Any], path: SettingPath = ()) -> Iterator[Settin
             yield (*path, key)
 
 
-#: Bytes of a secret's file that are read: enough for any key, and an end to /dev/zero.
-LARGEST = 64 * 1024
-
-
 def tables_in(values: dict[str, Any]) -> Iterator[tuple[SettingPath, dict[str, Any]]]:
     """Walk over the tables that hold settings with names of ours."""
     yield (), values
@@ -119,16 +116,14 @@ def _content_of(named: object, base: Path, *, as_lines: bool) -> str | list[str]
         msg = "the name of its file must be text"
         raise ValueError(msg)
     try:
-        with _located(named, base).open("rb") as file:
-            text = file.read(LARGEST).decode("utf-8-sig").strip()
+        text = read_file(_located(named, base), LARGEST_SECRET).decode("utf-8-sig")
     except UnicodeDecodeError:
         msg = "the file named for it is not UTF-8 text"
         raise ValueError(msg) from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        msg = f"the file named for it cannot be read: {(reason or 'no such file').lower()}"
+        msg = f"the file named for it cannot be read: {why_unread(error)}"
         raise ValueError(msg) from None
-    if not text:
+    if not (text := text.strip()):
         msg = "the file named for it is empty"
         raise ValueError(msg)
     if as_lines:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from pydantic import SecretStr
 
-from bridge.errors import reason
 from bridge.settings.addresses import check_host
+from bridge.settings.files import check_tls_file
 from bridge.settings.types import checked_secret, refuse_quotes
 
 _STORE = ("redis", "rediss", "sentinel", "sentinels", "unix")
@@ -53,9 +52,6 @@ _SENTINEL_QUERY: Mapping[str, re.Pattern[str]] = {
     "sentinel_password": _ANYTHING,
     **_TLS_QUERY,
 }
-#: Which of these name a file, and which a folder.
-_TLS_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-_TLS_FOLDERS = frozenset({"ssl_ca_path"})
 
 
 def _server_url(*schemes: str) -> Callable[[str], str]:
@@ -109,20 +105,6 @@ def _check_server(scheme: str, rest: str) -> None:
         raise ValueError(msg)
 
 
-def _check_file(name: str, path: str) -> None:
-    """Check that what a part of a query names can be read: a client would call it silence."""
-    what = "file" if name in _TLS_FILES else "folder"
-    try:
-        if name in _TLS_FILES:
-            Path(path).open("rb").close()
-        elif name in _TLS_FOLDERS:
-            next(Path(path).iterdir(), None)
-    except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else "it is no path"
-        msg = f"cannot be used: the {what} named by {name} cannot be read: {why}"
-        raise ValueError(msg) from None
-
-
 def _checked_query(scheme: str, query: str) -> str:
     """Return a store's query as every client of it reads it."""
     watched = scheme in {"sentinel", "sentinels"}
@@ -144,7 +126,7 @@ def _checked_query(scheme: str, query: str) -> str:
         elif not pattern.fullmatch(unquote(value)):
             msg = f"has a value of {name} in its query that makes no sense"
         else:
-            _check_file(name, unquote_plus(value))
+            check_tls_file(name, unquote_plus(value))
             if name == "ssl_cert_reqs":  # Celery writes CERT_NONE, redis-py none
                 value = value.lower().removeprefix("cert_")
             parts.append(f"{name}={value}")

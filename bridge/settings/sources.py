@@ -21,7 +21,7 @@ from dotenv.parser import parse_stream
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, InitSettingsSource
 
-from bridge.errors import reason
+from bridge.settings.files import LARGEST_CONFIG, read_file, why_unread
 from bridge.settings.models import Settings
 from bridge.settings.placed import Placed, tables_in
 from bridge.settings.problems import Problem, SettingPath
@@ -158,7 +158,7 @@ class Dotenv:
         self.lines: dict[str, str] = {}
         self.problems: list[Problem] = []
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = _read(path)
         except (OSError, UnicodeDecodeError) as error:
             if not isinstance(error, FileNotFoundError) or path.is_symlink():
                 self.problems.append(Problem(text=f"{path.name} {_unreadable(error)}"))
@@ -197,9 +197,8 @@ class Document(Placed, InitSettingsSource):
         self.settle(self.init_kwargs, self._places, path.parent)
 
     def _read(self, path: Path) -> dict[str, Any]:
-        """Read the file, which need not be a regular one."""
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = _read(path)
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.problems.append(Problem(text=_syntax(error, self._name)))
@@ -250,9 +249,11 @@ def _syntax(error: tomllib.TOMLDecodeError, name: str) -> str:
     return f"{name}, {place}: {what[:1].lower()}{what[1:]}"
 
 
+def _read(path: Path) -> str:
+    return read_file(path, LARGEST_CONFIG).decode("utf-8-sig").replace("\r\n", "\n")
+
+
 def _unreadable(error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "cannot be read: it is not UTF-8"
     if isinstance(error, FileNotFoundError):
         return "cannot be read: it is a link to a file that does not exist"
-    return f"cannot be read: {reason(error)}"
+    return f"cannot be read: {why_unread(error)}"

@@ -49,13 +49,13 @@ def test_a_store_that_is_away_is_waited_for_and_its_return_is_told(
     worker = deployment.start_worker(wait=False)
     beat = deployment.start_beat()
     for process in (worker, beat):
-        until(lambda process=process: process.says("waiting for it"), within_s=20)  # type: ignore[misc]
+        until(lambda process=process: process.says("store.away"), within_s=20)  # type: ignore[misc]
         assert process.popen.poll() is None
 
     deployment.restart_store()
 
     for process in (worker, beat):
-        until(lambda process=process: process.says("the store is back"))  # type: ignore[misc]
+        until(lambda process=process: process.says("store.back"))  # type: ignore[misc]
     hooks.wait_for("/me", "task.succeeded", within_s=20)
     for process in (worker, beat):
         assert "Traceback" not in process.log.read_text()

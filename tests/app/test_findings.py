@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ from bridge.app.endpoint_findings import (
     of_unsigned,
     with_health,
 )
-from bridge.app.findings import Finding, of_configurations, of_workers
+from bridge.app.findings import (
+    Finding,
+    of_configurations,
+    of_data_dir,
+    of_workers,
+)
 from bridge.app.ports import EndpointRow, SignsOfLife
 from bridge.core.endpoint import Endpoint
 from bridge.settings import Settings
@@ -26,6 +32,22 @@ def find(**settings: Any) -> Finding:
     """What is found of one endpoint."""
     made = Settings(endpoints={"me": settings})  # type: ignore[dict-item]
     return of_endpoint(made.endpoints["me"].to_endpoint("me"), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("holds_store", "about", "level", "code"),
+    [(True, "store", "error", 1), (False, "gateway", "warning", 0)],
+)
+def test_a_full_disk_is_no_wrong_configuration(
+    holds_store: bool, about: str, level: str, code: int
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    found = of_data_dir("/data", full, holds_store=holds_store, effect="all is lost")
+
+    assert (found.about, found.level, found.code) == (about, level, code)
+    assert "cannot write to /data: the disk is full" in found.detail
+    assert found.mend.startswith("make room")
 
 
 @pytest.mark.parametrize(

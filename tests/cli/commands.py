@@ -9,14 +9,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bridge.adapters.local.process import kill_group, tied
-from tests.forks import Forked
+from tests.forks import Child, Forked
 from tests.waiting import until
 
 COMMAND = (sys.executable, "-m", "bridge.cli")
@@ -42,7 +42,7 @@ class Ran:
 class Running:
     """A command that runs until it is asked to end; what it writes goes to two files."""
 
-    process: subprocess.Popen[bytes]
+    process: Child
     out_file: Path
     err_file: Path
 
@@ -142,23 +142,42 @@ class Shell:
         os.close(ours)
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", shown.decode())
 
-    @contextmanager
-    def running(self, *args: str, **variables: str) -> Iterator[Running]:
-        """Run a command for as long as the context lasts; nothing of it is left."""
-        self.count += 1
-        out_file, err_file = (
-            self.folder / f"{self.count}-{args[0]}.{kind}" for kind in ("out", "err")
-        )
+    def _begin(
+        self,
+        program: Sequence[str],
+        args: Sequence[str],
+        env: Mapping[str, str],
+        out_file: Path,
+        err_file: Path,
+    ) -> Child:
+        # `up` starts others, and is what users start: from nothing.
+        if program == COMMAND and args[0] != "up":
+            streams = [Path(os.devnull), out_file, err_file]
+            return Forked(args, folder=self.folder, env=env, streams=streams)
         with out_file.open("wb") as out, err_file.open("wb") as err:
-            process = subprocess.Popen(
-                tied([*COMMAND, *args]),
+            return subprocess.Popen(
+                tied([*program, *args]),
                 cwd=self.folder,
-                env=self.env | variables,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
             )
+
+    @contextmanager
+    def running(
+        self, *args: str, program: Sequence[str] = COMMAND, **variables: str
+    ) -> Iterator[Running]:
+        """Run a command for as long as the context lasts; nothing of it is left."""
+        self.count += 1
+        out_file, err_file = (
+            self.folder / f"{self.count}-{args[0]}.{kind}" for kind in ("out", "err")
+        )
+        for file in (out_file, err_file):
+            file.touch()
+        env = self.env | variables
+        process = self._begin(program, args, env, out_file, err_file)
         try:
             yield Running(process, out_file, err_file)
         finally:

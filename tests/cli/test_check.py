@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import StreamReader, StreamWriter
+
 import pytest
 
 from tests.cli.commands import Shell
@@ -17,6 +20,32 @@ def test_a_broker_of_its_own_that_does_not_answer_is_an_error(
     [found] = [row for row in checked.rows if row["check"] == "broker"]
     assert (found["level"], checked.code) == ("error", 1)
     assert "BRIDGE_BROKER_URL" in found["mend"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "detail", "mend"),
+    [
+        ("amqp", "it closed the connection", "amqps://"),
+        ("amqps", "it does not speak TLS there", "amqp://"),
+    ],
+)
+async def test_a_broker_that_is_something_else_is_not_called_silent(
+    deployment: Shell, scheme: str, detail: str, mend: str
+) -> None:
+    async def answer(asked: StreamReader, told: StreamWriter) -> None:
+        await asked.read(100)
+        told.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        told.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as web:
+        port = web.sockets[0].getsockname()[1]
+        url = f"{scheme}://u:p@127.0.0.1:{port}"
+        checked = await asyncio.to_thread(
+            deployment.run, "check", "--json", BRIDGE_BROKER_URL=url
+        )
+
+    [found] = [row for row in checked.rows if row["check"] == "broker"]
+    assert (found["detail"], mend in found["mend"], checked.code) == (detail, True, 1)
 
 
 @pytest.mark.parametrize("folder", ["/proc/nope", "a file/below"])
@@ -71,28 +100,6 @@ def test_a_web_that_would_refuse_to_start_is_an_error(deployment: Shell) -> None
     [found] = [row for row in checked.rows if row["check"] == "web"]
     assert (found["level"], checked.code) == ("error", 2)
     assert "BRIDGE_API_TOKEN" in found["detail"]
-
-
-@pytest.mark.parametrize("content", ["", "no certificate"], ids=["empty", "text"])
-@pytest.mark.parametrize(
-    ("variable", "about"),
-    [
-        ("BRIDGE_ENDPOINTS__ME__TLS_CA", "endpoint"),
-        ("BRIDGE_UPSTREAMS__DEFAULT__TLS_CA", "upstream"),
-    ],
-)
-def test_a_file_of_certificates_that_cannot_be_used_is_an_error(
-    deployment: Shell, variable: str, about: str, content: str
-) -> None:
-    file = deployment.folder / "ca.pem"
-    file.write_text(content)
-
-    checked = deployment.run("check", "--json", **{variable: str(file)})
-
-    found = next(row for row in checked.rows if row["check"] == about)
-    assert (found["level"], checked.code) == ("error", 2)
-    assert "tls_ca" in found["detail"]
-    assert found["mend"].endswith(".tls_ca")
 
 
 def test_several_endpoints_that_are_not_signed_are_one_warning(

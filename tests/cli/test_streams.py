@@ -144,14 +144,12 @@ def test_json_says_everything_in_any_alphabet(configured: Shell, encoding: str) 
 def test_marks_are_told_apart_in_an_alphabet_that_lacks_them(
     configured: Shell,
 ) -> None:
-    no_certificate = configured.folder / "ca.pem"
-    no_certificate.touch()
-    broken = {"BRIDGE_ENDPOINTS__ME__TLS_CA": str(no_certificate)}
+    broken = {"BRIDGE_WEB__HOST": "0.0.0.0"}
 
     done = ran(configured, "check", PYTHONIOENCODING="ascii", **broken)
 
     marked = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     marks = [(mark, about) for mark, about, *_ in marked]
-    for expected in (("+", "configuration"), (".", "store"), ("x", "endpoint")):
+    for expected in (("+", "configuration"), (".", "store"), ("x", "web")):
         assert expected in marks
     assert "?" not in done.stdout

@@ -142,10 +142,19 @@ def test_ten_thousand_ids_come_from_a_pipe_or_a_file(deployment: Shell) -> None:
 
     piped = deployment.run("track", "-", stdin=" ".join(ids))
     filed = deployment.run("track", "--file", "ids.txt", "1")
+    named = deployment.run("track", "--file", "/dev/stdin", stdin=" ".join(ids[:5]))
 
     assert (piped.code, piped.out) == (0, "10,000 tasks tracked, 0 known already\n")
     assert (filed.code, filed.out) == (0, "1 task tracked, 10,000 known already\n")
+    assert [row.split()[0] for row in named.out.splitlines()] == ["known"] * 5
     assert len(deployment.run("tasks", "--json").rows) == 10_001
+
+
+def test_a_list_of_ids_without_an_end_is_refused(deployment: Shell) -> None:
+    refused = deployment.run("track", "--file", "/dev/zero")
+
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "/dev/zero has more than the" in refused.err
 
 
 def test_what_is_untracked_is_no_longer_active(deployment: Shell) -> None:

@@ -80,6 +80,7 @@ WRONG = [
     (["sandbox", "--speed", "0"], "speed"),
     (["sandbox", "--port", "0", "--host", ""], "'--host': it is blank"),
     (["web", "--port", "0", "--host", " "], "'--host': it is blank"),
+    (["web", "--port", "0", "--host", "not a host"], "'--host': it is no host"),
     (["up"], "mjbridge up --sandbox"),
     (["endpoints", "pause"], "NAME"),
 ]
@@ -243,7 +244,7 @@ def test_without_a_store_a_command_waits_a_little_and_says_how_to_start_one(
 def test_a_worker_waits_for_its_store_and_says_so(shell: Shell) -> None:
     variables = {**KEY, "BRIDGE_REDIS_URL": "redis://127.0.0.1:1/0"}
     with shell.running("worker", **variables) as worker:
-        worker.says("waiting for it")
+        worker.says("store.away")
         assert worker.interrupt() == 130
     assert "Traceback" not in worker.err
     assert worker.out == ""
@@ -304,26 +305,6 @@ def test_check_of_a_store_that_is_away_is_exit_1(shell: Shell) -> None:
 
     assert ran.code == 1
     assert "✗ store" in ran.out
-
-
-def test_check_reads_the_files_of_certificates(shell: Shell) -> None:
-    (shell.folder / "ca.pem").write_text("not a certificate")
-
-    ran = shell.run(
-        "check",
-        "--json",
-        **KEY,
-        BRIDGE_UPSTREAMS__DEFAULT__TLS_CA="ca.pem",
-        BRIDGE_ENDPOINTS__ME__URL="https://example.com/x",
-        BRIDGE_ENDPOINTS__ME__TLS_CA="ca.pem",
-    )
-
-    wrong = [row for row in ran.rows if "holds no certificates" in row["detail"]]
-    assert {(row["check"], row["level"]) for row in wrong} == {
-        ("upstream", "error"),
-        ("endpoint", "error"),
-    }
-    assert ran.code == 2
 
 
 def test_preview_shows_the_exact_request_and_no_secret(shell: Shell) -> None:

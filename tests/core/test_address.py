@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.core.address import is_loopback, origin_of
+from bridge.core.address import is_host, is_loopback, origin_of
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,16 @@ from bridge.core.address import is_loopback, origin_of
 )
 def test_an_origin_is_written_as_browsers_write_it(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize("text", ["::1", "fe80::1%eth0", "0.0.0.0", "bücher.example."])
+def test_a_host_is_an_address_or_can_be_a_name(text: str) -> None:
+    assert is_host(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "not a host", "[::1]", "a:80", "http://a"])
+def test_anything_else_is_no_host(text: str) -> None:
+    assert not is_host(text)
 
 
 @pytest.mark.parametrize(

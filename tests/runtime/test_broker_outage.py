@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 import pytest
+import structlog
 from amqp import exceptions as amqp
 from redis import exceptions
 
 from bridge.runtime.broker_outage import (
+    is_not_of_broker,
     reason_of,
     report_in_our_words,
     says_more_than_broken,
@@ -37,6 +39,10 @@ from bridge.runtime.publishing import BrokerBlocked
         ),
         (amqp.ConnectionForced("shutdown"), "the broker closed the connection"),
         (amqp.RecoverableConnectionError("no"), "the broker does not answer"),
+        (
+            OSError("Server unexpectedly closed connection"),
+            "the broker closed the connection",
+        ),
         (amqp.AccessRefused("Login was refused"), "the broker refuses the password"),
         (amqp.AccessRefused("access to queue"), "the broker refuses its user"),
         (
@@ -86,6 +92,28 @@ def test_tries_in_vain_are_not_logged_as_critical() -> None:
 
     assert not logger.filter(logging.makeLogRecord(said))
     assert logger.filter(logging.makeLogRecord({"msg": "%s ready.", "args": ("w",)}))
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(amqp.AccessRefused("Login was refused"), False), (KeyError("no"), True)],
+)
+def test_a_worker_that_its_broker_refuses_ends_in_our_words(
+    error: Exception, kept: bool
+) -> None:
+    record = logging.makeLogRecord(
+        {
+            "msg": "Unrecoverable error: %r",
+            "args": (error,),
+            "exc_info": (type(error), error, None),
+        }
+    )
+
+    with structlog.testing.capture_logs() as logs:
+        assert is_not_of_broker(record) is kept
+
+    assert [line["event"] for line in logs] == ["broker.away"] * (not kept)
+    assert all("refuses the password; check" in line["reason"] for line in logs)
 
 
 def test_a_tick_that_comes_to_a_worker_that_is_ending_is_not_warned_of() -> None:

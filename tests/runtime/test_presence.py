@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 import structlog
 
@@ -91,7 +92,7 @@ def configured(**settings: Any) -> Settings:
 
 def test_a_configuration_is_the_same_in_every_process(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
-    place.write("ca.pem", "")
+    place.write("ca.pem", Path(certifi.where()).read_bytes())
     settings = place.load(toml=uncommented(EXAMPLE.read_text(encoding="utf-8")))
     program = (
         "from bridge.runtime.presence import digest_of\n"

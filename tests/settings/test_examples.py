@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import certifi
 import pytest
 
 from bridge.settings import KINDS, Settings
@@ -33,7 +34,7 @@ def test_the_examples_as_they_are_change_nothing(place: Workplace) -> None:
 
 
 def test_the_toml_example_is_right_when_it_is_uncommented(place: Workplace) -> None:
-    place.write("ca.pem", "")
+    place.write("ca.pem", Path(certifi.where()).read_bytes())
 
     settings = place.load(toml=uncommented(TOML))
 
@@ -42,7 +43,7 @@ def test_the_toml_example_is_right_when_it_is_uncommented(place: Workplace) -> N
 
 
 def test_the_dotenv_example_is_right_when_it_is_uncommented(place: Workplace) -> None:
-    place.write("ca.pem", "")
+    place.write("ca.pem", Path(certifi.where()).read_bytes())
 
     settings = place.load(dotenv=uncommented(DOTENV))
 
@@ -94,7 +95,7 @@ def systemd(text: str) -> dict[str, str]:
 def test_the_dotenv_example_says_the_same_to_whoever_reads_it(
     place: Workplace, reader: Callable[[str], dict[str, str]]
 ) -> None:
-    place.write("ca.pem", "")
+    place.write("ca.pem", Path(certifi.where()).read_bytes())
     example = uncommented(DOTENV)
 
     read = place.load(reader(example))
@@ -129,7 +130,7 @@ def test_the_dotenv_example_shows_every_setting_that_all_endpoints_have() -> Non
 
 
 def test_defaults_are_shown_as_they_are(place: Workplace) -> None:
-    place.write("ca.pem", "")
+    place.write("ca.pem", Path(certifi.where()).read_bytes())
     shown = place.load(toml=uncommented(TOML))
     plain = Settings.model_validate(
         {

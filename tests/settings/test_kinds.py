@@ -6,6 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import certifi
 import pytest
 
 from bridge.channels.discord.payload import DiscordOptions
@@ -379,7 +380,7 @@ def test_chats_are_told_of_ends_and_programs_of_all_but_progress(kind: str) -> N
 
 
 def test_an_endpoint_is_said_in_the_words_of_the_core(place: Workplace) -> None:
-    place.write("ca.pem", "")
+    place.write("ca.pem", Path(certifi.where()).read_bytes())
     settings = place.load(
         toml="""
         [endpoints.me]

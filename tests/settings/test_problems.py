@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from textwrap import dedent
 
 import pytest
@@ -189,6 +190,44 @@ def test_a_file_that_is_none_is_refused(place: Workplace, name: str) -> None:
     (place.path / name).mkdir()
 
     assert f"{name} cannot be read: is a directory" in place.refused()
+
+
+@pytest.mark.parametrize("device", [None, "/dev/zero"], ids=["pipe", "endless"])
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("bridge.toml", {}),
+        (".env", {}),
+        ("token", {"BRIDGE_API_TOKEN_FILE": "token"}),
+        ("ca.pem", {"BRIDGE_UPSTREAMS__DEFAULT__TLS_CA": "ca.pem"}),
+        ("ca.pem", {"BRIDGE_REDIS_URL": "rediss://h/0?ssl_ca_certs=PLACE/ca.pem"}),
+    ],
+)
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(
+    place: Workplace,
+    name: str,
+    variables: dict[str, str],
+    device: str | None,
+) -> None:
+    if device is None:
+        os.mkfifo(place.path / name)
+    else:
+        (place.path / name).symlink_to(device)
+
+    said = place.refused(
+        {key: one.replace("PLACE", str(place.path)) for key, one in variables.items()}
+    )
+
+    assert "cannot be read: it is no regular file" in said
+
+
+def test_a_file_without_measure_is_not_read_to_its_end(place: Workplace) -> None:
+    with place.write("bridge.toml", "").open("wb") as file:
+        file.truncate(10 * 1024**3)
+
+    said = place.refused()
+
+    assert said.startswith("configuration: bridge.toml cannot be read: it is larger")
 
 
 @pytest.mark.parametrize("name", ["bridge.toml", ".env"])

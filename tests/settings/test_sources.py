@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,7 +249,7 @@ def test_a_config_file_that_is_named_but_missing_is_refused(place: Workplace) ->
 
 
 def test_relative_paths_start_from_the_toml_file(place: Workplace) -> None:
-    place.write("etc/ca.pem", "")
+    place.write("etc/ca.pem", Path(certifi.where()).read_bytes())
     place.write(
         "etc/bridge.toml",
         'data_dir = "data"\n[upstreams.default]\napi_key = "k"\ntls_ca = "ca.pem"',

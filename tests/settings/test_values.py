@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import certifi
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -160,9 +162,11 @@ def test_no_text_breaks_the_check_of_urls_or_is_repeated_by_it(text: str) -> Non
         ("UPSTREAMS__WORK__MAX_AGE", "1e12", "must be at most"),
         ("UPSTREAMS__WORK__TIMEOUT", "0", "must be more than 0"),
         ("UPSTREAMS__WORK__PROXY", "socks5://h:1", "must begin with http://"),
+        ("WEB__HOST", "not a host", "must be a host"),
+        ("WEB__HOST", "[::1]", "must be a host: an address such as 127.0.0.1 or ::1"),
         ("UPSTREAMS__WORK__TLS_CA", "none.pem", "cannot be read: no such file"),
         ("UPSTREAMS__WORK__TLS_CA", "x" * 300, "cannot be read: file name too long"),
-        ("UPSTREAMS__WORK__TLS_CA", ".", "names what is no file"),
+        ("UPSTREAMS__WORK__TLS_CA", ".", "cannot be read: is a directory"),
         ("ENDPOINTS__ME__TIMEOUT", "61", "must be at most 60"),
         ("ENDPOINTS__ME__TIMEOUT", "0", "must be more than 0"),
         ("ENDPOINTS__ME__CONCURRENCY", "1001", "must be at most 1000"),
@@ -315,7 +319,7 @@ def test_every_way_to_send_a_key_is_accepted(auth: str, kept: str) -> None:
         "redis://h.example?db=3",
         "sentinel://u:pw@a:26379,b:26379,[::1]:26379/mymaster/0",
         "sentinel://:pw@a/mymaster?sentinel_username=u&sentinel_password=p%40ss",
-        f"sentinels://:pw@a/mymaster?sentinel_password=pw&ssl_ca_certs={__file__}",
+        f"sentinels://:pw@a/mymaster?sentinel_password=pw&ssl_ca_certs={certifi.where()}",
     ],
 )
 def test_a_store_can_be_anywhere(place: Workplace, url: str) -> None:
@@ -336,6 +340,38 @@ def test_certificates_are_left_unchecked_in_celerys_words_and_in_redis_pys(
 
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == url + "none"
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"], ids=["empty", "text"])
+@pytest.mark.parametrize(
+    ("name", "prefix", "what"),
+    [
+        ("ENDPOINTS__ME__TLS_CA", "", "certificate"),
+        ("UPSTREAMS__WORK__TLS_CA", "", "certificate"),
+        ("REDIS_URL", "rediss://h.example/0?ssl_ca_certs=", "certificate"),
+        ("BROKER_URL", "rediss://h.example/0?ssl_certfile=", "certificate"),
+        ("REDIS_URL", "sentinels://h.example/x/0?ssl_keyfile=", "key"),
+    ],
+)
+def test_what_tls_needs_and_is_no_pem_is_refused_with_the_files_name(
+    place: Workplace, name: str, prefix: str, what: str, content: str
+) -> None:
+    file = place.write("some.pem", content)
+
+    said = refused_value(place, f"BRIDGE_{name}", f"{prefix}{file}")
+
+    assert str(file) in said
+    assert said.endswith(f"is not a PEM {what}")
+
+
+def test_a_certificate_and_its_key_are_taken(place: Workplace) -> None:
+    own = trustme.CA().issue_cert("h.example")
+    content = "# of Zoë\n".encode() + own.cert_chain_pems[0].bytes()
+    certificate = place.write("own.pem", content)
+    key = place.write("own.key", own.private_key_pem.bytes())
+    url = f"rediss://h.example/0?ssl_certfile={certificate}&ssl_keyfile={key}"
+
+    assert place.load({"BRIDGE_REDIS_URL": url}).redis_url is not None
 
 
 @pytest.mark.parametrize(

@@ -36,20 +36,20 @@ NOTHING_KEPT = (
 MAX_LOG = 10_000_000
 
 
-def why_unusable(folder: Path) -> str:
-    """Say why nothing can be kept in a directory; nothing if it can be. Leaves no trace."""
+def trouble_in(folder: Path) -> OSError | None:
+    """Return why nothing can be kept in a directory; ``None`` if it can be. Leaves no trace."""
     missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as file:
             file.write(b"1")
     except OSError as error:
-        return f"cannot write to {folder}: {error.strerror}"
+        return error
     finally:
         for one in missing:
             with suppress(OSError):
                 one.rmdir()
-    return ""
+    return None
 
 
 class LockFile:

@@ -15,10 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from urllib.parse import urlsplit
 
 from bridge.errors import reason
 
 _NAME, _WEB_NAME = "run.json", "web.json"
+#: What reading a file raises that makes no sense.
+_SENSELESS = (ValueError, TypeError, KeyError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ def read_web_url(data_dir: Path) -> str | None:
     try:
         content = json.loads((data_dir / _WEB_NAME).read_bytes())
         pid, url = int(content["pid"]), str(content["web_url"])
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+    except (OSError, *_SENSELESS):
         return None
     return url if _is_alive(pid) else None
 
@@ -76,27 +79,37 @@ def _write(target: Path, content: Mapping[str, object]) -> Path:
 def read_run_file(data_dir: Path) -> RunFile | None:
     """Return what the process that runs on *data_dir* wrote; ``None`` if there is none."""
     try:
-        content = json.loads((data_dir / _NAME).read_bytes())
-        run = RunFile(
-            pid=int(content["pid"]),
-            redis_url=str(content["redis_url"]),
-            started_at=float(content["started_at"]),
-            web_url=str(content["web_url"]) if content.get("web_url") else None,
-        )
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        run = _read(data_dir)
+    except (OSError, *_SENSELESS):
         return None
     return run if _is_alive(run.pid) else None
 
 
 def why_unreadable(data_dir: Path) -> str:
-    """Say why what a running `mjbridge up` wrote is kept from us; nothing if it is not."""
+    """Say why what a running `mjbridge up` wrote cannot be used; nothing if it can be."""
     try:
-        (data_dir / _NAME).open("rb").close()
+        _read(data_dir)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
-        return reason(error)
+        return f"{reason(error)}; be the user that runs `mjbridge up`"
+    except _SENSELESS:
+        return f"{_NAME} is not as `mjbridge up` writes it; start that anew"
     return ""
+
+
+def _read(data_dir: Path) -> RunFile:
+    content = json.loads((data_dir / _NAME).read_bytes())
+    store = urlsplit(str(content["redis_url"]))
+    if store.scheme != "unix" and not (store.scheme == "redis" and store.port):
+        msg = "this is no store of ours"
+        raise ValueError(msg)
+    return RunFile(
+        pid=int(content["pid"]),
+        redis_url=store.geturl(),
+        started_at=float(content["started_at"]),
+        web_url=str(content["web_url"]) if content.get("web_url") else None,
+    )
 
 
 def remove_run_file(data_dir: Path) -> None:

@@ -14,6 +14,7 @@ from bridge.adapters.local.runfile import (
     read_run_file,
     read_web_url,
     remove_run_file,
+    why_unreadable,
     write_run_file,
     write_web_file,
 )
@@ -79,8 +80,12 @@ def test_where_web_is_served_is_found_while_a_process_serves_it(tmp_path: Path) 
         pytest.param("[]", id="a list"),
         pytest.param("\x00\xff", id="not text"),
         pytest.param('{"pid": 1}', id="half of it"),
-        pytest.param('{"pid": 0, "redis_url": "x", "started_at": 1}', id="our group"),
-        pytest.param('{"pid": -1, "redis_url": "x", "started_at": 1}', id="everybody"),
+        pytest.param(
+            '{"pid": 0, "redis_url": "unix:///x", "started_at": 1}', id="our group"
+        ),
+        pytest.param(
+            '{"pid": -1, "redis_url": "unix:///x", "started_at": 1}', id="everybody"
+        ),
         pytest.param('{"pid": 1e300, "redis_url": "x", "started_at": 1}', id="no pid"),
         pytest.param(
             '{"pid": 1e999, "redis_url": "x", "started_at": 1}', id="infinity"
@@ -93,6 +98,16 @@ def test_a_file_that_makes_no_sense_counts_as_absent(
     (tmp_path / "run.json").write_text(content)
 
     assert read_run_file(tmp_path) is None
+
+
+def test_a_running_process_whose_file_makes_no_sense_is_not_taken_for_none(
+    tmp_path: Path,
+) -> None:
+    content = f'{{"pid": {os.getpid()}, "redis_url": "x", "started_at": 1}}'
+    (tmp_path / "run.json").write_text(content)
+
+    assert read_run_file(tmp_path) is None
+    assert "run.json is not as" in why_unreadable(tmp_path)
 
 
 def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
