@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from bridge.app.click_errors import explain_webhook
 from bridge.app.findings import Finding
-from bridge.app.unheard import has_webhook
 from bridge.channels.interaction import MAX_SKEW
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Response, http_date, json_object
@@ -144,7 +144,7 @@ def _of_telegram(
     mend = f"mjbridge setup telegram {endpoint.name}"
     place = place_of_clicks(endpoint, public_url)
     if public_url is None and info["url"]:
-        yield has_webhook(endpoint.name)
+        yield explain_webhook(endpoint.name)
     elif public_url is not None and info["url"] not in places:
         where = "elsewhere" if info["url"] else "nowhere"
         yield f"the bot's clicks are sent {where}, not to {place}", mend

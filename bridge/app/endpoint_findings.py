@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bridge.app.click_errors import explain_click_error
 from bridge.app.findings import Finding, of_error
 from bridge.app.humanize import counted, host_of, redacted_url, span
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
 from bridge.app.samples import sample_context
-from bridge.app.unheard import why_unheard
 from bridge.channels import channel_for, discord
 from bridge.channels.base import dry_run
 from bridge.channels.webhook import signing_secrets
@@ -143,14 +143,14 @@ def with_health(
         for finding in findings
     ]
     told = {(finding.name, finding.detail) for finding in findings}
-    unheard = [one for row in rows for one in _of_unheard(row)]
-    return [*shown, *(one for one in unheard if (one.name, one.detail) not in told)]
+    clicks = [one for row in rows for one in _of_click_error(row)]
+    return [*shown, *(one for one in clicks if (one.name, one.detail) not in told)]
 
 
-def _of_unheard(row: EndpointRow) -> Iterator[Finding]:
+def _of_click_error(row: EndpointRow) -> Iterator[Finding]:
     """Report an endpoint whose clicks are to be fetched, and just now were not."""
-    if row.unheard:
-        detail, mend = why_unheard(row)
+    if row.click_error:
+        detail, mend = explain_click_error(row)
         yield Finding(
             about="endpoint",
             name=row.name,

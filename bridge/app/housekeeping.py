@@ -101,7 +101,7 @@ class HousekeepingStore(Protocol):
     async def restore_tasks(
         self, upstream: str, passed: int, limit: int
     ) -> tuple[int, int]:
-        """Have tasks polled again that are nowhere due; say how many were examined, and were."""
+        """Have tasks polled again that are nowhere due; return how many of a batch were examined, and restored."""
 
     async def restore_deliveries(self, limit: int) -> int:
         """Have deliveries made that waited nowhere; return how many."""

@@ -40,7 +40,7 @@ class Unanswered:
         self._journal = journal
         self._folder = FolderOutage()
         self._failing: set[str] = set()  #: For the log.
-        self._unreadable = 0  #: The same.
+        self._unreadable = 0  #: Likewise, how many files there were.
 
     def begin(self, sent: Sent) -> Entry | None:
         """Note a submission; ``None`` if it cannot be, which holds nothing up."""

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from bridge.app.click_errors import explain_click_error
 from bridge.app.humanize import ago, counted, host_of, span
 from bridge.app.operations import KnownEndpoint, Switched
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
-from bridge.app.unheard import why_unheard
 from bridge.app.views.endpoints import EndpointView, SampleView
 from bridge.cli.arguments import JsonOption, event_type
 from bridge.cli.in_deployment import in_deployment
@@ -157,10 +157,10 @@ def _why(endpoint: Endpoint | None, row: EndpointRow, now: float) -> str:
     """Explain why an endpoint is not served or not heard, and what comes next."""
     if endpoint is None and (held := how_held(row, now)):
         return held
-    unheard = why_unheard(row)
+    clicks = explain_click_error(row)
     if row.state == "paused" or (row.state == "up" and row.until is None):
-        return "; ".join(unheard)
-    parts = [row.reason or "", *unheard]
+        return "; ".join(clicks)
+    parts = [row.reason or "", *clicks]
     if row.state == "failing" and row.failing_since:
         parts.append(f"since {span(now - row.failing_since)}")
     if row.state == "open" and not row.pending:

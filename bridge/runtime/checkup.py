@@ -11,25 +11,23 @@ from bridge.adapters.archive import thumbnails
 from bridge.adapters.broker.transport import Broker
 from bridge.adapters.gateway.probe import probe
 from bridge.adapters.http.sender import HttpSender
-from bridge.adapters.local.data_dir import DataDir
-from bridge.adapters.local.embedded import find_server, jemalloc_for
 from bridge.app import endpoint_findings, findings
 from bridge.app.findings import Finding
 from bridge.app.humanize import host_of
 from bridge.channels import channel_for
 from bridge.core.endpoint import Endpoint
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError
 from bridge.runtime.archive import archive_files, archive_quota
 from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import (
     NO_KEY,
-    check_run_file,
     endpoints_of,
     has_store,
     is_sandbox,
 )
 from bridge.runtime.factories import broker
+from bridge.runtime.store_checkup import store_of
 from bridge.runtime.upstream_clients import upstream_options
 from bridge.runtime.web_checkup import data_dir_of, gateway_of, web_of
 from bridge.settings import Settings, UpstreamSettings
@@ -50,7 +48,7 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
     valid = "every setting is valid"
     if is_sandbox(settings):
         valid += "; without an API key, this is the sandbox that is running here"
-    store = await _store(settings)
+    store = await store_of(settings)
     endpoints = await _endpoints(settings, online=online)
     if has_store(settings) and all(finding.level != "error" for finding in store):
         endpoints = await _with_health(endpoints, settings)
@@ -65,74 +63,6 @@ async def check_up(settings: Settings, *, online: bool) -> Sequence[Finding]:
         *await _upstreams(settings, online=online),
         *endpoints,
     ]
-
-
-# --- the store ------------------------------------------------------------------------
-
-
-async def _store(settings: Settings) -> Sequence[Finding]:
-    if not has_store(settings):
-        return [_embedded(settings)]
-    try:
-        async with Deployment(settings) as deployment:
-            warnings = await deployment.ready(migrates=False)
-            await deployment.admin.try_write()
-            if foreign := await deployment.foreign_keys():
-                return [findings.of_foreign_key(one) for one in foreign]
-            now = await deployment.admin.clock()
-            life = await deployment.queries.signs_of_life()
-    except StoreUnavailable as error:
-        if error.args:  # it answers, but not as hoped: it says itself what is wrong
-            return [findings.of_error("store", error)]
-        return [_away(settings)]
-    except BridgeError as error:
-        return [findings.of_error("store", error)]
-    where = "configured" if settings.redis_url else "built in"
-    return [
-        Finding(about="store", detail=f"{where}; it answers, and evicts nothing"),
-        *([] if settings.redis_url else _allocator()),
-        *(Finding(about="store", level="warning", detail=one) for one in warnings),
-        findings.of_workers(life, now),
-        *([differ] if (differ := findings.of_configurations(life, now)) else []),
-    ]
-
-
-def _away(settings: Settings) -> Finding:
-    """Report a store that does not answer."""
-    detail = "it does not answer"
-    mend = "is the server running, and is it where redis_url (BRIDGE_REDIS_URL) says?"
-    if settings.redis_url is None:
-        folder = DataDir(settings.data_dir)
-        detail = "built in, and it does not answer"
-        if full := folder.why_full():
-            detail, mend = f"{detail}: {full}", "it is back once there is room"
-        else:
-            mend = f"the terminal of mjbridge up, and {folder.log}, say why"
-    return Finding(about="store", level="error", detail=detail, mend=mend, code=1)
-
-
-def _allocator() -> Sequence[Finding]:
-    """Report a built-in store that allocates its memory more slowly than it could."""
-    try:
-        found = jemalloc_for(find_server()[0])
-    except BridgeError:  # it was removed while it ran
-        return []
-    if found != "missing":
-        return [Finding(about="store", detail=f"jemalloc: {found}")]
-    detail = "its server has no jemalloc, and takes about a third more CPU time"
-    mend = "install libjemalloc2 (Alpine, Fedora: jemalloc) and restart mjbridge up"
-    return [Finding(about="store", level="note", detail=detail, mend=mend)]
-
-
-def _embedded(settings: Settings) -> Finding:
-    try:
-        find_server()
-        check_run_file(settings)
-    except BridgeError as error:
-        return findings.of_error("store", error)
-    detail = f"built in, in {settings.data_dir}; it is not running"
-    mend = "mjbridge up starts it"
-    return Finding(about="store", level="note", detail=detail, mend=mend)
 
 
 # --- the archive ----------------------------------------------------------------------

@@ -17,7 +17,7 @@ from bridge.runtime.deployment import Deployment
 from bridge.runtime.discovery import has_store
 from bridge.settings import Settings
 
-#: Seconds that the store has to tell how an endpoint is; a test does not depend on it.
+#: Seconds that the store has to tell how an endpoint is; the sample is sent in any case.
 _QUICK = 1.0
 
 

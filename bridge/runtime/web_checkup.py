@@ -12,7 +12,7 @@ import httpx
 from bridge.adapters.local.data_dir import NOTHING_KEPT, trouble_in
 from bridge.app import findings
 from bridge.app.findings import Finding
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, reason
 from bridge.runtime.deployment import DEPLOYMENT_HEADER, Deployment
 from bridge.runtime.discovery import check_reach, has_store, web_url
 from bridge.runtime.relay import JOURNAL, SPOOL
@@ -98,5 +98,5 @@ def _trouble_with(folder: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return (error.strerror or "unknown error").lower()
+        return reason(error)
     return "" if os.access(folder, os.W_OK | os.X_OK) else "it is not writable"

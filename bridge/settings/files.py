@@ -13,6 +13,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator
 
+from bridge.errors import reason
+
 #: Bytes of a `bridge.toml` or a `.env` that are read: ten thousand endpoints take half of it.
 LARGEST_CONFIG = 4 * 1024 * 1024
 #: Bytes of a secret's file that are read: enough for any key, and for a list of them.
@@ -55,7 +57,7 @@ def why_unread(error: OSError | ValueError) -> str:
         return "it is not UTF-8"
     if not isinstance(error, OSError):
         return "it is no path"
-    return (error.strerror or "unknown error").lower()
+    return reason(error)
 
 
 def holds_certificates(path: Path) -> bool:

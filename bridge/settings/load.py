@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from bridge.errors import reason
 from bridge.settings import checks
 from bridge.settings.models import SOURCES, Settings
 from bridge.settings.placed import Places
@@ -87,8 +88,7 @@ def _working_directory() -> Path:
     try:
         return Path.cwd()
     except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        text = f"the working directory cannot be used: {reason}; change to another one"
+        text = f"the working directory cannot be used: {reason(error)}; change to another one"
     raise refuse([Problem(text=text)])
 
 

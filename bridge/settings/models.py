@@ -29,18 +29,17 @@ from bridge.core.rule import Rule
 from bridge.settings.addresses import (
     ArchiveUrl,
     BaseUrl,
-    BrokerUrl,
     Cidr,
     HostName,
     Origin,
     ProxyUrl,
     PublicUrl,
-    RedisUrl,
     ServiceUrl,
 )
 from bridge.settings.files import CertificateFile
 from bridge.settings.kinds import AnyEndpoint
 from bridge.settings.rule_types import ButtonName, PressLimit, Where
+from bridge.settings.server_urls import BrokerUrl, RedisUrl
 from bridge.settings.types import (
     Auth,
     Credential,

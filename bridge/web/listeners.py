@@ -38,7 +38,7 @@ POLL = 8
 LEASE = 30.0
 #: Seconds after something went wrong.
 PAUSE = 5.0
-#: Seconds for which it is known that it did: two who fetch a bot's clicks hinder each other in turn.
+#: Seconds for which the reason is kept: two who fetch a bot's clicks get an error in turn.
 REMEMBERED = 60.0
 #: Characters of what a platform says about it.
 MAX_REASON = 200
@@ -130,7 +130,7 @@ class Listeners:
                 status=response.status,
                 reason=reason,
             )
-            await self._hindered(endpoints, reason)
+            await self._note_error(endpoints, reason)
             return offset
         for one in updates:
             number = one.get("update_id") if isinstance(one, dict) else None
@@ -176,17 +176,17 @@ class Listeners:
                     error=type(error).__name__,
                 )
                 reason = f"Slack opens no socket ({type(error).__name__})"
-                await self._hindered(endpoints, reason)
+                await self._note_error(endpoints, reason)
             finally:
                 with suppress(Exception):
                     await client.close()  # type: ignore[no-untyped-call]  # the library's gap
 
-    async def _hindered(self, endpoints: Sequence[Endpoint], reason: str) -> None:
-        """Have it known why clicks do not arrive, and wait before the next try."""
+    async def _note_error(self, endpoints: Sequence[Endpoint], reason: str) -> None:
+        """Keep the reason for whoever asks, and wait before the next try."""
         shown = redact(reason, secrets_of_endpoint(endpoints[0]))[:MAX_REASON]
         with suppress(BridgeError):
             for one in endpoints:
-                await self._texts.keep(f"unheard:{one.name}", shown, REMEMBERED)
+                await self._texts.keep(f"click_error:{one.name}", shown, REMEMBERED)
         await asyncio.sleep(PAUSE)
 
     async def _take(

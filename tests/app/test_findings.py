@@ -145,19 +145,19 @@ def test_an_open_breaker_is_called_one() -> None:
         ("HTTP 502", "cannot be fetched: HTTP 502", "mjbridge check --online"),
     ],
 )
-def test_what_hinders_clicks_is_told_once_and_with_what_to_do(
+def test_why_clicks_are_not_fetched_is_told_once_and_with_what_to_do(
     said: str, detail: str, mend: str
 ) -> None:
     finding = find(url="https://x.example/hook")
-    rows = [EndpointRow(name="me", unheard=said), EndpointRow(name="fine")]
+    rows = [EndpointRow(name="me", click_error=said), EndpointRow(name="fine")]
 
-    [shown, hindered] = with_health([finding], rows, NOW)
+    [shown, told] = with_health([finding], rows, NOW)
 
     assert shown == finding
-    assert (hindered.name, hindered.level) == ("me", "error")
-    assert detail in hindered.detail
-    assert mend in hindered.mend
-    assert with_health([finding, hindered], rows, NOW) == [finding, hindered]
+    assert (told.name, told.level) == ("me", "error")
+    assert detail in told.detail
+    assert mend in told.mend
+    assert with_health([finding, told], rows, NOW) == [finding, told]
 
 
 BOTH = {"poll": NOW - 2, "deliver": NOW - 2}

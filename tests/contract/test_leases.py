@@ -380,6 +380,21 @@ async def test_a_suspect_whose_claim_is_lost_can_be_tried_at_once(
     assert (await bench.claim_one(alone=True)).crashes == 1
 
 
+async def test_what_a_lost_claim_gives_back_waits_on_while_a_suspect_is_tried(
+    bench: Bench,
+) -> None:
+    await bench.admin.configure([endpoint()])
+    suspect = await bench.tell("u")
+    await bench.claim()
+    await bench.let_pass(LEASE)
+    await bench.claim()
+    other = await bench.tell("v")
+    await lose_a_claim(bench)
+
+    assert (await bench.claim_one(alone=True)).event.id == suspect.id
+    assert await bench.claimed() == [other.id]
+
+
 async def test_a_claim_that_runs_after_it_was_given_up_claims_nothing(
     bench: Bench,
 ) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.adapters.store.actions import StoredActions
 from bridge.app.housekeeping import RESTORE_BATCH, sweep
+from bridge.app.ports import NewAction, Order
 from tests.contract.anatomy import examine
 from tests.contract.bench import RETENTION, Bench, endpoint
 
@@ -138,15 +140,42 @@ async def test_progress_that_was_lost_does_not_come_after_what_followed(
     assert await bench.claimed() == [new.id]
 
 
-async def test_a_redelivery_that_waits_nowhere_is_made(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("fresh:a", id="where its lane waits"),
+        pytest.param("lane:a:~evt_1", id="its lane"),
+    ],
+)
+async def test_a_redelivery_that_waits_nowhere_is_made(bench: Bench, key: str) -> None:
     await run(bench)
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
     await bench.redeliver(event.id, "a")
-    await lose(bench, "fresh:a")
+    await lose(bench, key)
     await run(bench)
 
     assert (await bench.claim_one()).redelivery
+
+
+async def test_an_action_that_was_lost_keeps_its_delay(bench: Bench) -> None:
+    action = NewAction(
+        id="act_1",
+        kind="submit",
+        upstream="u",
+        task=None,
+        label=None,
+        by="api",
+        order=Order(route="submit/imagine", body={}),
+        delay=50.0,
+    )
+    await StoredActions(bench.keys, patience=600.0).create(action)
+    await lose(bench, "lane:upstream:u:~act_1")
+    await run(bench)
+
+    assert await bench.claim() == []
+    await bench.let_pass(51.0)
+    assert await bench.claimed() == [action.id]
 
 
 async def test_all_open_deliveries_are_looked_through_a_part_in_each_sweep(

@@ -87,6 +87,28 @@ async def test_a_task_that_waits_for_a_person_is_due_at_once_when_it_is_named_ag
     assert due.resumed_at == pytest.approx(claim.now, abs=5.0)
 
 
+async def test_what_was_seen_of_it_before_it_was_named_again_does_not_put_that_off(
+    bench: Bench,
+) -> None:
+    async def see(digest: str, *, name_again: bool) -> None:
+        claim = await bench.claim_tasks()
+        (due,) = claim.tasks
+        if name_again:
+            await bench.track("1")
+        waits = TaskState(status=TaskStatus.MODAL, digest=digest)
+        result = PollResult(due=due, task_state=waits, poll_again_in=100.0)
+        await bench.tasks.record([result])
+        await bench.tasks.poll_succeeded(claim)
+
+    await bench.track("1")
+    await see("before", name_again=False)
+    assert await bench.due() == []
+    await bench.let_pass(101.0)
+    await see("after", name_again=True)
+
+    assert await bench.due() == ["1"]
+
+
 async def test_two_upstreams_may_use_one_id(bench: Bench) -> None:
     await bench.track("1", upstream="u")
     tracked = await bench.track("1", upstream="v")

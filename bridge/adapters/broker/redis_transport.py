@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from kombu.transport import redis, virtual
-from redis.exceptions import RedisError, ResponseError
+from redis import exceptions
 
 from bridge.adapters.broker.foreign_queue import TASKS
 
@@ -59,8 +59,8 @@ class WritableChannel(redis.Channel):
     """
 
     _in_poll: Any  # kombu's types leave out what it keeps to itself
-    #: The connection that waits, and its number at the server.
-    _waiting: tuple[Any, int] | None = None
+    #: The id that the server has given the connection that waits, as far as that is known.
+    _client_id: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,16 +68,30 @@ class WritableChannel(redis.Channel):
         _try_a_write(self.client)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        connection = self.client.connection
-        if self._waiting is None or self._waiting[0] is not connection:
-            self._waiting = connection, self.client.client_id()
+        if self._client_id is None:
+            connection: Any = self.client.connection
+            connection.register_connect_callback(self._forget_id)
+            with suppress(exceptions.ResponseError):  # it may be kept from our user
+                self._client_id = self.client.client_id()
         super()._brpop_start(timeout)  # type: ignore[misc]  # as above
+
+    def _forget_id(self, _: Any) -> None:
+        """Forget the id of a connection that was lost: it may be somebody else's by now."""
+        self._client_id = None
 
     def close(self) -> None:
         """Close it; a wait for a message is ended first, by the server."""
-        if self._in_poll and self._waiting:
-            with suppress(RedisError), self.conn_or_acquire() as client:
-                client.client_unblock(self._waiting[1])
+        waiting = self._in_poll
+        if waiting and self._client_id is not None:
+            try:
+                with self.conn_or_acquire() as client:
+                    client.client_unblock(self._client_id)
+            except exceptions.TimeoutError:
+                # It hangs. A message would be here by now, and is not waited for a second time.
+                if not waiting.can_read():
+                    self._in_poll = None
+            except exceptions.RedisError:
+                pass
         super().close()
 
 
@@ -90,7 +104,7 @@ class FailoverTransport(redis.Transport):
 
     Channel = WritableChannel
     brpop_timeout = LONGEST_WAIT
-    connection_errors = (*redis.Transport.connection_errors, ResponseError)
+    connection_errors = (*redis.Transport.connection_errors, exceptions.ResponseError)
 
 
 class SocketTransport(FailoverTransport):

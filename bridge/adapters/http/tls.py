@@ -8,7 +8,7 @@ from pathlib import Path
 
 import certifi
 
-from bridge.errors import Misconfigured
+from bridge.errors import Misconfigured, reason
 
 
 def tls_context(ca: str | None = None) -> ssl.SSLContext:
@@ -30,7 +30,7 @@ def tls_context(ca: str | None = None) -> ssl.SSLContext:
     except FileNotFoundError:
         msg = "tls_ca is a file that does not exist"
     except OSError as error:
-        msg = f"tls_ca cannot be read: {(error.strerror or 'unknown reason').lower()}"
+        msg = f"tls_ca cannot be read: {reason(error)}"
     raise Misconfigured(msg)
 
 

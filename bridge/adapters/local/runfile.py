@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
+from bridge.errors import reason
+
 _NAME, _WEB_NAME = "run.json", "web.json"
 #: What reading a file raises that makes no sense.
 _SENSELESS = (ValueError, TypeError, KeyError, OverflowError)
@@ -90,8 +92,7 @@ def why_unreadable(data_dir: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        return f"{reason}; be the user that runs `mjbridge up`"
+        return f"{reason(error)}; be the user that runs `mjbridge up`"
     except _SENSELESS:
         return f"{_NAME} is not as `mjbridge up` writes it; start that anew"
     return ""

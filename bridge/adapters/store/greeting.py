@@ -69,7 +69,7 @@ async def _explain(client: Redis, error: Exception) -> None:
 
 
 async def _check_trust(sentinel: Redis, error: Exception) -> None:
-    """Raise `StoreRefused` if a sentinel's certificate is not taken; the client only says that none answers."""
+    """Raise `StoreRefused` if a sentinel's certificate is not taken: the client would not say so."""
     try:
         async with asyncio.timeout(LOOK_WITHIN):
             await sentinel.ping()

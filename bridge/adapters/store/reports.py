@@ -35,7 +35,7 @@ def endpoint_row(
     reply: Sequence[Any], bounds: Sequence[float], now: float
 ) -> EndpointRow:
     """Read an endpoint's health and history."""
-    name, flat, slots, dead, delivered, oldest, configured, unheard = reply
+    name, flat, slots, dead, delivered, oldest, configured, click_error = reply
     health = named(flat)
     state, since, until = _endpoint_state(health, now)
     history, counts = _history(named(slots), len(bounds) + 1, now)
@@ -58,7 +58,7 @@ def endpoint_row(
         p95=quantile(bounds, counts, 0.95),
         history=history,
         succeeded_at=moment(health.get("succeeded_at")),
-        unheard=unheard or None,
+        click_error=click_error or None,
     )
 
 

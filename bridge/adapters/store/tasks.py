@@ -257,6 +257,8 @@ def _poll_result(result: PollResult) -> dict[str, object]:
         "misses": result.misses,
         "missed_clock": result.missed_clock,
     }
+    if due.resumed_at:
+        row["resumed_at"] = due.resumed_at
     if result.poll_again_in is not None:
         row["next_in"] = result.poll_again_in
     if result.task_state is not None:

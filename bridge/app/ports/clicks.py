@@ -1,4 +1,4 @@
-"""Clicks in the store: how many there were, which presses are followed, and what is kept for both."""
+"""Clicks in the store: how many there were, which presses are followed, and texts that expire."""
 
 from __future__ import annotations
 

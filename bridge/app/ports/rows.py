@@ -141,8 +141,8 @@ class EndpointRow:
         history: The last 24 hours, the oldest first, without the slots in which nothing
             was tried.
 
-        unheard: What whoever fetches the clicks on its buttons was told instead, if that was
-            just now.
+        click_error: What went wrong when the clicks on its buttons were fetched, if that was
+            within the last minute.
     """
 
     name: str
@@ -163,7 +163,7 @@ class EndpointRow:
     p95: float | None = None
     history: Sequence[Slot] = ()
     succeeded_at: float | None = None
-    unheard: str | None = None
+    click_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

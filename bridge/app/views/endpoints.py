@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from bridge.app.click_errors import explain_click_error
 from bridge.app.humanize import host_of, written_rate
 from bridge.app.ports import EndpointRow, EndpointState, UpstreamRow, UpstreamState
-from bridge.app.unheard import why_unheard
 from bridge.app.views import View, milliseconds, moment, moment_or_none
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
@@ -93,7 +93,7 @@ class EndpointView(View):
             latency_ms=LatencyView.of(row),
             last_success_at=moment_or_none(row.succeeded_at),
             rate_limit=written_rate(endpoint.rate) if endpoint else None,
-            clicks_reason="; ".join(why_unheard(row)) or None,
+            clicks_reason="; ".join(explain_click_error(row)) or None,
             history=[
                 SlotView(at=moment(one.at), ok=one.ok, failed=one.failed)
                 for one in row.history

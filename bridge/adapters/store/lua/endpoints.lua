@@ -2,11 +2,11 @@
 -- Read what is known of all endpoints.
 -- Needs counting
 --
--- Reads     endpoints, health:<endpoint>, slots:<endpoint>, kept:unheard:<endpoint>, and the sizes of
+-- Reads     endpoints, health:<endpoint>, slots:<endpoint>, kept:click_error:<endpoint>, and the sizes of
 --           deliveries:<state>:<endpoint>
 -- Returns   the bounds of the buckets, and for each endpoint: name, its health, its slots, how
 --           many deliveries are dead and delivered, when the oldest event that waits was seen,
---           when a worker last had it configured, and what hinders its clicks
+--           when a worker last had it configured, and why its clicks could not be fetched
 
 local bounds, found = {}, {}
 for place, bound in ipairs(BOUNDS) do bounds[place] = tostring(bound) end
@@ -18,6 +18,6 @@ for place = 1, #known, 2 do
   found[#found + 1] = {name, redis.call('HGETALL', P .. 'health:' .. name),
     redis.call('HGETALL', P .. 'slots:' .. name), redis.call('ZCARD', cell .. 'dead:' .. name),
     redis.call('ZCARD', cell .. 'delivered:' .. name), oldest or false, known[place + 1],
-    redis.call('GET', P .. 'kept:unheard:' .. name)}
+    redis.call('GET', P .. 'kept:click_error:' .. name)}
 end
 return {bounds, found}

@@ -3,7 +3,7 @@
 --
 -- Reads and writes  task:<task>, tasks:<cell>, poll:<upstream>, upstream:<upstream>, ended,
 --                   wakeups:deliver, and what `publish` does
--- ARGV[1]           JSON {retention, polls: [{task, upstream, incarnation, version, next_in?,
+-- ARGV[1]           JSON {retention, polls: [{task, upstream, incarnation, version, resumed_at?, next_in?,
 --                   state?, status?, snapshot?, words?, written?, misses, missed_clock, event?,
 --                   endpoints?, hook? (the formats of hooks that get it as well)}]}
 -- Returns           1 or 0 for each poll: recorded or overtaken

@@ -15,6 +15,19 @@
 local retention, from, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now, restored = clock(), 0
 
+-- By the key of a lane: the events that are in it.
+local lanes = {}
+
+-- Whether an event is in a lane. Each is read once: to look for one in a lane of thousands takes
+-- as long as to read it.
+local function is_queued(key, id)
+  if not lanes[key] then
+    lanes[key] = {}
+    for _, one in ipairs(redis.call('LRANGE', key, 0, -1)) do lanes[key][one] = true end
+  end
+  return lanes[key][id]
+end
+
 local function has_place(endpoint, lane)
   for _, where in ipairs(PLACES) do
     if redis.call('ZSCORE', P .. where .. endpoint, lane) then return true end
@@ -29,15 +42,17 @@ local function rejoin(endpoint, lane, id)
   if length == 1 and not has_place(endpoint, lane) then redis.call('DEL', P .. 'head:' .. endpoint .. ':' .. lane) end
 end
 
-local function examine(id, endpoint, subject, kind)
-  local again = redis.call('EXISTS', P .. 'lane:' .. endpoint .. ':~' .. id) == 1
-  local lane = again and '~' .. id or subject
-  local queued = redis.call('LPOS', P .. 'lane:' .. endpoint .. ':' .. lane, id)
+local function examine(id, endpoint, event)
+  -- Actions and redeliveries have lanes of their own.
+  local own = is_upstream(endpoint) or event['again:' .. endpoint]
+  local lane = own and '~' .. id or event.subject
+  local queued = is_queued(P .. 'lane:' .. endpoint .. ':' .. lane, id)
   if queued and has_place(endpoint, lane) then return end
   restored = restored + 1
   touched[endpoint] = true
   -- What is over is not to be seen again in the place of what came after it.
-  if not queued and is_passing(endpoint, kind) and redis.call('LINDEX', P .. 'history:' .. subject, -1) ~= id then
+  if not queued and not own and is_passing(endpoint, event.type)
+    and redis.call('LINDEX', P .. 'history:' .. event.subject, -1) ~= id then
     return close(id, endpoint, 'superseded', retention, now)
   end
   if not queued then rejoin(endpoint, lane, id) end
@@ -54,7 +69,7 @@ for _, id in ipairs(events) do
   end
   -- One that is gone cannot be sent. Where it waits, its lane lets go of it.
   if not event.subject then put('open', false, id) end
-  for _, endpoint in ipairs(to) do examine(id, endpoint, event.subject, event.type) end
+  for _, endpoint in ipairs(to) do examine(id, endpoint, event) end
 end
 finish(now)
 if restored > 0 then wake('deliver') end

@@ -87,6 +87,7 @@ local function take_all(endpoint, health, chosen, by)
       table.insert(gone[where], lane)
     end
   end
+  write_fresh(endpoint) -- what a lost claim gave back may be there
   entered_fresh[endpoint] = nil
   for where, lanes in pairs(gone) do
     redis.call('ZREM', P .. where .. endpoint, unpack(lanes))

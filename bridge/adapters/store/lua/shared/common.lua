@@ -126,7 +126,7 @@
 -- unkept                     zset    name -> since when nobody has it: to be deleted
 -- archive                    hash    files, bytes: of all that somebody has
 --
--- kept:unheard:<endpoint>    string  what hindered whoever fetches its clicks, for a minute; other
+-- kept:click_error:<endpoint> string why its clicks could not be fetched, for a minute; other
 --                                    texts that expire are kept beside it, see ExpiringTexts
 --
 -- The deployment

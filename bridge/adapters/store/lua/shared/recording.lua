@@ -12,11 +12,12 @@ local function record_polls(given, press)
   local tasks, applied, events, published, longest = {}, {}, {}, false, {}
 
   for place, poll in ipairs(given.polls) do
-    local incarnation, version, active, status, tracked_at, hook, hook_at, hook_ended = unpack(redis.call('HMGET',
+    local incarnation, version, active, status, tracked_at, hook, hook_at, hook_ended, resumed_at = unpack(redis.call('HMGET',
       P .. 'task:' .. poll.task, 'incarnation', 'version', 'active', 'status', 'tracked_at', 'hook', 'hook_at',
-      'hook_ended'))
+      'hook_ended', 'resumed_at'))
     local current = incarnation == poll.incarnation and number(version) == poll.version
-    tasks[place] = {status = status, tracked_at = tracked_at, hook = hook, hook_at = not hook_ended and hook_at}
+    tasks[place] = {status = status, tracked_at = tracked_at, hook = hook, hook_at = not hook_ended and hook_at,
+      resumed = number(resumed_at) ~= number(poll.resumed_at)}
     applied[place] = current and active == '1' and 1 or 0
     if poll.event and applied[place] == 1 then events[#events + 1] = poll.event.id end
   end
@@ -30,7 +31,8 @@ local function record_polls(given, press)
     end
 
     if poll.next_in then
-      put('poll:' .. poll.upstream, now + poll.next_in, poll.task)
+      -- What was seen before somebody named it again does not put that look off.
+      put('poll:' .. poll.upstream, task.resumed and now or now + poll.next_in, poll.task)
       longest[poll.upstream] = math.max(longest[poll.upstream] or 0, poll.next_in)
     else
       put('poll:' .. poll.upstream, false, poll.task)

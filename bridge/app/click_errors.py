@@ -1,4 +1,4 @@
-"""Why clicks that the bridge fetches do not arrive, and what to do, in words for people. Pure."""
+"""Errors in fetching clicks: why they do not arrive, and what to do, in words for people. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from bridge.app.ports import EndpointRow
 _OTHER_READER, _WEBHOOK = "other getUpdates", "webhook"
 
 
-def why_unheard(row: EndpointRow) -> tuple[str, ...]:
-    """Return what hinders the clicks on an endpoint's buttons, and what to do; empty for nothing."""
-    said = row.unheard
+def explain_click_error(row: EndpointRow) -> tuple[str, ...]:
+    """Return why clicks on an endpoint's buttons are not fetched, and what to do; empty if they are."""
+    said = row.click_error
     if said is None:
         return ()
     if _OTHER_READER in said:
@@ -19,12 +19,12 @@ def why_unheard(row: EndpointRow) -> tuple[str, ...]:
             "end that program, or give each a bot of its own",
         )
     if _WEBHOOK in said:
-        return has_webhook(row.name)
+        return explain_webhook(row.name)
     return f"clicks on its buttons cannot be fetched: {said}", "mjbridge check --online"
 
 
-def has_webhook(name: str) -> tuple[str, str]:
-    """Return the same for an endpoint whose bot sends its clicks elsewhere."""
+def explain_webhook(name: str) -> tuple[str, str]:
+    """Return the same for an endpoint whose bot has a webhook."""
     return (
         "the bot has a webhook, so that clicks cannot be fetched (Telegram answers 409)",
         f"mjbridge setup telegram {name}",
