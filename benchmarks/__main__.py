@@ -44,7 +44,8 @@ def main() -> None:
     console = Console()
     console.width = max(console.width, WIDTH)
     began = time.monotonic()
-    cases = list(_chosen(given))
+    if not (cases := list(_chosen(given))):
+        sys.exit(f"no case's name has {given.only!r}")
     checkouts = [HERE, *filter(None, [given.beside])]
     found = [Results() for _ in checkouts]
     failed = False

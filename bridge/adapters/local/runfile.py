@@ -100,13 +100,14 @@ def why_unreadable(data_dir: Path) -> str:
 
 def _read(data_dir: Path) -> RunFile:
     content = json.loads((data_dir / _NAME).read_bytes())
-    store = urlsplit(str(content["redis_url"]))
+    redis_url = str(content["redis_url"])
+    store = urlsplit(redis_url)
     if store.scheme != "unix" and not (store.scheme == "redis" and store.port):
         msg = "this is no store of ours"
         raise ValueError(msg)
     return RunFile(
         pid=int(content["pid"]),
-        redis_url=store.geturl(),
+        redis_url=redis_url,
         started_at=float(content["started_at"]),
         web_url=str(content["web_url"]) if content.get("web_url") else None,
     )

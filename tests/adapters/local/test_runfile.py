@@ -22,10 +22,13 @@ from bridge.adapters.local.runfile import (
 URL = "redis://:a-secret@127.0.0.1:6379/0"
 
 
-def test_what_was_written_is_read_while_the_writer_lives(tmp_path: Path) -> None:
-    write_run_file(tmp_path, redis_url=URL, started_at=12.5)
+@pytest.mark.parametrize("url", [URL, "unix:///var/lib/mjbridge/store.sock"])
+def test_what_was_written_is_read_while_the_writer_lives(
+    tmp_path: Path, url: str
+) -> None:
+    write_run_file(tmp_path, redis_url=url, started_at=12.5)
 
-    expected = RunFile(pid=os.getpid(), redis_url=URL, started_at=12.5)
+    expected = RunFile(pid=os.getpid(), redis_url=url, started_at=12.5)
     assert read_run_file(tmp_path) == expected
 
 
