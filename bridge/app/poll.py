@@ -18,6 +18,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from bridge.app.interpreter import Interpreter
 from bridge.app.learning import LearnedPolicies
 from bridge.app.outage import store_outage
@@ -37,6 +39,8 @@ from bridge.core.rule import Rule
 from bridge.core.rule_book import RuleBook
 from bridge.core.task import TaskKey
 from bridge.errors import BridgeError
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,8 @@ class Poller:
 
     def _take(self, claim: PollClaim) -> bool:
         """Start to ask about a claim; return whether there is anything in it."""
+        for task in claim.gone:
+            log.error("task.gone", task=task, reason="its key holds it no more")
         if claim.tasks:
             self._spawn(self._process(claim))
         else:

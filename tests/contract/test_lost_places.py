@@ -190,3 +190,16 @@ async def test_all_open_deliveries_are_looked_through_a_part_in_each_sweep(
     batch = f"deliveries.restored {RESTORE_BATCH}"
     assert said == [[batch], [batch], ["deliveries.restored 1"], []]
     await examine(bench.client, bench.namespace)
+
+
+async def test_a_task_that_somebody_has_written_over_costs_no_other_one_its_poll(
+    bench: Bench,
+) -> None:
+    await bench.track("1", "2")
+    await bench.client.set(f"{{{bench.namespace}}}:task:u:1", "junk")
+    claim = await bench.claim_tasks()
+
+    assert [due.key.id for due in claim.tasks] == ["2"]
+    assert claim.gone == ["u:1"]
+    assert await run(bench, "u") == []
+    assert [row.key.id for row in (await bench.queries.task_page()).items] == ["2"]

@@ -82,6 +82,7 @@ def read_claim(
         lease_ends=now + asked["lease"],
         due_count=int(claim["due"] or 0),
         next_in=None if claim["next_in"] is None else float(claim["next_in"]),
+        gone=claim["gone"],
     )
 
 

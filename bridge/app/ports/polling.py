@@ -93,6 +93,9 @@ class PollClaim:
 
         next_in: If nothing was claimed, seconds until something may be, as far as that is
             known; ``None`` if time alone changes nothing.
+
+        gone: Tasks that were due, and whose rows somebody has deleted or written over: they
+            are polled no more.
     """
 
     upstream: str
@@ -106,6 +109,7 @@ class PollClaim:
     lease_ends: float = 0.0
     due_count: int = 0
     next_in: float | None = None
+    gone: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@
 local now, upstream, found = clock(), ARGV[1], {}
 for place = 2, #ARGV do
   local task = upstream .. ':' .. ARGV[place]
-  local row = redis.call('HMGET', P .. 'task:' .. task, 'active', unpack(FIELDS))
+  local row = task_row(task, 'active', unpack(FIELDS))
   if row[1] == '1' then found[#found + 1] = {task, unpack(row, 2, #FIELDS + 1)} end
 end
 return {'now', string.format('%.6f', now), 'clock', redis.call('HGET', P .. 'upstream:' .. upstream, 'clock'),

@@ -26,11 +26,11 @@ table.sort(cells)
 local examined, restored = 0, 0
 
 local function examine(task, cell)
-  local row = fields(P .. 'task:' .. task, 'active', 'status', 'tracked_at')
-  local right = row.active and task_cell(upstream, row.status, row.active)
+  local active, status, tracked_at = unpack(task_row(task, 'active', 'status', 'tracked_at'))
+  local right = active and task_cell(upstream, status, active)
   if right ~= cell then leave_cell('tasks', cell, task) end
-  if right and right ~= cell then enter_cell('tasks', right, row.tracked_at, task) end
-  if row.active == '1' then restored = restored + redis.call('ZADD', due, 'NX', now, task) end
+  if right and right ~= cell then enter_cell('tasks', right, tracked_at, task) end
+  if active == '1' then restored = restored + redis.call('ZADD', due, 'NX', now, task) end
 end
 
 for _, cell in ipairs(cells) do

@@ -171,6 +171,15 @@ local function fields(key, ...)
   return found
 end
 
+-- HMGET of a task's row; one that somebody has written over counts as gone, and costs no other.
+local function task_row(task, ...)
+  local row = redis.pcall('HMGET', P .. 'task:' .. task, ...)
+  if not row.err then return row end
+  local none = {}
+  for place = 1, select('#', ...) do none[place] = false end
+  return none
+end
+
 -- The score of a zset's first member; nil if it is empty.
 local function first_score(key)
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')

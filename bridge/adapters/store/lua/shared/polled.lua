@@ -40,10 +40,12 @@ local function claim_batch(upstream, limits, now)
     'tokens_at', 'longest', 'step')
   local concurrency = number(held.failures) > 0 and 1 or limits.concurrency
 
+  local gone = {}
   local function reply(tasks, next_in, needed)
     return {'now', string.format('%.6f', now), 'clock', held.clock, 'failures', held.failures,
       'unhealthy_since', held.unhealthy_since, 'failing_since', held.failing_since,
-      'next_in', next_in and string.format('%.6f', next_in), 'due', needed, 'columns', COLUMNS, 'tasks', tasks}
+      'next_in', next_in and string.format('%.6f', next_in), 'due', needed, 'columns', COLUMNS, 'tasks', tasks,
+      'gone', gone}
   end
 
   redis.call('ZREMRANGEBYSCORE', polling, '-inf', now)
@@ -78,7 +80,7 @@ local function claim_batch(upstream, limits, now)
   local found, leases = {}, {}
   for place = 1, #tasks, 2 do
     local task = tasks[place]
-    local row = redis.call('HMGET', P .. 'task:' .. task, unpack(FIELDS))
+    local row = task_row(task, unpack(FIELDS))
     if row[1] then
       found[#found + 1] = {task, unpack(row)}
       leases[#leases + 1] = now + limits.lease
@@ -86,6 +88,7 @@ local function claim_batch(upstream, limits, now)
       if place <= 2 * needed then observe('poll_lag:' .. upstream, now - tasks[place + 1]) end
     else
       redis.call('ZREM', due, task)
+      gone[#gone + 1] = task
     end
   end
   if #found == 0 then return reply({}, next_in, 0) end

@@ -45,7 +45,7 @@ local TASK = {'active', 'status', 'sequence', 'tracked_at', 'metadata', 'snapsho
 -- A task: its name, when it is polled next, and its fields.
 local function read_task(task)
   local upstream = string.match(task, '^[^:]*')
-  local row = redis.call('HMGET', P .. 'task:' .. task, unpack(TASK))
+  local row = task_row(task, unpack(TASK))
   return {task, redis.call('ZSCORE', P .. 'poll:' .. upstream, task), unpack(row)}
 end
 
