@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from bridge.app.click_errors import explain_webhook
-from bridge.app.findings import Finding
+from bridge.app.findings import Finding, of_broken_endpoint
 from bridge.channels.interaction import MAX_SKEW
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Response, http_date, json_object
@@ -51,14 +51,7 @@ def of_clicks(
     places = {place_of_clicks(one, public_url) for one in (endpoint, *siblings)}
     wrong = [*_wrong(endpoint, public_url, answer, places, now), *_of_socket(opened)]
     for detail, mend in wrong:
-        yield Finding(
-            about="endpoint",
-            name=endpoint.name,
-            level="error",
-            detail=detail,
-            mend=mend,
-            code=1,
-        )
+        yield of_broken_endpoint(endpoint.name, detail, mend)
 
 
 def of_door(

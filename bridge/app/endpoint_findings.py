@@ -6,11 +6,11 @@ As in `bridge.app.findings`, nothing is looked up here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.app.click_errors import explain_click_error
-from bridge.app.findings import Finding, of_error
+from bridge.app.findings import Finding, of_broken_endpoint, of_error
 from bridge.app.humanize import counted, host_of, redacted_url, span
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
@@ -143,22 +143,12 @@ def with_health(
         for finding in findings
     ]
     told = {(finding.name, finding.detail) for finding in findings}
-    clicks = [one for row in rows for one in _of_click_error(row)]
+    clicks = [
+        of_broken_endpoint(row.name, *explain_click_error(row))
+        for row in rows
+        if row.click_error
+    ]
     return [*shown, *(one for one in clicks if (one.name, one.detail) not in told)]
-
-
-def _of_click_error(row: EndpointRow) -> Iterator[Finding]:
-    """Report an endpoint whose clicks are to be fetched, and just now were not."""
-    if row.click_error:
-        detail, mend = explain_click_error(row)
-        yield Finding(
-            about="endpoint",
-            name=row.name,
-            level="error",
-            detail=detail,
-            mend=mend,
-            code=1,
-        )
 
 
 #: What endpoints do that no configuration names, by what their names begin with.

@@ -65,6 +65,13 @@ def of_error(about: str, error: BridgeError, *, name: str = "") -> Finding:
     )
 
 
+def of_broken_endpoint(name: str, detail: str, mend: str) -> Finding:
+    """Report what keeps an endpoint from doing all that it is there for."""
+    return Finding(
+        about="endpoint", name=name, level="error", detail=detail, mend=mend, code=1
+    )
+
+
 def of_foreign_key(detail: str) -> Finding:
     """Report a key of the deployment that holds what somebody else wrote."""
     return Finding(

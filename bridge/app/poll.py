@@ -5,11 +5,10 @@ recorded together with the deliveries that report it.
     claim  ->  fetch  ->  observe  ->  record (one step: snapshot, event, lanes, next poll)
 
 A hung upstream must not keep others from being polled, nor a Celery child from working.
-So `Poller.poll` only starts work: it returns when nothing more can be claimed, and the
-requests under way go on in the process's event loop until they end, or are given up
-at `Poller.stop`. What comes due before the next tick is claimed by a timer, so that tasks
-are polled as often as the limits allow, and not as often as beat ticks. What a crash
-leaves behind comes due again when its lease ends.
+So `Poller.poll` only starts work: it returns when nothing more can be claimed, and requests
+go on in the process's event loop until they end, or are given up at `Poller.stop`. What comes
+due before the next tick is claimed by a timer: tasks are polled as often as limits allow, and
+not as often as beat ticks. What a crash leaves behind comes due again when its lease ends.
 """
 
 from __future__ import annotations
@@ -27,12 +26,7 @@ from bridge.app.poll_results import results_of
 from bridge.app.ports import FetchResult, PollClaim, PollLimits, TaskStore, Upstream
 from bridge.app.ports.telemetry import Span, Telemetry
 from bridge.app.recording import record
-from bridge.core.cadence import (
-    MIN_PAUSE,
-    STORE_RETRY,
-    PollPolicy,
-    max_clock_advance,
-)
+from bridge.core.cadence import MIN_PAUSE, STORE_RETRY, PollPolicy, max_clock_advance
 from bridge.core.endpoint import Endpoint
 from bridge.core.hook import HookPolicy
 from bridge.core.rule import Rule

@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.adapters.store.feed import StoreFeed
-from bridge.adapters.store.keyspace import Keyspace, Script
+from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.queries import StoreQueries
+from bridge.adapters.store.scripts import Script
 from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
 from bridge.app.ports import (

@@ -11,8 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.adapters.store.connection import connect
-from bridge.adapters.store.keyspace import SCRIPTS, source
 from bridge.adapters.store.readiness import inspect
+from bridge.adapters.store.scripts import SCRIPTS, source
 from bridge.app.housekeeping import sweep
 from bridge.app.ports import (
     PollError,

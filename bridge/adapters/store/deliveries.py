@@ -8,7 +8,8 @@ from secrets import token_hex
 from typing import Any
 
 from bridge.adapters.store import codec
-from bridge.adapters.store.keyspace import Keyspace, Script, named, rows
+from bridge.adapters.store.keyspace import Keyspace, named, rows
+from bridge.adapters.store.scripts import Script
 from bridge.app.ports import ClaimLimits, Delivery, DeliveryClaim, Settled, Settlement
 from bridge.core.action import ActionOutcome
 from bridge.core.delivery import Attempt, DeliveryHistory, Verdict

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from bridge.adapters.store.keyspace import Keyspace, source
+from bridge.adapters.store.keyspace import Keyspace
+from bridge.adapters.store.scripts import source
 
 #: A line of the layout in ``lua/shared/common.lua``: a key, and its type.
 _KEY = re.compile(

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import MovedError, NoScriptError, ResponseError
 
 from bridge.adapters.store.errors import CLUSTER, RIGHTS, in_time
-from bridge.adapters.store.keyspace import commands
+from bridge.adapters.store.scripts import commands
 from bridge.app.ports import NEARLY_FULL
 from bridge.errors import StoreForbids, StoreRefused
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from bridge.adapters.store import codec
 from bridge.adapters.store.actions import written
-from bridge.adapters.store.keyspace import Keyspace, Script, named
+from bridge.adapters.store.keyspace import Keyspace, named
 from bridge.adapters.store.polled import LostClaims, due_tasks, read_claim
+from bridge.adapters.store.scripts import Script
 from bridge.app.humanize import counted
 from bridge.app.ports import (
     PollClaim,

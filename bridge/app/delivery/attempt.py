@@ -99,14 +99,12 @@ class AttemptRunner:
         if endpoint is None:
             report_unknown(delivery.endpoint)
             return Settlement(delivery=delivery, endpoint_unknown=True)
-        performer = self.performers.get(endpoint.kind)
-        if performer is not None:
+        if performer := self.performers.get(endpoint.kind):
             return await performer.attempt(delivery, endpoint)
         if delivery.crashes >= MAX_CRASHES:
             return self._dead(delivery, endpoint, "crashed the worker")
         if not endpoint.url:
-            reason = "the task has no hook there any more"
-            return self._dead(delivery, endpoint, reason)
+            return self._dead(delivery, endpoint, "the task has no hook there any more")
         span = self.telemetry.attempt(delivery, endpoint) if self.telemetry else None
         result = await self._exchange(delivery, endpoint, span)
         if result is None:
