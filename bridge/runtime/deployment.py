@@ -17,6 +17,7 @@ from bridge.adapters.store.connection import connect
 from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.adapters.store.feed import StoreFeed
 from bridge.adapters.store.greeting import greet
+from bridge.adapters.store.housekeeping import StoreHousekeeping
 from bridge.adapters.store.idempotency import StoredRequests
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.layout import foreign_keys
@@ -69,6 +70,7 @@ class Deployment:
         self.tasks = StoredTasks(self._keys)
         self.deliveries = StoredDeliveries(self._keys)
         self.admin = StoreAdmin(self._keys)
+        self.housekeeping = StoreHousekeeping(self._keys)
         self.queries = StoreQueries(self._keys)
         self.feed = StoreFeed(self._keys)
         self.requests = StoredRequests(self._keys)

@@ -490,7 +490,7 @@ async def test_an_action_is_never_sent_again_as_an_event_would_be(bench: Bench) 
 async def tidied(bench: Bench, seconds: float) -> None:
     """Let some time pass, and have forgotten what was kept long enough then."""
     await bench.let_pass(seconds)
-    while await bench.admin.tidy(200):
+    while await bench.housekeeping.tidy(200):
         pass
 
 
@@ -535,7 +535,7 @@ async def test_what_a_paused_upstream_holds_is_kept_for_as_long_as_events_are(
         await at.run()
         assert await at.state(pressed.id) is ActionState.PENDING
         await sweep(
-            bench.admin,
+            bench.housekeeping,
             (),
             actions=[at.endpoint],
             upstreams=[UPSTREAM],

@@ -87,7 +87,7 @@ async def end_hook(bench: Bench, delivery: Delivery) -> None:
 
 
 async def origins(bench: Bench) -> Sequence[str]:
-    return sorted(await bench.admin.hook_endpoints())
+    return sorted(await bench.housekeeping.hook_endpoints())
 
 
 # --- where events go ------------------------------------------------------------------
@@ -320,7 +320,7 @@ async def test_a_hook_at_one_origin_too_many_is_rejected_and_nothing_kept(
 
 
 async def forget(bench: Bench) -> None:
-    while await bench.admin.tidy(200):
+    while await bench.housekeeping.tidy(200):
         pass
     await examine(bench.client, bench.namespace)
 
@@ -393,6 +393,6 @@ async def test_an_origin_that_nobody_delivers_to_any_more_is_given_up_like_an_en
     await bench.let_pass(3700.0)
     now = await bench.admin.clock()
 
-    assert await bench.admin.unconfigured(now - 3600.0) == [ORIGIN]
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == [ORIGIN]
     await bench.admin.configure([Endpoint(name=ORIGIN, url=ORIGIN)])
-    assert await bench.admin.unconfigured(now - 3600.0) == []
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == []
