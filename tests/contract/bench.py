@@ -21,6 +21,7 @@ from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
 from bridge.app.ports import (
     QUEUES,
+    ClaimLimits,
     Delivery,
     DueTask,
     EndpointRow,
@@ -229,7 +230,7 @@ class Bench:
         self, *, limit: int = 100, slow_limit: int = 100, alone: bool = False
     ) -> list[Delivery]:
         claim = await self.deliveries.claim_deliveries(
-            limit=limit, slow_limit=slow_limit, alone=alone
+            ClaimLimits(limit=limit, slow_limit=slow_limit), alone=alone
         )
         return list(claim.deliveries)
 

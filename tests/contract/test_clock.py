@@ -9,6 +9,7 @@ import pytest
 from bridge.adapters.store.actions import StoredActions
 from bridge.app.housekeeping import sweep
 from bridge.app.ports import (
+    ClaimLimits,
     NewAction,
     Order,
     PollError,
@@ -235,7 +236,7 @@ async def test_leases_from_before_the_clock_was_set_back_are_over(
 
     assert len(await bench.claim()) == 1
     assert (
-        await bench.deliveries.claim_deliveries(limit=0, slow_limit=0)
+        await bench.deliveries.claim_deliveries(ClaimLimits(limit=0, slow_limit=0))
     ).suspects is False
     assert await bench.due() == ["1"]
 

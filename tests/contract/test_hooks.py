@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.app.ports import Delivery, PollResult, Publication, Settlement, Tracked
+from bridge.app.ports import (
+    ClaimLimits,
+    Delivery,
+    PollResult,
+    Publication,
+    Settlement,
+    Tracked,
+)
 from bridge.core.change import TaskState
 from bridge.core.delivery import Disposition, Verdict
 from bridge.core.endpoint import Endpoint
@@ -289,7 +296,7 @@ async def test_hooks_that_were_never_tried_or_are_slow_have_a_share_of_their_own
     await change(bench, *map(str, range(5)), recipients=("a",))
 
     claim = await bench.deliveries.claim_deliveries(
-        limit=100, slow_limit=100, hook_limit=2
+        ClaimLimits(limit=100, slow_limit=100, hook_limit=2)
     )
 
     names = [one.endpoint for one in claim.deliveries]
