@@ -78,7 +78,7 @@ class Producers:
         hook: str | None = None,
         hook_format: str | None = None,
     ) -> None:
-        tracked = await self._deployment.operations.track(
+        tracked = await self._deployment.tracking.track(
             ids,
             upstream=upstream,
             metadata=metadata,

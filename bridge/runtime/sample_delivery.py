@@ -7,7 +7,7 @@ import time
 
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
-from bridge.app import operations
+from bridge.app import endpoint_control
 from bridge.app.samples import send_sample
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
@@ -53,7 +53,7 @@ async def why_later(settings: Settings, name: str) -> str:
     except (BridgeError, TimeoutError):
         return ""
     return next(
-        (operations.why_later(row, now) for row in rows if row.name == name), ""
+        (endpoint_control.why_later(row, now) for row in rows if row.name == name), ""
     )
 
 
