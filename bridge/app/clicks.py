@@ -15,8 +15,9 @@ from typing import Any
 
 import structlog
 
-from bridge.app.click_follower import Click, ClickFollower
+from bridge.app.click_follower import ClickFollower
 from bridge.app.click_marks import clicked_name
+from bridge.app.click_records import Click
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
 from bridge.app.ports import ClickOutcome, ExpiringTexts, TaskRow
