@@ -28,7 +28,7 @@ from bridge.core.delivery import Attempt
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
-from bridge.logs import render_for_terminal
+from bridge.logs.terminal import render_for_terminal
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, answered
 
