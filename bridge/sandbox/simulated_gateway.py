@@ -42,9 +42,7 @@ def create_gateway(
     key: str | None = None,
     auth: str = "any",
     speed: float = 2.0,
-    public_url: str = "",
     faults: dict[str, Any] | None = None,
-    clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """
     Return a gateway as an ASGI application. Its `GatewayState` is ``app.state.gateway``.
@@ -59,8 +57,6 @@ def create_gateway(
 
         speed: 1 is as slow as Midjourney, some 30 seconds a picture.
 
-        public_url: Where clients reach it, if that is not where they say they do.
-
         faults: Switched on from the start; see `GatewayFaults`.
 
     Raises:
@@ -74,9 +70,7 @@ def create_gateway(
         key=key,
         auth=auth,
         speed=speed,
-        public_url=public_url,
         faults=change(GatewayFaults(), faults or {}),
-        clock=clock,
     )
 
     @contextlib.asynccontextmanager
