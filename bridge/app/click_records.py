@@ -10,7 +10,7 @@ import structlog
 
 from bridge.app.views.actions import Action
 from bridge.channels.interaction import Clicks, Interaction
-from bridge.channels.strings import STRINGS, Strings
+from bridge.channels.strings import Strings, strings_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
 from bridge.core.token import Purpose
@@ -30,7 +30,7 @@ class Click:
     @property
     def strings(self) -> Strings:
         """What is said, in the endpoint's language."""
-        return STRINGS[getattr(self.endpoint.options, "language", "en")]
+        return strings_of(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from bridge.channels.interaction import (
     Reaction,
     may_press,
 )
-from bridge.channels.strings import STRINGS
+from bridge.channels.strings import strings_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.token import Grant, Purpose
 from bridge.errors import BridgeError, NotFound
@@ -91,7 +91,7 @@ class ClickHandler:
         platform = self._platforms[purpose]
         here = [one for one in endpoints if platform.may_come_from(interaction, one)]
         first = (here or list(endpoints))[0]
-        strings = STRINGS[getattr(first.options, "language", "en")]
+        strings = strings_of(first)
         if interaction.token == NOTHING:
             return self._do(first, platform.accept(first, interaction))
         grant = (await self._links.keys()).read(

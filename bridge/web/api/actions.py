@@ -26,6 +26,7 @@ from bridge.web.api.requests import (
     Services,
     UpstreamParameters,
     about,
+    chosen_upstream,
     of_path,
     with_example,
 )
@@ -202,9 +203,7 @@ async def submit(
     hook, hook_format = body.hook()
     with about("/notifyHook"):
         services.tracking.read_hook(hook, hook_format)
-    unknown = None if body.upstream is None else "There is no upstream of this name."
-    with about("/upstream", unknown):
-        upstream = services.tracking.choose_upstream(body.upstream)
+    upstream = chosen_upstream(services, body.upstream)
     if (why := why_not_submitted(body.submit)) is not None:
         raise InvalidRequest(pointer="/submit", detail=why)
     with about("/body"):

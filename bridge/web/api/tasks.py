@@ -22,6 +22,7 @@ from bridge.web.api.requests import (
     Services,
     UpstreamParameters,
     about,
+    chosen_upstream,
     of_path,
     with_example,
 )
@@ -123,9 +124,7 @@ async def track(
     if not ids:
         detail = f"None of these can be a task's id: {refused[0][1]}."
         raise InvalidRequest(pointer="/ids", detail=detail)
-    unknown = None if body.upstream is None else "There is no upstream of this name."
-    with about("/upstream", unknown):
-        upstream = services.tracking.choose_upstream(body.upstream)
+    upstream = chosen_upstream(services, body.upstream)
     with about("/metadata"):
         tracked = await services.tracking.track(
             ids,
