@@ -13,15 +13,7 @@ from typing import TypeAlias
 from bridge.app.action_writer import ActionWriter, RoundOver
 from bridge.app.asked import button_of, check_body, check_metadata, check_modal
 from bridge.app.lookup import Lookup
-from bridge.app.ports import (
-    ActionStore,
-    Admin,
-    Masks,
-    NewAction,
-    Order,
-    Page,
-    TaskRow,
-)
+from bridge.app.ports import ActionStore, Admin, Masks, NewAction, Order, Page, TaskRow
 from bridge.app.tracking import Tracking
 from bridge.app.views.actions import Action
 from bridge.core.action import (

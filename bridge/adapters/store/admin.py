@@ -9,12 +9,7 @@ from typing import Literal
 
 from bridge.adapters.store import codec
 from bridge.adapters.store.keyspace import Keyspace
-from bridge.app.ports import (
-    Publication,
-    RedeliveryResult,
-    SignedOn,
-    Waiting,
-)
+from bridge.app.ports import Publication, RedeliveryResult, SignedOn, Waiting
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
 
@@ -25,18 +20,13 @@ LANES_FOR_ONE = 10
 
 
 class StoreAdmin:
-    """Changes to a deployment that are not part of polling or delivering."""
+    """Changes a deployment; see `bridge.app.ports.Admin`."""
 
     def __init__(self, keys: Keyspace) -> None:
         self._keys = keys
 
     async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
-        """
-        Make endpoints and their limits known to the store.
-
-        Returns:
-            Those whose URL has changed; if they were disabled, they are enabled again.
-        """
+        """Make endpoints and their limits known to the store; name those whose URL has changed."""
         rows = [
             {
                 "name": endpoint.name,
@@ -68,12 +58,7 @@ class StoreAdmin:
         *,
         request: str | None = None,
     ) -> bool:
-        """
-        Pause or resume an endpoint; for a request that is repeated, once.
-
-        Returns:
-            Whether that changed anything.
-        """
+        """Pause or resume an endpoint; return whether that changed anything."""
         return bool(await self._keys.run("switch", endpoint, what, request or ""))
 
     async def redeliver(
@@ -83,19 +68,7 @@ class StoreAdmin:
         dead_only: bool = False,
         request: str | None = None,
     ) -> Sequence[RedeliveryResult]:
-        """
-        Queue events to be sent again; for a request that is repeated, once.
-
-        Args:
-            deliveries: Each an event's id and an endpoint's name; a few hundred at most.
-
-            dead_only: Whether to leave alone what was not given up.
-
-            request: The request's name.
-
-        Returns:
-            For each whether it was queued, or why not.
-        """
+        """Queue events to be sent again; return for each whether it was queued, or why not."""
         given = {
             "deliveries": deliveries,
             "dead_only": dead_only,
@@ -115,18 +88,7 @@ class StoreAdmin:
         *,
         by_hand: bool = False,
     ) -> int:
-        """
-        Give up deliveries that nobody is attempting; return how many those were.
-
-        Args:
-            waiting: A few hundred at most.
-
-            reason: Why, for a person.
-
-            notices: For each, the operators' events about it.
-
-            by_hand: Whether somebody wants it so: then metrics do not count it.
-        """
+        """Give up deliveries that nobody is attempting; return how many those were."""
         about = notices or [()] * len(waiting)
         items = [
             {
@@ -145,17 +107,7 @@ class StoreAdmin:
     async def open_at(
         self, endpoint: str, most: int, *, before: float | None = None
     ) -> Sequence[Waiting]:
-        """
-        List up to `most` deliveries that are open at an endpoint.
-
-        Args:
-            endpoint: Its name.
-
-            most: How many.
-
-            before: Only those of events that are as old as this time, or were asked to be
-                sent again by then. They are searched for in as many lanes as one call may.
-        """
+        """List deliveries that are open at an endpoint, or those older than a time."""
         found: list[Waiting] = []
         lanes = most if before is None else most * LANES_FOR_ONE
         async for lane in self._lanes(endpoint, lanes):

@@ -82,19 +82,7 @@ class StoreHousekeeping(StoreAdmin):
     async def follow_clock(
         self, upstreams: Iterable[str], rules: Iterable[str], most: int
     ) -> int:
-        """
-        Where the store's clock was set back, move what waits back with it.
-
-        Args:
-            upstreams: Whose polls are moved, besides the deliveries of all endpoints.
-
-            rules: Whose presses are moved that count towards their limits.
-
-            most: How many times are moved in one call.
-
-        Returns:
-            How many were moved; `most` if there may be more.
-        """
+        """Where the store's clock was set back, move what waits back with it."""
         names = {"upstreams": list(upstreams), "rules": list(rules)}
         moved: int = await self._keys.run("follow_clock", most, codec.dumps(names))
         return moved
@@ -102,36 +90,14 @@ class StoreHousekeeping(StoreAdmin):
     async def restore_tasks(
         self, upstream: str, passed: int, most: int
     ) -> tuple[int, int]:
-        """
-        Have tasks polled again that are tracked and nowhere due.
-
-        Args:
-            upstream: Whose.
-
-            passed: How many to pass over.
-
-            most: How many are examined in one call.
-
-        Returns:
-            How many were examined, which is none where none can be missing; and how many of
-            them are polled again.
-        """
+        """Have tasks polled again that are tracked and nowhere due."""
         examined, restored = await self._keys.run(
             "restore_tasks", upstream, passed, most
         )
         return examined, restored
 
     async def restore_deliveries(self, most: int) -> int:
-        """
-        Have deliveries made that are open and waited nowhere.
-
-        Args:
-            most: How many events are examined in one call. It goes on where the last one
-                ended, and from the last event to the oldest.
-
-        Returns:
-            How many deliveries were put back.
-        """
+        """Have deliveries made that are open and waited nowhere; return how many."""
         examined, restored = await self._keys.run(
             "restore_deliveries", self._keys.retention, self._passed, most
         )
@@ -144,12 +110,7 @@ class StoreHousekeeping(StoreAdmin):
         return forgotten
 
     async def watch_memory(self) -> StoreMemory | None:
-        """
-        Return how the store's memory stands; ``None`` if we may not know it.
-
-        Above `NEARLY_FULL` polling pauses for the next 15 s, so that what is known can
-        still be delivered.
-        """
+        """Return how the store's memory stands; ``None`` if we may not know it."""
         try:
             facts = await self._keys.info("memory")
         except StoreForbids:  # `mjbridge check` says so
