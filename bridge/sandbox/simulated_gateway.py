@@ -40,7 +40,6 @@ def create_gateway(
     *,
     data_dir: Path | None = None,
     key: str | None = None,
-    auth: str = "any",
     speed: float = 2.0,
     faults: dict[str, Any] | None = None,
 ) -> Starlette:
@@ -51,9 +50,6 @@ def create_gateway(
         data_dir: Where its tasks outlive it; ``None``: they do not.
 
         key: The one key it takes; ``None``: any that is not empty.
-
-        auth: The one form the key must have: ``bearer``, ``raw``, ``mj-api-secret``, or
-            ``any`` of them.
 
         speed: 1 is as slow as Midjourney, some 30 seconds a picture.
 
@@ -68,7 +64,6 @@ def create_gateway(
     gateway = GatewayState(
         tasks=TaskTable(data_dir and data_dir / "gateway.sqlite3"),
         key=key,
-        auth=auth,
         speed=speed,
         faults=change(GatewayFaults(), faults or {}),
     )
