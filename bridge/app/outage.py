@@ -70,6 +70,11 @@ class Outage:
         self._reasons: set[str] = set()
         self._explanation, self._explained_at = "", 0.0
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is away, or was a moment ago."""
+        return self._since is not None
+
     def failed(self, reason: str, **facts: object) -> None:
         """Note a failure, and log it unless its reason is known and the last line is recent."""
         now = self._failed_at = self._elapsed()

@@ -9,9 +9,17 @@ from typing import Literal
 
 from bridge.adapters.store import codec
 from bridge.adapters.store.keyspace import Keyspace
-from bridge.app.ports import Publication, RedeliveryResult, SignedOn, Waiting
+from bridge.app.ports import (
+    NEARLY_FULL,
+    Publication,
+    RedeliveryResult,
+    SignedOn,
+    StoreMemory,
+    Waiting,
+)
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
+from bridge.errors import StoreForbids
 
 #: Seconds beyond an endpoint's timeout after which a claimed delivery is up for others.
 LEASE_MARGIN = 10.0
@@ -133,6 +141,18 @@ class StoreAdmin:
             name, _, lane = member.partition("|")
             if name == endpoint:
                 yield lane
+
+    async def watch_memory(self) -> StoreMemory | None:
+        """Return how the store's memory stands; ``None`` if we may not know it."""
+        try:
+            facts = await self._keys.info("memory")
+        except StoreForbids:  # `mjbridge check` says so
+            return None
+        limit = int(facts.get("maxmemory", 0))
+        share = int(facts["used_memory"]) / limit if limit else 0.0
+        await self._keys.run("mark", "full", "1" if share >= NEARLY_FULL else "", 15)
+        policy = str(facts.get("maxmemory_policy", "noeviction"))
+        return StoreMemory(share=share, evicts=policy.replace("noeviction", ""))
 
     async def pause_rules(self, *, paused: bool) -> None:
         """Have no rule press anything, or have them press again."""

@@ -8,9 +8,8 @@ from bridge.adapters.store import codec
 from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.readiness import SCHEMA
-from bridge.app.ports import NEARLY_FULL, StoreMemory, Waiting
+from bridge.app.ports import Waiting
 from bridge.core.action import upstream_of
-from bridge.errors import StoreForbids
 
 
 class StoreHousekeeping(StoreAdmin):
@@ -108,15 +107,3 @@ class StoreHousekeeping(StoreAdmin):
         """Forget what was kept for `retention`, up to `most` of a kind; return how much."""
         forgotten: int = await self._keys.run("tidy", self._keys.retention, most)
         return forgotten
-
-    async def watch_memory(self) -> StoreMemory | None:
-        """Return how the store's memory stands; ``None`` if we may not know it."""
-        try:
-            facts = await self._keys.info("memory")
-        except StoreForbids:  # `mjbridge check` says so
-            return None
-        limit = int(facts.get("maxmemory", 0))
-        share = int(facts["used_memory"]) / limit if limit else 0.0
-        await self._keys.run("mark", "full", "1" if share >= NEARLY_FULL else "", 15)
-        policy = str(facts.get("maxmemory_policy", "noeviction"))
-        return StoreMemory(share=share, evicts=policy.replace("noeviction", ""))
