@@ -20,12 +20,7 @@ from bridge.errors import BridgeError
 from bridge.runtime.archive import archive_files, archive_quota
 from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.discovery import (
-    NO_KEY,
-    endpoints_of,
-    has_store,
-    is_sandbox,
-)
+from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
 from bridge.runtime.factories import broker
 from bridge.runtime.store_checkup import store_of
 from bridge.runtime.upstream_clients import upstream_options
@@ -217,7 +212,7 @@ async def _with_health(
     try:
         async with Deployment(settings) as deployment:
             now = await deployment.admin.clock()
-            known = await deployment.operations.endpoints()
+            known = await deployment.endpoint_control.endpoints()
     except BridgeError as error:
         return [*found, findings.of_error("store", error)]
     rows = [one.row for one in known]

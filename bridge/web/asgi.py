@@ -120,7 +120,7 @@ def create_app(
             app,
             keyring=_keyring(settings),
             exchanges=Exchanges(
-                gateway, context.operations, collapse=settings.gateway.collapse
+                gateway, context.tracking, collapse=settings.gateway.collapse
             ),
             trusted=origins | ours,
         )

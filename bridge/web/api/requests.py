@@ -74,6 +74,13 @@ def _services(request: Request) -> WebContext:
 Services: TypeAlias = Annotated[WebContext, Depends(_services)]
 
 
+def chosen_upstream(services: WebContext, named: str | None) -> str:
+    """Return the upstream that a body means; what is wrong with it is an error of that field."""
+    unknown = None if named is None else "There is no upstream of this name."
+    with about("/upstream", unknown):
+        return services.tracking.choose_upstream(named)
+
+
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
