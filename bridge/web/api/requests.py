@@ -66,7 +66,7 @@ def of_path() -> Iterator[None]:
 
 
 def _services(request: Request) -> WebContext:
-    context: WebContext = request.app.state.context
+    context: WebContext = request.state.context
     return context
 
 
