@@ -125,6 +125,21 @@ async def test_a_rule_presses_what_it_names_when_a_task_succeeds(bench: Bench) -
         assert len(upstream.sold) == 2
 
 
+async def test_a_rule_that_acts_on_what_it_made_ends_at_its_depth(bench: Bench) -> None:
+    again = replace(RULE, press=("V1",), depth=2)
+    async with shop() as upstream, stand(bench, upstream.url) as at:
+        await succeed(bench, again)
+        for _ in range(5):
+            await at.run()
+            for status in (TaskStatus.IN_PROGRESS, TaskStatus.SUCCESS):
+                await bench.let_pass(10)
+                await see(bench, status, again)
+        await at.run()
+
+        children = [row["parentId"] for row in upstream.sold]
+        assert children == ["7", upstream.sold[0]["id"], upstream.sold[1]["id"]]
+
+
 async def test_a_task_that_was_finished_when_first_seen_presses_nothing(
     bench: Bench,
 ) -> None:
