@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -24,10 +26,12 @@ from bridge.web.relay.admitted import PASSED_ON
 from bridge.web.relay.answering import PASSED_BACK
 from tests.gateways import Asked, Gateway, says
 from tests.web.relay.conftest import OpenStage
-from tests.web.relay.stage import KEY
+from tests.web.relay.stage import KEY, SHOWN
 from tests.web.site import Site
 
 ID = "1795883703777001"
+#: Seconds that a request may take longer through the bridge; it takes some three milliseconds.
+LONGER_S = 0.05
 TAKEN = (
     '{"code":1,"description":"提交成功","result":"1795883703777001","properties":{}}'
 )
@@ -240,3 +244,28 @@ async def test_chatnio_is_called_back_by_the_bridge_and_by_nobody_else(
     assert json.loads(upstream.asked[0].body) == {"prompt": "a sun --v 6"}
     assert upstream.asked[0].path == "/mj-fast/mj/submit/imagine"
     assert task is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/mj/submit/imagine", {"prompt": "a pale sun"}), (f"/mj/task/{ID}/fetch", None)],
+    ids=["submission", "question"],
+)
+async def test_a_client_waits_little_longer_than_without_the_bridge(
+    open_stage: OpenStage, upstream: Gateway, path: str, body: object
+) -> None:
+    async def fastest(client: httpx.AsyncClient) -> float:
+        took = []
+        for _ in range(10):
+            began = perf_counter()
+            method = "GET" if body is None else "POST"
+            answer = await client.request(method, path, json=body, headers=SHOWN)
+            took.append(perf_counter() - began)
+            assert answer.status_code == 200
+        return min(took)
+
+    async with (
+        open_stage(gateway={"collapse": 0}) as stage,
+        httpx.AsyncClient(base_url=upstream.url) as straight,
+    ):
+        assert await fastest(stage.site.http) - await fastest(straight) < LONGER_S
