@@ -99,6 +99,20 @@ def zipped(body: bytes) -> Handler:
     return serving(gzip.compress(body), **{"content-encoding": "gzip"})
 
 
+@cache
+def swelling(mebibytes: int = 1024) -> bytes:
+    """A few hundred kilobytes of gzip that are that much once they are unpacked."""
+    packer = zlib.compressobj(wbits=31)
+    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    piece = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + piece * mebibytes + packer.flush()
+
+
+async def swollen(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer with what swells."""
+    return await serving(swelling(), **{"content-encoding": "gzip"})(request)
+
+
 async def endless(request: web.BaseRequest) -> web.StreamResponse:
     """Answer with a picture that never ends."""
     response = web.StreamResponse(headers={"content-type": "image/png"})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -44,6 +46,23 @@ def until(
             raise AssertionError(msg)
         Event().wait(min(max(waited / 10, 0.01), 0.2))
     return answer
+
+
+async def within(
+    seconds: float, attempt: Callable[[], Awaitable[T]], *, tries: int = 5
+) -> T:
+    """
+    Await what must not take longer than *seconds*, and return what comes of it.
+
+    It may be late a few times: a machine that has other things to do makes anything late now
+    and then. What waits for something that it need not wait for is late each time.
+    """
+    for _ in range(tries):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await attempt()
+    msg = f"it took longer than {seconds} s, {tries} times of {tries}"
+    raise AssertionError(msg)
 
 
 def last_for(seconds: float) -> None:

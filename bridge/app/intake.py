@@ -40,7 +40,8 @@ class Intake:
         self._tracking = tracking
         self._spool = spool
         self._folder = FolderOutage()
-        self._late = 0  #: Submissions of this outage, for the log.
+        self._late = 0  #: Submissions that wait, for the log.
+        self._caught_up = 0  #: Those of them that are tracked by now.
         self._failing: set[str] = set()  #: Likewise, what cannot be tracked.
 
     async def take(self, submitted: Submitted) -> Submitted | None:
@@ -68,20 +69,20 @@ class Intake:
                 await self.catch_up()
             await asyncio.sleep(CATCH_UP_EVERY)
 
-    async def catch_up(self) -> int:
+    async def catch_up(self) -> None:
         """
-        Track what waits; return how many submissions that were.
+        Track what waits.
 
         Raises:
             BridgeError: The store is away.
 
             OSError: The disk is; so, perhaps, for some of them only, which are left as they are.
         """
+        late, trouble = self._late, None
         names = await asyncio.to_thread(self._spool.waiting)
-        caught_up, trouble = 0, None
         for name in names:
             try:
-                caught_up += await self._catch_up_with(name)
+                self._caught_up += await self._catch_up_with(name)
             except BridgeError:
                 raise
             except OSError as error:
@@ -90,13 +91,13 @@ class Intake:
                 if name not in self._failing:
                     log.exception("gateway.not_tracked", file=name)
                 self._failing.add(name)  # it holds up no other one
-        if caught_up:
-            self._late = 0
-            log.warning("gateway.caught_up", submissions=caught_up)
+        self._late -= late  # also where another process has tracked them
+        if self._caught_up:
+            log.warning("gateway.caught_up", submissions=self._caught_up)
+            self._caught_up = 0
         if trouble is not None:
             raise trouble
         self._folder.worked()
-        return caught_up
 
     async def _catch_up_with(self, name: str) -> bool:
         """Track what a file holds; what nobody ever can, is set aside."""

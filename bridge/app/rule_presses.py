@@ -13,7 +13,7 @@ from bridge.core.change import Change
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event, NoticeType, notice
 from bridge.core.event_data import Json
-from bridge.core.rule import Rule
+from bridge.core.rule import Rule, buttons_for
 from bridge.core.rule_book import RuleBook, RulePress, presses_of
 from bridge.core.task import TaskKey
 
@@ -64,6 +64,31 @@ def rule_presses(
             yield replace(
                 _pressed(due.key, one), limited=_limited(one.rule, event.at, endpoints)
             )
+    for rule in _stopped(rules, due, change, data):
+        log.info(
+            "rule.stopped",
+            rule=rule.name,
+            task=str(due.key),
+            depth=rule.depth,
+            event_id=event.id,
+        )
+
+
+def _stopped(
+    rules: RuleBook, due: DueTask, change: Change, data: Mapping[str, Json]
+) -> Iterator[Rule]:
+    """Return the rules that made a task, and would act on it were it not for their depth."""
+    depth = due.lineage.depth - 1
+    if depth < 1:
+        return
+    for rule in rules.fitting(change.type, data, depth=depth):
+        is_its_own = due.lineage.by == _by(rule)
+        if (
+            rule.depth == depth
+            and is_its_own
+            and buttons_for(rule, change.after.buttons)
+        ):
+            yield rule
 
 
 def _limited(
@@ -80,6 +105,10 @@ def _limited(
     return Publication.of(event, endpoints)
 
 
+def _by(rule: Rule) -> str:
+    return f"rule:{rule.name}"
+
+
 def _pressed(key: TaskKey, one: RulePress) -> NewAction:
     custom_id = one.button.custom_id
     return NewAction(
@@ -88,7 +117,7 @@ def _pressed(key: TaskKey, one: RulePress) -> NewAction:
         upstream=key.upstream,
         task=key,
         label=one.button.label or one.button.emoji,
-        by=f"rule:{one.rule.name}",
+        by=_by(one.rule),
         order=Order(
             route="submit/action",
             body=press_body(one.id, key.id, custom_id),

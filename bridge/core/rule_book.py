@@ -30,6 +30,8 @@ from bridge.core.task import Lineage, TaskKey
 
 #: Characters that make a text a glob.
 _WILD = frozenset("*?[")
+#: What stands between the parts of a glob without brackets.
+_BETWEEN = re.compile(r"[*?]+")
 #: Whether a value fits a condition.
 _Test = Callable[[str | None], object]
 
@@ -67,22 +69,24 @@ class _Page:
     """The rules for one type of event."""
 
     def __init__(self, rules: Sequence[_Ready]) -> None:
-        shared = Counter(pair for one in rules for pair in _wanted(one.rule))
+        wanted = Counter(pair for one in rules for pair in _wanted(one.rule))
+        parts = Counter(pair for one in rules for pair in _parts(one.rule))
         #: By a field's name and its value: the rules that want it.
         self._by_value: dict[str, dict[str | None, list[_Ready]]] = {}
-        #: By a field's name and a part of its value: likewise, where no value is wanted.
+        #: By a field's name and a part of its value: likewise, where that is wanted by fewer rules.
         self._by_part: dict[str, dict[str, list[_Ready]]] = {}
         self._others: list[_Ready] = []
         for one in rules:
-            rarest = min(_wanted(one.rule), key=lambda pair: shared[pair], default=None)
-            if rarest is not None:
-                name, _ = rarest
+            value = min(_wanted(one.rule), key=wanted.__getitem__, default=None)
+            part = min(_parts(one.rule), key=parts.__getitem__, default=None)
+            if value is not None and (part is None or wanted[value] <= parts[part]):
+                name, _ = value
                 values = self._by_value.setdefault(name, {})
-                for value in one.rule.where[name]:
-                    values.setdefault(value, []).append(one)
-            elif (needed := next(_parts(one.rule), None)) is not None:
-                name, part = needed
-                self._by_part.setdefault(name, {}).setdefault(part, []).append(one)
+                for each in one.rule.where[name]:
+                    values.setdefault(each, []).append(one)
+            elif part is not None:
+                name, text = part
+                self._by_part.setdefault(name, {}).setdefault(text, []).append(one)
             else:
                 self._others.append(one)
 
@@ -181,10 +185,9 @@ def _wanted(rule: Rule) -> Iterator[tuple[str, str]]:
 def _parts(rule: Rule) -> Iterator[tuple[str, str]]:
     """Return the fields whose value has to have something in it, each with that."""
     for name, wanted in rule.where.items():
-        if len(wanted) == 1 and wanted[0].startswith("*") and wanted[0].endswith("*"):
-            part = wanted[0].strip("*")
-            if _WILD.isdisjoint(part):
-                yield name, part
+        globs = [one for one in wanted if one[:1] != NOT and "[" not in one]
+        if len(wanted) == len(globs) == 1 and not _are_values(wanted):
+            yield name, max(_BETWEEN.split(wanted[0]), key=len)
 
 
 def _are_values(wanted: Sequence[str]) -> bool:

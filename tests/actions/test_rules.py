@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.app.interpreter import Interpreter
 from bridge.app.ports import DueTask, PollClaim, PollResult
@@ -123,6 +124,34 @@ async def test_a_rule_presses_what_it_names_when_a_task_succeeds(bench: Bench) -
         await see(bench, TaskStatus.SUCCESS, RULE)
         await at.run()
         assert len(upstream.sold) == 2
+
+
+async def test_a_rule_that_acts_on_what_it_made_is_stopped_at_its_depth_and_says_so(
+    bench: Bench,
+) -> None:
+    again = replace(RULE, press=("V1",), depth=2)
+    other = replace(RULE, name="other", press=("V1",), depth=2, on=("task.failed",))
+    async with shop() as upstream, stand(bench, upstream.url) as at:
+        with capture_logs() as logs:
+            await go_on(bench, at, again, other)
+
+        children = [row["parentId"] for row in upstream.sold]
+        assert children == ["7", upstream.sold[0]["id"], upstream.sold[1]["id"]]
+        stopped = [one for one in logs if one["event"] == "rule.stopped"]
+        assert [(one["rule"], one["task"], one["depth"]) for one in stopped] == [
+            ("upscale", f"{UPSTREAM}:{upstream.sold[2]['id']}", 2)
+        ]
+
+
+async def go_on(bench: Bench, at: Stand, *rules: Rule) -> None:
+    """Have a task succeed, and what comes of it, five times."""
+    await succeed(bench, *rules)
+    for _ in range(5):
+        await at.run()
+        for status in (TaskStatus.IN_PROGRESS, TaskStatus.SUCCESS):
+            await bench.let_pass(10)
+            await see(bench, status, *rules)
+    await at.run()
 
 
 async def test_a_task_that_was_finished_when_first_seen_presses_nothing(

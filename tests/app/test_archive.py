@@ -49,13 +49,17 @@ from tests.pictures import (
     picture_site,
     serving,
     status,
+    swollen,
     zipped,
 )
+from tests.resident import MIB, Peak
 
 FILES = "https://bridge.test/files/"
 #: Seconds that the chat waits for a picture.
 WAIT = 10.0
 HOUR = 3600.0
+#: Bytes of memory that a picture may take which is not kept: a process has 200 MB.
+REFUSING_TAKES = 64 * MIB
 
 
 def s3_at(port: int, folder: Path) -> S3Files:
@@ -266,19 +270,33 @@ async def test_videos_are_kept_beside_the_picture(stage: Scene) -> None:
         (cut_off(picture(size=(400, 400))), "body broke off"),
         (endless, "more than 4,194,304 bytes"),
         (zipped(picture()), "neither a picture"),
+        (swollen, "neither a picture"),
         (bombing, "169 million pixels"),
         (status(404), "HTTP 404"),
         (status(403), "HTTP 403"),
     ],
-    ids=["page", "svg", "truncated", "cut", "endless", "zip", "bomb", "404", "403"],
+    ids=[
+        "page",
+        "svg",
+        "truncated",
+        "cut",
+        "endless",
+        "zip",
+        "gzip bomb",
+        "bomb",
+        "404",
+        "403",
+    ],
 )
 async def test_what_is_not_kept_is_given_up_with_the_reason(
     stage: Scene, answer: Handler, why: str
 ) -> None:
     stage.site.pages["/a.png"] = answer
     event = await stage.finish(to=ARCHIVE)
+    memory = Peak()
     for _ in range(4):
         await stage.deliver(after=60.0)
+    assert memory.grown < REFUSING_TAKES
 
     (told,) = await stage.told()
     assert told["archived"] == []

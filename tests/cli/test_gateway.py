@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,10 +17,10 @@ from tests.cli.commands import Running, Shell
 from tests.cli.test_web import address
 from tests.contract.bench import Bench
 from tests.gateways import Asked, Gateway, says, scripted
+from tests.resident import MIB, Peak
 
 KEY = "sk-never-shown"
 SHOWN = {"mj-api-secret": KEY}
-MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -45,17 +44,6 @@ def serving(shell: Shell, upstream: Gateway) -> Iterator[tuple[Running, str]]:
         yield running, address(running)
 
 
-def memory(pid: int, what: str) -> int:
-    """Bytes that a process uses (``VmRSS``), or used at most (``VmHWM``)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(one for one in status.splitlines() if one.startswith(what))
-    return int(line.split()[1]) * 1024
-
-
-def forget_most(pid: int) -> None:
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
 async def test_large_bodies_pass_in_both_directions_with_flat_memory_and_larger_ones_do_not(
     deployment: Shell, upstream: Gateway
 ) -> None:
@@ -71,9 +59,7 @@ async def test_large_bodies_pass_in_both_directions_with_flat_memory_and_larger_
             # What a process needs once: connections, modules, buffers.
             await client.post("/mj/submit/blend", content=b"{}", headers=SHOWN)
             await client.get("/mj/task/1/fetch", headers=SHOWN)
-            pid = running.process.pid
-            forget_most(pid)
-            before = memory(pid, "VmRSS")
+            memory = Peak(running.process.pid)
 
             answer = await client.post("/mj/submit/blend", content=body, headers=SHOWN)
             assert answer.json()["code"] == 1
@@ -86,8 +72,7 @@ async def test_large_bodies_pass_in_both_directions_with_flat_memory_and_larger_
                 async for piece in got.aiter_raw():
                     size += len(piece)
             assert size == 60 * MIB + 4
-            grown = memory(pid, "VmHWM") - before
-            assert grown < 10 * MIB, f"{grown / MIB:.1f} MiB"
+            assert memory.grown < 10 * MIB, f"{memory.grown / MIB:.1f} MiB"
 
             passed_on = len(upstream.asked)
             announced = {**SHOWN, "content-length": str(65 * MIB)}

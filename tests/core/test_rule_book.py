@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import process_time
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from bridge.core.task import NO_LINEAGE, TaskKey, TaskSnapshot, TaskStatus
 from tests.core.test_rule import DATA, GRID, rule
 
 KEY = TaskKey("default", "1")
+#: Seconds of processor time for an event and fifty rules: a twentieth of what it takes to record it.
+EVALUATED_WITHIN_S = 250e-6 / 20
 #: Few enough texts that they meet, with all that is special in globs and negations.
 TEXTS = st.sampled_from(
     ["a", "b", "ab", "a\nb", "", "!", "!a", "!!a", "*", "**", "a*", "*b", "*a*", "!a*", "!*b",
@@ -115,6 +118,30 @@ def test_rules_for_a_part_of_a_text_are_found_where_it_is(
     found = book.fitting("task.succeeded", data, depth=0)
 
     assert [one.name for one in found] == names
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        lambda n: {"metadata.customer": (f"n{n}", f"m{n}")},
+        lambda n: {"prompt": (f"*word{n}*",)},
+        lambda n: {"action": ("IMAGINE",), "prompt": (f"*word{n} *sun*",)},
+    ],
+    ids=["values", "parts", "patterns"],
+)
+def test_fifty_rules_that_do_not_fit_cost_next_to_nothing(
+    where: Callable[[int], Mapping[str, tuple[str, ...]]],
+) -> None:
+    book = RuleBook([rule(name=f"r{n}", where=where(n)) for n in range(50)])
+    data = {**DATA, "prompt": "a pale sun over a pond", "metadata": {"customer": "c"}}
+
+    def seconds() -> float:
+        began = process_time()
+        for _ in range(50):
+            assert not list(book.fitting("task.succeeded", data, depth=0))
+        return (process_time() - began) / 50
+
+    assert min(seconds() for _ in range(5)) < EVALUATED_WITHIN_S
 
 
 def test_the_same_event_asks_for_the_same_presses_whoever_evaluates_it() -> None:

@@ -37,10 +37,16 @@ WELL, BROKEN = 30, 12
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a store whose memory may be limited."""
-    with EmbeddedStore(tmp_path_factory.mktemp("alerts")) as store:
-        yield store.url
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """A store that may be stopped, and whose memory may be limited."""
+    with EmbeddedStore(tmp_path_factory.mktemp("alerts")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def redis_url(store: EmbeddedStore) -> str:
+    """The store's URL."""
+    return store.url
 
 
 # --- what is scraped ------------------------------------------------------------------
@@ -74,7 +80,10 @@ def read(text: str) -> Scrape:
 class Deployment:
     """A deployment in which all is well, until something is broken."""
 
-    def __init__(self, bench: Bench, site: Site, running: AsyncExitStack) -> None:
+    def __init__(
+        self, store: EmbeddedStore, bench: Bench, site: Site, running: AsyncExitStack
+    ) -> None:
+        self.store = store
         self.bench = bench
         self._site = site
         self._running = running
@@ -97,6 +106,8 @@ class Deployment:
                     answer = await prometheus.get("/metrics")
                 except httpx.TransportError:
                     return Scrape()
+                if answer.status_code == 503:
+                    return Scrape()
                 assert answer.status_code == 200
                 self._text = answer.text
                 await asyncio.sleep(0.05)
@@ -109,18 +120,19 @@ class Deployment:
 
 @pytest.fixture
 async def deployment(
-    redis_url: str, namespace: str, bench: Bench
+    store: EmbeddedStore, namespace: str, bench: Bench
 ) -> AsyncIterator[Deployment]:
     endpoints = {
         name: {"kind": "webhook", "url": "https://r.example.com/"} for name in "ab"
     }
     async with AsyncExitStack() as running:
         site = await running.enter_async_context(
-            open_site(redis_url, namespace, endpoints=endpoints)
+            open_site(store.url, namespace, endpoints=endpoints)
         )
-        made = Deployment(bench, site, running)
+        made = Deployment(store, bench, site, running)
         await made.work()
         yield made
+        store.start()
 
 
 # --- what breaks ----------------------------------------------------------------------
@@ -128,6 +140,10 @@ async def deployment(
 
 async def web_ends(there: Deployment) -> None:
     await there.end()
+
+
+async def the_store_is_away(there: Deployment) -> None:
+    there.store.stop()
 
 
 async def no_worker_answers(there: Deployment) -> None:
@@ -202,6 +218,7 @@ async def an_event_is_refused(there: Deployment) -> None:
 #: What breaks each thing, and the labels of the alert that is about it.
 BREAKS: list[tuple[str, Callable[[Deployment], Awaitable[None]], dict[str, str]]] = [
     ("MjbridgeDown", web_ends, {}),
+    ("MjbridgeDown", the_store_is_away, {}),
     ("MjbridgeNotWorking", no_worker_answers, {}),
     ("MjbridgeNotWorking", no_worker_delivers, {}),
     ("MjbridgeStoreFull", memory_fills, {}),

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from bridge.core.token import Purpose, TokenKeys, button_name, long_id
 from tests.channels.cases import DONE as _DONE
 from tests.channels.cases import GRID_BUTTONS, JOB, PICTURE_URL
 from tests.contract.bench import Bench
+from tests.waiting import within
 from tests.web.dashboard.scene import Scene, running
 from tests.web.pressing import FakeActions
 from tests.web.site import TOKEN, Site, open_site
@@ -34,6 +36,8 @@ TASK = TaskKey("default", "1732257600123456")
 U1 = GRID_BUTTONS[0].custom_id
 #: What a browser sends along with a form of our own page, which has no referrer.
 FORM = {"sec-fetch-site": "same-origin", "origin": "null"}
+#: Seconds in which a link that leads nowhere is answered.
+NOWHERE_WITHIN_S = 0.05
 READERS = [
     "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0",
     "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
@@ -233,13 +237,13 @@ def wrong_tokens() -> dict[str, str]:
 async def test_every_link_that_leads_nowhere_leads_to_the_same_page(
     site: Site, actions: FakeActions, method: str
 ) -> None:
+    def address(token: str) -> httpx.URL:
+        written = httpx.URL(path=f"/{token}").raw_path[1:].decode()
+        return httpx.URL(site.url, raw_path=f"/a/{written}".encode())
+
     answers = {
-        name: await site.http.request(
-            method,
-            httpx.URL(
-                site.url,
-                raw_path=f"/a/{httpx.URL(path=f'/{token}').raw_path[1:].decode()}".encode(),
-            ),
+        name: await within(
+            NOWHERE_WITHIN_S, partial(site.http.request, method, address(token))
         )
         for name, token in wrong_tokens().items()
         if name != "a path"

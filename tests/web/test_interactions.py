@@ -34,6 +34,7 @@ from tests.channels.test_inbound import attacks
 from tests.contract.bench import Bench
 from tests.platforms import clicks
 from tests.receivers import Connection, Receiver, receiver
+from tests.waiting import within
 from tests.web.dashboard.scene import Scene
 from tests.web.pressing import FakeActions
 from tests.web.site import Site, open_site
@@ -50,6 +51,8 @@ PATHS = {
     "telegram": "/interactions/telegram/telegram",
 }
 UNAVAILABLE = STRINGS["en"].unavailable
+#: Seconds in which what is not proven is refused, a click is answered, and its message says who clicked.
+REFUSED_WITHIN_S, ANSWERED_WITHIN_S, SHOWN_WITHIN_S = 0.05, 0.5, 1.0
 platforms = pytest.mark.parametrize("platform", PATHS)
 
 
@@ -77,6 +80,7 @@ class World:
     def __init__(self, site: Site, chat: Receiver, actions: FakeActions) -> None:
         self.site, self.chat, self.actions = site, chat, actions
         self.url = f"http://127.0.0.1:{chat.port}"
+        self._unpressed = iter(GRID_BUTTONS)
 
     def token(self, platform: str, custom_id: str = U1, **changes: Any) -> str:
         given: dict[str, Any] = {
@@ -105,10 +109,23 @@ class World:
         ]
         return await self.site.http.post(PATHS[platform], content=body, headers=raw)
 
-    async def press(self, platform: str, **changes: Any) -> httpx.Response:
+    async def press(
+        self, platform: str, button: str = U1, **changes: Any
+    ) -> httpx.Response:
         return await self.send(
-            platform, self.click(platform, self.token(platform), **changes)
+            platform, self.click(platform, self.token(platform, button), **changes)
         )
+
+    async def press_another(self, platform: str) -> tuple[Button, httpx.Response]:
+        """Press a button that nobody has pressed yet."""
+        button = next(self._unpressed)
+        changes = {} if platform == "slack" else {"id": button.custom_id}
+        return button, await self.press(platform, button.custom_id, **changes)
+
+    async def refuses(self, platform: str, click: clicks.Click) -> int:
+        """Send what is to be refused; return the status, which has to come at once."""
+        answer = await within(REFUSED_WITHIN_S, partial(self.send, platform, click))
+        return answer.status_code
 
     def said(self) -> str:
         """All that the platforms were sent."""
@@ -223,15 +240,18 @@ async def there(bench: Bench, redis_url: str) -> AsyncIterator[World]:
 async def test_a_click_presses_and_the_message_says_who_and_then_what_came_of_it(
     there: World, platform: str
 ) -> None:
-    answer = await there.press(platform)
-    assert answer.status_code == 200
+    async def click() -> Button:
+        """Press, and wait until the message says who did."""
+        button, answer = await there.press_another(platform)
+        assert answer.status_code == 200
+        await there.until(lambda: f"{button.label} · " in there.said())
+        return button
 
-    await there.until(lambda: bool(there.actions.presses))
-    [made] = there.actions.presses
-    assert (made.task, made.button) == (TASK, U1)
+    button = await within(SHOWN_WITHIN_S, click, tries=4)
+    made = there.actions.presses[-1]
+    assert (made.task, made.button) == (TASK, button.custom_id)
     assert made.by.startswith(f"{platform}:")
-    await there.until(lambda: "U1 · " in there.said())
-    [action_id] = there.actions.rows
+    action_id = [*there.actions.rows][-1]
     there.actions.comes_to(action_id, state=ActionState.ACCEPTED, child="99")
 
     await there.until(lambda: "✓ started" in there.said())
@@ -271,8 +291,7 @@ async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
 ) -> None:
     there.actions.takes_any.clear()
 
-    async with asyncio.timeout(20):
-        answer = await there.press(platform)
+    _, answer = await within(ANSWERED_WITHIN_S, partial(there.press_another, platform))
     before = list(there.actions.presses)
     there.actions.takes_any.set()
 
@@ -280,16 +299,19 @@ async def test_a_click_is_answered_at_once_while_the_upstream_takes_its_time(
     await there.until(lambda: bool(there.actions.presses))
 
 
-async def test_a_click_presses_at_once_while_the_platform_takes_its_time(
-    bench: Bench, redis_url: str
+@platforms
+async def test_a_click_is_answered_and_presses_at_once_while_the_platform_takes_its_time(
+    bench: Bench, redis_url: str, platform: str
 ) -> None:
     async with (
         platforms_behind() as chat,
         process(bench, redis_url, chat, FakeActions()) as there,
     ):
-        chat.answers[:] = [b""]
-        await there.press("slack")
+        chat.answers[:] = [b""] * 100
+        press = partial(there.press_another, platform)
+        _, answer = await within(ANSWERED_WITHIN_S, press)
 
+        assert answer.status_code == 200
         await there.until(lambda: bool(there.actions.presses))
 
 
@@ -647,7 +669,7 @@ async def test_a_button_that_asks_opens_a_form_and_the_form_presses(
 
 async def test_an_attack_is_refused(there: World) -> None:
     answers = {
-        name: (await there.send(platform, click)).status_code
+        name: await there.refuses(platform, click)
         for name, (platform, click) in attacks().items()
     }
 
@@ -661,15 +683,16 @@ async def test_a_click_that_is_too_old_or_of_the_future_is_refused(
     for at in (time.time() - 301, time.time() + 301):
         slack = clicks.slack(clicks.slack_payload(there.token("slack")), at=at)
         discord = clicks.discord(clicks.discord_payload(there.token("discord")), at=at)
-        assert (await there.send("slack", slack)).status_code == 401
-        assert (await there.send("discord", discord)).status_code == 401
+        assert await there.refuses("slack", slack) == 401
+        assert await there.refuses("discord", discord) == 401
 
 
 async def test_two_signature_headers_are_one_too_many(there: World) -> None:
     body, headers = there.click("slack", there.token("slack"))
-    twice = [*headers.items(), ("x-slack-signature", "v0=00")]
+    both = [*headers.items(), ("x-slack-signature", "v0=00")]
 
-    answer = await there.site.http.post(PATHS["slack"], content=body, headers=twice)
+    twice = partial(there.site.http.post, PATHS["slack"], content=body, headers=both)
+    answer = await within(REFUSED_WITHIN_S, twice)
 
     assert answer.status_code == 401
 
@@ -677,10 +700,12 @@ async def test_two_signature_headers_are_one_too_many(there: World) -> None:
 async def test_only_a_post_is_taken_and_none_of_ten_megabytes(there: World) -> None:
     for path in PATHS.values():
         for method in ("GET", "HEAD", "PUT", "DELETE"):
-            answer = await there.site.http.request(method, path)
+            ask = partial(there.site.http.request, method, path)
+            answer = await within(REFUSED_WITHIN_S, ask)
             assert answer.status_code == 405, (method, path)
 
-        large = await there.site.http.post(path, content=b"x" * 10_000_000)
+        send = partial(there.site.http.post, path, content=b"x" * 10_000_000)
+        large = await within(REFUSED_WITHIN_S, send)
         assert large.status_code == 413, path
 
 

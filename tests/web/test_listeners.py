@@ -8,9 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from bridge.adapters.http.guard import Guard
@@ -25,10 +26,11 @@ from bridge.web.listeners import Listeners
 from tests.channels.cases import DONE
 from tests.contract.bench import Bench
 from tests.platforms import clicks
+from tests.waiting import within
 from tests.web.dashboard.scene import Scene
 from tests.web.pressing import FakeActions
 from tests.web.site import open_site
-from tests.web.test_interactions import KEYS, SECRET, TASK, U1
+from tests.web.test_interactions import ANSWERED_WITHIN_S, KEYS, SECRET, TASK, U1
 
 
 @asynccontextmanager
@@ -51,10 +53,13 @@ def token(endpoint: str, purpose: Purpose) -> str:
 
 
 async def pressed(
-    bench: Bench, redis_url: str, endpoint: dict[str, Any]
+    bench: Bench,
+    redis_url: str,
+    endpoint: dict[str, Any],
+    actions: FakeActions | None = None,
 ) -> FakeActions:
     """Run the process until something is pressed."""
-    actions = FakeActions()
+    actions = actions or FakeActions()
     await Scene(bench).see(replace(DONE), upstream="default")
     async with open_site(
         redis_url,
@@ -176,11 +181,11 @@ async def test_a_click_that_fails_unexpectedly_is_an_error_and_costs_no_other(
     assert (failed["event"], failed["endpoint"]) == ("click.failed", "chat")
 
 
-async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(
+async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged_at_once(
     bench: Bench, redis_url: str
 ) -> None:
-    acknowledged: list[str] = []
-    payload = clicks.slack_payload(token("chat", Purpose.SLACK))
+    actions, names = FakeActions(), map(str, count())
+    actions.takes_any.clear()
 
     async def open_socket(request: web.Request) -> web.Response:
         assert request.headers["authorization"] == "Bearer xapp-1-A0-1-abc"
@@ -191,11 +196,17 @@ async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_json({"type": "hello", "num_connections": 1})
-        envelope = {"envelope_id": "e1", "type": "interactive", "payload": payload}
-        await socket.send_json(envelope)
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                acknowledged.append(json.loads(message.data)["envelope_id"])  # noqa: PERF401 - each counts as soon as it comes
+
+        async def hand_over() -> None:
+            name = next(names)
+            payload = clicks.slack_payload(token("chat", Purpose.SLACK))
+            envelope = {"type": "interactive", "payload": payload}
+            await socket.send_json({"envelope_id": name, **envelope})
+            assert await socket.receive_json() == {"envelope_id": name}
+
+        await within(ANSWERED_WITHIN_S, hand_over)
+        actions.takes_any.set()
+        await socket.receive()
         return socket
 
     async def anything(_: web.Request) -> web.Response:
@@ -206,7 +217,7 @@ async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(
     app.router.add_get("/link", link)
     app.router.add_post("/{rest:.*}", anything)
     async with platform(app) as url:
-        made = await pressed(
+        await pressed(
             bench,
             redis_url,
             {
@@ -214,7 +225,7 @@ async def test_slack_hands_clicks_over_a_socket_and_each_is_acknowledged(
                 "url": f"{url}/services/T0000/B0/x",
                 "app_token": "xapp-1-A0-1-abc",
             },
+            actions,
         )
 
-    assert [one.by for one in made.presses] == ["slack:U0ADA"]
-    assert acknowledged == ["e1"]
+    assert {one.by for one in actions.presses} == {"slack:U0ADA"}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from bridge.adapters.archive import thumbnails
 from tests.pictures import bomb, picture
+from tests.resident import MIB, Peak
 
 
 def opened(data: bytes) -> Image.Image:
@@ -89,5 +90,7 @@ async def test_what_cannot_be_decoded_or_should_not_has_none(
 ) -> None:
     path = tmp_path / "picture"
     path.write_bytes(data())
+    memory = Peak()
 
     assert await thumbnails.make(path) == {}
+    assert memory.grown < 64 * MIB

@@ -1,21 +1,24 @@
 """
 Unmodified clients: what they exchange through the bridge is what they exchange without it.
 
-What uniai (npm, axios on Node.js, the first servers' routes) and meutils (PyPI, OpenAI's client,
-a bearer token behind a mode) send is recorded, see the files. The other requests are as these clients' sources write them, byte for byte: Dooy's
-chatgpt-web-midjourney-proxy (a browser's `fetch` behind its own server), chatnio (Go), trueai's
-web page (axios), and the wechat plugin (Python's requests).
+What four of them send is recorded, see the files: uniai (npm, axios on Node.js, the first servers'
+routes), @302ai/ai-sdk (npm, Node.js's own `fetch`, the key in two headers), meutils (PyPI, OpenAI's
+client, a bearer token behind a mode) and the wechat plugin (Python's requests). The other requests
+are as these clients' sources write them, byte for byte: Dooy's chatgpt-web-midjourney-proxy (a
+browser's `fetch` behind its own server), chatnio (Go), and trueai's web page (axios).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -23,10 +26,12 @@ from bridge.web.relay.admitted import PASSED_ON
 from bridge.web.relay.answering import PASSED_BACK
 from tests.gateways import Asked, Gateway, says
 from tests.web.relay.conftest import OpenStage
-from tests.web.relay.stage import KEY
+from tests.web.relay.stage import KEY, SHOWN
 from tests.web.site import Site
 
 ID = "1795883703777001"
+#: Seconds that a request may take longer through the bridge; it takes some three milliseconds.
+LONGER_S = 0.05
 TAKEN = (
     '{"code":1,"description":"提交成功","result":"1795883703777001","properties":{}}'
 )
@@ -78,13 +83,6 @@ TRUEAI = Client(
         "User-Agent: Mozilla/5.0 (Macintosh)\r\nReferer: http://127.0.0.1/draw\r\n"
     )
 )
-WECHAT = Client(
-    headers=(
-        "Host: 127.0.0.1\r\nUser-Agent: python-requests/2.31.0\r\n"
-        "Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: keep-alive\r\n"
-        "Content-Type: application/json\r\nmj-api-secret: {key}\r\n"
-    )
-)
 
 #: Status, content type and body.
 Answered = tuple[int, str, str]
@@ -109,6 +107,7 @@ TRAFFIC: list[tuple[Client, str, str | None, Answered]] = [
         (200, "application/json;charset=UTF-8", MODAL),
     ),
     (DOOY, f"/mj/task/{ID}/fetch", None, (200, "application/json", ROW)),
+    (DOOY, f"/mj/task/{ID}/fetch", None, (200, "application/json", "")),
     (DOOY, f"/mj/task/{ID}/image-seed", None, (200, "application/json", SEED)),
     (
         DOOY,
@@ -129,6 +128,12 @@ TRAFFIC: list[tuple[Client, str, str | None, Answered]] = [
         (200, "application/json", '{"code":24,"description":"banned","result":null}'),
     ),
     (
+        CHATNIO,
+        "/mj/submit/imagine",
+        '{"prompt":"a pale sun"}',
+        (503, "application/json", '{"error":{"code":"model_not_found"}}'),
+    ),
+    (
         TRUEAI,
         "/mj/submit/imagine",
         f'{{"botType":"MID_JOURNEY","prompt":"x","accountFilter":{{"modes":[]}},"n":{2**70}}}',
@@ -147,43 +152,34 @@ TRAFFIC: list[tuple[Client, str, str | None, Answered]] = [
         '{"sourceBase64":"data:image/png;base64,AAAA","targetBase64":"data:,"}',
         (200, "text/plain; charset=utf-8", TAKEN),
     ),
-    (
-        WECHAT,
-        "/mj/submit/imagine",
-        '{"prompt": "\\u65e5\\u51fa", "base64": ""}',
-        (200, "application/json", TAKEN),
-    ),
-    (
-        WECHAT,
-        "/mj/submit/simple-change",
-        f'{{"content": "{ID} U1"}}',
-        (503, "application/json", '{"error":{"code":"model_not_found"}}'),
-    ),
-    (
-        WECHAT,
-        "/mj/submit/blend",
-        '{"base64Array": ["data:image/png;base64,AAAA"], "dimensions": ""}',
-        (200, "application/json", TAKEN),
-    ),
-    (WECHAT, f"/mj/task/{ID}/fetch", None, (200, "application/json", "")),
-    (WECHAT, "/mj/task/queue", None, (200, "application/json", f"[{ROW}]")),
 ]
 
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
+WRITTEN = {"dooy": DOOY, "chatnio": CHATNIO, "trueai": TRUEAI}
 
 
-def exchanges() -> Iterator[tuple[bytes, Answered]]:
-    """Yield requests, without a key, each with the answer to it."""
-    for client, path, body, answer in TRAFFIC:
-        yield client.request(path, body), answer
-    recorded = [json.loads(one.read_text(encoding="utf-8")) for one in RECORDED]
-    for one in chain.from_iterable(client["exchanges"] for client in recorded):
-        answer = one["answer"]
-        yield (
-            one["request"].encode(),
-            (answer["status"], answer["content_type"], answer["body"]),
-        )
+def conversations() -> dict[str, list[tuple[bytes, Answered]]]:
+    """Return what each client sends, without a key, each request with the answer to it."""
+    found = {
+        name: [
+            (client.request(path, body), answer)
+            for sender, path, body, answer in TRAFFIC
+            if sender is client
+        ]
+        for name, client in WRITTEN.items()
+    }
+    for one in RECORDED:
+        recorded = json.loads(one.read_text(encoding="utf-8"))["exchanges"]
+        found[one.stem] = [
+            (
+                each["request"].encode(),
+                (answer["status"], answer["content_type"], answer["body"]),
+            )
+            for each in recorded
+            for answer in [each["answer"]]
+        ]
+    return found
 
 
 @dataclass(frozen=True)
@@ -210,33 +206,30 @@ async def exchange(url: str, upstream: Gateway, request: bytes) -> Exchanged:
 
 
 @pytest.mark.parametrize(
-    ("sent", "answer"),
-    [
-        pytest.param(*one, id=f"{number} {one[0].split(b' ')[1].decode()}")
-        for number, one in enumerate(exchanges())
-    ],
+    "conversation",
+    [pytest.param(told, id=name) for name, told in conversations().items()],
 )
 async def test_a_client_sees_no_difference_and_neither_does_its_upstream(
     open_stage: OpenStage,
     upstream: Gateway,
-    sent: bytes,
-    answer: Answered,
+    conversation: list[tuple[bytes, Answered]],
 ) -> None:
-    status, kind, text = answer
-
-    def script(_: Asked) -> web.Response:
-        return says(text, status, content_type=kind, x_request_id="20260101")
-
-    upstream.script = script
     one = {"api_key": KEY, "base_url": upstream.url, "auth": "mj-api-secret"}
-    request = sent.replace(b"{key}", KEY.encode())
-    async with open_stage(upstreams={"u": one}) as stage:
-        direct = await exchange(upstream.url, upstream, request)
-        through = await exchange(stage.site.url, upstream, request)
-    assert through.answered == direct.answered
-    assert through.asked[:3] == direct.asked[:3]
-    # A header that a client leaves out may come in a form that says as much.
-    assert direct.asked[3].items() <= through.asked[3].items()
+    async with open_stage(upstreams={"u": one}, gateway={"collapse": 0}) as stage:
+        for sent, answer in conversation:
+            upstream.script = partial(answered, answer)
+            request = sent.replace(b"{key}", KEY.encode())
+            direct = await exchange(upstream.url, upstream, request)
+            through = await exchange(stage.site.url, upstream, request)
+            assert through.answered == direct.answered
+            assert through.asked[:3] == direct.asked[:3]
+            # A header that a client leaves out may come in a form that says as much.
+            assert direct.asked[3].items() <= through.asked[3].items()
+
+
+def answered(answer: Answered, _: Asked) -> web.Response:
+    status, kind, text = answer
+    return says(text, status, content_type=kind, x_request_id="20260101")
 
 
 async def test_chatnio_is_called_back_by_the_bridge_and_by_nobody_else(
@@ -251,3 +244,28 @@ async def test_chatnio_is_called_back_by_the_bridge_and_by_nobody_else(
     assert json.loads(upstream.asked[0].body) == {"prompt": "a sun --v 6"}
     assert upstream.asked[0].path == "/mj-fast/mj/submit/imagine"
     assert task is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/mj/submit/imagine", {"prompt": "a pale sun"}), (f"/mj/task/{ID}/fetch", None)],
+    ids=["submission", "question"],
+)
+async def test_a_client_waits_little_longer_than_without_the_bridge(
+    open_stage: OpenStage, upstream: Gateway, path: str, body: object
+) -> None:
+    async def fastest(client: httpx.AsyncClient) -> float:
+        took = []
+        for _ in range(10):
+            began = perf_counter()
+            method = "GET" if body is None else "POST"
+            answer = await client.request(method, path, json=body, headers=SHOWN)
+            took.append(perf_counter() - began)
+            assert answer.status_code == 200
+        return min(took)
+
+    async with (
+        open_stage(gateway={"collapse": 0}) as stage,
+        httpx.AsyncClient(base_url=upstream.url) as straight,
+    ):
+        assert await fastest(stage.site.http) - await fastest(straight) < LONGER_S

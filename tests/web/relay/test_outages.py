@@ -10,8 +10,11 @@ from structlog.testing import capture_logs
 
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.spool import FileSpool
-from bridge.app.ports import Submitted
+from bridge.app.intake import Intake
+from bridge.app.operations import Operations
+from bridge.app.ports import Submitted, Tracked
 from bridge.core.hook import Hook, HookFormat
+from bridge.errors import BridgeError, StoreUnavailable
 from tests.web.relay.conftest import OpenStage
 from tests.web.relay.stage import Stage
 
@@ -38,16 +41,63 @@ async def test_what_is_submitted_while_the_store_is_away_is_tracked_when_it_is_b
                     await stage.post("/mj/submit/imagine", {"notifyHook": HOOK})
                     for _ in range(3)
                 ]
-            assert [one.status_code for one in answers] == [200] * 3
-            assert {one.headers["x-mjbridge"] for one in answers} == {"later"}
-            assert [one["event"] for one in logs].count("gateway.later") == 1
-            assert len(list((tmp_path / "gateway").glob("*.json"))) == 3
-            with EmbeddedStore(folder) as again:
-                assert again.url == url
-                for answer in answers:
-                    await is_tracked(stage, answer.json()["result"])
-            assert len(stage.upstream.asked) == 4
-    assert list((tmp_path / "gateway").iterdir()) == []
+                assert [one.status_code for one in answers] == [200] * 3
+                assert {one.headers["x-mjbridge"] for one in answers} == {"later"}
+                assert len(list((tmp_path / "gateway").glob("*.json"))) == 3
+                with EmbeddedStore(folder) as again:
+                    assert again.url == url
+                    for answer in answers:
+                        await is_tracked(stage, answer.json()["result"])
+                    async with asyncio.timeout(30):
+                        while list((tmp_path / "gateway").iterdir()):
+                            await asyncio.sleep(0.05)
+                assert len(stage.upstream.asked) == 4
+    alerts = [one for one in logs if one["log_level"] in {"error", "critical"}]
+    assert [one["event"] for one in alerts] == ["gateway.later"]
+    caught_up = [one for one in logs if one["event"] == "gateway.caught_up"]
+    assert [one["submissions"] for one in caught_up] == [3]
+
+
+class Tracking(Operations):
+    """Tracks, but for what is raised first by the next calls."""
+
+    def __init__(self) -> None:
+        self.fails: list[BridgeError | None] = []
+
+    async def take_in(self, submitted: Submitted) -> Tracked:
+        if self.fails and (error := self.fails.pop(0)):
+            raise error
+        return Tracked(tracked=submitted.ids, known=())
+
+
+async def test_each_outage_is_told_once_whoever_tracks_what_waited(
+    tmp_path: Path,
+) -> None:
+    tracking, away = Tracking(), StoreUnavailable()
+    ours, anothers = (Intake(tracking, FileSpool(tmp_path)) for _ in range(2))
+    submitted = Submitted(upstream="u", ids=("1",))
+    with capture_logs() as logs:
+        tracking.fails = [away, away]
+        await ours.take(submitted)
+        await ours.take(submitted)
+        tracking.fails = [None, away]
+        with pytest.raises(StoreUnavailable):
+            await ours.catch_up()
+        await ours.catch_up()
+        for catching_up in (anothers, ours):
+            tracking.fails = [away]
+            await ours.take(submitted)
+            await catching_up.catch_up()
+            await ours.catch_up()
+
+    assert [(one["event"], one.get("submissions")) for one in logs] == [
+        ("gateway.later", None),
+        ("gateway.caught_up", 2),
+        ("gateway.later", None),
+        ("gateway.caught_up", 1),
+        ("gateway.later", None),
+        ("gateway.caught_up", 1),
+    ]
 
 
 async def test_what_an_earlier_process_left_is_tracked(
