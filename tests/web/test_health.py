@@ -175,7 +175,7 @@ async def test_a_store_that_lets_us_in_at_last_is_logged(
                 await asyncio.sleep(0.01)
 
     assert logs[0]["event"] == "store.away"
-    assert "refuses" in logs[0]["reason"]
+    assert "wants a password" in logs[0]["reason"]
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])

@@ -61,6 +61,22 @@ _CLEARER: _Words = (
         f"the store's user may not run a command that a script needs; {RIGHTS}",
     ),
 )
+#: What a server says about a password that it does not simply find wrong.
+_PASSWORDS: _Words = (
+    (
+        "Authentication required",
+        StoreRefused,
+        (
+            "the store wants a password and got none; redis_url (BRIDGE_REDIS_URL) takes it as in "
+            "redis://:PASSWORD@host:6379/0"
+        ),
+    ),
+    (
+        "without any password configured",
+        StoreRefused,
+        "the store has no password, and got one; leave it out of redis_url (BRIDGE_REDIS_URL)",
+    ),
+)
 #: In this order: the first class that an error is of.
 _MEANINGS: tuple[tuple[type[Exception], type[BridgeError], str], ...] = (
     (
@@ -232,6 +248,10 @@ def meaning_of(error: Exception) -> BridgeError | None:
         return distrusted
     text = str(error)
     if clearer := _by_words(text, _CLEARER):
+        return clearer
+    if isinstance(error, exceptions.AuthenticationError) and (
+        clearer := _by_words(text, _PASSWORDS)
+    ):
         return clearer
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
         return StoreForbids(f"the store's user may not {_forbidden(text)}; {RIGHTS}")

@@ -138,6 +138,27 @@ def test_a_crowded_store_says_so() -> None:
     assert "maxclients" in str(meaning_of(read))
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("WRONGPASS invalid username-password pair", "refuses the password"),
+        ("NOAUTH Authentication required.", "wants a password and got none"),
+        (
+            (
+                "ERR AUTH <password> called without any password configured for the default user. "
+                "Are you sure your configuration is correct?"
+            ),
+            "has no password, and got one",
+        ),
+    ],
+    ids=["wrong", "missing", "not wanted"],
+)
+def test_what_is_wrong_with_a_password_is_said(line: str, words: str) -> None:
+    read = BaseParser.parse_error(line)  # type: ignore[no-untyped-call]
+
+    assert words in str(meaning_of(read))
+
+
 def test_a_socket_that_is_kept_from_us_is_not_called_silent() -> None:
     said = "Error 13 connecting to /run/valkey.sock. Permission denied."
 
