@@ -6,7 +6,6 @@ Nothing here looks anything up: that is `bridge.runtime.checkup`.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -21,7 +20,7 @@ from bridge.app.ports import (
     SignsOfLife,
 )
 from bridge.app.waiting import SILENT_AFTER
-from bridge.errors import BridgeError, StoreRefused
+from bridge.errors import FULL, BridgeError, StoreRefused
 
 Level: TypeAlias = Literal["ok", "note", "warning", "error"]
 
@@ -183,7 +182,7 @@ def of_data_dir(
 
         effect: What is not kept otherwise.
     """
-    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    is_full = error.errno in FULL
     why = "the disk is full" if is_full else error.strerror
     detail = f"mjbridge cannot write to {folder}: {why}"
     mend = "BRIDGE_DATA_DIR names a directory that can be written to"

@@ -10,6 +10,7 @@ from pathlib import Path
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.runfile import remove_run_file, write_run_file
 from bridge.adapters.local.supervisor import Child, Notice, Supervisor
+from bridge.errors import directory_errors
 
 __all__ = ["Child", "Notice", "Supervisor", "embedded_store"]
 
@@ -32,12 +33,13 @@ def embedded_store(
         What keeps it running, and its URL, which may hold a password.
 
     Raises:
-        Misconfigured, StoreUnavailable: See `EmbeddedStore.start`.
+        BridgeError: There is no room for the run file, or see `EmbeddedStore.start`.
     """
     with EmbeddedStore(data_dir) as store:
-        write_run_file(
-            data_dir, redis_url=store.url, started_at=time.time(), web_url=web_url
-        )
+        with directory_errors(data_dir):
+            write_run_file(
+                data_dir, redis_url=store.url, started_at=time.time(), web_url=web_url
+            )
         try:
             child = Child(
                 name="the store",

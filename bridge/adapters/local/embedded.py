@@ -43,7 +43,12 @@ from bridge.adapters.local.servers import (
     find_server,
     jemalloc_for,
 )
-from bridge.errors import Misconfigured, StoreUnavailable
+from bridge.errors import (
+    BridgeError,
+    Misconfigured,
+    StoreUnavailable,
+    directory_errors,
+)
 
 __all__ = ["EmbeddedStore", "find_server", "jemalloc_for"]
 
@@ -129,6 +134,7 @@ class EmbeddedStore:
             The URL for redis-py. The server answers there, with all its data loaded.
 
         Raises:
+            BridgeError: The directory's disk is full.
             Misconfigured: There is no server to run, or no such directory to use, or
                 another mjbridge uses it.
             StoreUnavailable: The server does not come up; the text says why.
@@ -215,7 +221,13 @@ class EmbeddedStore:
                     keep_open=[lock.fileno()],
                     on_our_death=signal.SIGTERM,
                 )
-            lock.sign(process.pid)
+            try:
+                with directory_errors(self._dir):
+                    lock.sign(process.pid)
+            except BridgeError:  # nobody would know of it
+                kill_group(process.pid)
+                process.wait()
+                raise
         return process
 
     def _end_leftover(self, lock: LockFile) -> None:
