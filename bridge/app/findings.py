@@ -137,9 +137,9 @@ def of_configurations(life: SignsOfLife, now: float) -> Finding | None:
         about="workers",
         level="warning",
         detail=f"they run with {len(alive)} different configurations: what one of them sees "
-        "is made for its own endpoints only",
+        "is made for its own endpoints only, and what is for the others' may wait for minutes",
         mend="give all of them the same upstreams, endpoints, hooks and rules, and restart "
-        "those that are older",
+        "those that are older; two deployments that share a store need a namespace each",
     )
 
 

@@ -35,8 +35,8 @@ from bridge.app.ports import FetchResult, PollError
 from bridge.core.action import is_marker
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
 
-#: Characters of an id that nobody asked for.
-LONGEST_ID = 80
+#: Ids that nobody asked for: how many of them are told, and their characters.
+MOST_STRANGERS, LONGEST_ID = 100, 80
 #: A status that is an end where there is a reason beside it.
 _TIMEOUT = re.compile(r"\s*(task[\s_-]*)?time[\s_-]*d?[\s_-]*out\s*", re.IGNORECASE)
 
@@ -116,7 +116,8 @@ def _tasks(rows: list[object], asked: frozenset[str]) -> dict[str, TaskSnapshot]
 
 
 def _ids(rows: list[object]) -> frozenset[str]:
-    return frozenset(found[:LONGEST_ID] for row in rows if (found := id_of(row)))
+    some = rows[:MOST_STRANGERS]
+    return frozenset(found[:LONGEST_ID] for row in some if (found := id_of(row)))
 
 
 def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:
