@@ -53,6 +53,8 @@ class Child:
 
         env: Added to our environment.
 
+        keep_open: Our file descriptors that it inherits.
+
         restart: Start it again when it ends. Without, it may end when it likes.
 
         stop_order: Lower ends earlier and starts later.
@@ -68,6 +70,7 @@ class Child:
     name: str
     argv: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
+    keep_open: Sequence[int] = ()
     restart: bool = True
     stop_order: int = 0
     ready: Callable[[], bool] | None = None
@@ -76,7 +79,9 @@ class Child:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it, in a session of its own."""
-        return self.launch() if self.launch else spawn(self.argv, env=self.env)
+        if self.launch:
+            return self.launch()
+        return spawn(self.argv, env=self.env, keep_open=self.keep_open)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
