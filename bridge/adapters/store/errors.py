@@ -61,16 +61,14 @@ _CLEARER: _Words = (
         f"the store's user may not run a command that a script needs; {RIGHTS}",
     ),
 )
+_NONE_GIVEN = (
+    "the store wants a password and got none; redis_url (BRIDGE_REDIS_URL) takes it as in "
+    "redis://:PASSWORD@host:6379/0"
+)
 #: What a server says about a password that it does not simply find wrong.
 _PASSWORDS: _Words = (
-    (
-        "Authentication required",
-        StoreRefused,
-        (
-            "the store wants a password and got none; redis_url (BRIDGE_REDIS_URL) takes it as in "
-            "redis://:PASSWORD@host:6379/0"
-        ),
-    ),
+    ("Authentication required", StoreRefused, _NONE_GIVEN),
+    ("HELLO must be called", StoreRefused, _NONE_GIVEN),  # in protocol 3
     (
         "without any password configured",
         StoreRefused,

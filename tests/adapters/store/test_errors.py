@@ -144,6 +144,10 @@ def test_a_crowded_store_says_so() -> None:
         ("WRONGPASS invalid username-password pair", "refuses the password"),
         ("NOAUTH Authentication required.", "wants a password and got none"),
         (
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise",
+            "wants a password and got none",
+        ),
+        (
             (
                 "ERR AUTH <password> called without any password configured for the default user. "
                 "Are you sure your configuration is correct?"
@@ -151,7 +155,7 @@ def test_a_crowded_store_says_so() -> None:
             "has no password, and got one",
         ),
     ],
-    ids=["wrong", "missing", "not wanted"],
+    ids=["wrong", "missing", "missing in a greeting", "not wanted"],
 )
 def test_what_is_wrong_with_a_password_is_said(line: str, words: str) -> None:
     read = BaseParser.parse_error(line)  # type: ignore[no-untyped-call]
