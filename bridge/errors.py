@@ -117,10 +117,16 @@ def directory_errors(folder: object) -> Iterator[None]:
         if error.errno in FULL:
             msg = f"the disk of {folder} is full; make room there, and start again"
             raise BridgeError(msg) from error
-        in_its_place = isinstance(error, FileExistsError | NotADirectoryError)
-        why = "a file is in its place" if in_its_place else reason(error)
-        msg = f"cannot use the directory {folder}: {why}"
+        msg = f"cannot use the directory {folder}: {why_unusable(error)}"
         raise Misconfigured(msg) from error
+
+
+def why_unusable(error: OSError) -> str:
+    """Return what is wrong with a directory that could not be made, or written to."""
+    if error.errno in FULL:
+        return "the disk is full"
+    in_its_place = isinstance(error, FileExistsError | NotADirectoryError)
+    return "a file is in its place" if in_its_place else reason(error)
 
 
 def reason(error: OSError) -> str:

@@ -20,7 +20,7 @@ from bridge.app.ports import (
     SignsOfLife,
 )
 from bridge.app.waiting import SILENT_AFTER
-from bridge.errors import FULL, BridgeError, StoreRefused
+from bridge.errors import FULL, BridgeError, StoreRefused, why_unusable
 
 Level: TypeAlias = Literal["ok", "note", "warning", "error"]
 
@@ -183,8 +183,7 @@ def of_data_dir(
         effect: What is not kept otherwise.
     """
     is_full = error.errno in FULL
-    why = "the disk is full" if is_full else error.strerror
-    detail = f"mjbridge cannot write to {folder}: {why}"
+    detail = f"mjbridge cannot write to {folder}: {why_unusable(error)}"
     mend = "BRIDGE_DATA_DIR names a directory that can be written to"
     about, code = "configuration", 2
     if is_full:

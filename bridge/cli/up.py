@@ -168,7 +168,10 @@ def _supervise(children: list[Child], *, as_json: bool) -> int:
     if stderr().is_terminal:
         stderr().print()  # below the ^C that the terminal has written
     if code == 0:
-        say("ended; nothing is lost, the next start goes on from here")
+        lost = next(
+            (why for one in children if one.trouble and (why := one.trouble())), ""
+        )
+        say(f"ended; {lost or 'nothing is lost, the next start goes on from here'}")
     return code
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.adapters.local.child import Child, Notice
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.runfile import remove_run_file, write_run_file
-from bridge.adapters.local.supervisor import Child, Notice, Supervisor
+from bridge.adapters.local.supervisor import Supervisor
 from bridge.errors import directory_errors
 
 __all__ = ["Child", "Notice", "Supervisor", "embedded_store"]
@@ -45,6 +46,7 @@ def embedded_store(
                 name="the store",
                 launch=store.launch,
                 ready=store.is_ready,
+                trouble=store.trouble,
                 why_ended=store.why_ended,
                 stop_order=stop_order,
             )

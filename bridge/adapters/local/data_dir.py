@@ -171,6 +171,23 @@ class DataDir:
                 return f"the disk of {self} is full"
         return ""
 
+    def why_gone(self) -> str:
+        """Say that what we claimed is no longer there under its name; nothing if it is."""
+        if self._lock is None:
+            return ""
+        try:
+            there = (self.path / "lock").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            there = None
+        except OSError:  # nobody can tell
+            return ""
+        if there and os.path.samestat(there, os.fstat(self._lock.fileno())):
+            return ""
+        return (
+            f"the data directory {self} was removed or replaced: what the store holds is lost "
+            "with it, and other commands do not find it"
+        )
+
     def last_logged(self) -> str:
         """Return the last line of the server's log; never raises."""
         try:

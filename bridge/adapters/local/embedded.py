@@ -43,12 +43,7 @@ from bridge.adapters.local.servers import (
     find_server,
     jemalloc_for,
 )
-from bridge.errors import (
-    BridgeError,
-    Misconfigured,
-    StoreUnavailable,
-    directory_errors,
-)
+from bridge.errors import Misconfigured, StoreUnavailable, directory_errors
 
 __all__ = ["EmbeddedStore", "find_server", "jemalloc_for"]
 
@@ -177,6 +172,10 @@ class EmbeddedStore:
         """Return why the server has ended by itself, for people, as far as that is known."""
         return self._dir.why_full() or self._dir.last_logged()
 
+    def trouble(self) -> str:
+        """Say, for people, that the data are lost though the server runs; nothing if they are not."""
+        return self._dir.why_gone()
+
     def stop(self, timeout: float = 5.0) -> None:
         """
         End the server, its data safe on disk, and free the directory.
@@ -224,7 +223,7 @@ class EmbeddedStore:
             try:
                 with directory_errors(self._dir):
                     lock.sign(process.pid)
-            except BridgeError:  # nobody would know of it
+            except BaseException:  # nobody would know of it
                 kill_group(process.pid)
                 process.wait()
                 raise

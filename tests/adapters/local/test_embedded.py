@@ -319,6 +319,24 @@ def test_a_lock_that_cannot_be_signed_for_want_of_room_can_be_let_go(
     folder.release()
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_directory_that_is_gone_while_it_is_ours_is_noticed(
+    tmp_path: Path, replaced: bool
+) -> None:
+    folder, other = DataDir(tmp_path / "data"), DataDir(tmp_path / "data")
+    folder.claim()
+    before = folder.why_gone()
+    folder.path.rename(tmp_path / "elsewhere")
+    if replaced:
+        other.claim()
+    gone = folder.why_gone()
+    folder.release()
+    other.release()
+
+    assert before == ""
+    assert "was removed or replaced" in gone
+
+
 def test_why_a_server_has_ended_is_read_in_its_log(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
     unread = store.why_ended()
