@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -42,6 +43,10 @@ _FULL = (
     "`mjbridge endpoints`"
 )
 _REPLICA = "the store is a replica, so it takes no writes; redis_url (BRIDGE_REDIS_URL) has to name its master"
+_UNRESOLVED = (
+    "the store has a host name that cannot be resolved; is it right in redis_url (BRIDGE_REDIS_URL), and does "
+    "name resolution work on this machine?"
+)
 _Words: TypeAlias = tuple[tuple[str, type[BridgeError], str], ...]
 #: Words that say more than the class that redis-py makes of them.
 _CLEARER: _Words = (
@@ -245,11 +250,7 @@ def meaning_of(error: Exception) -> BridgeError | None:
     if distrusted := distrust_of(error):
         return distrusted
     text = str(error)
-    if clearer := _by_words(text, _CLEARER):
-        return clearer
-    if isinstance(error, exceptions.AuthenticationError) and (
-        clearer := _by_words(text, _PASSWORDS)
-    ):
+    if clearer := _clearer(error, text):
         return clearer
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
         return StoreForbids(f"the store's user may not {_forbidden(text)}; {RIGHTS}")
@@ -277,6 +278,17 @@ def distrust_of(error: BaseException, who: str = "the store") -> StoreRefused | 
         "ssl_ca_certs in the query of redis_url (BRIDGE_REDIS_URL) names a file with its "
         "authority's"
     )
+
+
+def _clearer(error: Exception, text: str) -> BridgeError | None:
+    """Return what says more than the class of an error."""
+    behind = error.__cause__ or error.__context__
+    if isinstance(error, socket.gaierror) or isinstance(behind, socket.gaierror):
+        return StoreUnavailable(_UNRESOLVED)
+    words = _by_words(text, _CLEARER)
+    if words is None and isinstance(error, exceptions.AuthenticationError):
+        words = _by_words(text, _PASSWORDS)
+    return words
 
 
 def _by_words(text: str, table: _Words) -> BridgeError | None:
