@@ -245,6 +245,17 @@ def of_archive(
     return found
 
 
+def of_circular(name: str, detail: str) -> Finding:
+    """Warn of an upstream whose address is where the process `web` listens."""
+    return Finding(
+        about="upstream",
+        name=name,
+        level="warning",
+        detail=f"{detail}: that is the bridge's own address",
+        mend=f"upstreams.{name}.base_url is the gateway's; it is clients whose base URL is the bridge's",
+    )
+
+
 def of_answer(
     name: str,
     answer: FetchResult,
