@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
@@ -24,6 +23,7 @@ from typing import TypeAlias
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
+from bridge.adapters.store.trust import distrust_of
 from bridge.errors import BridgeError, StoreForbids, StoreRefused, StoreUnavailable
 
 #: Seconds that a single command may take. A frozen server must not freeze us.
@@ -168,16 +168,6 @@ _WORDS: _Words = (
         "the store has fewer databases than redis_url (BRIDGE_REDIS_URL) names; use a lower number",
     ),
 )
-#: Why a certificate is not taken, by OpenSSL's number of the error, and what to do about it.
-_CERTIFICATE = {
-    9: "is not valid yet; is the clock of this machine right?",
-    10: "has expired; its server needs a new one",
-    23: "was revoked; its server needs a new one",
-    **dict.fromkeys(
-        (62, 64),
-        "is for another name; redis_url (BRIDGE_REDIS_URL) has to name its server as it does",
-    ),
-}
 _FORBIDDEN_COMMAND = re.compile(r"permissions to run the '([a-z|]+)' command")
 
 
@@ -262,22 +252,6 @@ def meaning_of(error: Exception) -> BridgeError | None:
     if isinstance(error, exceptions.RedisClusterException):
         return StoreRefused(CLUSTER)
     return _by_words(text, _WORDS)
-
-
-def distrust_of(error: BaseException, who: str = "the store") -> StoreRefused | None:
-    """Read why somebody's certificate was not taken, if that is what an error is about."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        return None
-    if words := _CERTIFICATE.get(cause.verify_code):
-        return StoreRefused(f"{who}'s certificate {words}")
-    return StoreRefused(
-        f"{who} has a certificate that is not trusted ({cause.verify_message}); "
-        "ssl_ca_certs in the query of redis_url (BRIDGE_REDIS_URL) names a file with its "
-        "authority's"
-    )
 
 
 def _clearer(error: Exception, text: str) -> BridgeError | None:
