@@ -68,8 +68,9 @@ docs: $(DEVELOPMENT)  ## build the documentation's site in site/
 bench: $(DEVELOPMENT)  ## run the benchmarks: ten minutes, tables, and benchmark.json
 	@$(BIN)/python -m benchmarks
 
-chaos: $(DEVELOPMENT)  ## kill processes for minutes and count what was lost (nothing)
+chaos: $(DEVELOPMENT)  ## kill processes for minutes and count what was lost (nothing); try properties on new examples
 	@$(PYTEST) -n 0 -m chaos --timeout 900
+	@$(PYTEST) -m unit --numprocesses auto --hypothesis-profile search --timeout 900 tests/core tests/channels tests/settings
 
 soak: $(DEVELOPMENT)  ## run for long under load and watch for growth
 	@$(PYTEST) -n 0 -m soak --timeout 7200
@@ -89,7 +90,8 @@ clean:  ## remove .venv and everything that checks leave behind (never the data 
 
 # uv sets up in seconds where it is there and can; pip does it anywhere.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
-UV_PIP := uv pip install --quiet --python $(VENV)
+# Compiled once, by all processors; else each process that starts first does it for itself.
+UV_PIP := uv pip install --quiet --compile-bytecode --python $(VENV)
 
 define install
 $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("mjbridge needs Python 3.11 or newer; $(PYTHON) is %d.%d" % sys.version_info[:2])'

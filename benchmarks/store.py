@@ -23,7 +23,7 @@ from bridge.adapters.store.connection import connect
 from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.tasks import StoredTasks
-from bridge.app.ports import Settlement
+from bridge.app.ports import ClaimLimits, Settlement
 from bridge.core.delivery import Attempt, Disposition, Verdict
 from bridge.core.endpoint import Endpoint, Rate
 
@@ -104,7 +104,7 @@ async def measured(url: str, endpoints: int, batch: int) -> list[Row]:
 
 
 async def _claim(deliveries: StoredDeliveries, most: int) -> list[Settlement]:
-    claim = await deliveries.claim_deliveries(limit=most, slow_limit=most)
+    claim = await deliveries.claim_deliveries(ClaimLimits(limit=most, slow_limit=most))
     return [
         Settlement(
             delivery=one,

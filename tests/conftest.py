@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -22,8 +23,22 @@ from tests.contract.bench import Bench
 from tests.parts import debian_redis
 from tests.stores import fresh_namespace, running_store
 
-#: For `make fast`: a few examples find what a slip breaks; the gate tries more.
+# What properties are tried with, always the same examples: a few find what a slip breaks, and
+# more what is subtle. `make chaos` searches: among many, and others each time.
 settings.register_profile("fast", settings.get_profile("ci"), max_examples=10)
+settings.register_profile("usual", settings.get_profile("ci"), max_examples=40)
+settings.register_profile("search", max_examples=1000, deadline=None, print_blob=True)
+
+# What a test logs is shown if it fails; the values of all variables, as structlog shows them
+# beside a traceback where nothing is configured, take longer than most tests.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 #: The folders of tests, by their distance from reality. A test that is nearer to it than its
 #: folder says so with a marker of its own.
@@ -45,6 +60,10 @@ DISTANCES = {
 SERVERS = {"group", "redis_url"}
 #: The folder whose tests share one deployment: a process of the tests' own takes them all.
 TOGETHER = "tests/acceptance/everyday"
+#: The folder whose tests share a browser, which takes longer to begin than most of them: one has
+#: those of the wall, half of all, and another one the rest.
+PAGES = "tests/web/dashboard"
+WALL = f"{PAGES}/test_wall.py"
 #: The files whose tests share nothing and wait a lot: any process takes any of them.
 APART = {
     "tests/acceptance/test_outages.py",
@@ -117,7 +136,9 @@ def group_of(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
     if file in APART:
         return nodeid
-    return TOGETHER if file.startswith(f"{TOGETHER}/") else file
+    if file.startswith(f"{TOGETHER}/"):
+        return TOGETHER
+    return PAGES if file.startswith(f"{PAGES}/") and file != WALL else file
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

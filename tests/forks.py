@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -97,7 +98,9 @@ class Forked:
 
     def send_signal(self, sig: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            # Its parent may know that it has ended, and this process not yet.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, sig)
 
 
 def _become(

@@ -89,6 +89,10 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": os.fspath(config),
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
             "RABBITMQ_ENABLED_PLUGINS_FILE": os.fspath(folder / "plugins"),
+            # A scheduler of Erlang's that has nothing to do spins for a while.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
+            ),
         }
         self._log = folder / "rabbitmq.log"
         self._running: list[subprocess.Popen[bytes]] = []

@@ -25,6 +25,7 @@ SHARED = {
     "errors": "what can go wrong, in the words of the package that it goes wrong in",
     "events": "what is shown of events, and the routes that show it",
     "feed": "a port, and what implements it",
+    "housekeeping": "what the sweep does: the use case with its port, and what implements that",
     "http": "HTTP: its requests and responses, and what sends them",
     "idempotency": "a port, what implements it, and the routes' use of it",
     "inbound": "what a platform sends when a button is pressed, and what it is sent back",

@@ -29,9 +29,11 @@ def table() -> Iterator[str]:
     yield _HEAD
     for package in sorted(path for path in BRIDGE.iterdir() if path.is_dir()):
         modules = list(package.rglob("*.py"))
-        if package.name == "runtime":  # with the loose modules of the top
-            modules += BRIDGE.glob("*.py")
-        if modules:
+        if (
+            package.name == "runtime"
+        ):  # with the rest, which would be rows of a few lines
+            modules += [*BRIDGE.glob("*.py"), *(BRIDGE / "logs").glob("*.py")]
+        if modules and package.name != "logs":
             yield _row(package.name, modules)
     for name, pattern in OTHERS.items():
         yield _row(name, list(BRIDGE.rglob(pattern)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bridge.app.operations import Operations
 from bridge.app.ports import ActionStore, Admin, Masks, NewAction
+from bridge.app.tracking import Tracking
 from bridge.app.views.actions import Action
 from bridge.core.endpoint import Endpoint
 from bridge.errors import Refused
@@ -24,14 +24,14 @@ class ActionWriter:
         *,
         store: ActionStore,
         admin: Admin,
-        operations: Operations,
+        tracking: Tracking,
         endpoints: Mapping[str, Endpoint],
         masks: Masks | None,
     ) -> None:
         """Bind it to a store; the arguments are those of `bridge.app.actions.Actions`."""
         self._store = store
         self._admin = admin
-        self._operations = operations
+        self._tracking = tracking
         self._endpoints = endpoints
         self._masks = masks
         #: Upstreams whose limits the store has been given.
@@ -40,7 +40,7 @@ class ActionWriter:
     @property
     def max_origins(self) -> int:
         """How many origins of hooks there may be at once."""
-        return self._operations.max_origins
+        return self._tracking.max_origins
 
     def check_upstream(self, name: str) -> None:
         """
@@ -73,7 +73,7 @@ class ActionWriter:
         if action.upstream not in self._configured:
             await self._admin.configure([self._endpoints[action.upstream]])
             self._configured.add(action.upstream)
-        await self._operations.prepare(action.hook)
+        await self._tracking.prepare(action.hook)
         created = await self._store.create(action)
         if created is None or not created[1]:
             self._forget_mask(action)

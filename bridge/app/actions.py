@@ -13,16 +13,8 @@ from typing import TypeAlias
 from bridge.app.action_writer import ActionWriter, RoundOver
 from bridge.app.asked import button_of, check_body, check_metadata, check_modal
 from bridge.app.lookup import Lookup
-from bridge.app.operations import Operations
-from bridge.app.ports import (
-    ActionStore,
-    Admin,
-    Masks,
-    NewAction,
-    Order,
-    Page,
-    TaskRow,
-)
+from bridge.app.ports import ActionStore, Admin, Masks, NewAction, Order, Page, TaskRow
+from bridge.app.tracking import Tracking
 from bridge.app.views.actions import Action
 from bridge.core.action import (
     ActionState,
@@ -55,7 +47,7 @@ class Actions:
         store: ActionStore,
         admin: Admin,
         lookup: Lookup,
-        operations: Operations,
+        tracking: Tracking,
         endpoints: Mapping[str, Endpoint],
         masks: Masks | None = None,
     ) -> None:
@@ -69,11 +61,11 @@ class Actions:
         """
         self._store = store
         self._lookup = lookup
-        self._operations = operations
+        self._tracking = tracking
         self.writer = ActionWriter(
             store=store,
             admin=admin,
-            operations=operations,
+            tracking=tracking,
             endpoints=endpoints,
             masks=masks,
         )
@@ -152,7 +144,7 @@ class Actions:
                 delay=delay_s,
                 metadata=metadata,
                 hook=receiver,
-                max_origins=self._operations.max_origins,
+                max_origins=self._tracking.max_origins,
             )
 
         if key or is_pressed_once(pressed.kind):
@@ -203,7 +195,7 @@ class Actions:
         """
         if (why := why_not_submitted(what)) is not None:
             raise Misconfigured(why)
-        where = self._operations.choose_upstream(upstream)
+        where = self._tracking.choose_upstream(upstream)
         receiver = self._checked(metadata, hook, hook_format)
         action_id = submission_id(where, what, key or token_hex(16))
         sent = submission_body(action_id, body)
@@ -220,7 +212,7 @@ class Actions:
                 delay=delay_s,
                 metadata=metadata,
                 hook=receiver,
-                max_origins=self._operations.max_origins,
+                max_origins=self._tracking.max_origins,
             )
         )
 
@@ -292,4 +284,4 @@ class Actions:
         self, metadata: Mapping[str, Json] | None, hook: object, hook_format: object
     ) -> Hook | None:
         check_metadata(metadata)
-        return self._operations.read_hook(hook, hook_format)
+        return self._tracking.read_hook(hook, hook_format)

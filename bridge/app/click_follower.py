@@ -10,22 +10,19 @@ a process ends, another one, or the next, goes on.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from secrets import token_hex
 
 import structlog
 
 from bridge.app.actions import Actions
 from bridge.app.click_marks import Marks
+from bridge.app.click_records import Click, Following, read_following, written
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
 from bridge.app.outage import store_outage
 from bridge.app.ports import ClickOutcome, ClickStore, ExpiringTexts, Sender, TaskRow
-from bridge.app.views.actions import Action
-from bridge.channels.interaction import Clicks, Interaction
-from bridge.channels.strings import STRINGS, Strings
+from bridge.channels.interaction import Clicks
 from bridge.core.action import ActionState
 from bridge.core.button import Button
 from bridge.core.endpoint import Endpoint
@@ -49,36 +46,6 @@ TAKE_OVER_EVERY = 5.0
 TRIES = 6
 #: A message says the same of these.
 _GOES_ON = frozenset({ActionState.PENDING, ActionState.SENDING})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
-    """A click that may be made: where, and by whom."""
-
-    endpoint: Endpoint
-    purpose: Purpose
-    platform: Clicks
-    interaction: Interaction
-
-    @property
-    def strings(self) -> Strings:
-        """What is said, in the endpoint's language."""
-        return STRINGS[getattr(self.endpoint.options, "language", "en")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Following:
-    """
-    A press that was written down, and whose message is to say what comes of it.
-
-    Attributes:
-        until: When nobody waits for that any more.
-    """
-
-    click: Click
-    task: TaskKey
-    action: Action
-    until: float
 
 
 class ClickFollower:
@@ -152,15 +119,17 @@ class ClickFollower:
             await self.tell(click, f"{label}: {error}")
             return None
         await self.count(click.endpoint, "pressed")
-        until = self._now() + PATIENCE
+        following = Following(
+            click=click, task=row.key, action=action, until=self._now() + PATIENCE
+        )
         try:
             await self._texts.claim(_following(action.id), self._me, LEASE)
-            await self._store.follow(action.id, _written(click, row.key, until))
+            await self._store.follow(action.id, written(following))
         except BridgeError as error:
             # The message keeps its buttons: nobody else would bring them back.
             log.warning("click.not_followed", error=str(error))
             return None
-        return Following(click=click, task=row.key, action=action, until=until)
+        return following
 
     async def follow(self, following: Following) -> None:
         """Have the message say at once what was pressed, and then what comes of it."""
@@ -191,8 +160,11 @@ class ClickFollower:
 
     async def _go_on(self, action_id: str, text: str) -> None:
         try:
-            action = await self._actions.find(action_id)
-            found = None if action is None else self._understood(text, action)
+            found = None
+            if (action := await self._actions.find(action_id)) is not None:
+                found = read_following(
+                    text, action, endpoints=self._endpoints, platforms=self.platforms
+                )
             if found is None:
                 await self._store.forget(action_id)
             else:
@@ -277,53 +249,6 @@ class ClickFollower:
         )
         return status is not None and status < 500 and status != 429
 
-    def _understood(self, text: str, action: Action) -> Following | None:
-        """Read what is followed; ``None`` if it is not to be followed any more."""
-        try:
-            return self._read(text, action)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            log.warning("click.not_understood", action=action.id)  # of another version
-            return None
-
-    def _read(self, text: str, action: Action) -> Following | None:
-        """Read what is followed; ``None`` if its endpoint takes no clicks any more."""
-        kept = json.loads(text)
-        endpoint = self._endpoints.get(kept["endpoint"])
-        if endpoint is None or endpoint.kind != kept["purpose"]:
-            return None
-        purpose, given = Purpose(kept["purpose"]), kept["interaction"]
-        click = Click(
-            endpoint=endpoint,
-            purpose=purpose,
-            platform=self.platforms[purpose],
-            interaction=Interaction(
-                **given
-                | {
-                    "roles": tuple(given["roles"]),
-                    "places": frozenset(given["places"]),
-                }
-            ),
-        )
-        return Following(
-            click=click,
-            task=TaskKey.read(kept["task"]),
-            action=action,
-            until=float(kept["until"]),
-        )
-
 
 def _following(action_id: str) -> str:
     return f"following:{action_id}"
-
-
-def _written(click: Click, task: TaskKey, until: float) -> str:
-    interaction = asdict(replace(click.interaction, prompt=None, form=""))
-    return json.dumps(
-        {
-            "endpoint": click.endpoint.name,
-            "purpose": str(click.purpose),
-            "task": str(task),
-            "until": until,
-            "interaction": interaction | {"places": sorted(interaction["places"])},
-        }
-    )

@@ -17,7 +17,7 @@ from bridge.app.ports import ExpiringTexts, TaskRow
 from bridge.app.views.actions import Action
 from bridge.channels.interaction import Clicks, Interaction
 from bridge.channels.offer import rows_of
-from bridge.channels.strings import STRINGS
+from bridge.channels.strings import strings_of
 from bridge.core.action import ActionState, is_pressed_once
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import snapshot_json
@@ -177,7 +177,7 @@ class Marks:
 
     async def _line(self, action: Action, endpoint: Endpoint) -> str:
         """Say who pressed what, and what came of it."""
-        strings = STRINGS[getattr(endpoint.options, "language", "en")]
+        strings = strings_of(endpoint)
         kind, _, user = action.by.partition(":")
         who = await self._texts.kept(f"name:{action.by}") if user else None
         ends = {

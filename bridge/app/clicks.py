@@ -15,8 +15,9 @@ from typing import Any
 
 import structlog
 
-from bridge.app.click_follower import Click, ClickFollower
+from bridge.app.click_follower import ClickFollower
 from bridge.app.click_marks import clicked_name
+from bridge.app.click_records import Click
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
 from bridge.app.ports import ClickOutcome, ExpiringTexts, TaskRow
@@ -29,7 +30,7 @@ from bridge.channels.interaction import (
     Reaction,
     may_press,
 )
-from bridge.channels.strings import STRINGS
+from bridge.channels.strings import strings_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.token import Grant, Purpose
 from bridge.errors import BridgeError, NotFound
@@ -90,7 +91,7 @@ class ClickHandler:
         platform = self._platforms[purpose]
         here = [one for one in endpoints if platform.may_come_from(interaction, one)]
         first = (here or list(endpoints))[0]
-        strings = STRINGS[getattr(first.options, "language", "en")]
+        strings = strings_of(first)
         if interaction.token == NOTHING:
             return self._do(first, platform.accept(first, interaction))
         grant = (await self._links.keys()).read(

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from bridge.app.operator_events import death_notices
-from bridge.app.ports import Publication, StoreMemory, Waiting
+from bridge.app.ports import Admin, StoreMemory, Waiting
 from bridge.app.removed import GONE_AFTER
 from bridge.app.store_memory import memory_log
 from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
@@ -38,17 +38,14 @@ RESTORE_BATCH = 500
 CLOCK_STEPS = 500
 
 
-class HousekeepingStore(Protocol):
-    """What the sweep needs of the store."""
-
-    async def clock(self) -> float:
-        """Return the store's clock."""
+class HousekeepingStore(Admin, Protocol):
+    """What the sweep needs of the store, besides what people do to it."""
 
     async def was_emptied(self) -> bool:
         """Return, once, whether the store has lost all that it held."""
 
     async def beat(self, now: float) -> None:
-        """Write the heartbeat."""
+        """Leave the heartbeat that proves beat, broker and a worker at once."""
 
     async def hook_endpoints(self) -> Sequence[str]:
         """Name the endpoints that stand for hooks of tasks that are kept."""
@@ -56,27 +53,11 @@ class HousekeepingStore(Protocol):
     async def action_endpoints(self) -> Sequence[str]:
         """Name the endpoints that stand for the upstreams of actions that there were."""
 
-    async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
-        """Note that these endpoints are configured; name those whose URL has changed."""
-
-    async def open_before(self, cutoff: float, limit: int) -> Sequence[Waiting]:
-        """List open deliveries of events older than a time."""
-
-    async def open_at(
-        self, endpoint: str, limit: int, *, before: float | None = None
-    ) -> Sequence[Waiting]:
-        """List deliveries that wait at an endpoint, or those older than a time."""
+    async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
+        """List open deliveries of events older than a time, the oldest first."""
 
     async def holding(self) -> Sequence[str]:
         """Name the endpoints that are paused or disabled."""
-
-    async def give_up(
-        self,
-        waiting: Sequence[Waiting],
-        reason: str,
-        notices: Sequence[Sequence[Publication]] = (),
-    ) -> int:
-        """Give up deliveries that nobody is attempting."""
 
     async def unconfigured(self, since: float) -> Sequence[str]:
         """Name the endpoints that no worker has had configured since a time."""
@@ -85,23 +66,52 @@ class HousekeepingStore(Protocol):
         """Forget an endpoint not configured since a time, unless something waits for it."""
 
     async def follow_clock(
-        self, upstreams: Iterable[str], rules: Iterable[str], limit: int
+        self, upstreams: Iterable[str], rules: Iterable[str], most: int
     ) -> int:
-        """Where the store's clock was set back, move what waits back with it."""
+        """
+        Where the store's clock was set back, move what waits back with it.
+
+        Args:
+            upstreams: Whose polls are moved, besides the deliveries of all endpoints.
+
+            rules: Whose presses are moved that count towards their limits.
+
+        Returns:
+            How many times were moved; *most* if there may be more.
+        """
 
     async def restore_tasks(
-        self, upstream: str, passed: int, limit: int
+        self, upstream: str, passed: int, most: int
     ) -> tuple[int, int]:
-        """Have tasks polled again that are nowhere due; return how many of a batch were examined, and restored."""
+        """
+        Have tasks polled again that are tracked and nowhere due.
 
-    async def restore_deliveries(self, limit: int) -> int:
-        """Have deliveries made that waited nowhere; return how many."""
+        Args:
+            passed: How many to pass over.
 
-    async def tidy(self, limit: int) -> int:
-        """Forget what was kept for `retention`."""
+        Returns:
+            How many were examined, which is none where none can be missing; and how many of
+            them are polled again.
+        """
+
+    async def restore_deliveries(self, most: int) -> int:
+        """
+        Have deliveries made that are open and waited nowhere; return how many.
+
+        Up to *most* events are examined. It goes on where the last call ended, and from the
+        last event to the oldest.
+        """
+
+    async def tidy(self, most: int) -> int:
+        """Forget what was kept for `retention`, up to *most* of a kind; return how much."""
 
     async def watch_memory(self) -> StoreMemory | None:
-        """Return how the store's memory stands, and pause polling if need be."""
+        """
+        Return how the store's memory stands; ``None`` if we may not know it.
+
+        Above `NEARLY_FULL` polling pauses for the next 15 s, so that what is known can
+        still be delivered.
+        """
 
 
 async def sweep(

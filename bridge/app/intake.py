@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.app.operations import Operations
 from bridge.app.outage import FolderOutage, reported
 from bridge.app.ports import Spool, Submitted
+from bridge.app.tracking import Tracking
 from bridge.errors import BridgeError, Misconfigured, StoreRefused, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -28,16 +28,16 @@ CATCH_UP_EVERY = 1.0
 class Intake:
     """Tracks what was submitted, now or later."""
 
-    def __init__(self, operations: Operations, spool: Spool) -> None:
+    def __init__(self, tracking: Tracking, spool: Spool) -> None:
         """
         Bind it to a deployment.
 
         Args:
-            operations: Tracks tasks.
+            tracking: Tracks tasks.
 
             spool: Keeps them while it cannot.
         """
-        self._operations = operations
+        self._tracking = tracking
         self._spool = spool
         self._folder = FolderOutage()
         self._late = 0  #: Submissions of this outage, for the log.
@@ -119,13 +119,13 @@ class Intake:
         return True
 
     async def _track(self, submitted: Submitted) -> Submitted:
-        tracked = await self._operations.take_in(submitted)
+        tracked = await self._tracking.take_in(submitted)
         if not tracked.rejected:
             return submitted
         # It is the hook that was rejected. The tasks are not.
         reason = next(iter(tracked.rejected.values()))
         without = replace(submitted, hook=None, hook_refused=reason)
-        await self._operations.take_in(without)
+        await self._tracking.take_in(without)
         return without
 
     def _keep(self, submitted: Submitted, reason: str) -> None:

@@ -16,20 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from bridge.channels.base import (
-    DeliveryContext,
-    Exchange,
-    ExchangeResult,
-    SaveState,
-)
+from bridge.channels.base import DeliveryContext, Exchange, ExchangeResult, SaveState
 from bridge.channels.urls import safe_url
-from bridge.core.archive import (
-    KIND,
-    Archived,
-    ArchiveOptions,
-    sources,
-    with_urls,
-)
+from bridge.core.archive import KIND, Archived, ArchiveOptions, sources, with_urls
 from bridge.core.delivery import Attempt, AttemptResult, Fault
 from bridge.core.hook import BLOCKED_PORTS
 from bridge.core.http import Download, Request, Response

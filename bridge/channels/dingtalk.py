@@ -37,7 +37,6 @@ from bridge.channels.robot_codes import (
 from bridge.channels.text import cut, defang, defang_line, fit, json_size, utf16
 from bridge.channels.urls import in_parentheses
 from bridge.core.delivery import AttemptResult
-from bridge.core.endpoint import Rate
 from bridge.core.event_data import Json
 from bridge.core.http import Request, Response
 
@@ -46,9 +45,7 @@ _HOSTS = ("oapi.dingtalk.com",)
 INFO = ChannelInfo(
     hosts=_HOSTS,
     options=RobotOptions,
-    # 20/min. A larger burst would leave no room for a message in its third variant: the two
-    # that were refused count, and are charged only afterwards.
-    rate=Rate(per_second=0.25, burst=3.0),
+    rate=robot_codes.TWENTY_A_MINUTE,
     ability="messages with the picture",
     validate=url_like(
         _HOSTS,

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bridge.core.endpoint import EndpointOptions
+from bridge.core.endpoint import Endpoint, EndpointOptions
 
 #: Seconds; what is configured longer is a mistake in the unit.
 MAX_SECONDS = 10 * 365 * 86400.0
@@ -86,3 +86,9 @@ class RobotOptions(ChatOptions):
 
     secret: str | None = field(default=None, repr=False)
     keyword: str | None = field(default=None, metadata={"min_length": 1})
+
+
+def has_native_buttons(endpoint: Endpoint) -> bool:
+    """Whether an endpoint's messages have buttons of the platform's own."""
+    options = endpoint.options
+    return isinstance(options, ChatOptions) and options.buttons == "native"

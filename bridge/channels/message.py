@@ -1,11 +1,11 @@
 """
 A message: what there is to say about an event, before it takes any platform's form.
 
-Every channel makes its payload from this, so that what is worth reading is decided once, in
-`bridge.channels.compose`: which picture there is (the archive's copy, one that every client can
-load, or none any more), what can be opened, what is said where there is neither. Whether the
-picture is linked, uploaded or left out is each channel's own to say: it knows what its platform
-can.
+Every channel makes its payload from this, so that what is worth reading is decided once: what is
+said, in `bridge.channels.wording`; and in `bridge.channels.compose` which picture there is (the
+archive's copy, one that every client can load, or none any more), what can be opened, what is said
+where there is neither. Whether the picture is linked, uploaded or left out is each channel's own to
+say: it knows what its platform can.
 
 Rule 1: texts are cleaned, and not escaped for any platform yet: a channel escapes what it puts
 into a payload. `headline` and `notes` hold only our own words and names from the configuration.

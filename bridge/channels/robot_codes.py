@@ -24,11 +24,15 @@ from bridge.channels.message import Message
 from bridge.channels.reply import Reply, detail_of
 from bridge.channels.text import cut, line
 from bridge.core.delivery import AttemptResult
+from bridge.core.endpoint import Rate
 from bridge.core.http import Request, Response, json_object
 
 #: Seconds to wait where a platform says "too fast" and not for how long: all three count
 #: by the minute.
 A_MINUTE = 60.0
+#: A larger burst would leave no room for a message in its third variant: the two that were refused
+#: count, and are charged only afterwards.
+TWENTY_A_MINUTE = Rate(per_second=0.25, burst=3.0)
 #: UTF-16 units of the platform's own words.
 _MAX_WORDS = 240
 _URL = re.compile(r"https?://\S+")

@@ -1,8 +1,10 @@
-"""The strings of messages, in each language; tables only, so that a reader sees all of them."""
+"""The strings of messages, in each language; tables, so that a reader sees all of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from bridge.core.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,3 +218,8 @@ _ZH = Strings(
 )
 
 STRINGS: dict[str, Strings] = {"en": _EN, "zh": _ZH}
+
+
+def strings_of(endpoint: Endpoint) -> Strings:
+    """Return what people at an endpoint read, in its language."""
+    return STRINGS[getattr(endpoint.options, "language", "en")]

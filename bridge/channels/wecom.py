@@ -33,7 +33,6 @@ from bridge.channels.robot_codes import (
 from bridge.channels.text import defang, defang_line, fit, line, utf8
 from bridge.channels.urls import in_parentheses
 from bridge.core.delivery import AttemptResult
-from bridge.core.endpoint import Rate
 from bridge.core.event_data import Json
 from bridge.core.http import Request, Response
 
@@ -41,9 +40,7 @@ _HOSTS = ("qyapi.weixin.qq.com",)
 
 INFO = ChannelInfo(
     hosts=_HOSTS,
-    # 20/min. A larger burst would leave no room for a message in its third variant: the two
-    # that were refused count, and are charged only afterwards.
-    rate=Rate(per_second=0.25, burst=3.0),
+    rate=robot_codes.TWENTY_A_MINUTE,
     ability="messages with the picture",
     validate=url_like(
         _HOSTS,

@@ -80,12 +80,12 @@ def drop(
     first.
     """
     if not yes and sys.stdin is not None and sys.stdin.isatty():
-        waiting = in_deployment(lambda one: one.operations.pending_at(endpoint))
+        waiting = in_deployment(lambda one: one.endpoint_control.pending_at(endpoint))
         what = counted(waiting, "delivery", "deliveries")
         question = f"Give up {what} waiting at {endpoint}?"
         if waiting:
             typer.confirm(question, abort=True, err=True)
-    dropped = in_deployment(lambda one: one.operations.drop(endpoint))
+    dropped = in_deployment(lambda one: one.endpoint_control.drop(endpoint))
     write(f"{counted(dropped, 'delivery', 'deliveries')} given up at {endpoint}")
 
 

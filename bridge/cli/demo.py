@@ -54,7 +54,7 @@ def demo() -> None:
             await deployment.ready()
             last = ""
             async for last in demo_tasks(upstream.base_url, key):
-                await deployment.operations.track([last])
+                await deployment.tracking.track([last])
             await _delivered(deployment, last)
             _print_what_next(last, upstream.base_url)
 

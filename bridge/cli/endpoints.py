@@ -10,8 +10,8 @@ import typer
 from rich.text import Text
 
 from bridge.app.click_errors import explain_click_error
+from bridge.app.endpoint_control import KnownEndpoint, Switched
 from bridge.app.humanize import ago, counted, host_of, span
-from bridge.app.operations import KnownEndpoint, Switched
 from bridge.app.ports import EndpointRow
 from bridge.app.removed import how_held, mend_of_removed
 from bridge.app.views.endpoints import EndpointView, SampleView
@@ -41,7 +41,7 @@ def endpoints(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
         return
 
     async def work(deployment: Deployment) -> None:
-        known = await deployment.operations.endpoints()
+        known = await deployment.endpoint_control.endpoints()
         if as_json:
             for one in known:
                 emit(EndpointView.of(one.endpoint, one.row))
@@ -58,7 +58,7 @@ def endpoints(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command()
 def pause(name: NameArgument) -> None:
     """Hold an endpoint's deliveries; they go on collecting."""
-    done = in_deployment(lambda deployment: deployment.operations.pause(name))
+    done = in_deployment(lambda deployment: deployment.endpoint_control.pause(name))
     held = "is held" if done.pending == 1 else "are held"
     _print_switched(name, "paused" if done.changed else "already paused", done, held)
 
@@ -66,7 +66,7 @@ def pause(name: NameArgument) -> None:
 @app.command()
 def resume(name: NameArgument) -> None:
     """Deliver again to an endpoint that was paused or disabled; try at once what waits."""
-    done = in_deployment(lambda deployment: deployment.operations.resume(name))
+    done = in_deployment(lambda deployment: deployment.endpoint_control.resume(name))
     if done.held:
         waiting = counted(done.pending, "delivery", "deliveries")
         what = f"{name} is not configured, so what waits is {done.held} ({waiting})"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.channels.endpoint_options import has_native_buttons
 from bridge.cli.in_deployment import in_deployment
 from bridge.cli.output import say, write
 from bridge.core.endpoint import Endpoint
@@ -159,7 +160,7 @@ def _endpoint(settings: Settings, kind: str, name: str | None) -> Endpoint | Non
     if name is None:
         return None
     endpoint = endpoint_of(settings, name)
-    if getattr(endpoint.options, "buttons", "off") != "native":
+    if not has_native_buttons(endpoint):
         msg = f'endpoints.{name} has no buttons yet: set buttons = "native" there'
         raise Misconfigured(msg)
     return endpoint

@@ -82,7 +82,7 @@ def track(
         follower = Follower(deployment.queries, deployment.feed)
         if wait:
             await follower.start()
-        tracked = await deployment.operations.track(
+        tracked = await deployment.tracking.track(
             wanted,
             upstream=name,
             metadata=metadata,

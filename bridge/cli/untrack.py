@@ -24,7 +24,7 @@ def untrack(
     wanted = check_ids(ids)
 
     async def work(deployment: Deployment) -> bool:
-        done = await deployment.operations.untrack(wanted, upstream=upstream)
+        done = await deployment.tracking.untrack(wanted, upstream=upstream)
         for key, stopped in done.stopped.items():
             result: TrackingResult = "untracked" if stopped else "not tracked"
             if as_json:

@@ -227,7 +227,7 @@ async def _with_health(
     try:
         async with Deployment(settings) as deployment:
             now = await deployment.admin.clock()
-            known = await deployment.operations.endpoints()
+            known = await deployment.endpoint_control.endpoints()
     except BridgeError as error:
         return [*found, findings.of_error("store", error)]
     rows = [one.row for one in known]

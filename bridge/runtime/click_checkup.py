@@ -9,6 +9,7 @@ from bridge.adapters.http.sender import HttpSender
 from bridge.app.click_findings import of_clicks, of_door, place_of_clicks
 from bridge.app.findings import Finding
 from bridge.channels import channel_for
+from bridge.channels.endpoint_options import has_native_buttons
 from bridge.channels.slack import api as slack_api
 from bridge.channels.telegram import api as telegram_api
 from bridge.core.endpoint import Endpoint
@@ -21,7 +22,7 @@ async def clicks_of(
     endpoint: Endpoint, settings: Settings, *, online: bool
 ) -> Sequence[Finding]:
     """Look whether clicks on an endpoint's own buttons would arrive."""
-    if getattr(endpoint.options, "buttons", "off") != "native":
+    if not has_native_buttons(endpoint):
         return ()
     probe = channel_for(endpoint.kind).INFO.probe
     request = probe.request(endpoint) if probe else None

@@ -17,6 +17,7 @@ from bridge.adapters.store.connection import connect
 from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.adapters.store.feed import StoreFeed
 from bridge.adapters.store.greeting import greet
+from bridge.adapters.store.housekeeping import StoreHousekeeping
 from bridge.adapters.store.idempotency import StoredRequests
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.layout import foreign_keys
@@ -27,11 +28,12 @@ from bridge.adapters.store.readiness import inspect
 from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
 from bridge.app.actions import Actions
+from bridge.app.endpoint_control import EndpointControl
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
-from bridge.app.operations import Operations
 from bridge.app.ports import Tracked
 from bridge.app.redelivery import Redelivery
+from bridge.app.tracking import Tracking
 from bridge.app.views.actions import Action
 from bridge.core.event_data import Json
 from bridge.core.task import TaskKey
@@ -69,6 +71,7 @@ class Deployment:
         self.tasks = StoredTasks(self._keys)
         self.deliveries = StoredDeliveries(self._keys)
         self.admin = StoreAdmin(self._keys)
+        self.housekeeping = StoreHousekeeping(self._keys)
         self.queries = StoreQueries(self._keys)
         self.feed = StoreFeed(self._keys)
         self.requests = StoredRequests(self._keys)
@@ -81,20 +84,25 @@ class Deployment:
             ttl=settings.links.ttl,
         )
         self.pictures = StoredPictures(self._keys)
-        upstreams, endpoints = list(settings.upstreams), endpoints_of(settings)
+        upstreams = list(settings.upstreams)
         self.lookup = Lookup(
             self.queries, upstreams=upstreams, endpoints=list(settings.endpoints)
         )
         self.redelivery = Redelivery(
             admin=self.admin, queries=self.queries, lookup=self.lookup
         )
-        self.operations = Operations(
+        self.tracking = Tracking(
             tracker=self.tasks,
+            admin=self.admin,
+            lookup=self.lookup,
+            upstreams=upstreams,
+            hooks=hook_policy(settings),
+        )
+        self.endpoint_control = EndpointControl(
             admin=self.admin,
             queries=self.queries,
             lookup=self.lookup,
-            upstreams=upstreams,
-            endpoints=endpoints,
+            endpoints=endpoints_of(settings),
             hooks=hook_policy(settings),
             internal=[
                 *action_endpoints(settings).values(),
@@ -108,7 +116,7 @@ class Deployment:
             store=self.stored_actions,
             admin=self.admin,
             lookup=self.lookup,
-            operations=self.operations,
+            tracking=self.tracking,
             endpoints=action_endpoints(settings),
             masks=LocalMasks(settings.data_dir, now=time.time),
         )
@@ -228,7 +236,7 @@ def track_now(
 ) -> Tracked:
     """Track from a program, whether or not an event loop runs in its thread."""
     return call_now(
-        lambda deployment: deployment.operations.track(
+        lambda deployment: deployment.tracking.track(
             ids,
             upstream=upstream,
             metadata=metadata,

@@ -12,12 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import (
-    Collection,
-    Coroutine,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,9 +23,9 @@ from bridge.app.outage import store_outage
 from bridge.app.ports import QUEUES
 from bridge.app.views.actions import Action
 from bridge.errors import BridgeError
-from bridge.runtime.hearing import hear
 from bridge.runtime.listening import listen
 from bridge.runtime.presence import Presence, digest_of
+from bridge.runtime.producers import hear
 from bridge.runtime.self_tick import tick_while_silent
 from bridge.runtime.worker_parts import WorkerParts, assemble
 from bridge.settings import Settings

@@ -30,22 +30,16 @@ REMIND_EVERY = 600.0
 class Presence:
     """One worker's: it signs on, and hears of beat and of the others."""
 
-    def __init__(
-        self,
-        sign_on: Callable[[], Awaitable[SignedOn]],
-        *,
-        difference: Outage | None = None,
-    ) -> None:
+    def __init__(self, sign_on: Callable[[], Awaitable[SignedOn]]) -> None:
         """
         Begin without having signed on.
 
         Args:
             sign_on: See `StoreAdmin.sign_on`.
-
-            difference: Where it is noted that others have another configuration.
         """
         self._sign_on = sign_on
-        self._difference = difference or Outage(
+        #: That others have another configuration.
+        self._difference = Outage(
             "workers.differ", "workers.agree", remind_every=REMIND_EVERY
         )
         self._born = 0.0  #: By the store's clock.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
+from bridge.adapters.broker.foreign_queue import ForeignQueue
+from bridge.app.outage import store_outage
 from bridge.app.views.actions import Action
+from bridge.core.cadence import TICK
 from bridge.core.event_data import Json
 from bridge.core.task import TaskKey
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError, StoreForbids, StoreUnavailable
 from bridge.runtime.deployment import Deployment
 
 log = structlog.get_logger(__name__)
@@ -78,7 +82,7 @@ class Producers:
         hook: str | None = None,
         hook_format: str | None = None,
     ) -> None:
-        tracked = await self._deployment.operations.track(
+        tracked = await self._deployment.tracking.track(
             ids,
             upstream=upstream,
             metadata=metadata,
@@ -111,3 +115,23 @@ class Producers:
         body = {"prompt": prompt}
         action, _ = await submit("imagine", body, by="program", **options)
         return action
+
+
+async def hear(queue: ForeignQueue, producers: Producers) -> None:
+    """
+    Do what programs ask for that know nothing of us, once a second. Never raises: it is a
+    convenience. Ends where the bridge's user may not read their queue.
+    """
+    while True:
+        try:
+            for one in await queue.pending():
+                await producers.take(one.task, one.args, one.kwargs, message=one.id)
+                await queue.ack(one)
+        except StoreForbids as error:
+            log.warning("message.not_heard", reason=str(error))
+            return
+        except BridgeError as error:
+            store_outage.failed(str(error))
+        except Exception:
+            log.exception("message.not_understood")
+        await asyncio.sleep(TICK)

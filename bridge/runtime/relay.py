@@ -115,7 +115,7 @@ def gateway_services(deployment: Deployment) -> GatewayServices:
             )
             for name, one in settings.upstreams.items()
         },
-        intake=Intake(deployment.operations, FileSpool(settings.data_dir / SPOOL)),
+        intake=Intake(deployment.tracking, FileSpool(settings.data_dir / SPOOL)),
         unanswered=Unanswered(
             deployment.actions.writer, FileJournal(settings.data_dir / JOURNAL)
         ),

@@ -7,8 +7,9 @@ import time
 
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.sender import HttpSender
-from bridge.app import operations
+from bridge.app import endpoint_control
 from bridge.app.samples import send_sample
+from bridge.channels.endpoint_options import has_native_buttons
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.core.token import ActionLinks
@@ -53,14 +54,13 @@ async def why_later(settings: Settings, name: str) -> str:
     except (BridgeError, TimeoutError):
         return ""
     return next(
-        (operations.why_later(row, now) for row in rows if row.name == name), ""
+        (endpoint_control.why_later(row, now) for row in rows if row.name == name), ""
     )
 
 
 async def _links(settings: Settings, endpoint: Endpoint) -> ActionLinks | None:
     """Return what signs a sample's buttons, where it is to have some and the store is there."""
-    native = getattr(endpoint.options, "buttons", "off") == "native"
-    if not native or not has_store(settings):
+    if not has_native_buttons(endpoint) or not has_store(settings):
         return None
     try:
         async with Deployment(settings) as deployment:

@@ -89,7 +89,7 @@ class WorkerParts:
     async def sweep(self, *, on_a_tick: bool = False, thorough: bool = True) -> None:
         """Do one sweep's worth of housekeeping, see `bridge.app.housekeeping.sweep`."""
         await sweep(
-            self.deployment.admin,
+            self.deployment.housekeeping,
             self.endpoints,
             hooks=hook_policy(self.settings),
             actions=list(action_endpoints(self.settings).values()),

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from bridge.sandbox.dto import row
 from bridge.sandbox.gateway_faults import GatewayFaults, change, show
 from bridge.sandbox.responses import json_of, reply
-from bridge.sandbox.state import GatewayState
+from bridge.sandbox.state import GatewayState, base_of
 
 
 def control_routes(gateway: GatewayState) -> list[Route]:
@@ -62,7 +62,7 @@ async def _tasks(gateway: GatewayState, request: Request) -> Any:
     then answered word for word; DELETE forgets ``{"ids": […]}``, or everything.
     """
     if request.method == "GET":
-        now, base = gateway.clock(), gateway.base(request)
+        now, base = gateway.clock(), base_of(request)
         return {"tasks": [row(task, now, base=base) for task in gateway.tasks.all()]}
     has_body = request.headers.get("content-length", "0") != "0"
     body = await json_of(request) if has_body else None

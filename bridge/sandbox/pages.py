@@ -16,7 +16,7 @@ from zlib import crc32
 from starlette.requests import Request
 
 from bridge.sandbox.lifecycle import SimulatedTask, phase_of, picture_progress
-from bridge.sandbox.state import GatewayState
+from bridge.sandbox.state import GatewayState, base_of
 
 #: Dusk, as the pictures are drawn, and other lights that suit them: twelfths of a turn of the
 #: colour wheel.
@@ -43,7 +43,7 @@ figcaption small {{ display: block; opacity: .65 }}
 
 def front_page(gateway: GatewayState, request: Request) -> str:
     """Return the page, with the newest tasks and their pictures."""
-    now, base = gateway.clock(), gateway.base(request)
+    now, base = gateway.clock(), base_of(request)
     tasks = gateway.tasks.all()[::-1][:SHOWN]
     busy = any(not phase_of(task, now).ended for task in tasks)
     count = len(gateway.tasks)

@@ -47,7 +47,6 @@ class Receiver:
         secrets: Iterable[str] = (),
         keep: int = 1000,
         on_event: Callable[[Received], None] | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """
         Receive with these *secrets*; without any, everything is believed.
@@ -62,7 +61,6 @@ class Receiver:
         """
         self._keys = [key_of(secret) for secret in secrets]
         self._on_event = on_event
-        self._clock = clock
         self._scripts: dict[str, _Script] = {}
         self._ledger: deque[Received] = deque(maxlen=keep)
         self._seen: OrderedDict[tuple[str, str], tuple[int, bool]] = OrderedDict()
@@ -110,7 +108,7 @@ class Receiver:
             await self._news.wait_for(lambda: enough(self))
 
     async def _receive(self, request: Request) -> Response:
-        arrived = self._clock()
+        arrived = time.time()
         try:
             body = await body_of(request, limit=MAX_BODY)
         except ClientDisconnect:

@@ -63,7 +63,7 @@ async def _run(
         # Only the main thread may; elsewhere, the server ends with its process.
         with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    async with _serving(app, bound) as base_url:
+    async with serving(app, bound) as base_url:
         if on_ready is not None:
             on_ready(base_url)
         await stop.wait()
@@ -71,20 +71,15 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0
+    app: ASGIApp, bound: socket.socket | None = None
 ) -> AsyncIterator[str]:
     """
     Serve inside the running loop for as long as the block lasts; yields the base URL.
 
-    Raises:
-        OSError: The address cannot be bound.
+    Args:
+        bound: Where; without it, on a free port of this machine.
     """
-    async with _serving(app, bind(host, port)) as base_url:
-        yield base_url
-
-
-@contextlib.asynccontextmanager
-async def _serving(app: ASGIApp, bound: socket.socket) -> AsyncIterator[str]:
+    bound = bound or bind("127.0.0.1", 0)
     config = uvicorn.Config(
         app,
         access_log=False,

@@ -40,11 +40,8 @@ def create_gateway(
     *,
     data_dir: Path | None = None,
     key: str | None = None,
-    auth: str = "any",
     speed: float = 2.0,
-    public_url: str = "",
     faults: dict[str, Any] | None = None,
-    clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """
     Return a gateway as an ASGI application. Its `GatewayState` is ``app.state.gateway``.
@@ -54,12 +51,7 @@ def create_gateway(
 
         key: The one key it takes; ``None``: any that is not empty.
 
-        auth: The one form the key must have: ``bearer``, ``raw``, ``mj-api-secret``, or
-            ``any`` of them.
-
         speed: 1 is as slow as Midjourney, some 30 seconds a picture.
-
-        public_url: Where clients reach it, if that is not where they say they do.
 
         faults: Switched on from the start; see `GatewayFaults`.
 
@@ -72,11 +64,8 @@ def create_gateway(
     gateway = GatewayState(
         tasks=TaskTable(data_dir and data_dir / "gateway.sqlite3"),
         key=key,
-        auth=auth,
         speed=speed,
-        public_url=public_url,
         faults=change(GatewayFaults(), faults or {}),
-        clock=clock,
     )
 
     @contextlib.asynccontextmanager

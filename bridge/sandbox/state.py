@@ -217,16 +217,10 @@ class GatewayState:
 
     tasks: TaskTable
     key: str | None = None  #: ``None``: any key will do, as long as there is one
-    auth: str = "any"  #: the one form of key it takes: bearer, raw or mj-api-secret
     speed: float = 2.0  #: 1: as slow as Midjourney; 2: a picture in 12 to 18 s
-    public_url: str = ""  #: for the pictures' addresses; empty: as the client says
     clock: Callable[[], float] = time.time
     faults: GatewayFaults = field(default_factory=GatewayFaults)
     requests: RequestLog = field(default_factory=RequestLog)
-
-    def base(self, request: Request) -> str:
-        """Return the gateway's base URL, without a slash at the end."""
-        return (self.public_url or str(request.base_url)).rstrip("/")
 
     def new_id(self) -> str:
         """Return an id as midjourney-proxy makes them: milliseconds and three random digits."""
@@ -252,17 +246,12 @@ class GatewayState:
         """Return the key of a request. Source: new-api `middleware/auth.go`, `TokenAuth`."""
         header = request.headers.get("authorization", "").strip()
         secret = request.headers.get("mj-api-secret", "").strip()
-        bears = header.startswith("Bearer ")
-        bearer = header.removeprefix("Bearer ").strip() if bears else ""
-        match self.auth:
-            case "bearer":
-                return bearer
-            case "raw":
-                return "" if bearer else header
-            case "mj-api-secret":
-                return secret
-            case _:
-                key = bearer or header
-                if key in {"", "midjourney-proxy"}:
-                    key = secret or request.headers.get("x-api-key", "")
-                return key
+        key = header.removeprefix("Bearer ").strip()
+        if key in {"", "midjourney-proxy"}:
+            key = secret or request.headers.get("x-api-key", "")
+        return key
+
+
+def base_of(request: Request) -> str:
+    """Return the gateway's base URL, as a client says it, without a slash at the end."""
+    return str(request.base_url).rstrip("/")

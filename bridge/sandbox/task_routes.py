@@ -23,7 +23,7 @@ from bridge.sandbox.responses import (
     reply,
     upstream_error,
 )
-from bridge.sandbox.state import GatewayState
+from bridge.sandbox.state import GatewayState, base_of
 
 #: Rows of ``/mj/task/list``. Source: trueai ``TaskController.List``.
 LONGEST_LIST = 100
@@ -63,7 +63,7 @@ async def list_all(gateway: GatewayState, request: Request) -> Response:
     """``GET /mj/task/list`` of a proxy, the newest 100; on new-api there is a page instead."""
     if not gateway.faults.lists:
         return HTMLResponse(front_page(gateway, request))
-    now, base = gateway.clock(), gateway.base(request)
+    now, base = gateway.clock(), base_of(request)
     newest = sorted(gateway.tasks.all(), key=lambda task: -task.submitted_at)
     rows = [_dressed(gateway, task, now, base) for task in newest[:LONGEST_LIST]]
     return reply(rows)
@@ -124,7 +124,7 @@ def _rows(
     gateway: GatewayState, ids: list[str], request: Request, number: int
 ) -> list[Row]:
     """Return the rows for these ids: what runs first, then the rest, as a proxy lists them."""
-    now, base, faults = gateway.clock(), gateway.base(request), gateway.faults
+    now, base, faults = gateway.clock(), base_of(request), gateway.faults
     running: list[Row] = []
     ended: list[Row] = []
     for task_id in shuffled(ids):

@@ -15,7 +15,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 #: Seconds that a signature may be old, or ahead of our clock. A copy of a request that
@@ -46,8 +46,6 @@ class Verification:
     """The result of verifying a request."""
 
     refusal: Refusal | None = None
-    message_id: str | None = None
-    signed_at: float | None = None  #: seconds since the epoch, as the sender says
     secret: int | None = None  #: which of the secrets fitted, counted from 0
 
     @property
@@ -88,30 +86,28 @@ def verify(
     message_id = headers.get("webhook-id", "")
     stamp = headers.get("webhook-timestamp", "")
     signatures = headers.get("webhook-signature", "")
-    found = Verification(message_id=message_id or None)
     if not signatures:
-        return replace(found, refusal=Refusal.UNSIGNED)
+        return Verification(refusal=Refusal.UNSIGNED)
     if not message_id:
-        return replace(found, refusal=Refusal.NO_ID)
+        return Verification(refusal=Refusal.NO_ID)
     if not stamp:
-        return replace(found, refusal=Refusal.NO_TIMESTAMP)
+        return Verification(refusal=Refusal.NO_TIMESTAMP)
     # Fewer digits than `int` refuses, and ASCII ones only: it would also read others.
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
-        return replace(found, refusal=Refusal.BAD_TIMESTAMP)
+        return Verification(refusal=Refusal.BAD_TIMESTAMP)
     signed_at = float(stamp)
-    found = replace(found, signed_at=signed_at)
     if now - signed_at > TOLERANCE:
-        return replace(found, refusal=Refusal.TOO_OLD)
+        return Verification(refusal=Refusal.TOO_OLD)
     if signed_at - now > TOLERANCE:
-        return replace(found, refusal=Refusal.TOO_NEW)
+        return Verification(refusal=Refusal.TOO_NEW)
     given = _v1(signatures)
     if not given:
-        return replace(found, refusal=Refusal.NO_V1)
+        return Verification(refusal=Refusal.NO_V1)
     content = f"{message_id}.{stamp}.".encode() + body
     secret = _which(content, given, keys)
     if secret is None:
-        return replace(found, refusal=Refusal.MISMATCH)
-    return replace(found, secret=secret)
+        return Verification(refusal=Refusal.MISMATCH)
+    return Verification(secret=secret)
 
 
 def _v1(signatures: str) -> list[bytes]:

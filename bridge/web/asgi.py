@@ -31,7 +31,7 @@ from bridge.web import (
     metrics,
     signin,
 )
-from bridge.web.api import create_api
+from bridge.web.api import ServedFrom, routed_api
 from bridge.web.api.page import docs_routes
 from bridge.web.context import WebContext
 from bridge.web.headers import SecurityHeaders
@@ -76,7 +76,7 @@ def create_app(
         gateway: What the routes of the protocol stand on; ``None`` if they are not served.
     """
     settings = context.settings
-    api = create_api(context)
+    api = routed_api(needs_token=settings.api_token is not None)
     sessions = None
     if settings.api_token is not None:
         token = settings.api_token.get_secret_value()
@@ -87,7 +87,7 @@ def create_app(
             *metrics.routes(context, store),
             *signin.routes(sessions),
             Route(f"{API}/stream", NeedsStore(Stream(hub), store)),
-            Mount(API, NeedsStore(api, store)),
+            Mount(API, NeedsStore(ServedFrom(api, context), store)),
             *docs_routes(api),
             *action_pages.routes(context),
             *interactions.routes(context),
@@ -121,7 +121,7 @@ def create_app(
             app,
             keyring=_keyring(settings),
             exchanges=Exchanges(
-                gateway, context.operations, collapse=settings.gateway.collapse
+                gateway, context.tracking, collapse=settings.gateway.collapse
             ),
             circular=circular_upstreams(settings),
             trusted=origins | ours,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from bridge.app.actions import Actions
 from bridge.app.clicks import ClickHandler
+from bridge.app.endpoint_control import EndpointControl
 from bridge.app.links import LinkSource
 from bridge.app.lookup import Lookup
-from bridge.app.operations import Operations
 from bridge.app.ports import Feed, PictureFiles, Queries, RequestStore
 from bridge.app.redelivery import Redelivery
+from bridge.app.tracking import Tracking
 from bridge.core.delivery import Attempt
 from bridge.core.endpoint import Endpoint
 from bridge.settings import Settings
@@ -30,7 +31,9 @@ class WebContext:
 
         lookup: Finds what ids and names stand for.
 
-        operations: What an operator can do.
+        tracking: Has tasks polled.
+
+        endpoint_control: Lists and switches endpoints.
 
         actions: Presses buttons and submits.
 
@@ -62,7 +65,8 @@ class WebContext:
     settings: Settings
     queries: Queries
     lookup: Lookup
-    operations: Operations
+    tracking: Tracking
+    endpoint_control: EndpointControl
     actions: Actions
     redelivery: Redelivery
     feed: Feed

@@ -278,7 +278,7 @@ class Installation:
 
     def track(self, *ids: str, upstream: str = "default", **metadata: Any) -> Tracked:
         return self.deployment(
-            lambda deployment: deployment.operations.track(
+            lambda deployment: deployment.tracking.track(
                 ids, upstream=upstream, metadata=metadata
             )
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.chats import BOT, Chat, Platform, Scene, Settings, running
+from tests.acceptance.chats import BOT, Chat, Platform, Scene, running
 from tests.acceptance.harness import Installation
 from tests.acceptance.stage import Stage
 from tests.platforms.dingtalk import DingTalk
@@ -34,7 +34,6 @@ LIFE = (
 )
 #: One that the platforms show by themselves, at its address.
 LINK = "https://cdn.example.com/attachments/link-pig.png"
-EDIT: Settings = {"progress": "edit"}
 
 
 def _here(platform: Platform, **settings: object) -> Chat:

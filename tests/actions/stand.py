@@ -16,9 +16,9 @@ from bridge.app.actions import Actions
 from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.pump import Pump
 from bridge.app.lookup import Lookup
-from bridge.app.operations import Operations
 from bridge.app.perform import ActionPerformer
 from bridge.app.ports import PollResult
+from bridge.app.tracking import Tracking
 from bridge.app.views.actions import Action
 from bridge.core.action import KIND, ActionState, endpoint_of
 from bridge.core.button import Button
@@ -73,18 +73,16 @@ class Stand:
         )
         self.masks = LocalMasks(self.folder, now=time.time)
         self.store = StoredActions(self.bench.keys, patience=self.patience)
-        lookup = Lookup(self.bench.queries, upstreams=[UPSTREAM], endpoints=[])
+        self.lookup = Lookup(self.bench.queries, upstreams=[UPSTREAM], endpoints=[])
         self.actions = Actions(
             store=self.store,
             admin=self.bench.admin,
-            lookup=lookup,
-            operations=Operations(
+            lookup=self.lookup,
+            tracking=Tracking(
                 tracker=self.bench.tasks,
                 admin=self.bench.admin,
-                queries=self.bench.queries,
-                lookup=lookup,
+                lookup=self.lookup,
                 upstreams=[UPSTREAM],
-                endpoints=[],
                 hooks=HookPolicy(endpoint=Endpoint(name="hook", url="")),
             ),
             endpoints={UPSTREAM: self.endpoint},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.app.endpoint_control import EndpointControl
 from bridge.app.housekeeping import sweep
 from bridge.app.ports import PollResult
 from bridge.core.action import ActionState
@@ -490,7 +491,7 @@ async def test_an_action_is_never_sent_again_as_an_event_would_be(bench: Bench) 
 async def tidied(bench: Bench, seconds: float) -> None:
     """Let some time pass, and have forgotten what was kept long enough then."""
     await bench.let_pass(seconds)
-    while await bench.admin.tidy(200):
+    while await bench.housekeeping.tidy(200):
         pass
 
 
@@ -535,7 +536,7 @@ async def test_what_a_paused_upstream_holds_is_kept_for_as_long_as_events_are(
         await at.run()
         assert await at.state(pressed.id) is ActionState.PENDING
         await sweep(
-            bench.admin,
+            bench.housekeeping,
             (),
             actions=[at.endpoint],
             upstreams=[UPSTREAM],
@@ -550,7 +551,10 @@ async def test_what_a_paused_upstream_holds_is_kept_for_as_long_as_events_are(
 async def test_dropping_what_waits_ends_it(bench: Bench) -> None:
     async with shop() as upstream, stand(bench, upstream.url) as at:
         pressed = await at.press("U1", delay_s=60.0)
-        await at.actions._operations.drop("upstream:u")
+        control = EndpointControl(
+            admin=bench.admin, queries=bench.queries, lookup=at.lookup, endpoints=[]
+        )
+        await control.drop("upstream:u")
         row = await at.store.find(pressed.id)
 
     assert row is not None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.app.ports import Delivery, SearchResult, Sought
+from bridge.app.ports import ClaimLimits, Delivery, SearchResult, Sought
 from bridge.core.action import ActionState
 from bridge.core.event_data import Json
 from bridge.core.http import Response
@@ -49,7 +49,9 @@ class Broken:
 
 
 async def claimed(at: Stand) -> Delivery:
-    claim = await at.bench.deliveries.claim_deliveries(limit=1, slow_limit=1)
+    claim = await at.bench.deliveries.claim_deliveries(
+        ClaimLimits(limit=1, slow_limit=1)
+    )
     return claim.deliveries[0]
 
 
@@ -104,10 +106,12 @@ async def test_what_crashes_every_worker_is_refused_unless_it_was_sent(
         for _ in range(3):
             while not (
                 await bench.deliveries.claim_deliveries(
-                    limit=1, slow_limit=1, alone=True
+                    ClaimLimits(limit=1, slow_limit=1), alone=True
                 )
             ).deliveries:
-                claim = await bench.deliveries.claim_deliveries(limit=1, slow_limit=1)
+                claim = await bench.deliveries.claim_deliveries(
+                    ClaimLimits(limit=1, slow_limit=1)
+                )
                 if claim.deliveries:
                     break
             await bench.let_pass(60)

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,7 +28,7 @@ from bridge.core.delivery import Attempt
 from bridge.core.endpoint import DEFAULT_EVENTS, Endpoint
 from bridge.core.event import Event
 from bridge.core.http import Request, Response
-from bridge.logs import render_for_terminal
+from bridge.logs.terminal import render_for_terminal
 from tests.contract.bench import Bench
 from tests.fakes import FakeSender, answered
 
@@ -146,7 +146,9 @@ async def attempts_of(site: Site, *, until: float) -> list[float]:
         before, passed = site.sent, site.bench.passed
         await site.deliver()
         made += [passed] * (site.sent - before)
-        claim = await site.bench.deliveries.claim_deliveries(limit=0, slow_limit=0)
+        claim = await site.bench.deliveries.claim_deliveries(
+            ClaimLimits(limit=0, slow_limit=0)
+        )
         if claim.next_in is None or passed + claim.next_in > until:
             return made
         await site.bench.let_pass(claim.next_in + 0.001)
@@ -192,8 +194,10 @@ class LateAnswers:
         self.claim_when_woken = store.claim_when_woken
         self.return_lost = store.return_lost
 
-    async def claim_deliveries(self, **options: Any) -> DeliveryClaim:
-        claim = await self._store.claim_deliveries(**options)
+    async def claim_deliveries(
+        self, limits: ClaimLimits, *, alone: bool = False
+    ) -> DeliveryClaim:
+        claim = await self._store.claim_deliveries(limits, alone=alone)
         if not claim.deliveries:
             await self._settled.wait()
         return claim
@@ -363,7 +367,7 @@ async def test_an_exception_costs_the_others_nothing(bench: Bench) -> None:
 
 async def crash(site: Site) -> None:
     """Claim what is due and die."""
-    await site.bench.deliveries.claim_deliveries(limit=100, slow_limit=100)
+    await site.bench.deliveries.claim_deliveries(ClaimLimits(limit=100, slow_limit=100))
     await site.bench.let_pass(31.0)
 
 
@@ -448,8 +452,10 @@ async def test_a_poison_delivery_costs_three_claims_and_is_dead_then(
     after = await site.publish("u", "task.started")
     await crash(site)
     for _ in range(2):
-        await site.bench.deliveries.claim_deliveries(limit=1, slow_limit=1)
-        await site.bench.deliveries.claim_deliveries(limit=1, slow_limit=1, alone=True)
+        await site.bench.deliveries.claim_deliveries(ClaimLimits(limit=1, slow_limit=1))
+        await site.bench.deliveries.claim_deliveries(
+            ClaimLimits(limit=1, slow_limit=1), alone=True
+        )
         await site.bench.let_pass(31.0)
     await site.deliver()
 

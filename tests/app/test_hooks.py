@@ -205,7 +205,7 @@ async def test_hooks_wait_where_a_worker_does_not_deliver_to_them(bench: Bench) 
     receivers = Receivers()
     await deliver(bench, receivers, hooks=None)
     assert await fate(bench, event) == ("held", None)
-    await sweep(bench.admin, [], hooks=POLICY, upstreams=[], retention=RETENTION)
+    await sweep(bench.housekeeping, [], hooks=POLICY, upstreams=[], retention=RETENTION)
     await deliver(bench, receivers)
 
     assert await fate(bench, event) == ("delivered", None)
@@ -217,11 +217,13 @@ async def test_the_origin_of_a_hook_is_configured_as_long_as_its_task_is_kept(
     await track(bench, "1")
     event = (await change(bench, "1"))["1"]
     for _ in range(3):
-        await sweep(bench.admin, [], hooks=POLICY, upstreams=[], retention=RETENTION)
+        await sweep(
+            bench.housekeeping, [], hooks=POLICY, upstreams=[], retention=RETENTION
+        )
         await bench.let_pass(3000.0)
     assert await fate(bench, event) == ("pending", None)
     await bench.let_pass(3000.0)
-    await sweep(bench.admin, [], upstreams=[], retention=RETENTION)
+    await sweep(bench.housekeeping, [], upstreams=[], retention=RETENTION)
 
     assert await fate(bench, event) == ("dead", "endpoint removed")
 

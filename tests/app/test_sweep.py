@@ -26,7 +26,7 @@ async def run(
     on_a_tick: bool = True,
 ) -> None:
     await sweep(
-        bench.admin,
+        bench.housekeeping,
         endpoints,
         upstreams=[],
         retention=RETENTION,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bridge.app.delivery.attempt import AttemptRunner
-from bridge.app.ports import PollResult, Publication, Sender
+from bridge.app.ports import ClaimLimits, PollResult, Publication, Sender
 from bridge.channels.base import Channel
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
@@ -76,7 +76,9 @@ class Pace:
             roll=lambda: 0.0,
         )
         while True:
-            claim = await deliveries.claim_deliveries(limit=200, slow_limit=200)
+            claim = await deliveries.claim_deliveries(
+                ClaimLimits(limit=200, slow_limit=200)
+            )
             if claim.deliveries:
                 attempts = map(runner.attempt, claim.deliveries)
                 await deliveries.settle(await asyncio.gather(*attempts))

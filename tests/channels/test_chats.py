@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from bridge.channels import CHANNELS, channel_for
-from bridge.channels.compose import message_of
 from bridge.channels.strings import STRINGS
+from bridge.channels.wording import message_of
 from bridge.core.button import Button
 from bridge.core.delivery import Fault
 from bridge.core.endpoint import Endpoint

@@ -1,4 +1,4 @@
-"""`bridge.channels.compose`: what a message says and shows, whatever the platform."""
+"""`bridge.channels.wording` and `compose`: what a message says and shows, whatever the platform."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from bridge.channels import CHANNELS
 from bridge.channels.base import DeliveryContext
-from bridge.channels.compose import message_for, message_of
+from bridge.channels.compose import message_for
+from bridge.channels.wording import message_of
 from bridge.core.button import Button
 from bridge.core.cadence import Loss
 from bridge.core.event import Event

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.channels.compose import message_of
 from bridge.channels.picture import form, taken, to_fetch
 from bridge.channels.urls import MAX_URL, safe_url
+from bridge.channels.wording import message_of
 from bridge.core.http import File, Response
 from tests.channels.cases import DONE, GRID_URL, NASTY_URLS, event_of
 

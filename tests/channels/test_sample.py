@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bridge.channels.compose import message_of
 from bridge.channels.sample import sample_event
 from bridge.channels.urls import is_public
+from bridge.channels.wording import message_of
 from bridge.core.event import EVENT_TYPES
 from bridge.errors import Misconfigured
 

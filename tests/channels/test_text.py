@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from bridge.channels.compose import message_of
 from bridge.channels.text import clean, line
+from bridge.channels.wording import message_of
 from tests.channels.cases import WAITING, event_of, texts
 
 #: What turns the reading direction around, and what controls a terminal.

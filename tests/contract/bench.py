@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from bridge.adapters.store.admin import StoreAdmin
 from bridge.adapters.store.deliveries import StoredDeliveries
 from bridge.adapters.store.feed import StoreFeed
+from bridge.adapters.store.housekeeping import StoreHousekeeping
 from bridge.adapters.store.keyspace import Keyspace
 from bridge.adapters.store.queries import StoreQueries
 from bridge.adapters.store.scripts import Script
@@ -20,6 +21,7 @@ from bridge.adapters.store.tasks import StoredTasks
 from bridge.adapters.store.texts import StoredTexts
 from bridge.app.ports import (
     QUEUES,
+    ClaimLimits,
     Delivery,
     DueTask,
     EndpointRow,
@@ -122,6 +124,7 @@ class Bench:
         self.tasks = StoredTasks(self.keys)
         self.deliveries = StoredDeliveries(self.keys)
         self.admin = StoreAdmin(self.keys)
+        self.housekeeping = StoreHousekeeping(self.keys)
         self.queries = StoreQueries(self.keys)
         self.feed = StoreFeed(self.keys)
         self.texts = StoredTexts(self.keys)
@@ -136,7 +139,7 @@ class Bench:
 
     async def all_is_well(self, *, queues: Sequence[str] = QUEUES) -> None:
         """Have a tick of beat answered now, and a worker be there for each queue."""
-        await self.admin.beat(await self.admin.clock())
+        await self.housekeeping.beat(await self.admin.clock())
         await self.admin.sign_on(queues, "digest")
 
     # --- tasks ------------------------------------------------------------------------
@@ -227,7 +230,7 @@ class Bench:
         self, *, limit: int = 100, slow_limit: int = 100, alone: bool = False
     ) -> list[Delivery]:
         claim = await self.deliveries.claim_deliveries(
-            limit=limit, slow_limit=slow_limit, alone=alone
+            ClaimLimits(limit=limit, slow_limit=slow_limit), alone=alone
         )
         return list(claim.deliveries)
 

@@ -76,7 +76,7 @@ class History(RuleBasedStateMachine):
 
     async def pass_time(self, seconds: float) -> None:
         await self.bench.let_pass(seconds)
-        await self.bench.admin.tidy(10)
+        await self.bench.housekeeping.tidy(10)
 
     # --- what can happen --------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import pytest
 from bridge.adapters.store.actions import StoredActions
 from bridge.app.housekeeping import sweep
 from bridge.app.ports import (
+    ClaimLimits,
     NewAction,
     Order,
     PollError,
@@ -28,7 +29,11 @@ TWO_HOURS = 7200.0
 async def sweep_all(bench: Bench) -> None:
     endpoints = [endpoint("a"), endpoint("e", edits=True)]
     await sweep(
-        bench.admin, endpoints, upstreams=["u"], rules=["slow"], retention=RETENTION
+        bench.housekeeping,
+        endpoints,
+        upstreams=["u"],
+        rules=["slow"],
+        retention=RETENTION,
     )
 
 
@@ -204,10 +209,10 @@ async def test_each_is_moved_once_however_many_calls_it_takes(bench: Bench) -> N
         await bench.tell(f"v{number}")
     for delivery in await bench.claim():
         await bench.fail(delivery, again_in=5.0)
-    await bench.admin.follow_clock(["u"], [], 3)
+    await bench.housekeeping.follow_clock(["u"], [], 3)
     await bench.let_pass(-TWO_HOURS)
 
-    moved = [await bench.admin.follow_clock(["u"], [], 3) for _ in range(4)]
+    moved = [await bench.housekeeping.follow_clock(["u"], [], 3) for _ in range(4)]
 
     assert moved == [3, 3, 1, 0]
     assert await bench.claimed() == []
@@ -231,7 +236,7 @@ async def test_leases_from_before_the_clock_was_set_back_are_over(
 
     assert len(await bench.claim()) == 1
     assert (
-        await bench.deliveries.claim_deliveries(limit=0, slow_limit=0)
+        await bench.deliveries.claim_deliveries(ClaimLimits(limit=0, slow_limit=0))
     ).suspects is False
     assert await bench.due() == ["1"]
 
@@ -244,7 +249,7 @@ async def test_what_is_fresh_is_claimed_even_if_the_clock_was_set_back(
     await bench.tell("v", to=["b"])  # something makes the store look
 
     assert event.id not in await bench.claimed()
-    await bench.admin.tidy(1)
+    await bench.housekeeping.tidy(1)
     assert await bench.claimed() == [event.id]
 
 
@@ -256,7 +261,7 @@ async def test_a_clock_that_was_set_back_adds_and_takes_no_tokens(
         await bench.tell(f"u{number}")
     await bench.claim(limit=1)
     await bench.let_pass(-10_000.0)
-    await bench.admin.tidy(1)
+    await bench.housekeeping.tidy(1)
 
     assert len(await bench.claim()) == 1
 
@@ -272,7 +277,7 @@ async def test_limits_hold_nobody_up_until_a_clock_that_was_set_back_has_caught_
     limits = replace(LIMITS, rate=slow)
     await bench.claim_tasks(limits=limits)
     await bench.let_pass(-3600.0)
-    await bench.admin.tidy(1)
+    await bench.housekeeping.tidy(1)
     await bench.track("2")
     event = await bench.tell("v1")
     await bench.claim_tasks(limits=limits)
@@ -317,6 +322,6 @@ async def test_a_hold_from_before_the_clock_was_set_back_is_over(
     await bench.fail(await bench.claim_one(), hold=60.0)
     await bench.let_pass(-100_000.0)
     fresh = await bench.tell("v")
-    await bench.admin.tidy(1)
+    await bench.housekeeping.tidy(1)
 
     assert await bench.claimed() == [fresh.id]

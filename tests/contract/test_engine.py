@@ -115,7 +115,7 @@ async def test_what_is_known_is_delivered_and_forgotten_when_memory_is_full(
     async with limited(client, 1):
         await client.script_flush()
         await inspect(client, namespace)
-        await sweep(bench.admin, [endpoint()], upstreams=[], retention=RETENTION)
+        await sweep(bench.housekeeping, [endpoint()], upstreams=[], retention=RETENTION)
         await bench.admin.switch("a", "resume")
         delivery = await bench.claim_one()
         await bench.deliveries.save_state(delivery, {"ts": "1"})
@@ -133,22 +133,24 @@ async def test_polling_pauses_when_memory_is_nearly_full(
     await client.setrange(f"{{{bench.namespace}}}:ballast", 20_000_000, "x")
     used = (await client.info("memory"))["used_memory"]
     async with limited(client, used / 0.9):
-        memory = await bench.admin.watch_memory()
+        memory = await bench.housekeeping.watch_memory()
         assert memory is not None
         assert memory.share == pytest.approx(0.9, abs=0.05)
         assert await bench.due() == []
     async with limited(client, used * 2):
-        await bench.admin.watch_memory()
+        await bench.housekeeping.watch_memory()
         assert await bench.due() == ["1"]
     async with limited(client, 0):
-        assert await bench.admin.watch_memory() == StoreMemory(share=0.0, evicts="")
+        assert await bench.housekeeping.watch_memory() == StoreMemory(
+            share=0.0, evicts=""
+        )
 
 
 async def test_a_store_that_would_evict_is_told(bench: Bench, client: Redis) -> None:
     before: Any = (await client.config_get("maxmemory-policy"))["maxmemory-policy"]
     await client.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        memory = await bench.admin.watch_memory()
+        memory = await bench.housekeeping.watch_memory()
     finally:
         await client.config_set("maxmemory-policy", before)
 
@@ -229,8 +231,8 @@ async def test_nothing_is_left_of_what_was_forgotten(
     await bench.succeed(await bench.claim_one())
     await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(RETENTION + 10.0)
-    await bench.admin.tidy(100)
-    await bench.admin.forget_endpoint("a", await bench.admin.clock())
+    await bench.housekeeping.tidy(100)
+    await bench.housekeeping.forget_endpoint("a", await bench.admin.clock())
 
     left = {"counters", "feed", "settled", "requests:u", "upstream:u", "wakeups:poll"}
     assert set(await contents(client, namespace)) <= left
@@ -278,7 +280,7 @@ async def test_what_happens_is_counted_over_all_processes(bench: Bench) -> None:
 
 async def test_the_heartbeat_is_kept(bench: Bench) -> None:
     assert await bench.queries.signs_of_life() == SignsOfLife()
-    await bench.admin.beat(123.5)
+    await bench.housekeeping.beat(123.5)
 
     assert await bench.queries.signs_of_life() == SignsOfLife(answered_at=123.5)
 

@@ -118,7 +118,7 @@ async def test_a_position_of_nowhere_is_read_as_too_old(
 async def test_what_is_no_longer_kept_is_left_out(bench: Bench) -> None:
     await bench.tell("u", to=())
     await bench.let_pass(700_000.0)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
     kept = await bench.tell("v", to=())
 
     news = await bench.feed.after("0-0", block=0.0)

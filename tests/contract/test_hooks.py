@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.app.ports import Delivery, PollResult, Publication, Settlement, Tracked
+from bridge.app.ports import (
+    ClaimLimits,
+    Delivery,
+    PollResult,
+    Publication,
+    Settlement,
+    Tracked,
+)
 from bridge.core.change import TaskState
 from bridge.core.delivery import Disposition, Verdict
 from bridge.core.endpoint import Endpoint
@@ -87,7 +94,7 @@ async def end_hook(bench: Bench, delivery: Delivery) -> None:
 
 
 async def origins(bench: Bench) -> Sequence[str]:
-    return sorted(await bench.admin.hook_endpoints())
+    return sorted(await bench.housekeeping.hook_endpoints())
 
 
 # --- where events go ------------------------------------------------------------------
@@ -289,7 +296,7 @@ async def test_hooks_that_were_never_tried_or_are_slow_have_a_share_of_their_own
     await change(bench, *map(str, range(5)), recipients=("a",))
 
     claim = await bench.deliveries.claim_deliveries(
-        limit=100, slow_limit=100, hook_limit=2
+        ClaimLimits(limit=100, slow_limit=100, hook_limit=2)
     )
 
     names = [one.endpoint for one in claim.deliveries]
@@ -320,7 +327,7 @@ async def test_a_hook_at_one_origin_too_many_is_rejected_and_nothing_kept(
 
 
 async def forget(bench: Bench) -> None:
-    while await bench.admin.tidy(200):
+    while await bench.housekeeping.tidy(200):
         pass
     await examine(bench.client, bench.namespace)
 
@@ -393,6 +400,6 @@ async def test_an_origin_that_nobody_delivers_to_any_more_is_given_up_like_an_en
     await bench.let_pass(3700.0)
     now = await bench.admin.clock()
 
-    assert await bench.admin.unconfigured(now - 3600.0) == [ORIGIN]
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == [ORIGIN]
     await bench.admin.configure([Endpoint(name=ORIGIN, url=ORIGIN)])
-    assert await bench.admin.unconfigured(now - 3600.0) == []
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == []

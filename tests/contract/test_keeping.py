@@ -26,7 +26,7 @@ async def test_an_event_is_kept_while_a_delivery_of_it_is_open(bench: Bench) -> 
         else:
             await bench.fail(delivery, again_in=2 * RETENTION)
     await bench.let_pass(2 * RETENTION + A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     assert await bench.state(event, "a") == "pending"
     assert await bench.claimed() == [event.id]
@@ -36,13 +36,13 @@ async def test_an_event_is_forgotten_when_retention_is_over(bench: Bench) -> Non
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
     await bench.let_pass(RETENTION - A_BIT)
-    assert await bench.admin.tidy(100) == 0
+    assert await bench.housekeeping.tidy(100) == 0
     assert await bench.state(event) == "delivered"
     await bench.let_pass(2 * A_BIT)
 
-    assert await bench.admin.tidy(100) == 1
+    assert await bench.housekeeping.tidy(100) == 1
     assert await bench.queries.event(event.id) is None
-    assert await bench.admin.tidy(100) == 0
+    assert await bench.housekeeping.tidy(100) == 0
 
 
 async def test_an_event_that_nobody_subscribed_to_is_forgotten_too(
@@ -51,7 +51,7 @@ async def test_an_event_that_nobody_subscribed_to_is_forgotten_too(
     event = await bench.tell("u", to=())
     assert await bench.queries.event(event.id) is not None
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     assert await bench.queries.event(event.id) is None
 
@@ -61,7 +61,7 @@ async def test_what_is_forgotten_in_one_step_is_bounded(bench: Bench) -> None:
         await bench.tell(f"u{number}", to=())
     await bench.let_pass(RETENTION + A_BIT)
 
-    assert [await bench.admin.tidy(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [await bench.housekeeping.tidy(2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_tasks_that_ended_are_forgotten_when_retention_is_over(
@@ -70,7 +70,7 @@ async def test_tasks_that_ended_are_forgotten_when_retention_is_over(
     await bench.track("1", "2")
     await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     assert await bench.queries.rows([TaskKey("u", "1")]) == []
     assert (await bench.task("2")).active
@@ -81,7 +81,7 @@ async def test_tasks_that_came_to_their_end_are_forgotten_too(bench: Bench) -> N
     claim = await bench.claim_tasks()
     await bench.tasks.record([PollResult(due=claim.tasks[0], poll_again_in=None)])
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     assert await bench.queries.rows([TaskKey("u", "1")]) == []
 
@@ -91,7 +91,7 @@ async def test_a_task_that_is_tracked_again_is_not_forgotten(bench: Bench) -> No
     await bench.admin.untrack(TaskKey("u", "1"))
     await bench.track("1")
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     assert (await bench.task("1")).active
 
@@ -127,7 +127,7 @@ async def test_what_was_held_too_long_is_found_and_given_up(bench: Bench) -> Non
     await bench.let_pass(RETENTION + A_BIT)
     new = await bench.tell("u", "task.started")
     now = await bench.admin.clock()
-    found = await bench.admin.open_before(now - RETENTION, 100)
+    found = await bench.housekeeping.open_before(now - RETENTION, 100)
     notice = bench.notice("delivery.dead")
 
     assert [one.event.id for one in found] == [old.id]
@@ -212,11 +212,11 @@ async def test_who_is_paused_or_disabled_holds_what_it_has(bench: Bench) -> None
     await bench.admin.switch("b", "pause")
     await bench.tell("u", to=("c",))
     await bench.disable(await bench.claim_one())
-    assert set(await bench.admin.holding()) == {"b", "c"}
+    assert set(await bench.housekeeping.holding()) == {"b", "c"}
 
     await bench.admin.switch("b", "resume")
 
-    assert set(await bench.admin.holding()) == {"c"}
+    assert set(await bench.housekeeping.holding()) == {"c"}
 
 
 async def test_an_endpoint_is_gone_when_nobody_has_had_it_configured_for_long(
@@ -227,9 +227,9 @@ async def test_an_endpoint_is_gone_when_nobody_has_had_it_configured_for_long(
     await bench.admin.configure([endpoint("b")])
     now = await bench.admin.clock()
 
-    assert await bench.admin.unconfigured(now - 3600.0) == ["a"]
-    assert await bench.admin.forget_endpoint("a", now - 3600.0)
-    assert await bench.admin.unconfigured(now - 3600.0) == []
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == ["a"]
+    assert await bench.housekeeping.forget_endpoint("a", now - 3600.0)
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == []
 
 
 async def test_an_endpoint_is_not_forgotten_that_is_back_or_has_something_waiting(
@@ -241,8 +241,8 @@ async def test_an_endpoint_is_not_forgotten_that_is_back_or_has_something_waitin
     await bench.admin.configure([endpoint("b")])
     event = await bench.tell("u", to=("a",))
 
-    assert not await bench.admin.forget_endpoint("a", now - 3600.0)
-    assert not await bench.admin.forget_endpoint("b", now - 3600.0)
+    assert not await bench.housekeeping.forget_endpoint("a", now - 3600.0)
+    assert not await bench.housekeeping.forget_endpoint("b", now - 3600.0)
     assert await bench.claimed() == [event.id]
 
 
@@ -253,7 +253,7 @@ async def test_a_task_is_remembered_as_long_as_what_was_told_of_it(
     old = await bench.tell("u", "task.succeeded")
     await bench.admin.untrack(TaskKey("u", "1"))
     await bench.let_pass(604_900.0)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     new = await bench.tell("u", "task.succeeded")
 
@@ -267,7 +267,7 @@ async def test_an_endpoint_that_was_never_configured_anywhere_is_gone_in_time(
     await bench.let_pass(3601.0)
     now = await bench.admin.clock()
 
-    assert await bench.admin.unconfigured(now - 3600.0) == ["typo"]
+    assert await bench.housekeeping.unconfigured(now - 3600.0) == ["typo"]
 
 
 # --- sending again --------------------------------------------------------------------
@@ -337,7 +337,7 @@ async def test_what_is_not_kept_cannot_be_sent_again(bench: Bench) -> None:
     assert await bench.redeliver(event.id, "b") == "unknown"
     assert await bench.redeliver("evt_none", "a") == "unknown"
     await bench.let_pass(RETENTION + A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
     assert await bench.redeliver(event.id, "a") == "unknown"
 
 
@@ -349,11 +349,11 @@ async def test_what_is_sent_again_does_not_expire_before_it_is_over(
     await bench.let_pass(RETENTION - A_BIT)
     await bench.redeliver(event.id, "a")
     await bench.let_pass(2 * A_BIT)
-    await bench.admin.tidy(100)
+    await bench.housekeeping.tidy(100)
 
     assert await bench.claimed() == [event.id]
     now = await bench.admin.clock()
-    assert await bench.admin.open_before(now - RETENTION, 100) == []
+    assert await bench.housekeeping.open_before(now - RETENTION, 100) == []
 
 
 async def test_what_is_sent_again_dies_of_its_age_like_any_other(bench: Bench) -> None:
@@ -362,7 +362,7 @@ async def test_what_is_sent_again_dies_of_its_age_like_any_other(bench: Bench) -
     await bench.redeliver(event.id, "a")
     await bench.let_pass(RETENTION + A_BIT)
     now = await bench.admin.clock()
-    found = await bench.admin.open_before(now - RETENTION, 100)
+    found = await bench.housekeeping.open_before(now - RETENTION, 100)
 
     assert await bench.admin.give_up(found, "held too long") == 1
     assert await bench.state(event) == "dead"

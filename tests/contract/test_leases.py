@@ -26,7 +26,9 @@ async def test_a_claim_lasts_as_long_as_its_lease(bench: Bench) -> None:
     await bench.let_pass(24.0)
 
     assert await bench.claim() == []
-    assert not (await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)).suspects
+    assert not (
+        await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
+    ).suspects
 
 
 async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
@@ -34,7 +36,7 @@ async def test_who_waits_is_told_when_the_lease_ends(bench: Bench) -> None:
     await bench.tell("u")
     await bench.claim_one()
 
-    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
 
     assert claim.next_in == pytest.approx(25.0, abs=5.0)
 
@@ -46,7 +48,7 @@ async def test_a_delivery_whose_worker_died_is_claimed_alone(bench: Bench) -> No
     await bench.let_pass(LEASE)
     other = await bench.tell("v")
 
-    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
     assert [one.event.id for one in claim.deliveries] == [other.id]
     assert claim.suspects
     suspect = await bench.claim_one(alone=True)
@@ -132,7 +134,9 @@ async def test_a_suspect_waits_for_its_endpoint_like_any_other(bench: Bench) -> 
     await bench.admin.switch("a", "pause")
 
     assert await bench.claim(alone=True) == []
-    assert not (await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)).suspects
+    assert not (
+        await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
+    ).suspects
     await bench.admin.switch("a", "resume")
     assert len(await bench.claim(alone=True)) == 1
 
@@ -214,7 +218,9 @@ async def test_a_failure_that_is_only_late_shows_that_its_worker_lives(
     await bench.claim()
 
     assert await bench.fail(late, again_in=0.0)
-    assert not (await bench.deliveries.claim_deliveries(limit=0, slow_limit=0)).suspects
+    assert not (
+        await bench.deliveries.claim_deliveries(ClaimLimits(limit=0, slow_limit=0))
+    ).suspects
     assert (await bench.claim_one()).crashes == 0
 
 
@@ -361,7 +367,9 @@ async def test_a_claim_whose_reply_is_lost_is_made_again_and_is_no_crash(
 async def test_what_others_have_claimed_is_not_taken_from_them(bench: Bench) -> None:
     await bench.tell("u")
     other = StoredDeliveries(bench.keys)
-    (theirs,) = (await other.claim_deliveries(limit=9, slow_limit=9)).deliveries
+    (theirs,) = (
+        await other.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
+    ).deliveries
     await lose_a_claim(bench)
 
     assert await bench.claim() == []

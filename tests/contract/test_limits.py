@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.app.ports import ClaimLimits
 from bridge.core.delivery import Disposition, Verdict
 from bridge.core.endpoint import Rate
 from tests.contract.bench import Bench, attempted, endpoint
@@ -82,7 +83,7 @@ async def test_a_rate_limited_endpoint_says_when_it_can_be_claimed_again(
         await bench.tell(f"u{number}")
     await bench.claim_one()
 
-    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
 
     assert claim.deliveries == []
     assert claim.next_in == pytest.approx(20.0, abs=5.0)
@@ -234,7 +235,9 @@ async def test_a_breaker_that_opens_again_stays_open_twice_as_long_up_to_300_sec
     await bench.open_breaker()
     waits = []
     for _ in range(8):
-        claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
+        claim = await bench.deliveries.claim_deliveries(
+            ClaimLimits(limit=9, slow_limit=9)
+        )
         assert claim.deliveries == []
         waits.append(claim.next_in)
         await bench.let_pass((claim.next_in or 0.0) + 0.1)
@@ -567,7 +570,7 @@ async def test_slow_endpoints_beyond_their_share_are_looked_at_soon_again(
     await bench.tell("u")
     await bench.fail(await bench.claim_one(), again_in=0.0)
 
-    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=0)
+    claim = await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=0))
 
     assert claim.deliveries == []
     assert claim.next_in is not None

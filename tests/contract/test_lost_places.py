@@ -21,7 +21,9 @@ async def run(bench: Bench, *upstreams: str, edits: bool = False) -> list[str]:
     """Sweep; name what the log says of it."""
     configured = [endpoint(edits=edits)]
     with capture_logs() as lines:
-        await sweep(bench.admin, configured, upstreams=upstreams, retention=RETENTION)
+        await sweep(
+            bench.housekeeping, configured, upstreams=upstreams, retention=RETENTION
+        )
     return [f"{line['event']} {line['count']}" for line in lines if "count" in line]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.app.ports import Delivery, Settlement
+from bridge.app.ports import ClaimLimits, Delivery, Settlement
 from bridge.core.delivery import Disposition, Verdict
 from tests.contract.bench import RETENTION, Bench, attempted, endpoint
 
@@ -103,7 +103,7 @@ async def test_progress_waits_for_as_long_as_the_channel_asked(bench: Bench) -> 
     await end(bench, await bench.claim_one(), edit_in=5.0)
     older = await bench.tell("u", "task.progress")
 
-    claim = await bench.deliveries.claim_deliveries(limit=9, slow_limit=9)
+    claim = await bench.deliveries.claim_deliveries(ClaimLimits(limit=9, slow_limit=9))
     assert claim.deliveries == []
     assert claim.next_in == pytest.approx(5.0, abs=2.0)
     await bench.let_pass(4.0)

@@ -122,9 +122,9 @@ async def test_nothing_is_left_when_all_is_forgotten(old: Bench) -> None:
     for row in (await old.queries.task_page()).items:
         await old.admin.untrack(row.key)
     await old.let_pass(RETENTION + 10.0)
-    await old.admin.tidy(100)
+    await old.housekeeping.tidy(100)
     await old.let_pass(3700.0)
-    await old.admin.tidy(100)
+    await old.housekeeping.tidy(100)
 
     left = {
         name.partition(":")[0] for name in await contents(old.client, old.namespace)

@@ -320,7 +320,7 @@ async def test_gauges_are_read_of_what_is_kept(bench: Bench) -> None:
     await bench.admin.switch("b", "pause")
     event = await bench.tell("v", "task.submitted", to=("a", "b"))
     await bench.fail(await bench.claim_one())
-    await bench.admin.beat(123.5)
+    await bench.housekeeping.beat(123.5)
     signed = await bench.admin.sign_on(["poll"], "digest")
 
     counted = await bench.queries.counters()

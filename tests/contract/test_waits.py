@@ -160,7 +160,7 @@ async def test_in_a_store_that_is_nearly_full_it_waits_for_memory(bench: Bench) 
     used = (await bench.client.info("memory"))["used_memory"]
     try:
         await bench.client.config_set("maxmemory", int(used / 0.9))
-        await bench.admin.watch_memory()
+        await bench.housekeeping.watch_memory()
     finally:
         await bench.client.config_set("maxmemory", before)
 

@@ -23,7 +23,6 @@ from bridge.core.change import (
 from bridge.core.task import TaskSnapshot, TaskStatus
 from tests.core.tasks import MISSING, histories, seen, snapshots
 
-WAITS = {ChangeType.SUBMITTED}
 ENDS = {ChangeType.SUCCEEDED, ChangeType.FAILED, ChangeType.CANCELLED}
 
 

@@ -132,7 +132,7 @@ async def web_ends(there: Deployment) -> None:
 
 async def no_worker_answers(there: Deployment) -> None:
     bench = there.bench
-    await bench.admin.beat(await bench.admin.clock() - 120.0)
+    await bench.housekeeping.beat(await bench.admin.clock() - 120.0)
 
 
 async def no_worker_delivers(there: Deployment) -> None:
@@ -146,7 +146,7 @@ async def memory_fills(there: Deployment) -> None:
     used = (await bench.client.info("memory"))["used_memory"]
     await bench.client.config_set("maxmemory", int(used / (NEARLY_FULL + 0.1)))
     try:
-        await bench.admin.watch_memory()
+        await bench.housekeeping.watch_memory()
     finally:
         await bench.client.config_set("maxmemory", 0)
 

@@ -112,27 +112,21 @@ async def test_every_mode_has_the_same_routes(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("auth", "headers", "status"),
+    ("headers", "status"),
     [
-        ("any", {}, 401),
-        ("any", {"authorization": "Bearer sk-right"}, 200),
-        ("any", {"authorization": "right"}, 200),
-        ("any", {"mj-api-secret": "sk-right"}, 200),
-        ("any", {"authorization": "midjourney-proxy", "mj-api-secret": "right"}, 200),
-        ("any", {"x-api-key": "right"}, 200),
-        ("any", {"authorization": "Bearer sk-wrong"}, 401),
-        ("bearer", {"authorization": "Bearer right"}, 200),
-        ("bearer", {"authorization": "right"}, 401),
-        ("raw", {"authorization": "right"}, 200),
-        ("raw", {"authorization": "Bearer right"}, 401),
-        ("mj-api-secret", {"mj-api-secret": "right"}, 200),
-        ("mj-api-secret", {"authorization": "Bearer right"}, 401),
+        ({}, 401),
+        ({"authorization": "Bearer sk-right"}, 200),
+        ({"authorization": "right"}, 200),
+        ({"mj-api-secret": "sk-right"}, 200),
+        ({"authorization": "midjourney-proxy", "mj-api-secret": "right"}, 200),
+        ({"x-api-key": "right"}, 200),
+        ({"authorization": "Bearer sk-wrong"}, 401),
     ],
 )
 async def test_a_key_is_taken_in_the_forms_that_the_gateway_knows(
-    auth: str, headers: dict[str, str], status: int
+    headers: dict[str, str], status: int
 ) -> None:
-    async with gateway(key="sk-right", auth=auth, headers=headers) as gw:
+    async with gateway(key="sk-right", headers=headers) as gw:
         answer = await gw.ask("1")
 
     assert answer.status_code == status

@@ -99,12 +99,7 @@ class LocalFiles:
         await on_disk(partial(remove_abandoned, self._incoming))
 
     async def try_out(self) -> None:
-        """
-        Check that files can be kept.
-
-        Raises:
-            ArchiveUnavailable: They cannot.
-        """
+        """Check that files can be kept."""
         try:
             async with self.incoming() as incoming:
                 await incoming.write(b"mjbridge")

@@ -28,12 +28,7 @@ from bridge.core.http import (
     Request,
     Response,
 )
-from bridge.core.media import (
-    Inspector,
-    KeptFile,
-    UnwantedContent,
-    thumbnail_name,
-)
+from bridge.core.media import Inspector, KeptFile, UnwantedContent, thumbnail_name
 from bridge.errors import ArchiveUnavailable, BridgeError
 
 log = structlog.get_logger(__name__)

@@ -165,12 +165,7 @@ class S3Files:
         await on_disk(lambda: remove_abandoned(self._folder))
 
     async def try_out(self) -> None:
-        """
-        Check that the bucket answers us.
-
-        Raises:
-            ArchiveUnavailable: It does not.
-        """
+        """Check that the bucket answers us."""
         await self._exists(f"{'0' * 64}.png")
 
     async def _exists(self, name: str) -> bool:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from bridge.core.http import USER_AGENT
+
 #: What people copy from a vendor's page behind the part that matters. In front of that, a
 #: path of the same name is somebody's prefix.
 _ROUTE = r"/(?:task|submit|image|insight-face)(?:/.*)?$"
@@ -78,3 +80,10 @@ def headers_of(auth: str, api_key: str) -> Mapping[str, str]:
         case "both":
             return {**bearer, "mj-api-secret": api_key}
     return {auth.removeprefix("header:").lower(): api_key}
+
+
+def json_headers(auth: str, api_key: str) -> Mapping[str, str]:
+    """Return the headers of our own requests, see `headers_of`."""
+    json = "application/json"
+    ours = {"accept": json, "content-type": json, "user-agent": USER_AGENT}
+    return {**ours, **headers_of(auth, api_key)}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Mapping
 from urllib.parse import urlsplit
 
-from bridge.adapters.gateway.access import headers_of, root_of
+from bridge.adapters.gateway.access import json_headers, root_of
 from bridge.adapters.gateway.client import GatewayClient, UpstreamOptions
 from bridge.adapters.gateway.search import in_log, in_page, in_rows
 from bridge.adapters.http.client import Client
@@ -15,7 +15,6 @@ from bridge.app.ports import SearchResult, Sought
 from bridge.core.event_data import Json
 from bridge.core.http import Request, Response
 from bridge.core.task import TaskSnapshot
-from bridge.version import __version__
 
 #: Bytes of an answer that are read at most: it is one object with an id.
 LARGEST_ANSWER = 1024 * 1024
@@ -39,12 +38,7 @@ class ActionClient:
         parts = urlsplit(self._root)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._key = options.api_key
-        self._headers = {
-            "accept": "application/json",
-            "content-type": "application/json",
-            "user-agent": f"mjbridge/{__version__}",
-            **headers_of(options.auth, options.api_key),
-        }
+        self._headers = json_headers(options.auth, options.api_key)
         self._once = Client(
             connections=options.concurrency,
             keepalive=None,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
-from bridge.adapters.gateway.access import headers_of, root_of
+from bridge.adapters.gateway.access import json_headers, root_of
 from bridge.adapters.gateway.coerce import decoded
 from bridge.adapters.gateway.errors import error_of, redacted_line, telltales, wait_in
 from bridge.adapters.gateway.parse import read_answer
@@ -19,7 +19,6 @@ from bridge.adapters.http.errors import THE_PROXY
 from bridge.app.ports import FetchResult, PollError
 from bridge.core.http import Request, Response
 from bridge.core.redact import credentials_in, spellings
-from bridge.version import __version__
 
 #: Bytes of an answer that are read at most, packed or unpacked. A row of trueai's proxy has
 #: some 10 KB, and rows with a mask in them have several hundred.
@@ -89,12 +88,7 @@ class GatewayClient:
         self._host = urlsplit(self._root).hostname or ""
         secrets = spellings(options.api_key) | credentials_in(options.proxy or "")
         self._telltales = telltales(secrets)
-        self._headers = {
-            "accept": "application/json",
-            "content-type": "application/json",
-            "user-agent": f"mjbridge/{__version__}",
-            **headers_of(options.auth, options.api_key),
-        }
+        self._headers = json_headers(options.auth, options.api_key)
         self._client = Client(
             connections=options.concurrency,
             keepalive=KEEPALIVE,

@@ -72,17 +72,7 @@ class HttpUpstream:
     async def fetch(
         self, ids: Sequence[str], known: Mapping[str, str] | None = None
     ) -> FetchResult:
-        """
-        Ask about tasks, in one request where the gateway allows it.
-
-        Never raises for what the gateway or the network does, and ends within
-        ``timeout``.
-
-        Args:
-            ids: What to ask about.
-
-            known: By id, the digest of a row that need not be read.
-        """
+        """Ask about tasks, in one request where the gateway allows it, within ``timeout``."""
         wanted = [*dict.fromkeys(task_id.strip() for task_id in ids if task_id.strip())]
         state = FetchState(known=known or {})
         if not wanted:

@@ -1,4 +1,4 @@
-"""What people and the sweep do to a running deployment."""
+"""What people and programs do to a running deployment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from secrets import token_hex
 from typing import Literal
 
 from bridge.adapters.store import codec
-from bridge.adapters.store.lost_places import LostPlaces
-from bridge.adapters.store.readiness import SCHEMA
+from bridge.adapters.store.keyspace import Keyspace
 from bridge.app.ports import (
     NEARLY_FULL,
     Publication,
@@ -18,7 +17,6 @@ from bridge.app.ports import (
     StoreMemory,
     Waiting,
 )
-from bridge.core.action import upstream_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.task import TaskKey
 from bridge.errors import StoreForbids
@@ -29,16 +27,14 @@ LEASE_MARGIN = 10.0
 LANES_FOR_ONE = 10
 
 
-class StoreAdmin(LostPlaces):
-    """Changes to a deployment that are not part of polling or delivering."""
+class StoreAdmin:
+    """Changes a deployment; see `bridge.app.ports.Admin`."""
+
+    def __init__(self, keys: Keyspace) -> None:
+        self._keys = keys
 
     async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
-        """
-        Make endpoints and their limits known to the store.
-
-        Returns:
-            Those whose URL has changed; if they were disabled, they are enabled again.
-        """
+        """Make endpoints and their limits known to the store; name those whose URL has changed."""
         rows = [
             {
                 "name": endpoint.name,
@@ -70,12 +66,7 @@ class StoreAdmin(LostPlaces):
         *,
         request: str | None = None,
     ) -> bool:
-        """
-        Pause or resume an endpoint; for a request that is repeated, once.
-
-        Returns:
-            Whether that changed anything.
-        """
+        """Pause or resume an endpoint; return whether that changed anything."""
         return bool(await self._keys.run("switch", endpoint, what, request or ""))
 
     async def redeliver(
@@ -85,19 +76,7 @@ class StoreAdmin(LostPlaces):
         dead_only: bool = False,
         request: str | None = None,
     ) -> Sequence[RedeliveryResult]:
-        """
-        Queue events to be sent again; for a request that is repeated, once.
-
-        Args:
-            deliveries: Each an event's id and an endpoint's name; a few hundred at most.
-
-            dead_only: Whether to leave alone what was not given up.
-
-            request: The request's name.
-
-        Returns:
-            For each whether it was queued, or why not.
-        """
+        """Queue events to be sent again; return for each whether it was queued, or why not."""
         given = {
             "deliveries": deliveries,
             "dead_only": dead_only,
@@ -117,18 +96,7 @@ class StoreAdmin(LostPlaces):
         *,
         by_hand: bool = False,
     ) -> int:
-        """
-        Give up deliveries that nobody is attempting; return how many those were.
-
-        Args:
-            waiting: A few hundred at most.
-
-            reason: Why, for a person.
-
-            notices: For each, the operators' events about it.
-
-            by_hand: Whether somebody wants it so: then metrics do not count it.
-        """
+        """Give up deliveries that nobody is attempting; return how many those were."""
         about = notices or [()] * len(waiting)
         items = [
             {
@@ -144,25 +112,10 @@ class StoreAdmin(LostPlaces):
         given_up: list[int] = await self._keys.run("give_up", codec.dumps(given))
         return sum(given_up)
 
-    async def open_before(self, cutoff: float, most: int) -> Sequence[Waiting]:
-        """List open deliveries of events older than a time, the oldest first."""
-        ids = await self._keys.members_until("open", cutoff, most)
-        return [one for event_id in ids for one in await self._open(event_id)]
-
     async def open_at(
         self, endpoint: str, most: int, *, before: float | None = None
     ) -> Sequence[Waiting]:
-        """
-        List up to `most` deliveries that are open at an endpoint.
-
-        Args:
-            endpoint: Its name.
-
-            most: How many.
-
-            before: Only those of events that are as old as this time, or were asked to be
-                sent again by then. They are searched for in as many lanes as one call may.
-        """
+        """List deliveries that are open at an endpoint, or those older than a time."""
         found: list[Waiting] = []
         lanes = most if before is None else most * LANES_FOR_ONE
         async for lane in self._lanes(endpoint, lanes):
@@ -179,25 +132,6 @@ class StoreAdmin(LostPlaces):
                 break
         return found
 
-    async def hook_endpoints(self) -> Sequence[str]:
-        """Name the endpoints that stand for hooks of tasks that are kept."""
-        return list(await self._keys.hash("hooks"))
-
-    async def action_endpoints(self) -> Sequence[str]:
-        """Name the endpoints that stand for the upstreams of actions that there were."""
-        names = await self._keys.members("endpoints")
-        return [name for name in names if upstream_of(name) is not None]
-
-    async def holding(self) -> Sequence[str]:
-        """Name the endpoints that are paused or disabled."""
-        names = await self._keys.members("endpoints")
-        rows = await self._keys.hashes(f"health:{name}" for name in names)
-        return [
-            name
-            for name, row in zip(names, rows, strict=True)
-            if "paused" in row or "disabled" in row
-        ]
-
     async def _lanes(self, endpoint: str, most: int) -> AsyncIterator[str]:
         """Name lanes of an endpoint that are not empty, wherever their heads wait."""
         for where in ("fresh", "retry", "woken", "edits", "flight"):
@@ -208,63 +142,8 @@ class StoreAdmin(LostPlaces):
             if name == endpoint:
                 yield lane
 
-    async def _open(self, event_id: str) -> Sequence[Waiting]:
-        row = await self._keys.hash(f"event:{event_id}")
-        if not row:
-            return ()
-        event = codec.read_event(event_id, row)
-        pending = [
-            name.removeprefix("to:")
-            for name, state in row.items()
-            if name.startswith("to:") and state == "pending"
-        ]
-        found = []
-        for endpoint in pending:
-            redelivery = await self._keys.exists(f"lane:{endpoint}:~{event_id}")
-            lane = f"~{event_id}" if redelivery else event.subject
-            found.append(Waiting(event=event, endpoint=endpoint, lane=lane))
-        return found
-
-    async def unconfigured(self, since: float) -> Sequence[str]:
-        """Name the endpoints that no worker has had configured since a time."""
-        return await self._keys.members_until("endpoints", since)
-
-    async def forget_endpoint(self, name: str, since: float) -> bool:
-        """Forget an endpoint not configured since a time, unless something waits for it."""
-        return bool(await self._keys.run("forget_endpoint", name, since))
-
-    async def follow_clock(
-        self, upstreams: Iterable[str], rules: Iterable[str], most: int
-    ) -> int:
-        """
-        Where the store's clock was set back, move what waits back with it.
-
-        Args:
-            upstreams: Whose polls are moved, besides the deliveries of all endpoints.
-
-            rules: Whose presses are moved that count towards their limits.
-
-            most: How many times are moved in one call.
-
-        Returns:
-            How many were moved; `most` if there may be more.
-        """
-        names = {"upstreams": list(upstreams), "rules": list(rules)}
-        moved: int = await self._keys.run("follow_clock", most, codec.dumps(names))
-        return moved
-
-    async def tidy(self, most: int) -> int:
-        """Forget what was kept for `retention`, up to `most` of a kind; return how much."""
-        forgotten: int = await self._keys.run("tidy", self._keys.retention, most)
-        return forgotten
-
     async def watch_memory(self) -> StoreMemory | None:
-        """
-        Return how the store's memory stands; ``None`` if we may not know it.
-
-        Above `NEARLY_FULL` polling pauses for the next 15 s, so that what is known can
-        still be delivered.
-        """
+        """Return how the store's memory stands; ``None`` if we may not know it."""
         try:
             facts = await self._keys.info("memory")
         except StoreForbids:  # `mjbridge check` says so
@@ -298,15 +177,6 @@ class StoreAdmin(LostPlaces):
     async def clock(self) -> float:
         """Return the store's clock, in seconds since the epoch."""
         return await self._keys.clock()
-
-    async def was_emptied(self) -> bool:
-        """Return, once, whether the store has lost all that it held."""
-        kept = await self._keys.exists("schema")
-        return not kept and await self._keys.keep("schema", SCHEMA) == SCHEMA
-
-    async def beat(self, now: float) -> None:
-        """Leave the heartbeat that proves beat, broker and a worker at once."""
-        await self._keys.run("mark", "heartbeat", f"{now:.3f}", 0)
 
     async def sign_on(self, queues: Iterable[str], digest: str) -> SignedOn:
         """

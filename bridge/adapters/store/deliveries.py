@@ -35,15 +35,9 @@ class StoredDeliveries:
         self._lost: list[str] = []
 
     async def claim_deliveries(
-        self,
-        *,
-        limit: int,
-        slow_limit: int,
-        hook_limit: int | None = None,
-        alone: bool = False,
+        self, limits: ClaimLimits, *, alone: bool = False
     ) -> DeliveryClaim:
         """Claim the heads of due lanes, fairly over the endpoints."""
-        limits = ClaimLimits(limit=limit, slow_limit=slow_limit, hook_limit=hook_limit)
         return _claim(await self._claiming("claim_deliveries", limits, int(alone)))
 
     async def claim_when_woken(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from secrets import token_hex
@@ -30,15 +30,13 @@ class LostClaims:
     them, so that they are given back and hide nothing.
     """
 
-    def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
-        """Know of none; *elapsed* is a clock that only goes forward, in seconds."""
-        self._elapsed = elapsed
+    def __init__(self) -> None:
         #: By upstream: the tokens, each with when the lease is over at the latest.
         self._tokens: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
     def asking(self, upstream: str, limits: PollLimits) -> dict[str, Any]:
         """Write limits as the scripts take them, with a token for a claim within them."""
-        now, tokens = self._elapsed(), self._tokens[upstream]
+        now, tokens = time.monotonic(), self._tokens[upstream]
         for token in [token for token, until in tokens.items() if until < now]:
             del tokens[token]
         return {
@@ -59,7 +57,7 @@ class LostClaims:
             yield
         except StoreUnavailable:
             if asked:
-                until = self._elapsed() + asked["lease"]
+                until = time.monotonic() + asked["lease"]
                 self._tokens[upstream][asked["token"]] = until
             raise
 

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 
 from bridge.app.links import LinkSource
-from bridge.channels.compose import OFFERING
 from bridge.channels.endpoint_options import ChatOptions
+from bridge.channels.wording import OFFERING
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import Event
 from bridge.core.task import TaskKey

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 from bridge.app.delivery.attempt import AttemptRunner
 from bridge.app.delivery.settle import Settler
@@ -62,13 +63,7 @@ class Pump:
         Make a pump that is not running yet.
 
         Args:
-            store: Where deliveries are claimed and settled.
-
-            runner: Performs the attempts.
-
             elapsed: A clock that only goes forward, in seconds.
-
-            window: Attempts in flight at once.
         """
         self._store = store
         self._elapsed = elapsed
@@ -160,8 +155,7 @@ class Pump:
     def _resume(self) -> None:
         self._changed.set()
         if self._work is None and not self._stopping:
-            loop = asyncio.get_running_loop()
-            self._work = loop.create_task(self._run())
+            self._work = asyncio.create_task(self._run())
 
     # --- the window -------------------------------------------------------------------
 
@@ -188,17 +182,14 @@ class Pump:
         """Have the pump wake itself after some seconds, and not as it was to before."""
         if self._alarm is not None:
             self._alarm.cancel()
-            self._alarm = None
         if pause < math.inf:
             self._alarm = asyncio.get_running_loop().call_later(pause, self.wake)
 
     async def _wait(self, pause: float) -> None:
         """Wait until a settle is over, something wakes the pump, or something is due."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(min(pause, TICK)):
                 await self._changed.wait()
-        except TimeoutError:
-            pass
 
     def _pause(self) -> float:
         """Return in how many seconds to look again; infinite if nobody knows of anything."""
@@ -217,11 +208,7 @@ class Pump:
                 continue
             self._claiming = True
             try:
-                claim = await self._store.claim_deliveries(
-                    limit=limits.limit,
-                    slow_limit=limits.slow_limit,
-                    hook_limit=limits.hook_limit,
-                )
+                claim = await self._store.claim_deliveries(limits)
             finally:
                 self._claiming = False
                 self._answered = self._asked
@@ -271,14 +258,12 @@ class Pump:
         Attempt deliveries that their workers did not survive: one at a time, and nothing
         beside it. A crash leaves as many as were in flight, and most are innocent.
         """
-        began = self._elapsed()
+        began, one = self._elapsed(), ClaimLimits(limit=1, slow_limit=1)
         self._alone = True
         try:
             await self._wait_for_flight()
             while not self._stopping:
-                claim = await self._store.claim_deliveries(
-                    limit=1, slow_limit=1, alone=True
-                )
+                claim = await self._store.claim_deliveries(one, alone=True)
                 if not claim.deliveries:
                     break
                 self._launch(claim.deliveries[0])
@@ -302,8 +287,7 @@ class Pump:
         if self._stopping:
             self._hand_back(delivery)
             return
-        attempt = self._runner.attempt(delivery)
-        task = asyncio.get_running_loop().create_task(attempt)
+        task = asyncio.create_task(self._runner.attempt(delivery))
         self._flight[task] = delivery
         task.add_done_callback(self._land)
 

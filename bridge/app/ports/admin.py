@@ -59,7 +59,12 @@ class Admin(Protocol):
         """Return the secret that the deployment keeps; *new*, from now on, if it has none."""
 
     async def configure(self, endpoints: Sequence[Endpoint]) -> Sequence[str]:
-        """Note that these endpoints are configured; name those whose URL has changed."""
+        """
+        Note that these endpoints are configured.
+
+        Returns:
+            Those whose URL has changed; if they were disabled, they are enabled again.
+        """
 
     async def untrack(self, key: TaskKey) -> bool | None:
         """Stop polling a task; false if it was not polled, ``None`` if it is unknown."""
@@ -80,10 +85,25 @@ class Admin(Protocol):
         dead_only: bool = False,
         request: str | None = None,
     ) -> Sequence[RedeliveryResult]:
-        """Queue events for endpoints again; return what came of each."""
+        """
+        Queue events to be sent again; return for each whether it was queued, or why not.
 
-    async def open_at(self, endpoint: str, most: int) -> Sequence[Waiting]:
-        """Return up to *most* open deliveries of an endpoint."""
+        Args:
+            deliveries: Each an event's id and an endpoint's name; a few hundred at most.
+
+            dead_only: Whether to leave alone what was not given up.
+        """
+
+    async def open_at(
+        self, endpoint: str, most: int, *, before: float | None = None
+    ) -> Sequence[Waiting]:
+        """
+        List up to *most* deliveries that are open at an endpoint.
+
+        Args:
+            before: Only those of events that are as old as this time, or were asked to be
+                sent again by then. They are searched for in as many lanes as one call may.
+        """
 
     async def give_up(
         self,
@@ -93,4 +113,13 @@ class Admin(Protocol):
         *,
         by_hand: bool = False,
     ) -> int:
-        """Give up deliveries that nobody is attempting; return how many that were."""
+        """
+        Give up deliveries that nobody is attempting; return how many that were.
+
+        Args:
+            waiting: A few hundred at most.
+
+            notices: For each, the operators' events about it.
+
+            by_hand: Whether somebody wants it so: then metrics do not count it.
+        """

@@ -185,7 +185,7 @@ class Performer(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimLimits:
     """
-    What a claim may take, as in `DeliveryStore.claim_deliveries`.
+    What a claim of deliveries may take.
 
     Attributes:
         limit: At most so many.
@@ -232,24 +232,12 @@ class DeliveryStore(Protocol):
     """The store as delivering sees it. Each method is one atomic step."""
 
     async def claim_deliveries(
-        self,
-        *,
-        limit: int,
-        slow_limit: int,
-        hook_limit: int | None = None,
-        alone: bool = False,
+        self, limits: ClaimLimits, *, alone: bool = False
     ) -> DeliveryClaim:
         """
         Claim the heads of due lanes, fairly over the endpoints.
 
         Args:
-            limit: At most so many.
-
-            slow_limit: At most so many of endpoints that were lately slow or failing, and of
-                hooks that were never tried.
-
-            hook_limit: At most so many of these of hooks; ``None`` for no other limit.
-
             alone: Claim one suspect and nothing else.
         """
 

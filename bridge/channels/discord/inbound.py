@@ -125,9 +125,7 @@ def _is_by(public_key: str, signature: bytes, signed: bytes) -> bool:
         return False
     # What a process without a door for Discord need not load.
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
     try:
         Ed25519PublicKey.from_public_bytes(raw).verify(signature, signed)

@@ -30,8 +30,9 @@ from bridge.channels.interaction import (
 from bridge.channels.message import MessageButton
 from bridge.channels.reply import MAX_REPLY
 from bridge.channels.slack import api
+from bridge.channels.slack.blocks import buttons, context
 from bridge.channels.slack.markup import escape
-from bridge.channels.slack.payload import SlackOptions, actions, context, divided
+from bridge.channels.slack.payload import SlackOptions, divided
 from bridge.channels.text import cut, line
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
@@ -165,7 +166,7 @@ def mark(
         {**context(escape(line)), "block_id": f"mjb.mark.{place}"}
         for place, line in enumerate(lines[-8:])
     ]
-    content: list[Json] = [*said, *actions(rows), *pressed, *origin]
+    content: list[Json] = [*said, *buttons(rows), *pressed, *origin]
     text = escape(cut(" · ".join(lines[-1:]) or "Midjourney", 300))
     if api.is_bot(endpoint) and interaction.message and interaction.channel:
         return api.update(

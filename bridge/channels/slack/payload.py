@@ -15,33 +15,36 @@ too long, or for one that is empty.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from bridge.channels.endpoint_options import NativeOptions
-from bridge.channels.interaction import ASKS
-from bridge.channels.message import Message, MessageButton
+from bridge.channels.message import Message
+from bridge.channels.slack.blocks import (
+    Block,
+    buttons,
+    context,
+    image,
+    named,
+    plain,
+    section,
+)
 from bridge.channels.slack.markup import code, defang, escape, fence, link, moment
 from bridge.channels.text import bar, cut, fit, line, utf16
 from bridge.core.event_data import Json
 
-Block: TypeAlias = dict[str, Json]
 #: A message's ``text`` and ``blocks``.
 MessageBody: TypeAlias = dict[str, Json]
 
-#: Slack's limits are 3000 for a section's text and 2000 for an alternative text. A line of
-#: context has no limit of its own that is written down, and shall be short anyway.
-MAX_TEXT = 2900
+#: A section's text has 3000 at the most. A line of context has no limit of its own that is written
+#: down, and shall be short anyway.
 MAX_LINKS = 2900
 MAX_SMALL = 1900
 MAX_LINK = 1500
-MAX_ALT = 300
 #: A notification on a telephone shows less than that.
 MAX_FALLBACK = 300
 MAX_ID = 128
-MAX_BUTTON = 75
 #: Of the parts of a message without blocks. ``chat.update`` refuses a ``text`` above 4000: these
 #: are 3400, and 600 are left for our own words, the page's link and the task's id.
 MAX_PROMPT, MAX_REASON, MAX_RESULT, MAX_URL = 1000, 500, 1200, 700
@@ -77,10 +80,7 @@ class SlackOptions(NativeOptions):
 
 
 def content(
-    message: Message,
-    variant: str,
-    *,
-    revision: str = "",
+    message: Message, variant: str, *, revision: str = ""
 ) -> MessageBody | None:
     """
     Write a message.
@@ -102,23 +102,18 @@ def content(
         return {"text": _text_only(message)}
     if variant == "link":
         blocks = _blocks(message, picture=None, links=_links(message))
-        return {"text": text, "blocks": _named(blocks, revision)}
+        return {"text": text, "blocks": named(blocks, revision)}
     url = _picture(message)
     if url is None:
         return None
     blocks = _blocks(message, picture=url, links=_watch(message))
-    return {"text": text, "blocks": _named(blocks, revision and f"{revision}.p")}
+    return {"text": text, "blocks": named(blocks, revision and f"{revision}.p")}
 
 
 def brief(message: Message) -> MessageBody:
     """Write the same in a line, to answer in the thread of a message that says it all."""
-    strings = message.strings
-    lines = [_title(message)]
-    if message.reason:
-        lines.append(
-            f"{strings.reason}{strings.colon}{fit(message.reason, MAX_REASON, fence)}"
-        )
-    return {"text": "\n".join(lines)}
+    lines = (_title(message), _fenced_reason(message))
+    return {"text": "\n".join(filter(None, lines))}
 
 
 # --- with blocks ----------------------------------------------------------------------
@@ -126,25 +121,25 @@ def brief(message: Message) -> MessageBody:
 
 def _blocks(message: Message, *, picture: str | None, links: str) -> list[Block]:
     strings = message.strings
-    blocks = [_section(_title(message))]
+    blocks = [section(_title(message))]
     if message.sample:
-        blocks.append(context(_plain(f"🧪 {strings.sample}")))
+        blocks.append(context(plain(f"🧪 {strings.sample}")))
     if message.prompt:
-        blocks.append(_section(_plain(message.prompt)))
+        blocks.append(section(plain(message.prompt)))
     if message.reason:
-        blocks.append(_section(_plain(message.labelled_reason)))
+        blocks.append(section(plain(message.labelled_reason)))
     if message.result:
-        blocks.append(_section(_plain(message.result)))
+        blocks.append(section(plain(message.result)))
     if picture:
-        blocks.append(_image(message, picture))
+        blocks.append(image(picture, message.alt))
     if links:
-        blocks.append(_section(links))
-    blocks += actions(message.buttons)
+        blocks.append(section(links))
+    blocks += buttons(message.buttons)
     if message.steps:
-        blocks.append(context(_plain(message.labelled_steps, MAX_SMALL)))
+        blocks.append(context(plain(message.labelled_steps, MAX_SMALL)))
     if message.choice is not None:
         label, url = message.choice
-        blocks.append(_section(f"👉  {link(url, label)}"))
+        blocks.append(section(f"👉  {link(url, label)}"))
     # Last, as `divided` relies on.
     blocks.append(context(_origin(message, linked=picture is not None)))
     return blocks
@@ -158,60 +153,6 @@ def divided(shown: list[Block]) -> tuple[list[Block], list[Block]]:
     """
     place = len(shown) - bool(shown and shown[-1]["type"] == "context")
     return shown[:place], shown[place:]
-
-
-def _named(blocks: list[Block], revision: str) -> list[Json]:
-    if not revision:
-        return list(blocks)
-    return [
-        {**block, "block_id": f"{revision}.{place}"}
-        for place, block in enumerate(blocks)
-    ]
-
-
-def _section(text: str | Block) -> Block:
-    return {"type": "section", "text": _mrkdwn(text) if isinstance(text, str) else text}
-
-
-def context(text: str | Block) -> Block:
-    """Write something small."""
-    element = _mrkdwn(text) if isinstance(text, str) else text
-    return {"type": "context", "elements": [element]}
-
-
-def _mrkdwn(text: str) -> Block:
-    """Our own words, with markup; Slack looks for no links or names in them by itself."""
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _plain(text: str, limit: int = MAX_TEXT) -> Block:
-    return {"type": "plain_text", "text": fit(text, limit, escape), "emoji": False}
-
-
-def _image(message: Message, url: str) -> Block:
-    bare = " ".join(message.alt.replace("<", " ").replace(">", " ").split())
-    return {"type": "image", "image_url": url, "alt_text": cut(bare, MAX_ALT)}
-
-
-def actions(
-    rows: Sequence[Sequence[MessageButton]],
-) -> list[Block]:
-    """Make the buttons that are pressed; in blocks, as Socket Mode sends no clicks of others."""
-    return [
-        {
-            "type": "actions",
-            "elements": [
-                {
-                    "type": "button",
-                    "text": _plain(button.label, MAX_BUTTON),
-                    "action_id": f"mjb.{row}.{place}{ASKS if button.asks else ''}",
-                    "value": button.token,
-                }
-                for place, button in enumerate(buttons)
-            ],
-        }
-        for row, buttons in enumerate(rows)
-    ]
 
 
 def _title(message: Message) -> str:
@@ -299,10 +240,8 @@ def _text_only(message: Message) -> str:
         lines.append(f"🧪 {strings.sample}")
     if message.prompt:
         lines.append(fit(message.prompt, MAX_PROMPT, fence))
-    if message.reason:
-        lines.append(
-            f"{strings.reason}{strings.colon}{fit(message.reason, MAX_REASON, fence)}"
-        )
+    if reason := _fenced_reason(message):
+        lines.append(reason)
     if message.result:
         lines.append(fit(message.result, MAX_RESULT, fence))
     small = []
@@ -317,3 +256,9 @@ def _text_only(message: Message) -> str:
     if message.task_id:
         small.append(f"{strings.task_id} {code(cut(message.task_id, MAX_ID))}")
     return "\n".join([*lines, "  ·  ".join(small)]).strip()
+
+
+def _fenced_reason(message: Message) -> str:
+    """Write the reason with its label, as text without blocks; empty without one."""
+    strings, reason = message.strings, fit(message.reason, MAX_REASON, fence)
+    return f"{strings.reason}{strings.colon}{reason}" if message.reason else ""

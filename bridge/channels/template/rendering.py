@@ -18,12 +18,12 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from bridge.channels.compose import message_of
 from bridge.channels.sample import sample_event
 from bridge.channels.template import escaping, language
 from bridge.channels.template.language import TemplateFault
 from bridge.channels.template.options import TemplateOptions
 from bridge.channels.template.presets import Preset, preset_of
+from bridge.channels.wording import message_of
 from bridge.core.endpoint import Endpoint
 from bridge.core.event import EVENT_TYPES, Event
 from bridge.errors import Misconfigured

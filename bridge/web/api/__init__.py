@@ -30,15 +30,26 @@ class HeadAsGet:
         await self._app(scope, receive, send)
 
 
-def create_api(context: WebContext) -> FastAPI:
-    """Make the application that is mounted at ``/api/v1``; paths in it start below that."""
-    api = routed_api(needs_token=context.settings.api_token is not None)
-    api.state.context = context
-    return api
+class ServedFrom:
+    """Serves an application from the services of one deployment, which its routes ask for."""
+
+    def __init__(self, app: ASGIApp, context: WebContext) -> None:
+        self._app = app
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        state = {**scope.get("state", {}), "context": self._context}
+        await self._app({**scope, "state": state}, receive, send)
 
 
+@cache
 def routed_api(*, needs_token: bool) -> FastAPI:
-    """Make the application without anything to serve: it can be described."""
+    """
+    Return the application that is mounted at ``/api/v1``; paths in it start below that.
+
+    It belongs to no deployment: `ServedFrom` gives it one, with each request.
+    """
     api = FastAPI(
         title="mjbridge",
         version=__version__,

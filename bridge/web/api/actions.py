@@ -26,6 +26,7 @@ from bridge.web.api.requests import (
     Services,
     UpstreamParameters,
     about,
+    chosen_upstream,
     of_path,
     with_example,
 )
@@ -164,7 +165,7 @@ async def press_button(
     with of_path():
         row = await services.lookup.find_task(task_id, given.upstream)
     with about("/notifyHook"):
-        services.operations.read_hook(body.notify_hook, body.hook_format)
+        services.tracking.read_hook(body.notify_hook, body.hook_format)
     with about("/metadata"):
         action, is_new = await services.actions.press(
             row.key,
@@ -201,10 +202,8 @@ async def submit(
     """
     hook, hook_format = body.hook()
     with about("/notifyHook"):
-        services.operations.read_hook(hook, hook_format)
-    unknown = None if body.upstream is None else "There is no upstream of this name."
-    with about("/upstream", unknown):
-        upstream = services.operations.choose_upstream(body.upstream)
+        services.tracking.read_hook(hook, hook_format)
+    upstream = chosen_upstream(services, body.upstream)
     if (why := why_not_submitted(body.submit)) is not None:
         raise InvalidRequest(pointer="/submit", detail=why)
     with about("/body"):

@@ -9,8 +9,8 @@ from pydantic import Field
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
+from bridge.app.endpoint_control import KnownEndpoint
 from bridge.app.lookup import OPEN
-from bridge.app.operations import KnownEndpoint
 from bridge.app.views import View
 from bridge.app.views.endpoints import EndpointView, SampleView
 from bridge.core.action import KIND as UPSTREAM_KIND
@@ -69,7 +69,7 @@ async def list_endpoints(
 ) -> PageView[EndpointView]:
     """List endpoints in the order of the configuration."""
     response.headers[FEED_POSITION] = await services.feed.position()
-    known = await services.operations.endpoints()
+    known = await services.endpoint_control.endpoints()
     shown = {one.row.name: EndpointView.of(one.endpoint, one.row) for one in known}
     return PageView.part(shown, limit=given.limit, cursor=given.cursor)
 
@@ -113,7 +113,7 @@ async def send_sample(name: Name, services: Services) -> SampleView:
 async def pause(name: Name, services: Services, request: RequestName) -> EndpointView:
     """Hold an endpoint's deliveries; they go on collecting."""
     await _find(name, services)
-    await services.operations.pause(name, request=request)
+    await services.endpoint_control.pause(name, request=request)
     return await show_endpoint(name, services)
 
 
@@ -128,7 +128,7 @@ async def resume(name: Name, services: Services, request: RequestName) -> Endpoi
     waits for its next attempt.
     """
     await _find(name, services)
-    await services.operations.resume(name, request=request)
+    await services.endpoint_control.resume(name, request=request)
     return await show_endpoint(name, services)
 
 
@@ -162,7 +162,7 @@ async def redeliver(
 
 
 async def _find(name: str, services: WebContext) -> KnownEndpoint:
-    for one in await services.operations.endpoints():
+    for one in await services.endpoint_control.endpoints():
         if one.row.name == name:
             return one
     raise HTTPException(404, "There is no endpoint of this name.")

@@ -117,7 +117,7 @@ class _Claim:
         address = scope["path"], scope["query_string"].decode("latin-1")
         named = "\n".join((*address, key))
         self.name = sha256(named.encode(errors="replace")).hexdigest()[:32]
-        self._store: RequestStore = scope["app"].state.context.requests
+        self._store: RequestStore = scope["state"]["context"].requests
         self._fingerprint = sha256(body).hexdigest()
         self._holder = token_hex(8)
 

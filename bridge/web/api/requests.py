@@ -66,12 +66,19 @@ def of_path() -> Iterator[None]:
 
 
 def _services(request: Request) -> WebContext:
-    context: WebContext = request.app.state.context
+    context: WebContext = request.state.context
     return context
 
 
 #: The deployment's services, for a route.
 Services: TypeAlias = Annotated[WebContext, Depends(_services)]
+
+
+def chosen_upstream(services: WebContext, named: str | None) -> str:
+    """Return the upstream that a body means; what is wrong with it is an error of that field."""
+    unknown = None if named is None else "There is no upstream of this name."
+    with about("/upstream", unknown):
+        return services.tracking.choose_upstream(named)
 
 
 _TIME = re.compile(

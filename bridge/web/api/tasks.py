@@ -22,6 +22,7 @@ from bridge.web.api.requests import (
     Services,
     UpstreamParameters,
     about,
+    chosen_upstream,
     of_path,
     with_example,
 )
@@ -118,16 +119,14 @@ async def track(
     """
     hook, hook_format = body.notify_hook, body.hook_format
     with about("/notifyHook"):
-        services.operations.read_hook(hook, hook_format)
+        services.tracking.read_hook(hook, hook_format)
     ids, refused = sift_ids(body.ids)
     if not ids:
         detail = f"None of these can be a task's id: {refused[0][1]}."
         raise InvalidRequest(pointer="/ids", detail=detail)
-    unknown = None if body.upstream is None else "There is no upstream of this name."
-    with about("/upstream", unknown):
-        upstream = services.operations.choose_upstream(body.upstream)
+    upstream = chosen_upstream(services, body.upstream)
     with about("/metadata"):
-        tracked = await services.operations.track(
+        tracked = await services.tracking.track(
             ids,
             upstream=upstream,
             metadata=body.metadata,
@@ -194,4 +193,4 @@ async def untrack(
 ) -> None:
     """Stop polling a task; what is queued is still delivered."""
     with of_path():
-        await services.operations.untrack_one(task_id, upstream=given.upstream)
+        await services.tracking.untrack_one(task_id, upstream=given.upstream)

@@ -36,6 +36,7 @@ PAGES = (
 
 #: What every page needs, so that a browser fetches it at once.
 _MODULES = (
+    "addresses.js",
     "app.js",
     "api.js",
     "dialogs.js",

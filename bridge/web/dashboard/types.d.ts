@@ -16,8 +16,6 @@ export interface Button {
 
 export interface KeptFile {
   url: string;
-  sha256: string;
-  bytes: number;
   type: string;
   width: number | null;
   height: number | null;
@@ -32,9 +30,6 @@ export interface Task {
   status: string | null;
   progress: number | null;
   prompt: string | null;
-  promptEn: string | null;
-  finalPrompt: string | null;
-  description: string | null;
   failReason: string | null;
   imageUrl: string | null;
   imageExpiresAt: string | null;
@@ -47,11 +42,9 @@ export interface Task {
   metadata: Record<string, unknown>;
   parentId: string | null;
   rootId: string | null;
-  actionId: string | null;
   by: string | null;
   active: boolean;
   trackedAt: string;
-  seenAt: string | null;
   nextLookAt: string | null;
 }
 
@@ -109,7 +102,6 @@ export interface TaskDetail extends Task {
 
 export interface Action {
   id: string;
-  taskId: string | null;
   upstream: string;
   kind: "press" | "submit";
   customId: string | null;
@@ -120,7 +112,6 @@ export interface Action {
   reason: string | null;
   by: string;
   createdAt: string;
-  sentAt: string | null;
   endedAt: string | null;
 }
 
@@ -138,7 +129,6 @@ export interface Endpoint {
   since: string | null;
   reason: string | null;
   retryAt: string | null;
-  failures: number;
   pending: number;
   oldestPendingAt: string | null;
   dead: number;

@@ -19,8 +19,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bridge.app.operations import Operations
 from bridge.app.ports import Answer, NotPassedOn, Sent, Submitted
+from bridge.app.tracking import Tracking
 from bridge.core.delivery import Fault
 from bridge.core.hook import Hook, HookFormat
 from bridge.core.submission import makes_tasks, new_tasks
@@ -51,7 +51,7 @@ class Exchanges:
     """Passes requests on, and notes what comes of them."""
 
     def __init__(
-        self, services: GatewayServices, operations: Operations, *, collapse: float
+        self, services: GatewayServices, tracking: Tracking, *, collapse: float
     ) -> None:
         """
         Bind it to a deployment.
@@ -59,12 +59,12 @@ class Exchanges:
         Args:
             services: What the gateway stands on.
 
-            operations: Reads hooks.
+            tracking: Reads hooks.
 
             collapse: Seconds in which equal questions share an answer.
         """
         self._services = services
-        self._operations = operations
+        self._tracking = tracking
         self._collapse = Collapse(collapse)
 
     async def serve(
@@ -164,7 +164,7 @@ class Exchanges:
         if not url:
             return None, ""
         try:
-            return self._operations.read_hook(url, HookFormat.MIDJOURNEY), ""
+            return self._tracking.read_hook(url, HookFormat.MIDJOURNEY), ""
         except Misconfigured as error:
             return None, str(error)
 

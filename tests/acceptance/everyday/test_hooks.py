@@ -13,7 +13,7 @@ from tests.waiting import until
 
 def track(everyday: Everyday, task: str, path: str, hook_format: str = "event") -> None:
     tracked = everyday.deployment.deployment(
-        lambda deployment: deployment.operations.track(
+        lambda deployment: deployment.tracking.track(
             [task],
             upstream="hooked",
             hook=f"{everyday.hooks.url}{path}",

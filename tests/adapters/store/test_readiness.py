@@ -85,8 +85,8 @@ async def test_the_documented_rights_suffice_for_everything_the_store_does(
     event = await bench.tell("u")
     await bench.succeed(await bench.claim_one())
     await bench.redeliver(event.id, "a")
-    await bench.admin.watch_memory()
-    await bench.admin.tidy(10)
+    await bench.housekeeping.watch_memory()
+    await bench.housekeeping.tidy(10)
 
     assert "at the key celery" in warning
     assert await bench.state(event) == "pending"
@@ -178,7 +178,7 @@ async def test_a_right_that_the_store_itself_can_do_without_is_a_warning(
     clients.append(client)
 
     assert any(named in warning for warning in await inspect(client, "mjb"))
-    assert await Bench(client, "mjb").admin.watch_memory() is None
+    assert await Bench(client, "mjb").housekeeping.watch_memory() is None
 
 
 async def test_the_channel_of_celery_is_needed_where_the_store_is_the_broker(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, Request
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebError,
+)
 
 #: Milliseconds until what a page should show has to be there; machines are busy.
 PATIENCE = 20_000
 
 
-@dataclass
 class Watch:
     """
-    What pages did that they may not do.
+    Watches every page of a context, for what pages may not do.
 
     Attributes:
         complaints: Errors of scripts, and what the browser refused. The browser's own line
@@ -25,32 +30,62 @@ class Watch:
         elsewhere: What was fetched from another origin and is no picture.
     """
 
-    origin: str
-    complaints: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        self._origin = origin
+        self._context = context
+        context.on("request", self._requested)
+        context.on("weberror", self._failed)
+        context.on("console", self._said)
 
-    @classmethod
-    def over(cls, context: BrowserContext, origin: str) -> Self:
-        """Watch every page of a context."""
-        watch = cls(origin)
-        context.on("request", watch._requested)
-        context.on("weberror", lambda one: watch.complaints.append(str(one.error)))
-        context.on("console", lambda one: watch._said(one.type, one.text, one.location))
-        return watch
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._context.remove_listener("request", self._requested)
+        self._context.remove_listener("weberror", self._failed)
+        self._context.remove_listener("console", self._said)
 
     def _requested(self, request: Request) -> None:
-        ours = request.url.startswith((f"{self.origin}/", "data:"))
+        ours = request.url.startswith((f"{self._origin}/", "data:"))
         if not ours and request.resource_type != "image":
             self.elsewhere.append(request.url)
 
-    def _said(self, kind: str, text: str, location: Any) -> None:
-        url = location.get("url", "")
-        may_fail = tuple(f"{self.origin}/{place}/" for place in ("api", "files"))
-        is_ours = url.startswith(self.origin) and not url.startswith(may_fail)
-        if text.startswith("Failed to load resource") and not is_ours:
+    def _failed(self, error: WebError) -> None:
+        self.complaints.append(str(error.error))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        url = message.location.get("url", "")
+        may_fail = tuple(f"{self._origin}/{place}/" for place in ("api", "files"))
+        is_ours = url.startswith(self._origin) and not url.startswith(may_fail)
+        if message.text.startswith("Failed to load resource") and not is_ours:
             return
-        if kind in {"error", "warning"}:
-            self.complaints.append(text)
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+
+#: Of every window. Without motion: what breathes is painted sixty times a second, by the
+#: processor.
+_USUAL = {
+    "viewport": {"width": 1280, "height": 800},
+    "locale": "en-US",
+    "reduced_motion": "reduce",
+}
+
+
+async def context_of(browser: Browser, origin: str, **options: Any) -> BrowserContext:
+    """
+    Return what a browser keeps apart for one of its users: cookies, caches, windows.
+
+    Args:
+        browser: Where.
+
+        origin: The site that is looked at.
+
+        options: Its windows' size, colours, and language, where they are not the usual ones.
+    """
+    context = await browser.new_context(base_url=origin, **_USUAL | options)
+    context.set_default_timeout(PATIENCE)
+    return context
 
 
 @asynccontextmanager
@@ -58,25 +93,26 @@ async def window(
     browser: Browser, origin: str, **options: Any
 ) -> AsyncIterator[tuple[Page, Watch]]:
     """
-    Open a window; what its pages complained about fails the test when it is closed.
+    Open a window in a context of its own, see `context_of`.
 
-    Args:
-        browser: Where.
-
-        origin: The site that is looked at.
-
-        options: Of the context: its size, its colours, its language.
+    What its pages complained about fails the test when it is closed.
     """
-    # Without motion: what breathes is painted sixty times a second, by the processor.
-    usual = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"}
-    options = usual | {"reduced_motion": "reduce"} | options
-    context = await browser.new_context(base_url=origin, **options)
-    context.set_default_timeout(PATIENCE)
-    watch = Watch.over(context, origin)
+    context = await context_of(browser, origin, **options)
     try:
-        yield await context.new_page(), watch
+        async with watched(context, origin) as watch:
+            yield await context.new_page(), watch
     finally:
         await context.close()
+
+
+@asynccontextmanager
+async def watched(context: BrowserContext, origin: str) -> AsyncIterator[Watch]:
+    """Watch a context's pages; what they complained about fails the test."""
+    watch = Watch(context, origin)
+    try:
+        yield watch
+    finally:
+        watch.stop()
     assert watch.complaints == []
     assert watch.elsewhere == []
 

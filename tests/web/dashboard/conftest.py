@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from bridge.adapters.store.connection import connect
 from tests.contract.bench import Bench
-from tests.web.dashboard.browsing import PATIENCE, window
+from tests.web.dashboard.browsing import PATIENCE, context_of, watched
 from tests.web.dashboard.scene import Scene
 from tests.web.site import Site, open_site
 from tools.browser import FLAGS, find
@@ -45,10 +47,27 @@ async def bench(redis_url: str, namespace: str) -> AsyncIterator[Bench]:
     await client.aclose()
 
 
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Where each test's site is, one after the other: no port that a system gives away."""
+    for port in range(15_000 + os.getpid() % 10_000, 32_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("no port is free between 15000 and 32000")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def context(browser: Browser, port: int) -> AsyncIterator[BrowserContext]:
+    """What the windows of all tests share: to make one takes longer than most pages do."""
+    opened = await context_of(browser, f"http://127.0.0.1:{port}")
+    yield opened
+    await opened.close()
+
+
 @together
-async def site(redis_url: str, namespace: str) -> AsyncIterator[Site]:
+async def site(redis_url: str, namespace: str, port: int) -> AsyncIterator[Site]:
     """A site without a token, in the namespace of the fixture `bench`."""
-    async with open_site(redis_url, namespace) as opened:
+    async with open_site(redis_url, namespace, port=port) as opened:
         yield opened
 
 
@@ -59,7 +78,12 @@ def scene(bench: Bench) -> Scene:
 
 
 @together
-async def page(browser: Browser, site: Site) -> AsyncIterator[Page]:
-    """A window on the site, in light colours and English."""
-    async with window(browser, site.url) as (opened, _):
+async def page(context: BrowserContext, site: Site) -> AsyncIterator[Page]:
+    """A window on the site, in light colours and English; it leaves nothing behind."""
+    async with watched(context, site.url):
+        opened = await context.new_page()
         yield opened
+        await opened.evaluate("localStorage.clear()")
+        for one in context.pages:
+            await one.close()
+        await context.clear_cookies()

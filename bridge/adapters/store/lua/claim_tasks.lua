@@ -1,14 +1,14 @@
 -- Claim a batch of due tasks of an upstream, within its limits over all workers.
 -- Needs polled
 --
--- Reads and writes  poll:<upstream>, polling:<upstream>, upstream:<upstream>,
---                   counters
+-- Reads and writes  poll:<upstream>, polling:<upstream>, upstream:<upstream>, counters
 -- Reads             task:<task>, full
 -- ARGV              upstream, JSON {token, size, concurrency, rate, burst, lease, ride, lost}, see
 --                   `claim_batch`
 -- Returns           now, clock, failures, unhealthy_since, failing_since, next_in, due (how many
---                   of the tasks were), columns, tasks and gone, each with its name before it; columns name the values of a
---                   task, and gone are tasks that were due and have no row
+--                   of the tasks were), columns, tasks and gone, each with its name before it;
+--                   columns name the values of a task, and gone are tasks that were due and have
+--                   no row
 --
 -- next_in: seconds until a batch may be claimed; nil after a claim, and where time alone
 -- changes nothing: no task is polled, or all places are taken.

@@ -15,7 +15,8 @@ for _, endpoint in ipairs(cjson.decode(ARGV[1])) do
   local key = P .. 'health:' .. endpoint.name
   local before = redis.call('HGET', key, 'fingerprint')
   redis.call('HSET', key, 'kind', endpoint.kind, 'concurrency', endpoint.concurrency, 'rate', endpoint.rate,
-    'burst', endpoint.burst, 'lease', endpoint.lease, 'edits', endpoint.edits, 'wait', endpoint.wait, 'fingerprint', endpoint.fingerprint)
+    'burst', endpoint.burst, 'lease', endpoint.lease, 'edits', endpoint.edits, 'wait', endpoint.wait,
+    'fingerprint', endpoint.fingerprint)
   if before and before ~= endpoint.fingerprint then
     redis.call('HDEL', key, 'paused', 'disabled', 'disabled_at', 'reason', 'faults', 'opens', 'open_until', 'trial',
       'trial_until', 'hold_until')

@@ -9,7 +9,8 @@
 --           health:<endpoint>, upstream:<upstream>, heartbeat, workers, full
 -- Returns   the bounds of the buckets, the counters, {cell, size} of tasks, {label, state,
 --           size} of deliveries, {label, when} of the oldest that waits, {label, 1 if it is up}
---           of endpoints and of upstreams, the heartbeat, {worker, when} flat, and 1 if memory is nearly full
+--           of endpoints and of upstreams, the heartbeat, {worker, when} flat, and 1 if memory is
+--           nearly full
 
 local bounds = {}
 for place, bound in ipairs(BOUNDS) do bounds[place] = tostring(bound) end

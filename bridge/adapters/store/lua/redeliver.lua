@@ -9,9 +9,8 @@
 -- Returns           for each queued | open | recent | unknown | skipped
 --
 -- unknown: the event is not kept any more, was never for this endpoint, or is an action: those
--- are made once. open: it is on
--- its way already. recent: it was asked for and delivered a moment ago, so that asking twice
--- sends once.
+-- are made once. open: it is on its way already. recent: it was asked for and delivered a moment
+-- ago, so that asking twice sends once.
 
 -- A redelivery that is asked for again within so long was asked for twice.
 local ASKED_TWICE = 30

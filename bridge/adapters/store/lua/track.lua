@@ -4,8 +4,8 @@
 -- Reads and writes  task:<task>, tasks:<cell>, ended, poll:<upstream>, upstream:<upstream>, hooks,
 --                   wakeups:poll, request:<name>, and what `leave_origin` does
 -- ARGV[1]           JSON {upstream, incarnation, metadata (JSON text), ids, hook? (JSON text),
---                   hook_at? (its endpoint), hook_refused (why there is none), max_origins, request (a request's name, or empty),
---                   part}
+--                   hook_at? (its endpoint), hook_refused (why there is none), max_origins,
+--                   request (a request's name, or empty), part}
 -- Returns           what became of each id: tracked | known | other_hook | full
 --
 -- other_hook: it is polled already, with another hook that has not ended. full: the hook is

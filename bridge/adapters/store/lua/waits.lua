@@ -40,7 +40,7 @@ local function facts_of(id, endpoint)
   say_to_come('open_until', wait_end(health.open_until, OPEN_AT_MOST, now))
   if number(health.opens) > 0 then say_to_come('trial_until', wait_end(health.trial_until, LONGEST_LEASE, now)) end
   say_to_come('next_token_at', next_token(health, now))
-  say('in_flight', redis.call('ZCARD', P .. 'flight:' .. endpoint))
+  say('in_flight', count_in_flight(endpoint))
   say('concurrency', most_in_flight(health))
   say('memory_full', full)
   say('heartbeat', heartbeat)

@@ -1,6 +1,7 @@
 // @ts-check
 /** The API under /api/v1, as the dashboard uses it. */
 
+import { withQuery } from "./addresses.js";
 import { t } from "./text.js";
 
 /** Sent with every request: a page of another site cannot, so it cannot ask for a change. */
@@ -12,12 +13,10 @@ export class Problem extends Error {
   /**
    * @param {number} status
    * @param {string} detail
-   * @param {any} [body] The problem document.
    */
-  constructor(status, detail, body = null) {
+  constructor(status, detail) {
     super(detail);
     this.status = status;
-    this.body = body;
   }
 }
 
@@ -33,9 +32,7 @@ export const feed = { position: /** @type {string | null} */ (null) };
  * @returns {Promise<any>}
  */
 export async function get(path, query = {}, signal) {
-  const chosen = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const search = new URLSearchParams(chosen.map(([name, value]) => [name, String(value)]));
-  return request("GET", chosen.length ? `${path}?${search}` : path, undefined, signal);
+  return request("GET", withQuery(path, query), undefined, signal);
 }
 
 /**
@@ -99,7 +96,7 @@ async function request(method, path, body, signal, named = true) {
   if (response.status === 401) window.dispatchEvent(new Event("signed-out"));
   const fields = (answer?.errors ?? []).map((/** @type {{detail: string}} */ one) => one.detail);
   const detail = [answer?.detail ?? answer?.title ?? t("problem.status", { status: String(response.status) }), ...fields];
-  throw new Problem(response.status, detail.join(" "), answer);
+  throw new Problem(response.status, detail.join(" "));
 }
 
 /** @returns {string} `crypto.randomUUID` is not there on a page over plain http. */

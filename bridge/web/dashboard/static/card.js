@@ -1,9 +1,9 @@
 // @ts-check
 /** One task on the wall. Made once; a change touches texts, the progress and the picture only. */
 
+import { taskPath } from "./addresses.js";
 import { el, setText } from "./dom.js";
 import { Picture } from "./picture.js";
-import { pathOf } from "./tasks.js";
 import { actionName, age, fullTime, number, statusName, t } from "./text.js";
 
 /** @typedef {import("./tasks.js").Row} Row */
@@ -31,7 +31,7 @@ export class Card {
     this.prompt = el("bdi", { class: "card-prompt" });
     this.picture.root.append(this.progress);
     this.picture.say(this.percent, this.reason);
-    this.link = el("a", { href: pathOf(row), class: "card-link" },
+    this.link = el("a", { href: taskPath(row), class: "card-link" },
       this.picture.root,
       el("span", { class: "card-line" }, this.dot, this.age),
       this.prompt,

@@ -1,6 +1,7 @@
 // @ts-check
 /** Deliveries, by endpoint and state; the filter is in the address. */
 
+import { endpointPath, taskPath, withQuery } from "./addresses.js";
 import { get, post } from "./api.js";
 import { el, fill, foreign, plain } from "./dom.js";
 import { LivePage } from "./page.js";
@@ -16,7 +17,7 @@ const STEP = 50;
 const MOST = 500;
 
 /** @extends {LivePage<{list: DeliveryList, endpoints: {items: {name: string}[]}}>} */
-export class DeliveriesPage extends LivePage {
+class DeliveriesPage extends LivePage {
   limit = STEP;
 
   /** @param {AbortSignal} signal */
@@ -74,8 +75,7 @@ function filterOf() {
 
 /** @param {{endpoint: string, state: string}} filter */
 function addressOf(filter) {
-  const chosen = Object.entries(filter).filter(([, value]) => value);
-  return chosen.length ? `/deliveries?${new URLSearchParams(chosen)}` : "/deliveries";
+  return withQuery("/deliveries", filter);
 }
 
 /** Queue one delivery again, and say in words what came of it. @param {Delivery} one */
@@ -95,8 +95,8 @@ export function deliveryTable(items, { again, withEndpoint = true }) {
     el("tbody", {}, ...items.map((one) => el("tr", { "data-event": one.eventId, "data-state": one.state },
       el("td", { class: "fit", title: one.eventId }, typeName(one.type)),
       el("td", {}, one.task && one.upstream
-        ? el("a", { href: `/tasks/${encodeURIComponent(one.upstream)}/${encodeURIComponent(one.task)}` }, foreign(one.task)) : "–"),
-      withEndpoint && el("td", {}, el("a", { href: `/endpoints/${encodeURIComponent(one.endpoint)}` }, foreign(one.endpoint))),
+        ? el("a", { href: taskPath({ upstream: one.upstream, id: one.task }) }, foreign(one.task)) : "–"),
+      withEndpoint && el("td", {}, el("a", { href: endpointPath(one.endpoint) }, foreign(one.endpoint))),
       el("td", {}, el("span", { class: deliveryTone(one.state) }, t(`delivery.${one.state}`)),
         one.reason && el("span", { class: "soft", dir: "auto" }, ` · ${why(one)}`),
         one.state === "dead" && againButton(one, again)),

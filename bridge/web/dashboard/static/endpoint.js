@@ -1,6 +1,7 @@
 // @ts-check
 /** One endpoint: what waits there and why, what was given up and why, and what can be done. */
 
+import { endpointPath, withQuery } from "./addresses.js";
 import { get, post } from "./api.js";
 import { deliveryTable, sendAgain } from "./deliveries.js";
 import { el, fill, foreign, plain } from "./dom.js";
@@ -18,7 +19,7 @@ import { age, duration, number, t } from "./text.js";
 const SHOWN = 20;
 
 /** @extends {LivePage<Contents>} */
-export class EndpointPage extends LivePage {
+class EndpointPage extends LivePage {
   #result = el("p", { role: "status", class: "soft result" });
 
   connectedCallback() {
@@ -28,7 +29,7 @@ export class EndpointPage extends LivePage {
   }
 
   get path() {
-    return `/endpoints/${encodeURIComponent(this.name ?? "")}`;
+    return endpointPath(this.name ?? "");
   }
 
   /** @param {AbortSignal} signal @returns {Promise<Contents>} */
@@ -106,7 +107,7 @@ export class EndpointPage extends LivePage {
    */
   #list(which, list, count, hint) {
     const state = which === "dead" ? "dead" : "pending";
-    const all = `/deliveries?${new URLSearchParams({ endpoint: this.name ?? "", state })}`;
+    const all = withQuery("/deliveries", { endpoint: this.name, state });
     return el("section", { class: "rows", "aria-label": t(`endpoint.list.${which}`) },
       el("div", { class: "title" }, el("h2", {}, t(`endpoint.list.${which}`)), el("span", { class: "soft number" }, [number(count), hint].filter(Boolean).join(" · "))),
       list.items.length ? deliveryTable(list.items, { again: sendAgain, withEndpoint: false }) : el("p", { class: "soft" }, t(`endpoint.list.${which}.none`)),

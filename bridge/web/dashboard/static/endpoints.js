@@ -1,6 +1,7 @@
 // @ts-check
 /** All endpoints: how each is doing, in words and as a line. */
 
+import { endpointPath } from "./addresses.js";
 import { get } from "./api.js";
 import { el, foreign, plain } from "./dom.js";
 import { LivePage } from "./page.js";
@@ -13,7 +14,7 @@ import { age, duration, elapsed, number, t, time } from "./text.js";
 const TONES = { up: "good", failing: "warn", open: "bad", paused: "warn", disabled: "bad" };
 
 /** @extends {LivePage<{items: Endpoint[]}>} */
-export class EndpointsPage extends LivePage {
+class EndpointsPage extends LivePage {
   /** @param {AbortSignal} signal */
   read(signal) {
     return get("/endpoints", {}, signal);
@@ -35,7 +36,7 @@ export class EndpointsPage extends LivePage {
 
 /** @param {Endpoint} one */
 function row(one) {
-  return el("a", { class: "row panel", href: `/endpoints/${encodeURIComponent(one.name)}`, "data-name": one.name },
+  return el("a", { class: "row panel", href: endpointPath(one.name), "data-name": one.name },
     el("div", {}, el("h2", {}, foreign(one.name)), el("p", { class: "soft" }, place(one))),
     el("div", {}, health(one), figures(one)),
     sparkline(one.history));

@@ -11,7 +11,7 @@ const ENDS = new Set(["task.succeeded", "task.failed", "task.cancelled", "task.l
  *
  * @param {import("../types").TaskEvent} event
  */
-export function deliveredAt(event) {
+function deliveredAt(event) {
   const arrivals = event.deliveries
     .flatMap((delivery) => delivery.attempts)
     .filter((attempt) => attempt.outcome === "delivered")

@@ -29,7 +29,7 @@ function previewForm(url, progress) {
  *
  * @param {string} url
  */
-export function smallForm(url) {
+function smallForm(url) {
   const kept = KEPT.exec(url);
   if (kept) return `/files/${kept[1]}-512.webp`;
   const midjourney = MIDJOURNEY.exec(url);
@@ -47,7 +47,7 @@ export function smallForm(url) {
  * @param {string} url
  * @param {string | null} expiresAt
  */
-export function whyMissing(url, expiresAt) {
+function whyMissing(url, expiresAt) {
   if (expiresAt && Date.parse(expiresAt) < Date.now()) return t("picture.expired");
   const host = URL.parse(url)?.hostname ?? "";
   if (LOCAL.test(host)) return t("picture.local", { host });

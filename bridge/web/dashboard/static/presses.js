@@ -1,6 +1,7 @@
 // @ts-check
 /** A task's buttons, what was pressed, and the tasks around it: its parent and its children. */
 
+import { taskPath, withQuery } from "./addresses.js";
 import { get, press, remove } from "./api.js";
 import { askFor } from "./dialogs.js";
 import { el, fill, foreign, plain } from "./dom.js";
@@ -10,9 +11,6 @@ import { t, time } from "./text.js";
 /** @typedef {import("../types").Action} Action */
 /** @typedef {import("../types").Button} Button */
 /** @typedef {import("../types").TaskWithActions} Task */
-
-/** @param {string} upstream @param {string} id */
-const address = (upstream, id) => `/tasks/${encodeURIComponent(upstream)}/${encodeURIComponent(id)}`;
 
 /** Presses of a task's buttons, the newest first. @param {{id: string, upstream: string}} task @param {AbortSignal} signal */
 export async function readPresses({ id, upstream }, signal) {
@@ -36,7 +34,7 @@ export function pressPanel(task, changed) {
     const prompt = button.needsModal ? await askFor({ title: labelOf(button), label: t("prompt"), yes: t("press") }) : undefined;
     if (prompt === null) return;
     try {
-      const action = await press(`/tasks/${encodeURIComponent(task.id)}/actions?upstream=${encodeURIComponent(task.upstream)}`,
+      const action = await press(withQuery(`/tasks/${encodeURIComponent(task.id)}/actions`, { upstream: task.upstream }),
         { customId: button.customId, ...(prompt ? { prompt } : {}) }, again);
       say(sentence(action));
     } catch (error) {
@@ -60,7 +58,7 @@ function pressed(task, changed) {
   if (task.actions.length === 0) return null;
   return el("ul", { class: "presses" }, ...task.actions.map((one) => el("li", {},
     el("strong", {}, plain(one.label ?? one.customId, 40)), " ", el("span", { "data-state": one.state }, t(`press.${one.state}`)),
-    ...(one.childId ? [" ", el("a", { href: address(one.upstream, one.childId) }, foreign(one.childId))] : []),
+    ...(one.childId ? [" ", el("a", { href: taskPath({ upstream: one.upstream, id: one.childId }) }, foreign(one.childId))] : []),
     ...(one.reason ? [" · ", el("span", { class: "soft", dir: "auto" }, plain(one.reason, 300))] : []),
     el("span", { class: "soft" }, ` · ${plain(one.by, 60)} · `, el("time", { datetime: one.createdAt }, time(one.createdAt))),
     ...(one.state === "pending" ? [" ", el("button", { type: "button", class: "quiet", onclick: () => void undo(one, changed) }, t("press.undo"))] : []),
@@ -77,7 +75,7 @@ async function undo(action, changed) {
 export function lineage({ upstream, parentId, rootId, by }) {
   if (!by) return null;
   /** @param {string} name @param {string | null} id */
-  const link = (name, id) => id ? [el("a", { href: address(upstream, id) }, t(name)), " · "] : [];
+  const link = (name, id) => id ? [el("a", { href: taskPath({ upstream, id }) }, t(name)), " · "] : [];
   return el("p", { class: "soft lineage" }, ...link("lineage.parent", parentId),
     ...link("lineage.root", rootId === parentId ? null : rootId), t("lineage.by", { by: plain(by, 60) }));
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** One task: its picture, what it was asked for, and everything that came of it. */
 
+import { withQuery } from "./addresses.js";
 import { get, post, remove } from "./api.js";
 import { toneOf } from "./card.js";
 import { ask } from "./dialogs.js";
@@ -17,7 +18,7 @@ import { timeline } from "./timeline.js";
 /** @typedef {import("../types").TaskWithActions} TaskWithActions */
 
 /** @extends {LivePage<TaskWithActions>} */
-export class TaskPage extends LivePage {
+class TaskPage extends LivePage {
   #picture = new Picture({ small: false, alt: "", lazy: false, moved: () => this.contents && this.draw(this.contents) });
   #result = el("p", { role: "status", class: "soft result" });
 
@@ -123,7 +124,7 @@ export class TaskPage extends LivePage {
     ask({
       title: t("untrack.title"), text: t("untrack.text"), yes: t("untrack"), danger: true,
       act: async () => {
-        await remove(`/tasks/${encodeURIComponent(task.id)}?upstream=${encodeURIComponent(task.upstream)}`);
+        await remove(withQuery(`/tasks/${encodeURIComponent(task.id)}`, { upstream: task.upstream }));
         return t("untrack.done");
       },
     });

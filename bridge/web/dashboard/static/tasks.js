@@ -20,10 +20,7 @@ const PAGE = 100;
 const EXCERPT = 240;
 
 /** @param {{upstream: string, id: string}} task */
-export const keyOf = (task) => `${task.upstream}:${task.id}`;
-
-/** @param {{upstream: string, id: string}} task */
-export const pathOf = (task) => `/tasks/${encodeURIComponent(task.upstream)}/${encodeURIComponent(task.id)}`;
+const keyOf = (task) => `${task.upstream}:${task.id}`;
 
 /** @param {any} data A task of a list, or an event's `data`. @returns {Row} */
 function rowOf(data) {

@@ -1,6 +1,7 @@
 // @ts-check
 /** A task's timeline: from its first sight to each delivery and attempt. */
 
+import { endpointPath } from "./addresses.js";
 import { el, foreign, plain } from "./dom.js";
 import { duration, fullTime, has, number, t, time } from "./text.js";
 
@@ -69,7 +70,7 @@ function deliveryBox(event, delivery, again) {
   const plainly = state === "delivered" && attempts.length === 1;
   return el("div", { class: "delivery", "data-endpoint": endpoint, "data-state": state },
     el("p", {},
-      el("a", { href: `/endpoints/${encodeURIComponent(endpoint)}` }, foreign(endpoint)),
+      el("a", { href: endpointPath(endpoint) }, foreign(endpoint)),
       el("span", { class: deliveryTone(state) }, t(`delivery.${state}`)),
       plainly && only && el("span", { class: "soft" }, outcome(only)),
       state === "dead" && el("button", { type: "button", class: "quiet small", onclick: () => again(event, endpoint) }, t("redeliver")),

@@ -12,7 +12,7 @@ import { age, duration, elapsed, number, t } from "./text.js";
 const TONES = { up: "good", failing: "warn", unhealthy: "bad" };
 
 /** @extends {LivePage<{items: Upstream[]}>} */
-export class UpstreamsPage extends LivePage {
+class UpstreamsPage extends LivePage {
   /** @param {AbortSignal} signal */
   read(signal) {
     return get("/upstreams", {}, signal);

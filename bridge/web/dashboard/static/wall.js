@@ -1,6 +1,7 @@
 // @ts-check
 /** The wall: every task as a picture, moving live. The filter is in the address. */
 
+import { withQuery } from "./addresses.js";
 import { get } from "./api.js";
 import { el, fill, setText } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -18,7 +19,7 @@ const AGEING = 10_000;
 /** How far from its top a page still counts as being there, in pixels. */
 const AT_TOP = 40;
 
-export class Wall extends HTMLElement {
+class Wall extends HTMLElement {
   #tasks = new Tasks({ status: "", upstream: "", q: "" });
   #grid = new Grid();
   #field = el("input", { type: "search", placeholder: t("wall.search"), "aria-label": t("wall.search"), autocomplete: "off" });
@@ -208,8 +209,7 @@ function filterOf() {
 
 /** @param {import("./tasks.js").Filter} filter */
 function addressOf(filter) {
-  const chosen = Object.entries(filter).filter(([, value]) => value);
-  return chosen.length ? `/?${new URLSearchParams(chosen)}` : "/";
+  return withQuery("/", filter);
 }
 
 function skeleton() {

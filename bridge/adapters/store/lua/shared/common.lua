@@ -191,6 +191,14 @@ local function last_score(key)
   return last[2] and tonumber(last[2])
 end
 
+-- Keep how long a task of an upstream waits for its next poll, if that is longer than usual.
+local function note_wait(upstream, wait)
+  local key = P .. 'upstream:' .. upstream
+  if wait > LONGEST_WAIT and wait > number(redis.call('HGET', key, 'longest')) then
+    redis.call('HSET', key, 'longest', wait)
+  end
+end
+
 -- A time at which a wait ends; 0 if it is further away than that wait can be.
 local function wait_end(at, longest, now)
   at = number(at)

@@ -103,7 +103,7 @@ end
 -- lease, nobody has claimed, recorded, untracked or hurried it since; others are left alone.
 local function put_off(upstream, lease_ends, tasks, waits, now)
   if #tasks == 0 then return end
-  local due, key = P .. 'poll:' .. upstream, P .. 'upstream:' .. upstream
+  local due = P .. 'poll:' .. upstream
   local row, longest = {}, 0
   for place, score in ipairs(redis.call('ZMSCORE', due, unpack(tasks))) do
     if score and math.abs(score - lease_ends) < SAME then
@@ -113,7 +113,5 @@ local function put_off(upstream, lease_ends, tasks, waits, now)
     end
   end
   if #row > 0 then redis.call('ZADD', due, unpack(row)) end
-  if longest > LONGEST_WAIT and longest > number(redis.call('HGET', key, 'longest')) then
-    redis.call('HSET', key, 'longest', longest)
-  end
+  note_wait(upstream, longest)
 end

@@ -12,13 +12,11 @@ local function record_polls(given, press)
   local tasks, applied, events, published, longest = {}, {}, {}, false, {}
 
   for place, poll in ipairs(given.polls) do
-    local incarnation, version, active, status, tracked_at, hook, hook_at, hook_ended, resumed_at = unpack(redis.call('HMGET',
-      P .. 'task:' .. poll.task, 'incarnation', 'version', 'active', 'status', 'tracked_at', 'hook', 'hook_at',
-      'hook_ended', 'resumed_at'))
-    local current = incarnation == poll.incarnation and number(version) == poll.version
-    tasks[place] = {status = status, tracked_at = tracked_at, hook = hook, hook_at = not hook_ended and hook_at,
-      resumed = number(resumed_at) ~= number(poll.resumed_at)}
-    applied[place] = current and active == '1' and 1 or 0
+    local task = fields(P .. 'task:' .. poll.task, 'incarnation', 'version', 'active', 'status', 'tracked_at', 'hook',
+      'hook_at', 'hook_ended', 'resumed_at')
+    local current = task.incarnation == poll.incarnation and number(task.version) == poll.version
+    tasks[place] = task
+    applied[place] = current and task.active == '1' and 1 or 0
     if poll.event and applied[place] == 1 then events[#events + 1] = poll.event.id end
   end
   look_for(events)
@@ -32,7 +30,8 @@ local function record_polls(given, press)
 
     if poll.next_in then
       -- What was seen before somebody named it again does not put that look off.
-      put('poll:' .. poll.upstream, task.resumed and now or now + poll.next_in, poll.task)
+      local resumed = number(task.resumed_at) ~= number(poll.resumed_at)
+      put('poll:' .. poll.upstream, resumed and now or now + poll.next_in, poll.task)
       longest[poll.upstream] = math.max(longest[poll.upstream] or 0, poll.next_in)
     else
       put('poll:' .. poll.upstream, false, poll.task)
@@ -76,13 +75,7 @@ local function record_polls(given, press)
     if applied[place] == 1 then record(poll, tasks[place]) end
   end
 
-  for upstream, wait in pairs(longest) do
-    local key = P .. 'upstream:' .. upstream
-    if wait > LONGEST_WAIT and wait > number(redis.call('HGET', key, 'longest')) then
-      redis.call('HSET', key, 'longest', wait)
-    end
-  end
-
+  for upstream, wait in pairs(longest) do note_wait(upstream, wait) end
   finish(now)
   if published then wake('deliver') end
   return applied
