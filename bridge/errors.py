@@ -21,8 +21,10 @@ that might contain one.
 
 from __future__ import annotations
 
+import errno
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -93,6 +95,38 @@ class InvalidCursor(BridgeError):
     """The cursor does not come from a list; begin without one."""
 
     exit_code: ClassVar[int] = 2
+
+
+#: The system's numbers for a disk that is full, or of which a user may take no more.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def directory_errors(folder: object) -> Iterator[None]:
+    """
+    Translate what goes wrong where a directory is made, or written to.
+
+    Raises:
+        BridgeError: Its disk is full, which no setting is to blame for.
+
+        Misconfigured: It cannot be used.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            msg = f"the disk of {folder} is full; make room there, and start again"
+            raise BridgeError(msg) from error
+        msg = f"cannot use the directory {folder}: {why_unusable(error)}"
+        raise Misconfigured(msg) from error
+
+
+def why_unusable(error: OSError) -> str:
+    """Return what is wrong with a directory that could not be made, or written to."""
+    if error.errno in FULL:
+        return "the disk is full"
+    in_its_place = isinstance(error, FileExistsError | NotADirectoryError)
+    return "a file is in its place" if in_its_place else reason(error)
 
 
 def reason(error: OSError) -> str:

@@ -6,7 +6,6 @@ Nothing here looks anything up: that is `bridge.runtime.checkup`.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -21,7 +20,7 @@ from bridge.app.ports import (
     SignsOfLife,
 )
 from bridge.app.waiting import SILENT_AFTER
-from bridge.errors import BridgeError, StoreRefused
+from bridge.errors import FULL, BridgeError, StoreRefused, why_unusable
 
 Level: TypeAlias = Literal["ok", "note", "warning", "error"]
 
@@ -138,9 +137,9 @@ def of_configurations(life: SignsOfLife, now: float) -> Finding | None:
         about="workers",
         level="warning",
         detail=f"they run with {len(alive)} different configurations: what one of them sees "
-        "is made for its own endpoints only",
+        "is made for its own endpoints only, and what is for the others' may wait for minutes",
         mend="give all of them the same upstreams, endpoints, hooks and rules, and restart "
-        "those that are older",
+        "those that are older; two deployments that share a store need a namespace each",
     )
 
 
@@ -183,9 +182,8 @@ def of_data_dir(
 
         effect: What is not kept otherwise.
     """
-    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    why = "the disk is full" if is_full else error.strerror
-    detail = f"mjbridge cannot write to {folder}: {why}"
+    is_full = error.errno in FULL
+    detail = f"mjbridge cannot write to {folder}: {why_unusable(error)}"
     mend = "BRIDGE_DATA_DIR names a directory that can be written to"
     about, code = "configuration", 2
     if is_full:
@@ -245,6 +243,17 @@ def of_archive(
         mend = "set public_url to where others reach `mjbridge web`"
         found.append(Finding(about="archive", level="note", detail=detail, mend=mend))
     return found
+
+
+def of_circular(name: str, detail: str) -> Finding:
+    """Warn of an upstream whose address is where the process `web` listens."""
+    return Finding(
+        about="upstream",
+        name=name,
+        level="warning",
+        detail=f"{detail}: that is the bridge's own address",
+        mend=f"upstreams.{name}.base_url is the gateway's; it is clients whose base URL is the bridge's",
+    )
 
 
 def of_answer(

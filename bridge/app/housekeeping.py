@@ -16,9 +16,9 @@ from typing import Protocol
 import structlog
 
 from bridge.app.operator_events import death_notices
-from bridge.app.outage import Outage
-from bridge.app.ports import NEARLY_FULL, Admin, StoreMemory, Waiting
+from bridge.app.ports import Admin, StoreMemory, Waiting
 from bridge.app.removed import GONE_AFTER
+from bridge.app.store_memory import memory_log
 from bridge.core.backoff import MAX_RETRY_AFTER, lifetime
 from bridge.core.endpoint import Endpoint
 from bridge.core.hook import HookPolicy
@@ -36,15 +36,6 @@ FORGET_STEPS = 100
 RESTORE_BATCH = 500
 #: Steps in which one sweep moves what waits after the store's clock was set back.
 CLOCK_STEPS = 500
-
-#: Seconds between two lines about a store that is nearly full.
-REMIND_FULL_EVERY = 600.0
-
-_memory = Outage(
-    "store.nearly_full", "store.has_room", quiet=30.0, remind_every=REMIND_FULL_EVERY
-)
-
-_eviction = Outage("store.evicts", "store.keeps_all")
 
 
 class HousekeepingStore(Admin, Protocol):
@@ -172,7 +163,7 @@ async def sweep(
         if await store.follow_clock(upstreams, rules, SWEEP_BATCH) < SWEEP_BATCH:
             break
     if (memory := await store.watch_memory()) is not None:
-        _report(memory)
+        memory_log.note(memory)
     if thorough:
         await _configure(store, endpoints, hooks, actions)
         kinds = endpoints if hooks is None else [*endpoints, hooks.endpoint]
@@ -203,20 +194,6 @@ async def _restore(store: HousekeepingStore, upstreams: Iterable[str]) -> None:
             log.warning("tasks.restored", upstream=upstream, count=total, reason=why)
     if count := await store.restore_deliveries(RESTORE_BATCH):
         log.warning("deliveries.restored", count=count, reason=why)
-
-
-def _report(memory: StoreMemory) -> None:
-    if memory.share >= NEARLY_FULL:
-        _memory.failed("polling pauses", used=f"{memory.share:.0%}")
-    else:
-        _memory.worked()
-    if memory.evicts:
-        _eviction.failed(
-            f"maxmemory-policy is {memory.evicts}: when memory is full, tasks and "
-            "deliveries are evicted; set noeviction"
-        )
-    else:
-        _eviction.worked()
 
 
 async def _configure(

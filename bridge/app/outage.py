@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -39,6 +39,7 @@ class Outage:
         quiet: float = 0.0,
         remind_every: float = REMIND_EVERY,
         silence: str | None = None,
+        facts: Mapping[str, object] | None = None,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         """
@@ -57,8 +58,11 @@ class Outage:
                 it has lasted a moment, and not beside another one: a server that refuses some
                 calls leaves others waiting.
 
+            facts: What each of its lines has besides.
+
             elapsed: A clock that only goes forward, in seconds.
         """
+        self._facts = facts or {}
         self._away = away
         self._back = back
         self._quiet = quiet
@@ -95,6 +99,7 @@ class Outage:
             self._away,
             # What to do about it is said once.
             reason=reason.partition(";")[0] if known else reason,
+            **self._facts,
             **facts,
             for_s=round(now - self._since) or None,
         )
@@ -105,7 +110,7 @@ class Outage:
         if self._since is None or now - self._failed_at < self._quiet:
             return
         if self._reasons:
-            log.warning(self._back, after_s=round(now - self._since))
+            log.warning(self._back, **self._facts, after_s=round(now - self._since))
         self._since = None
         self._explanation = ""
         self._reasons.clear()

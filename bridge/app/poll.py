@@ -22,7 +22,7 @@ import structlog
 from bridge.app.interpreter import Interpreter
 from bridge.app.learning import LearnedPolicies
 from bridge.app.outage import store_outage
-from bridge.app.poll_results import results_of
+from bridge.app.poll_results import StrangeAnswers, results_of
 from bridge.app.ports import FetchResult, PollClaim, PollLimits, TaskStore, Upstream
 from bridge.app.ports.telemetry import Span, Telemetry
 from bridge.app.recording import record
@@ -101,6 +101,7 @@ class Poller:
         self._policies = LearnedPolicies(
             store, {name: one.policy for name, one in upstreams.items()}, elapsed
         )
+        self._strange = StrangeAnswers(elapsed=elapsed)
         self._elapsed = elapsed
         self._telemetry = telemetry
         #: By upstream: the timer of its next claim.
@@ -203,6 +204,7 @@ class Poller:
         # Until the lease ends nobody else asks, so that is how long an answer is kept
         # for a store that is away. Writing it twice changes nothing.
         until = began + polled.limits.lease
+        self._strange.note(claim, answer)
         note = self._note(claim, answer)
         await self._write(
             lambda: self._record(claim, answer, duration, note=note, seen_in=span),

@@ -1,10 +1,13 @@
-"""What follows from an answer for each task that was asked about."""
+"""What follows from an answer for each task that was asked about, and what is odd about it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import structlog
 
 from bridge.app.interpreter import Interpreter
+from bridge.app.outage import Outage
 from bridge.app.ports import FetchResult, PollClaim, PollResult
 from bridge.core.cadence import PollPolicy
 from bridge.core.task import TaskKey
@@ -14,6 +17,47 @@ log = structlog.get_logger(__name__)
 
 #: Seconds after which a task is due again that there was no time to ask about.
 ASK_AGAIN = 1.0
+#: Seconds without one after which a gateway no longer lists tasks that nobody asked for: some list all
+#: that they have, whatever the question, and then it depends on the batch.
+STRANGE_FOR = 300.0
+
+
+class StrangeAnswers:
+    """
+    Gateways that list tasks which nobody asked for, in the place of those that were asked for.
+
+    Some write ids in other letters than they were submitted with. To the bridge such a task is missing, and
+    lost some minutes later, while the gateway seems to answer; so that is in the log as an outage is.
+    """
+
+    def __init__(self, *, elapsed: Callable[[], float]) -> None:
+        """Know of none; *elapsed* is a clock that only goes forward, in seconds."""
+        self._elapsed = elapsed
+        self._outages: dict[str, Outage] = {}
+
+    def note(self, claim: PollClaim, answer: FetchResult) -> None:
+        """Take note of an answer about a claim's tasks."""
+        if answer.strangers:
+            self._outage_of(claim.upstream).failed(
+                "it lists tasks that were not asked for, and none that was; it may write ids in "
+                "another form, so that they are to be tracked in that one",
+                count=len(answer.strangers),
+                listed=min(answer.strangers),
+                asked=claim.tasks[0].key.id,
+            )
+        elif answer.tasks or answer.unchanged:
+            self._outage_of(claim.upstream).worked()
+
+    def _outage_of(self, upstream: str) -> Outage:
+        if upstream not in self._outages:
+            self._outages[upstream] = Outage(
+                "poll.other_tasks",
+                "poll.asked_tasks",
+                quiet=STRANGE_FOR,
+                facts={"upstream": upstream},
+                elapsed=self._elapsed,
+            )
+        return self._outages[upstream]
 
 
 async def results_of(

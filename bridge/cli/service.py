@@ -18,6 +18,8 @@ from bridge.errors import BridgeError, reason
 
 LOOPBACK = "127.0.0.1"
 
+#: Connections that wait while nobody accepts them.
+BACKLOG = 2048
 #: Open files that no process of ours needs more of.
 MAX_FILES = 65_536
 
@@ -82,7 +84,9 @@ def begin_process() -> None:
 
 def bind(host: str, port: int) -> socket.socket:
     """
-    Return a socket to serve on.
+    Return a socket that listens, to serve on.
+
+    Only one that listens keeps others from its address: two may be bound to the same.
 
     Raises:
         BridgeError: The address cannot be used.
@@ -90,8 +94,16 @@ def bind(host: str, port: int) -> socket.socket:
     from bridge.sandbox import server
 
     try:
-        return server.bind(host, port)
+        bound = server.bind(host, port)
+        bound.listen(BACKLOG)
     except OSError as error:
         mend = "; --port takes another one" if error.errno == errno.EADDRINUSE else ""
         msg = f"cannot listen at {host}:{port}: {reason(error)}{mend}"
         raise BridgeError(msg) from error
+    return bound
+
+
+def inherited(fd: int) -> socket.socket:
+    """Return the socket that this process was started with, by its number."""
+    # The protocol is named for asyncio's sake, as in `bridge.sandbox.server.bind`.
+    return socket.socket(type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, fileno=fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, NamedTuple
 
@@ -105,20 +106,27 @@ def _run_sandbox(settings: Settings, *, asked_for: bool) -> int:
 
 
 class WebAddress(NamedTuple):
-    """Where `web` is going to listen."""
+    """
+    Where `web` is going to serve. We listen there already, and it inherits that: nobody can
+    take the port before it begins, nor while it is started again.
+    """
 
     host: str
-    port: int
-    url: str
+    bound: socket.socket
+
+    @property
+    def url(self) -> str:
+        """By which clients on this machine reach it."""
+        return base_url_of(self.bound)
 
 
 def _web_address(settings: Settings) -> WebAddress | None:
-    """Return where `web` can listen; ``None`` if it is not to be served, or cannot be."""
+    """Listen where `web` is to serve; ``None`` if it is not to be served, or cannot be."""
     web = settings.web
     if not web.enabled:
         return None
     try:
-        return _free_address(settings, web.host, web.port)
+        return listen(settings, web.host, web.port)
     except Misconfigured:
         raise
     except BridgeError as error:
@@ -129,25 +137,24 @@ def _web_address(settings: Settings) -> WebAddress | None:
 
 
 def _sandbox_web_address(settings: Settings) -> WebAddress | None:
-    """Return where the sandbox's `web` can listen: as chosen, or else anywhere."""
+    """Listen where the sandbox's `web` can serve: as chosen, or else anywhere."""
     if not settings.web.enabled:
         return None
     with suppress(BridgeError):
-        return _free_address(settings, LOOPBACK, settings.web.port)
-    return _free_address(settings, LOOPBACK, 0)
+        return listen(settings, LOOPBACK, settings.web.port)
+    return listen(settings, LOOPBACK, 0)
 
 
-def _free_address(settings: Settings, host: str, port: int) -> WebAddress:
+def listen(settings: Settings, host: str, port: int) -> WebAddress:
     """
-    Find out where a process can listen that is started at once.
+    Listen for a process that is started later.
 
     Raises:
         Misconfigured: It can be reached from elsewhere, and nobody has to present a token.
 
         BridgeError: The address cannot be used.
     """
-    with bind_in_reach(settings, host, port) as bound:
-        return WebAddress(host, bound.getsockname()[1], base_url_of(bound))
+    return WebAddress(host, bind_in_reach(settings, host, port))
 
 
 def _supervise(children: list[Child], *, as_json: bool) -> int:
@@ -161,7 +168,10 @@ def _supervise(children: list[Child], *, as_json: bool) -> int:
     if stderr().is_terminal:
         stderr().print()  # below the ^C that the terminal has written
     if code == 0:
-        say("ended; nothing is lost, the next start goes on from here")
+        lost = next(
+            (why for one in children if one.trouble and (why := one.trouble())), ""
+        )
+        say(f"ended; {lost or 'nothing is lost, the next start goes on from here'}")
     return code
 
 
@@ -171,6 +181,7 @@ def _command(
     env: dict[str, str],
     order: int = WORKERS,
     restart: bool = True,
+    keep_open: Sequence[int] = (),
     port: int | None = None,
 ) -> Child:
     """Return a child that is a command of ours."""
@@ -178,6 +189,7 @@ def _command(
         name=name,
         argv=[sys.executable, "-m", "bridge.cli", *argv],
         env=env,
+        keep_open=keep_open,
         restart=restart,
         stop_order=order,
         ready=None if port is None else lambda: _answers(port),
@@ -201,8 +213,9 @@ def _processes(
 
 
 def _web(address: WebAddress, env: dict[str, str]) -> Child:
-    where = ("--host", address.host, "--port", str(address.port))
-    return _command("the web process", "web", *where, env=env)
+    number = address.bound.fileno()
+    argv = ("web", "--host", address.host, "--fd", str(number))
+    return _command("the web process", *argv, env=env, keep_open=[number])
 
 
 def _servers(sandbox: up_sandbox.Sandbox, *, as_json: bool) -> list[Child]:

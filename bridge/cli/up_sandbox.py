@@ -27,7 +27,7 @@ from rich.text import Text
 
 from bridge.channels.webhook import signing_secrets
 from bridge.cli.output import facts_table, program, stderr
-from bridge.errors import BridgeError, Misconfigured, reason
+from bridge.errors import BridgeError, Misconfigured, directory_errors
 from bridge.runtime.discovery import SANDBOX, load_sandbox, sandbox_dir
 from bridge.settings import Settings
 from bridge.settings.models import RuleSettings
@@ -79,10 +79,12 @@ def prepare(settings: Settings) -> Sandbox:
     Make the sandbox's directory, or take the one that is there.
 
     Raises:
-        Misconfigured: The directory cannot be used.
+        BridgeError: The directory's disk is full.
+
+        Misconfigured: It cannot be used.
     """
     folder = sandbox_dir(settings)
-    try:
+    with directory_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sandbox = _kept(folder)
         if sandbox is None or not (
@@ -92,9 +94,6 @@ def prepare(settings: Settings) -> Sandbox:
             _write(folder, secret=sandbox.secret if sandbox else new)
         _take_rules(folder, settings.rules)
         sandbox = _kept(folder)
-    except OSError as error:
-        msg = f"cannot use the directory {folder}: {reason(error)}"
-        raise Misconfigured(msg) from error
     if sandbox is None:
         msg = f"cannot read back what was written to {folder}"
         raise Misconfigured(msg)

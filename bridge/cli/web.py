@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from bridge import logs
-from bridge.cli.service import bind, named_host, raise_file_limit
+from bridge.cli.service import bind, inherited, named_host, raise_file_limit
 from bridge.errors import Misconfigured
 from bridge.runtime.discovery import announce_web, check_reach
 from bridge.runtime.hangup import end_at_hangup
@@ -34,6 +34,7 @@ def web(
             "--port", min=0, max=65535, help="0: any free one.", show_default="web.port"
         ),
     ] = None,
+    fd: Annotated[int | None, typer.Option("--fd", hidden=True)] = None,
 ) -> None:
     """
     Serve the HTTP API, the dashboard, metrics and health.
@@ -45,7 +46,8 @@ def web(
     settings = load_settings(need_keys=False)  # nothing is polled
     host = settings.web.host if host is None else host
     port = settings.web.port if port is None else port
-    bound = bind_in_reach(settings, host, port)
+    # `mjbridge up` listens already, and hands that over.
+    bound = bind_in_reach(settings, host, port) if fd is None else inherited(fd)
     # Its own routes refuse a hook that leads to itself, wherever it listens.
     taken = {"host": host, "port": bound.getsockname()[1]}
     web = settings.web.model_copy(update=taken)
@@ -73,7 +75,7 @@ def bind_in_reach(
     bind: Callable[[str, int], socket.socket] = bind,
 ) -> socket.socket:
     """
-    Return a socket to serve on.
+    Return a socket that listens, to serve on.
 
     Raises:
         Misconfigured: It can be reached from elsewhere, and nobody has to present a token.

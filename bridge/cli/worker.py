@@ -15,6 +15,9 @@ from bridge.errors import Misconfigured
 #: Queues that a worker can take from; the last is the one of producers that name none.
 QUEUES = ("poll", "deliver", "celery")
 
+#: One polls thousands of tasks; what asks for more than this has slipped, and would take the machine down.
+MOST_PROCESSES = 256
+
 
 def worker(
     *,
@@ -25,7 +28,14 @@ def worker(
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", "-c", min=1, help="Processes in the pool.")
+        int,
+        typer.Option(
+            "--concurrency",
+            "-c",
+            min=1,
+            max=MOST_PROCESSES,
+            help="Processes in the pool.",
+        ),
     ] = 2,
 ) -> None:
     """

@@ -20,7 +20,13 @@ from bridge.errors import BridgeError
 from bridge.runtime.archive import archive_files, archive_quota
 from bridge.runtime.click_checkup import clicks_of
 from bridge.runtime.deployment import Deployment
-from bridge.runtime.discovery import NO_KEY, endpoints_of, has_store, is_sandbox
+from bridge.runtime.discovery import (
+    NO_KEY,
+    circular_upstreams,
+    endpoints_of,
+    has_store,
+    is_sandbox,
+)
 from bridge.runtime.factories import broker
 from bridge.runtime.store_checkup import store_of
 from bridge.runtime.upstream_clients import upstream_options
@@ -142,7 +148,16 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
     looked_at = (
         _upstream(name, one, online=online) for name, one in settings.upstreams.items()
     )
-    return await asyncio.gather(*looked_at)
+    found = await asyncio.gather(*looked_at)
+    circular = circular_upstreams(settings)
+    if not (settings.web.enabled and settings.gateway.enabled):
+        return found
+    return [
+        findings.of_circular(one.name, one.detail)
+        if one.name in circular and one.level == "ok"
+        else one
+        for one in found
+    ]
 
 
 async def _upstream(name: str, settings: UpstreamSettings, *, online: bool) -> Finding:

@@ -197,10 +197,30 @@ def hook_networks(settings: Settings) -> tuple[Network, ...]:
     return tuple(ip_network(network) for network in networks)
 
 
+def circular_upstreams(settings: Settings) -> frozenset[str]:
+    """
+    Name the upstreams whose address is the gateway's own: what it passed on would come back to it.
+
+    Behind a proxy another path of the public URL's origin may well be a gateway's.
+    """
+    own = frozenset(_listening_origins(settings))
+    public = (settings.public_url or "").rstrip("/")
+    return frozenset(
+        name
+        for name, one in settings.upstreams.items()
+        if origin_of(one.base_url) in own or one.base_url.rstrip("/") == public
+    )
+
+
 def _own_origins(settings: Settings) -> Iterator[str]:
     """Return the origins under which the process ``web`` may be reached."""
     if settings.public_url is not None:
         yield origin_of(settings.public_url)
+    yield from _listening_origins(settings)
+
+
+def _listening_origins(settings: Settings) -> Iterator[str]:
+    """Return the origins at which the process ``web`` itself listens."""
     ports = {settings.web.port}
     # It may listen elsewhere than configured: `--port`, or any free one.
     if found := read_web_url(settings.data_dir):

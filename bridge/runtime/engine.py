@@ -145,7 +145,7 @@ class Engine:
         )
         watching = [
             tick_while_silent(
-                parts.deployment.admin.try_write,
+                parts.try_store,
                 Presence(sign_on).silent_for,
                 self._tick,
                 parts.sweep,

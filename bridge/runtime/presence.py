@@ -69,7 +69,8 @@ class Presence:
         if now - self._differs_since > MAY_DIFFER_FOR:
             self._difference.failed(
                 "other workers run with another configuration, and each makes events for its "
-                "own endpoints only; give all of them the same one"
+                "own endpoints only; give all of them the same one, or each deployment a namespace "
+                "of its own"
             )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.adapters.local.child import Child, Notice
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.runfile import remove_run_file, write_run_file
-from bridge.adapters.local.supervisor import Child, Notice, Supervisor
+from bridge.adapters.local.supervisor import Supervisor
+from bridge.errors import directory_errors
 
 __all__ = ["Child", "Notice", "Supervisor", "embedded_store"]
 
@@ -32,17 +34,19 @@ def embedded_store(
         What keeps it running, and its URL, which may hold a password.
 
     Raises:
-        Misconfigured, StoreUnavailable: See `EmbeddedStore.start`.
+        BridgeError: There is no room for the run file, or see `EmbeddedStore.start`.
     """
     with EmbeddedStore(data_dir) as store:
-        write_run_file(
-            data_dir, redis_url=store.url, started_at=time.time(), web_url=web_url
-        )
+        with directory_errors(data_dir):
+            write_run_file(
+                data_dir, redis_url=store.url, started_at=time.time(), web_url=web_url
+            )
         try:
             child = Child(
                 name="the store",
                 launch=store.launch,
                 ready=store.is_ready,
+                trouble=store.trouble,
                 why_ended=store.why_ended,
                 stop_order=stop_order,
             )

@@ -27,6 +27,7 @@ from bridge.app.perform import ActionPerformer
 from bridge.app.poll import Poller
 from bridge.app.ports import Sender
 from bridge.app.ports.telemetry import Telemetry
+from bridge.app.store_memory import memory_log
 from bridge.core.action import KIND as ACTION
 from bridge.core.address import holds_metadata
 from bridge.core.endpoint import Endpoint
@@ -100,6 +101,17 @@ class WorkerParts:
         )
         if self.archive is not None:
             await self.archive.tidy()
+
+    async def try_store(self) -> None:
+        """
+        Check that the store takes writes, and whether what was said about its memory still holds.
+
+        Raises:
+            BridgeError: It takes none.
+        """
+        admin = self.deployment.admin
+        await admin.try_write()
+        await memory_log.follow(admin.watch_memory)
 
     async def drain(self, grace: float) -> None:
         """Claim no more, give what is in flight its time, hand the rest back."""

@@ -25,7 +25,7 @@ from bridge.settings.files import LARGEST_CONFIG, read_file, why_unread
 from bridge.settings.models import Settings
 from bridge.settings.placed import Placed, tables_in
 from bridge.settings.problems import Problem, SettingPath
-from bridge.settings.tree import is_list, is_table
+from bridge.settings.tree import SECTIONS, TABLES, is_list, is_table
 
 PREFIX = "bridge_"
 
@@ -195,6 +195,14 @@ class Document(Placed, InitSettingsSource):
         self._places: dict[SettingPath, str] = {}
         InitSettingsSource.__init__(self, Settings, self._read(path))
         self.settle(self.init_kwargs, self._places, path.parent)
+        # Beside a table of a stronger source they would be passed over, with all that is in them.
+        self.problems += [
+            Problem(
+                path=path, text="must be a table", origin=self.origins.get(path, "")
+            )
+            for path, value in _which_are_tables(self.init_kwargs)
+            if not isinstance(value, dict)
+        ]
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
@@ -214,6 +222,14 @@ class Document(Placed, InitSettingsSource):
             for key in [key for key, value in table.items() if value == ""]:
                 del table[key]
         return document
+
+
+def _which_are_tables(document: Mapping[str, Any]) -> Iterator[tuple[SettingPath, Any]]:
+    """Return what has to be a table, wherever it is set."""
+    for name in (SECTIONS.keys() | TABLES.keys()) & document.keys():
+        yield (name,), document[name]
+        if name in TABLES and isinstance(document[name], dict):
+            yield from (((name, key), one) for key, one in document[name].items())
 
 
 def _lines_of(text: str) -> Iterator[tuple[SettingPath, int]]:

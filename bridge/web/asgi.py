@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Scope
 
 from bridge.core.address import origin_of
+from bridge.runtime.discovery import circular_upstreams
 from bridge.runtime.relay import GatewayServices
 from bridge.settings import Settings
 from bridge.web import (
@@ -122,6 +123,7 @@ def create_app(
             exchanges=Exchanges(
                 gateway, context.tracking, collapse=settings.gateway.collapse
             ),
+            circular=circular_upstreams(settings),
             trusted=origins | ours,
         )
     if origins:

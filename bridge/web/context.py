@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bridge.app.actions import Actions
@@ -53,6 +53,8 @@ class WebContext:
 
         try_write: Checks that changes can be recorded, see `StoreAdmin.try_write`.
 
+        foreign_keys: Names keys that hold what mjbridge did not write there.
+
         deployment_id: Returns what tells the deployment from others, see `Deployment.id`.
 
         clock: Returns the store's clock, in seconds since the epoch.
@@ -74,6 +76,7 @@ class WebContext:
     links: LinkSource
     keys: SigningKeys
     try_write: Callable[[], Awaitable[None]]
+    foreign_keys: Callable[[], Awaitable[Sequence[str]]]
     deployment_id: Callable[[], Awaitable[str]]
     clock: Callable[[], Awaitable[float]]
     try_endpoint: Callable[[Endpoint, str], Awaitable[Attempt]]

@@ -28,6 +28,9 @@ CHECK_EVERY = 1.0
 #: Seconds between two tries of the store: there may be no request and no stream that meets its
 #: absence, or its return.
 WATCH_EVERY = 2.0
+#: Seconds between two looks for keys that somebody has written over: there are some for each
+#: endpoint, and that is not about to change.
+FOREIGN_EVERY = 15.0
 #: Seconds that a store may take to say how things stand: whoever asks has a limit, too.
 READY_WITHIN = 2.0
 
@@ -115,13 +118,17 @@ class NeedsStore:
         await self._app(scope, receive, send)
 
 
-async def problems(context: WebContext, store: StoreGuard) -> Sequence[str]:
+async def problems(
+    context: WebContext, store: StoreGuard, foreign: Fresh[Sequence[str]]
+) -> Sequence[str]:
     """Return what keeps a deployment from working, a sentence for each."""
     queries, names = context.queries, context.settings.upstreams
     try:
         store.check()
         async with asyncio.timeout(READY_WITHIN):
             await context.try_write()
+            if overwritten := await foreign.get():
+                return [f"store: {one}" for one in overwritten]
             now = await context.clock()
             full = await queries.memory_full()
             life = await queries.signs_of_life()
@@ -144,7 +151,8 @@ async def problems(context: WebContext, store: StoreGuard) -> Sequence[str]:
 
 def routes(context: WebContext, store: StoreGuard) -> list[Route]:
     """Return the routes of probes, which need no token."""
-    readiness = Fresh(partial(problems, context, store))
+    foreign = Fresh(context.foreign_keys, fresh=FOREIGN_EVERY)
+    readiness = Fresh(partial(problems, context, store, foreign))
     identity = Fresh(context.deployment_id)
 
     async def alive(_request: Request) -> Response:

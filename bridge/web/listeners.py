@@ -8,13 +8,12 @@ polling). Neither needs a public URL. A bot of Telegram's has one listener over 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from secrets import token_hex
 
 import structlog
 
+from bridge.app.click_trouble import REMEMBERED, ClickTrouble
 from bridge.app.clicks import ClickHandler
 from bridge.app.ports import ExpiringTexts, Sender
 from bridge.channels.endpoint_options import NativeOptions
@@ -26,9 +25,9 @@ from bridge.channels.telegram import inbound as telegram
 from bridge.core.endpoint import Endpoint
 from bridge.core.event_data import Json
 from bridge.core.http import json_object
-from bridge.core.redact import redact, secrets_of_endpoint
 from bridge.core.token import Purpose
 from bridge.errors import BridgeError
+from bridge.web.slack_socket import listen_to_slack
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +37,8 @@ POLL = 8
 LEASE = 30.0
 #: Seconds after something went wrong.
 PAUSE = 5.0
-#: Seconds for which the reason is kept: two who fetch a bot's clicks get an error in turn.
-REMEMBERED = 60.0
-#: Characters of what a platform says about it.
-MAX_REASON = 200
+#: Telegram's answers that do not pass by themselves: a token that is not one, another reader.
+LASTING = {401, 403, 404, 409}
 
 
 class Listeners:
@@ -55,6 +52,7 @@ class Listeners:
         texts: ExpiringTexts,
         sender: Sender,
         public_url: str | None,
+        pause: float = PAUSE,
     ) -> None:
         """
         Listen to nothing yet.
@@ -63,7 +61,10 @@ class Listeners:
             endpoints: All that are configured.
 
             public_url: Where platforms reach us; Telegram is listened to without one.
+
+            pause: Seconds after something went wrong.
         """
+        self._pause = pause
         self._clicks, self._texts, self._sender = clicks, texts, sender
         native = [
             one
@@ -92,26 +93,32 @@ class Listeners:
     # --- Telegram ---------------------------------------------------------------------
 
     async def _poll(self, endpoints: Sequence[Endpoint]) -> None:
-        name, holder, offset = endpoints[0].name, token_hex(8), 0
+        trouble = ClickTrouble(endpoints, texts=self._texts, quiet=REMEMBERED)
+        holder, offset = token_hex(8), 0
         while True:
             try:
-                offset = await self._fetch(endpoints, holder, offset)
-            except Exception:  # the next time may do better
-                log.exception("click.listener_failed", endpoint=name)
-                await asyncio.sleep(PAUSE)
+                if not await self._is_ours(endpoints[0].name, holder):
+                    await asyncio.sleep(self._pause)
+                    continue
+                if (found := await self._fetch(endpoints, offset, trouble)) is not None:
+                    offset = found
+                    trouble.over()
+                    continue
+            except Exception as error:  # noqa: BLE001 - the next time may do better
+                await trouble.met_unexpected(error)
+            await asyncio.sleep(self._pause)
+
+    async def _is_ours(self, name: str, holder: str) -> bool:
+        """Return whether this process is the bot's listener for the next while."""
+        try:
+            return await self._texts.claim(f"listener:{name}", holder, LEASE)
+        except BridgeError:
+            return False
 
     async def _fetch(
-        self, endpoints: Sequence[Endpoint], holder: str, offset: int
-    ) -> int:
-        """Ask once for clicks, if this process is the bot's listener; return where to go on."""
-        name = endpoints[0].name
-        try:
-            mine = await self._texts.claim(f"listener:{name}", holder, LEASE)
-        except BridgeError:
-            mine = False
-        if not mine:
-            await asyncio.sleep(PAUSE)
-            return offset
+        self, endpoints: Sequence[Endpoint], offset: int, trouble: ClickTrouble
+    ) -> int | None:
+        """Ask once for clicks; return where to go on, or nothing if it failed."""
         body: dict[str, Json] = {
             "offset": offset,
             "timeout": POLL,
@@ -123,15 +130,12 @@ class Listeners:
         updates = answer.get("result")
         if response.status != 200 or not isinstance(updates, list):
             said = answer.get("description") or f"HTTP {response.status}"
-            reason = response.detail or str(said)
-            log.warning(
-                "click.not_fetched",
-                endpoint=name,
+            await trouble.met(
+                response.detail or str(said),
+                lasting=response.status in LASTING,
                 status=response.status,
-                reason=reason,
             )
-            await self._note_error(endpoints, reason)
-            return offset
+            return None
         for one in updates:
             number = one.get("update_id") if isinstance(one, dict) else None
             if isinstance(number, int):
@@ -142,52 +146,23 @@ class Listeners:
     # --- Slack ------------------------------------------------------------------------
 
     async def _socket(self, token: str, endpoints: Sequence[Endpoint]) -> None:
-        # The library takes a while to import, and most deployments have no use for it.
-        from slack_sdk.socket_mode.aiohttp import SocketModeClient
-        from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
-        from slack_sdk.socket_mode.request import SocketModeRequest
-        from slack_sdk.socket_mode.response import SocketModeResponse
-        from slack_sdk.web.async_client import AsyncWebClient
+        trouble = ClickTrouble(endpoints, texts=self._texts)
 
-        async def heard(
-            client: AsyncBaseSocketModeClient, request: SocketModeRequest
-        ) -> None:
-            await client.send_socket_mode_response(
-                SocketModeResponse(envelope_id=request.envelope_id)
-            )
-            if request.type == "interactive":
-                data: Mapping[str, object] = json_object(json.dumps(request.payload))
-                await self._take(Purpose.SLACK, slack.payload(data), endpoints)
+        async def take(payload: Mapping[str, object]) -> None:
+            await self._take(Purpose.SLACK, slack.payload(payload), endpoints)
 
         while True:
-            web = AsyncWebClient(base_url=web_api(endpoints[0].url))
-            client = SocketModeClient(app_token=token, web_client=web)
-            client.socket_mode_request_listeners.append(heard)
             try:
-                await client.connect()  # type: ignore[no-untyped-call]  # the library's gap
-                await asyncio.Event().wait()  # the library connects anew by itself
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever the library raises
-                # Its text may hold the socket's address, which is a secret.
-                log.warning(
-                    "click.no_socket",
-                    endpoint=endpoints[0].name,
-                    error=type(error).__name__,
+                await listen_to_slack(
+                    take,
+                    web_api=web_api(endpoints[0].url),
+                    app_token=token,
+                    trouble=trouble,
+                    pause=self._pause,
                 )
-                reason = f"Slack opens no socket ({type(error).__name__})"
-                await self._note_error(endpoints, reason)
-            finally:
-                with suppress(Exception):
-                    await client.close()  # type: ignore[no-untyped-call]  # the library's gap
-
-    async def _note_error(self, endpoints: Sequence[Endpoint], reason: str) -> None:
-        """Keep the reason for whoever asks, and wait before the next try."""
-        shown = redact(reason, secrets_of_endpoint(endpoints[0]))[:MAX_REASON]
-        with suppress(BridgeError):
-            for one in endpoints:
-                await self._texts.keep(f"click_error:{one.name}", shown, REMEMBERED)
-        await asyncio.sleep(PAUSE)
+            except Exception as error:  # noqa: BLE001 - whatever the library raises
+                await trouble.met_unexpected(error)
+                await asyncio.sleep(self._pause)
 
     async def _take(
         self, purpose: Purpose, found: object, endpoints: Sequence[Endpoint]

@@ -67,8 +67,9 @@ class CrossSiteCheck:
                     f"A change asked for with a session needs the header {PAGE_HEADER}."
                 )
                 raise HTTPException(403, detail)
-            if _has_body(headers) and not _is_json(headers):
-                raise HTTPException(415, "The body has to be application/json.")
+            if _has_body(headers) and not _is_plain_json(headers):
+                detail = "The body has to be application/json, and not compressed."
+                raise HTTPException(415, detail)
         await self._app(scope, receive, send)
 
 
@@ -88,9 +89,10 @@ def _has_body(headers: Headers) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-def _is_json(headers: Headers) -> bool:
+def _is_plain_json(headers: Headers) -> bool:
     media_type = headers.get("content-type", "").partition(";")[0]
-    return media_type.strip().lower() == "application/json"
+    is_json = media_type.strip().lower() == "application/json"
+    return is_json and headers.get("content-encoding", "") in {"", "identity"}
 
 
 class CrossOrigin(CORSMiddleware):

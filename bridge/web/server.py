@@ -124,6 +124,7 @@ def application(settings: Settings, *, actions: Actions | None = None) -> ASGIAp
         links=deployment.links,
         keys=SigningKeys(deployment.secrets),
         try_write=deployment.admin.try_write,
+        foreign_keys=deployment.foreign_keys,
         deployment_id=deployment.id,
         clock=deployment.admin.clock,
         try_endpoint=send_sample,

@@ -244,6 +244,7 @@ def test_workers_that_run_with_different_configurations_are_a_warning() -> None:
     assert finding is not None
     assert finding.level == "warning"
     assert "2 different configurations" in finding.detail
+    assert "two deployments that share a store need a namespace each" in finding.mend
 
 
 def test_an_endpoint_that_was_removed_is_named_while_something_waits_for_it() -> None:

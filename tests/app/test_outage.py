@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from structlog.testing import capture_logs
 
 from bridge.app.outage import FolderOutage, Outage
+from bridge.app.ports import StoreMemory
+from bridge.app.store_memory import MemoryLog
 
 
 @dataclass
@@ -124,3 +126,35 @@ def test_too_many_open_files_are_reported_with_the_limit_to_raise() -> None:
     assert (line["event"], line["path"]) == ("gateway.folder_away", "/data/gateway")
     assert line["reason"].startswith("too many open files; ")
     assert "ulimit -n" in line["reason"]
+
+
+async def test_a_process_that_said_that_memory_is_short_looks_by_itself_until_it_is_not() -> (
+    None
+):
+    """The sweep that finds room is another process's."""
+    clock = Clock()
+    memory, looks = MemoryLog(elapsed=clock), 0
+    stands = StoreMemory(share=0.97, evicts="")
+
+    async def watch() -> StoreMemory:
+        nonlocal looks
+        looks += 1
+        return stands
+
+    with capture_logs() as lines:
+        await memory.follow(watch)
+        assert looks == 0
+        memory.note(stands)
+        for _ in range(60):
+            clock.now += 5
+            await memory.follow(watch)
+        stands = StoreMemory(share=0.2, evicts="")
+        for _ in range(60):
+            clock.now += 5
+            await memory.follow(watch)
+
+    assert [(one["event"], one.get("after_s")) for one in lines] == [
+        ("store.nearly_full", None),
+        ("store.has_room", 330),
+    ]
+    assert looks == 66

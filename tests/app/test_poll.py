@@ -258,6 +258,17 @@ async def test_the_log_tells_each_failure_and_that_it_is_over(site: Site) -> Non
     assert recovered["after_s"] >= 61
 
 
+async def test_a_gateway_that_lists_other_tasks_is_told_once(site: Site) -> None:
+    with capture_logs() as logs:
+        site.upstream.says = FetchResult(strangers=frozenset({"ABC", "DEF"}))
+        for _ in range(3):
+            await site.poll(after=5.1)
+
+    [line] = logs
+    told = [line[name] for name in ("event", "upstream", "count", "listed", "asked")]
+    assert told == ["poll.other_tasks", "u", 2, "ABC", "1"]
+
+
 async def test_one_upstream_that_fails_is_no_reason_not_to_poll_another(
     bench: Bench,
 ) -> None:

@@ -84,7 +84,15 @@ def test_the_sandbox_shows_verified_events_ends_whole_and_goes_on_next_time(
         "BRIDGE_LOG_FORMAT": "text",
     }
     (shell.folder / "bridge.toml").write_text(RULE)
-    with terminal(shell, "up", "--auto", **variables) as sandbox:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        terminal(
+            shell,
+            *("up", "--auto"),
+            **variables,
+            BRIDGE_WEB__PORT=str(taken.getsockname()[1]),
+        ) as sandbox,
+    ):
         sandbox.shows("S A N D B O X")
         sandbox.shows("No API key is configured")
         first = sandbox.shows(r"✓ succeeded +\d+").split()[3]

@@ -285,6 +285,15 @@ def test_a_name_that_was_given_to_nothing_is_wrong_usage(
     assert ran.code == 2
 
 
+def test_a_worker_does_not_start_as_many_processes_as_a_slip_asks_for(
+    shell: Shell,
+) -> None:
+    ran = shell.run("worker", "-c", "20000")
+
+    assert "less than or equal to 256" in refusal(ran)
+    assert ran.code == 2
+
+
 def test_ids_may_have_white_space_around_them(deployment: Shell) -> None:
     assert deployment.run("track", " 77 ").out == "tracked 77\n"
     assert deployment.run("show", "77 ", "--json").rows[0]["id"] == "77"

@@ -17,7 +17,7 @@ import pytest
 
 from bridge.cli.service import bind
 from bridge.cli.web import bind_in_reach
-from bridge.errors import Misconfigured
+from bridge.errors import BridgeError, Misconfigured
 from bridge.settings import Settings
 from tests.cli.commands import Running, Shell
 from tests.waiting import ENDS_WITHIN_S, until
@@ -154,6 +154,14 @@ def test_a_name_that_leads_elsewhere_is_not_this_machine() -> None:
         bind_in_reach(Settings(), "x.localhost", 0, bind=bind_as_resolved)
 
     assert opened[0].fileno() == -1
+
+
+def test_an_address_that_was_taken_is_nobody_elses_before_it_is_served() -> None:
+    with (
+        bind("127.0.0.1", 0) as bound,
+        pytest.raises(BridgeError, match="address already in use; --port takes"),
+    ):
+        bind("127.0.0.1", bound.getsockname()[1])
 
 
 def test_with_a_token_it_may_be_reached_from_everywhere(deployment: Shell) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 
@@ -32,6 +33,10 @@ from bridge.runtime.publishing import BrokerBlocked
         (exceptions.MaxConnectionsError("no"), "no connection to the broker is free"),
         (exceptions.ConnectionError("no"), "the broker does not answer"),
         (ConnectionRefusedError(111, "no"), "the broker does not answer"),
+        (
+            socket.gaierror(-2, "no"),
+            "the broker has a host name that cannot be resolved",
+        ),
         (KeyError("no"), "the broker refuses (KeyError)"),
         (
             amqp.ConnectionForced("Too many heartbeats missed"),

@@ -11,7 +11,7 @@ from bridge.adapters.local.runfile import write_web_file
 from bridge.channels.webhook import WebhookOptions
 from bridge.core.hook import HookPolicy
 from bridge.errors import StoreUnavailable
-from bridge.runtime.discovery import hook_policy, store_url
+from bridge.runtime.discovery import circular_upstreams, hook_policy, store_url
 from bridge.settings import Settings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -93,6 +93,25 @@ def test_a_hook_does_not_lead_to_the_process_web_where_it_found_a_free_port(
     assert ours.read("http://127.0.0.1:8456/").url
     with pytest.raises(ValueError, match="the bridge itself"):
         ours.read("http://localhost:8455/")
+
+
+def test_an_upstream_that_is_the_bridge_itself_is_known() -> None:
+    public = "https://bridge.example.com/mjb"
+    addresses = {
+        "itself": "http://localhost:8399/",
+        "public": f"{public}/",
+        "beside_it": "https://bridge.example.com/gateway",
+        "elsewhere": "http://localhost:8398",
+    }
+    settings = Settings.model_validate(
+        {
+            "public_url": public,
+            "web": {"port": 8399},
+            "upstreams": {name: {"base_url": url} for name, url in addresses.items()},
+        }
+    )
+
+    assert circular_upstreams(settings) == {"itself", "public"}
 
 
 def test_a_store_of_somebody_else_is_not_taken_for_none(tmp_path: Path) -> None:

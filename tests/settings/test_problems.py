@@ -282,9 +282,28 @@ def test_a_variable_that_does_not_fit_is_told(
 
 
 @pytest.mark.parametrize(
+    "toml", ['[[endpoints]]\nurl = "http://a"', "endpoints.me = 3", "web = 8300"]
+)
+def test_what_is_no_table_is_told_beside_a_table_of_a_stronger_source(
+    place: Workplace, toml: str
+) -> None:
+    stronger = {
+        "BRIDGE_ENDPOINTS__ME__URL": "http://b/",
+        "BRIDGE_WEB__PORT": "1",
+        "BRIDGE_UPSTREAMS__DEFAULT__API_KEY": "sk-x",
+    }
+
+    said = place.refused(stronger, toml=toml)
+
+    assert said.endswith("must be a table (from bridge.toml, line 1)")
+
+
+@pytest.mark.parametrize(
     ("toml", "said"),
     [
         ("upstreams = 3", "upstreams: must be a table"),
+        ('[[endpoints]]\nname = "me"', "endpoints: must be a table"),
+        ("web = 8300", "web: must be a table"),
         ("[upstreams]\ndefault = 3", "upstreams.default: must be a table"),
         ("endpoints.me = [1]", "endpoints.me: must be a table"),
         ("endpoints.me.url = 3", "endpoints.me.url: must be text"),

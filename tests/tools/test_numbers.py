@@ -14,7 +14,7 @@ from bridge.adapters.archive import s3
 from bridge.adapters.broker import foreign_queue
 from bridge.adapters.gateway import coerce
 from bridge.adapters.store import admin
-from bridge.app import click_follower, housekeeping, outage
+from bridge.app import click_follower, outage, store_memory
 from bridge.app.delivery import pump
 from bridge.app.ports import NEARLY_FULL
 from bridge.channels import archive, webhook
@@ -78,7 +78,7 @@ PROMISES = [
     ("docs/operating.md", f"then every {SPANS[outage.REMIND_EVERY]}"),
     (
         "docs/operating.md",
-        f"a reminder every {word(housekeeping.REMIND_FULL_EVERY / MINUTE)} minutes",
+        f"a reminder every {word(store_memory.REMIND_EVERY / MINUTE)} minutes",
     ),
     ("docs/operating.md", f"once a {SPANS[cadence.TICK]} it takes the messages"),
     (

@@ -131,6 +131,21 @@ async def test_a_store_that_is_nearly_full_is_a_problem(
     ]
 
 
+async def test_a_key_that_somebody_has_written_over_is_a_problem(
+    namespace: str, redis_url: str, bench: Bench
+) -> None:
+    await bench.all_is_well()
+    await bench.client.set(f"{{{namespace}}}:health:art", "not ours")
+    endpoints = {"art": {"url": "http://127.0.0.1:1/"}}
+
+    async with open_site(redis_url, namespace, endpoints=endpoints) as site:
+        answer = await site.http.get("/readyz")
+
+    assert answer.status_code == 503
+    (problem,) = answer.json()["problems"]
+    assert f"the key {{{namespace}}}:health:art holds a string" in problem
+
+
 async def ready() -> Sequence[str]:
     return ()
 
@@ -175,7 +190,7 @@ async def test_a_store_that_lets_us_in_at_last_is_logged(
                 await asyncio.sleep(0.01)
 
     assert logs[0]["event"] == "store.away"
-    assert "refuses" in logs[0]["reason"]
+    assert "wants a password" in logs[0]["reason"]
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
@@ -139,6 +140,96 @@ async def test_that_somebody_else_reads_a_bot_is_told_with_the_endpoint(
     assert "end that program, or give each a bot of its own" in reason
 
 
+@asynccontextmanager
+async def listening(
+    bench: Bench, settings: dict[str, Any], clicks: ClickHandler | None = None
+) -> AsyncIterator[list[Any]]:
+    """Listen, with hardly a pause after what goes wrong; yields what is logged."""
+    sender = HttpSender(guard=Guard())
+    configured = Settings.model_validate(
+        {"endpoints": {"chat": {"buttons": "native", **settings}}}
+    )
+    listeners = Listeners(
+        endpoints_of(configured),
+        clicks=clicks or DefectiveClicks(),
+        texts=bench.texts,
+        sender=sender,
+        public_url=None,
+        pause=0.02,
+    )
+    with capture_logs() as lines:
+        async with asyncio.timeout(20):
+            running = asyncio.create_task(listeners.run())
+            yield lines
+            running.cancel()
+            await asyncio.wait([running])
+    await sender.aclose()
+
+
+async def click_error(bench: Bench) -> str | None:
+    [row] = await bench.queries.endpoints(0.0)
+    return row.click_error
+
+
+async def test_a_bad_moment_of_the_platforms_is_no_trouble_of_the_endpoint(
+    bench: Bench,
+) -> None:
+    asked, bad = 0, 2
+
+    async def updates(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        if asked <= bad:
+            return web.Response(status=502)
+        await asyncio.sleep(0.02)
+        return web.json_response({"ok": True, "result": []})
+
+    app = web.Application()
+    app.router.add_post("/bot1:abc/getUpdates", updates)
+    await bench.admin.configure([Endpoint(name="chat", url="http://r/")])
+    async with platform(app) as url:
+        chat = {"kind": "telegram", "url": f"{url}/bot1:abc", "chat_id": "7"}
+        async with listening(bench, chat) as lines:
+            while asked < bad + 2:
+                await asyncio.sleep(0.01)
+            assert await click_error(bench) is None
+            bad = asked + 10
+            while not await click_error(bench):
+                await asyncio.sleep(0.01)
+
+    assert [one["event"] for one in lines] == ["click.not_fetched"]
+
+
+@pytest.mark.parametrize("refused", ["at the door", "at the socket"])
+async def test_a_socket_that_does_not_open_is_one_line_and_shown_with_the_endpoint(
+    bench: Bench, refused: str
+) -> None:
+    opened: list[int] = []
+
+    async def open_socket(request: web.Request) -> web.Response:
+        opened.append(len(opened))
+        if refused == "at the door":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        place = f"ws://{request.host}/link?ticket=secret-{len(opened)}"
+        return web.json_response({"ok": True, "url": place})
+
+    app = web.Application()
+    app.router.add_post("/api/apps.connections.open", open_socket)
+    await bench.admin.configure([Endpoint(name="chat", url="http://r/")])
+    async with platform(app) as url:
+        chat = {"kind": "slack", "url": f"{url}/services/T0000/B0/x"}
+        async with listening(bench, {**chat, "app_token": "xapp-1-A0-1-abc"}) as lines:
+            while not (said := await click_error(bench)):
+                await asyncio.sleep(0.01)
+
+    # An address is good for one try.
+    assert len(opened) >= 3
+    [line] = lines
+    assert (line["event"], line["endpoint"]) == ("click.not_fetched", "chat")
+    why = "invalid_auth" if refused == "at the door" else "WSServerHandshakeError"
+    assert said == line["reason"] == f"Slack opens no socket ({why})"
+
+
 class DefectiveClicks(ClickHandler):
     """Fails at the first click, and takes the second."""
 
@@ -158,24 +249,11 @@ class DefectiveClicks(ClickHandler):
 async def test_a_click_that_fails_unexpectedly_is_an_error_and_costs_no_other(
     bench: Bench,
 ) -> None:
-    handler, sender = DefectiveClicks(), HttpSender(guard=Guard())
-    with capture_logs() as lines:
-        async with platform(telegram(41, 42)) as url, asyncio.timeout(20):
-            chat = {"url": f"{url}/bot1:abc", "chat_id": "7", "buttons": "native"}
-            settings = Settings.model_validate(
-                {"endpoints": {"chat": {"kind": "telegram", **chat}}}
-            )
-            listeners = Listeners(
-                endpoints_of(settings),
-                clicks=handler,
-                texts=bench.texts,
-                sender=sender,
-                public_url=None,
-            )
-            listening = asyncio.create_task(listeners.run())
+    handler = DefectiveClicks()
+    async with platform(telegram(41, 42)) as url:
+        chat = {"kind": "telegram", "url": f"{url}/bot1:abc", "chat_id": "7"}
+        async with listening(bench, chat, handler) as lines:
             await handler.taken.wait()
-            listening.cancel()
-    await sender.aclose()
 
     [failed] = [one for one in lines if one["log_level"] == "error"]
     assert (failed["event"], failed["endpoint"]) == ("click.failed", "chat")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import httpx
 
 from tests.web.site import TOKEN, Site, open_site
@@ -56,6 +58,13 @@ async def test_a_body_that_a_form_could_send_is_refused(site: Site) -> None:
     ):
         headers = {"content-type": media_type}
         assert await change(site, headers, content="{}", json=None) == 415, media_type
+
+
+async def test_a_compressed_body_is_called_that_and_not_broken(site: Site) -> None:
+    body = gzip.compress(b"{}")
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+
+    assert await change(site, headers, content=body, json=None) == 415
 
 
 async def test_a_change_without_a_body_needs_no_media_type(site: Site) -> None:

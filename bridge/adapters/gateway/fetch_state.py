@@ -20,6 +20,7 @@ class FetchState:
     unknown_ids: set[str] = field(
         default_factory=set
     )  #: Unknown, and refused for that.
+    strangers: set[str] = field(default_factory=set)  #: See `FetchResult`.
     error: FetchResult | None = None
     warning: str = ""
     answered: bool = False  #: Whether any request had a valid answer.
@@ -35,6 +36,7 @@ class FetchState:
         self.answered = True
         self.tasks.update(result.tasks)
         self.unchanged |= result.unchanged
+        self.strangers |= result.strangers
         self.warning = self.warning or result.detail
 
     def merge(self, other: FetchState) -> None:
@@ -43,6 +45,7 @@ class FetchState:
         self.unchanged |= other.unchanged
         self.poison_ids |= other.poison_ids
         self.unknown_ids |= other.unknown_ids
+        self.strangers |= other.strangers
         self.unasked |= other.unasked
         self.error = self.error or other.error
         self.warning = self.warning or other.warning

@@ -35,6 +35,8 @@ from bridge.app.ports import FetchResult, PollError
 from bridge.core.action import is_marker
 from bridge.core.task import TaskSnapshot, TaskStatus, best_of
 
+#: Ids that nobody asked for: how many of them are told, and their characters.
+MOST_STRANGERS, LONGEST_ID = 100, 80
 #: A status that is an end where there is a reason beside it.
 _TIMEOUT = re.compile(r"\s*(task[\s_-]*)?time[\s_-]*d?[\s_-]*out\s*", re.IGNORECASE)
 
@@ -94,7 +96,9 @@ def _read(body: bytes, asked: frozenset[str]) -> FetchResult:
     match classify(parsed, asked):
         case Rows(rows):
             warning = "answered null instead of a list" if parsed is None else ""
-            return FetchResult(tasks=_tasks(rows, asked), detail=warning)
+            tasks = _tasks(rows, asked)
+            strangers = frozenset[str]() if tasks else _ids(rows)
+            return FetchResult(tasks=tasks, detail=warning, strangers=strangers)
         case ErrorEnvelope(sentence):
             what = f"answered with an error: {sentence}"
         case Unknown():
@@ -109,6 +113,11 @@ def _tasks(rows: list[object], asked: frozenset[str]) -> dict[str, TaskSnapshot]
         if task_id is not None and task_id in asked and isinstance(row, dict):
             found.setdefault(task_id, []).append(row)
     return {task_id: _task(task_id, same) for task_id, same in found.items()}
+
+
+def _ids(rows: list[object]) -> frozenset[str]:
+    some = rows[:MOST_STRANGERS]
+    return frozenset(found[:LONGEST_ID] for row in some if (found := id_of(row)))
 
 
 def _task(task_id: str, rows: list[Mapping[str, object]]) -> TaskSnapshot:

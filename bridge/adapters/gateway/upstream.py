@@ -99,6 +99,7 @@ class HttpUpstream:
             detail=self._client.redacted(result.detail),
             poison_ids=frozenset(state.poison_ids),
             unasked=frozenset(state.unasked),
+            strangers=frozenset(map(self._client.redacted, state.strangers)),
             requests=max(1, state.requests),
         )
 

@@ -16,7 +16,7 @@ from email.parser import BytesHeaderParser
 import httptools
 import httpx
 
-from bridge.adapters.http.errors import DeadConnectionError
+from bridge.adapters.http.errors import DeadConnectionError, HeadTooLongError
 
 #: Bytes of a head, and those that may come without a byte of the body among them: trailers, and
 #: what is said with chunks. Some sites send tens of thousands as their content security policy.
@@ -127,9 +127,9 @@ class IncomingAnswer:
         except httptools.HttpParserUpgrade:
             self.reusable = False
         except httptools.HttpParserError:
-            self._break()
+            self._break(httpx.RemoteProtocolError("not an answer of HTTP"))
         if self._without_body > MAX_HEAD:
-            self._break()
+            self._break(HeadTooLongError("too long"))
         self._tell()
 
     def cut(self, cause: Exception | None) -> None:
@@ -154,7 +154,7 @@ class IncomingAnswer:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _break(self) -> None:
+    def _break(self, error: Exception) -> None:
         """Let a status stand that is there, with what else can be read, and nothing follow."""
         self.reusable = False
         if self.ended:
@@ -167,7 +167,7 @@ class IncomingAnswer:
                 for name, value in found.raw_items()
             ]
             self.status = int(line[1])
-        self.fail(httpx.RemoteProtocolError("not an answer of HTTP"))
+        self.fail(error)
 
     # --- for the parser ---
 

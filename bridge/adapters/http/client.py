@@ -17,7 +17,7 @@ from typing import TypeAlias
 import httpx
 
 from bridge.adapters.http.dialer import Dialer
-from bridge.adapters.http.errors import explain
+from bridge.adapters.http.errors import HeadTooLongError, explain
 from bridge.adapters.http.guard import Guard
 from bridge.adapters.http.http_transport import BegunAnswer, Stage, Transport
 from bridge.adapters.http.tls import tls_context
@@ -119,8 +119,9 @@ class Client:
                     duration=clock() - began, fault=fault, detail=detail, unsent=unsent
                 )
             # The status line has come, and it decides; what broke off is for people.
-            ended = "did not end" if fault is Fault.TIMEOUT else "broke off"
-            detail = f"the answer's body {ended}: {detail}"
+            if not isinstance(error, HeadTooLongError):
+                ended = "did not end" if fault is Fault.TIMEOUT else "broke off"
+                detail = f"the answer's body {ended}: {detail}"
         return Response(
             duration=clock() - began,
             status=answer.status,

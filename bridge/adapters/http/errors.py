@@ -64,6 +64,10 @@ class DeadConnectionError(httpx.ReadError):
     """An open connection was gone before an answer came; the cause is the system's error, if any."""
 
 
+class HeadTooLongError(httpx.RemoteProtocolError):
+    """More came as headers, or among the pieces of a body, than is read of them."""
+
+
 #: (exceptions, what they count as, in words); the first that matches decides.
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
     ((TimeoutError,), Fault.TIMEOUT, "not finished within {timeout} s"),
@@ -76,6 +80,11 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], Fault, str], ...] = (
         (httpx.InvalidURL, httpx.UnsupportedProtocol),
         Fault.RENDERING,
         "the URL is not a valid http(s) URL",
+    ),
+    (
+        (HeadTooLongError,),
+        Fault.CONNECTION,
+        "the answer's headers are too long, over 64 KiB",
     ),
     (
         (httpx.RemoteProtocolError,),

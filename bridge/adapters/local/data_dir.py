@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from bridge.errors import Misconfigured
+from bridge.errors import Misconfigured, directory_errors
 
 #: The longest path of a Unix socket, in bytes: ``sun_path`` less its closing NUL.
 MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
@@ -60,7 +60,8 @@ class LockFile:
     """
 
     def __init__(self, path: Path):
-        self._file = path.open("a+")
+        with directory_errors(path.parent):
+            self._file = path.open("a+")
 
     def take(self) -> bool:
         """Take the lock if it is free; return whether it is ours now."""
@@ -74,8 +75,9 @@ class LockFile:
         """Name the process that holds it; ``None`` removes the name that an earlier one left."""
         self._file.seek(0)
         self._file.truncate()
-        self._file.write(f"{pid}\n" if pid else "")
-        self._file.flush()
+        if pid:
+            # Not by way of a buffer: on a full disk, closing the file would fail as well.
+            os.write(self.fileno(), f"{pid}\n".encode())
 
     @property
     def owner(self) -> int | None:
@@ -112,19 +114,16 @@ class DataDir:
         Make the directory ours until `release`. Does nothing if it is.
 
         Raises:
+            BridgeError: Its disk is full.
+
             Misconfigured: It cannot be used, or another mjbridge uses it.
         """
         if self._lock is not None:
             return
-        try:
+        with directory_errors(self):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.data.mkdir(mode=0o700, exist_ok=True)
-            lock = LockFile(self.path / "lock")
-        except OSError as error:
-            in_its_place = isinstance(error, FileExistsError | NotADirectoryError)
-            why = "a file is in its place" if in_its_place else error.strerror
-            msg = f"cannot use the data directory {self}: {why}"
-            raise Misconfigured(msg) from error
+        lock = LockFile(self.path / "lock")
         if not lock.take():
             owner = lock.owner
             lock.close()
@@ -133,8 +132,9 @@ class DataDir:
                 "stop that one, or give this one another BRIDGE_DATA_DIR"
             )
             raise Misconfigured(msg)
-        lock.sign(os.getpid())
         self._lock = lock
+        with directory_errors(self):
+            lock.sign(os.getpid())
 
     def release(self) -> None:
         """Let others have the directory."""
@@ -150,17 +150,19 @@ class DataDir:
     def password(self) -> str:
         """Return the directory's password, made up the first time and only ours to read."""
         file = self.path / "store.password"
-        file.touch(mode=0o600)
-        if not (password := file.read_text().strip()):
-            password = secrets.token_urlsafe(32)
-            file.write_text(password)
+        with directory_errors(self):
+            file.touch(mode=0o600)
+            if not (password := file.read_text().strip()):
+                password = secrets.token_urlsafe(32)
+                file.write_text(password)
         return password
 
     def open_log(self) -> IO[bytes]:
         """Open the server's log to be written to; one that has become too long begins anew."""
-        if self.log.exists() and self.log.stat().st_size > MAX_LOG:
-            self.log.replace(self.log.with_suffix(".log.1"))
-        return self.log.open("ab")
+        with directory_errors(self):
+            if self.log.exists() and self.log.stat().st_size > MAX_LOG:
+                self.log.replace(self.log.with_suffix(".log.1"))
+            return self.log.open("ab")
 
     def why_full(self, needed: int = LITTLE_SPACE) -> str:
         """Say that the disk is full, if it has fewer than so many bytes left; else nothing."""
@@ -168,6 +170,23 @@ class DataDir:
             if shutil.disk_usage(self.path).free < needed:
                 return f"the disk of {self} is full"
         return ""
+
+    def why_gone(self) -> str:
+        """Say that what we claimed is no longer there under its name; nothing if it is."""
+        if self._lock is None:
+            return ""
+        try:
+            there = (self.path / "lock").stat()
+        except (FileNotFoundError, NotADirectoryError):
+            there = None
+        except OSError:  # nobody can tell
+            return ""
+        if there and os.path.samestat(there, os.fstat(self._lock.fileno())):
+            return ""
+        return (
+            f"the data directory {self} was removed or replaced: what the store holds is lost "
+            "with it, and other commands do not find it"
+        )
 
     def last_logged(self) -> str:
         """Return the last line of the server's log; never raises."""

@@ -43,7 +43,7 @@ from bridge.adapters.local.servers import (
     find_server,
     jemalloc_for,
 )
-from bridge.errors import Misconfigured, StoreUnavailable
+from bridge.errors import Misconfigured, StoreUnavailable, directory_errors
 
 __all__ = ["EmbeddedStore", "find_server", "jemalloc_for"]
 
@@ -129,6 +129,7 @@ class EmbeddedStore:
             The URL for redis-py. The server answers there, with all its data loaded.
 
         Raises:
+            BridgeError: The directory's disk is full.
             Misconfigured: There is no server to run, or no such directory to use, or
                 another mjbridge uses it.
             StoreUnavailable: The server does not come up; the text says why.
@@ -170,6 +171,10 @@ class EmbeddedStore:
     def why_ended(self) -> str:
         """Return why the server has ended by itself, for people, as far as that is known."""
         return self._dir.why_full() or self._dir.last_logged()
+
+    def trouble(self) -> str:
+        """Say, for people, that the data are lost though the server runs; nothing if they are not."""
+        return self._dir.why_gone()
 
     def stop(self, timeout: float = 5.0) -> None:
         """
@@ -215,7 +220,13 @@ class EmbeddedStore:
                     keep_open=[lock.fileno()],
                     on_our_death=signal.SIGTERM,
                 )
-            lock.sign(process.pid)
+            try:
+                with directory_errors(self._dir):
+                    lock.sign(process.pid)
+            except BaseException:  # nobody would know of it
+                kill_group(process.pid)
+                process.wait()
+                raise
         return process
 
     def _end_leftover(self, lock: LockFile) -> None:

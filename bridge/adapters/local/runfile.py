@@ -68,11 +68,16 @@ def read_web_url(data_dir: Path) -> str | None:
 
 def _write(target: Path, content: Mapping[str, object]) -> Path:
     # Temporary files are created readable by their owner alone, and a rename keeps that.
-    with NamedTemporaryFile(
+    draft = NamedTemporaryFile(  # noqa: SIM115 - closing it is what fails on a full disk
         "w", dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as draft:
-        json.dump(content, draft)
-    Path(draft.name).replace(target)
+    )
+    try:
+        with draft:
+            json.dump(content, draft)
+        Path(draft.name).replace(target)
+    except OSError:
+        Path(draft.name).unlink(missing_ok=True)
+        raise
     return target
 
 

@@ -17,11 +17,12 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.adapters.local.process import how_it_ended, kill_group, spawn
+from bridge.adapters.local.child import Child, Notice
+from bridge.adapters.local.process import how_it_ended, kill_group
 
 #: Seconds before what died is started again, the 1st, 2nd, ... time in a row.
 RESTART_DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -39,53 +40,8 @@ LAST_GROUP_S = 0.3
 ECHO_S = 0.3
 #: Seconds between two checks of a child that is not ready yet.
 READY_CHECK_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
-    """
-    A process to keep running.
-
-    Attributes:
-        name: For people.
-
-        argv: The command. Its output goes where ours goes.
-
-        env: Added to our environment.
-
-        restart: Start it again when it ends. Without, it may end when it likes.
-
-        stop_order: Lower ends earlier and starts later.
-
-        ready: Called until it returns true, before the groups after it are started. It
-            returns within a fraction of a second, and does not raise.
-
-        launch: Starts the process, instead of *argv*; returns it if it runs already.
-
-        why_ended: Returns, for people, why it ended with an exit code. It does not raise.
-    """
-
-    name: str
-    argv: Sequence[str] = ()
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
-    restart: bool = True
-    stop_order: int = 0
-    ready: Callable[[], bool] | None = None
-    launch: Callable[[], subprocess.Popen[bytes]] | None = None
-    why_ended: Callable[[], str] | None = None
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start it, in a session of its own."""
-        return self.launch() if self.launch else spawn(self.argv, env=self.env)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """What an operator should know: a restart, or force."""
-
-    event: str  #: for programs, as in the log
-    text: str  #: for people, one line
-    facts: Mapping[str, object] = field(default_factory=dict)
+#: Seconds between two looks at what may be wrong with a child that runs.
+TROUBLE_CHECK_S = 5.0
 
 
 def _to_stderr(notice: Notice) -> None:
@@ -228,11 +184,23 @@ class Supervisor:
                 one.ready.set()
             else:
                 await asyncio.sleep(READY_CHECK_S)
+        looking = asyncio.create_task(self._look_for_trouble(one.child))
         code = await self._end_of(process)
+        looking.cancel()
         # Its own children, if any are left, would hold what the next one needs.
         kill_group(process.pid)
         one.process = None
         return code
+
+    async def _look_for_trouble(self, child: Child) -> None:
+        """Tell what is wrong with a child that runs, each thing once."""
+        told = ""
+        while child.trouble is not None:
+            if (text := child.trouble()) != told:
+                told = text
+                if text:
+                    self._tell("process.in_trouble", text, process=child.name)
+            await asyncio.sleep(TROUBLE_CHECK_S)
 
     async def _end_of(self, process: subprocess.Popen[bytes]) -> int:
         """Wait until it has ended; return its exit code."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
@@ -23,6 +23,7 @@ from typing import TypeAlias
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
+from bridge.adapters.store.trust import distrust_of
 from bridge.errors import BridgeError, StoreForbids, StoreRefused, StoreUnavailable
 
 #: Seconds that a single command may take. A frozen server must not freeze us.
@@ -42,6 +43,10 @@ _FULL = (
     "`mjbridge endpoints`"
 )
 _REPLICA = "the store is a replica, so it takes no writes; redis_url (BRIDGE_REDIS_URL) has to name its master"
+_UNRESOLVED = (
+    "the store has a host name that cannot be resolved; is it right in redis_url (BRIDGE_REDIS_URL), and does "
+    "name resolution work on this machine?"
+)
 _Words: TypeAlias = tuple[tuple[str, type[BridgeError], str], ...]
 #: Words that say more than the class that redis-py makes of them.
 _CLEARER: _Words = (
@@ -59,6 +64,20 @@ _CLEARER: _Words = (
         "can't run this command",
         StoreForbids,
         f"the store's user may not run a command that a script needs; {RIGHTS}",
+    ),
+)
+_NONE_GIVEN = (
+    "the store wants a password and got none; redis_url (BRIDGE_REDIS_URL) takes it as in "
+    "redis://:PASSWORD@host:6379/0"
+)
+#: What a server says about a password that it does not simply find wrong.
+_PASSWORDS: _Words = (
+    ("Authentication required", StoreRefused, _NONE_GIVEN),
+    ("HELLO must be called", StoreRefused, _NONE_GIVEN),  # in protocol 3
+    (
+        "without any password configured",
+        StoreRefused,
+        "the store has no password, and got one; leave it out of redis_url (BRIDGE_REDIS_URL)",
     ),
 )
 #: In this order: the first class that an error is of.
@@ -149,16 +168,6 @@ _WORDS: _Words = (
         "the store has fewer databases than redis_url (BRIDGE_REDIS_URL) names; use a lower number",
     ),
 )
-#: Why a certificate is not taken, by OpenSSL's number of the error, and what to do about it.
-_CERTIFICATE = {
-    9: "is not valid yet; is the clock of this machine right?",
-    10: "has expired; its server needs a new one",
-    23: "was revoked; its server needs a new one",
-    **dict.fromkeys(
-        (62, 64),
-        "is for another name; redis_url (BRIDGE_REDIS_URL) has to name its server as it does",
-    ),
-}
 _FORBIDDEN_COMMAND = re.compile(r"permissions to run the '([a-z|]+)' command")
 
 
@@ -231,7 +240,7 @@ def meaning_of(error: Exception) -> BridgeError | None:
     if distrusted := distrust_of(error):
         return distrusted
     text = str(error)
-    if clearer := _by_words(text, _CLEARER):
+    if clearer := _clearer(error, text):
         return clearer
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
         return StoreForbids(f"the store's user may not {_forbidden(text)}; {RIGHTS}")
@@ -245,20 +254,15 @@ def meaning_of(error: Exception) -> BridgeError | None:
     return _by_words(text, _WORDS)
 
 
-def distrust_of(error: BaseException, who: str = "the store") -> StoreRefused | None:
-    """Read why somebody's certificate was not taken, if that is what an error is about."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is None:
-        return None
-    if words := _CERTIFICATE.get(cause.verify_code):
-        return StoreRefused(f"{who}'s certificate {words}")
-    return StoreRefused(
-        f"{who} has a certificate that is not trusted ({cause.verify_message}); "
-        "ssl_ca_certs in the query of redis_url (BRIDGE_REDIS_URL) names a file with its "
-        "authority's"
-    )
+def _clearer(error: Exception, text: str) -> BridgeError | None:
+    """Return what says more than the class of an error."""
+    behind = error.__cause__ or error.__context__
+    if isinstance(error, socket.gaierror) or isinstance(behind, socket.gaierror):
+        return StoreUnavailable(_UNRESOLVED)
+    words = _by_words(text, _CLEARER)
+    if words is None and isinstance(error, exceptions.AuthenticationError):
+        words = _by_words(text, _PASSWORDS)
+    return words
 
 
 def _by_words(text: str, table: _Words) -> BridgeError | None:

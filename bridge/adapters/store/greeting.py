@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeAlias
 from redis.asyncio import Redis, SSLConnection
 from redis.exceptions import InvalidResponse
 
-from bridge.adapters.store.errors import distrust_of, store_errors
+from bridge.adapters.store.errors import store_errors
+from bridge.adapters.store.trust import distrust_of
 from bridge.errors import StoreForbids, StoreRefused, StoreUnavailable
 
 #: Seconds that a store has to answer the greeting.

@@ -44,6 +44,9 @@ class FetchResult:
 
         unchanged: Ids whose row is the one that the caller knows; they are not in `tasks`.
 
+        strangers: Ids that were listed in the place of all that were asked for, cut to a length
+            that can be shown.
+
         requests: How many requests it took.
     """
 
@@ -55,6 +58,7 @@ class FetchResult:
     poison_ids: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
     unchanged: frozenset[str] = frozenset()
+    strangers: frozenset[str] = frozenset()
     requests: int = field(default=1, compare=False)
 
 

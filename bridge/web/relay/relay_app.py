@@ -33,6 +33,7 @@ class RelayApp:
         *,
         keyring: Keyring,
         exchanges: Exchanges,
+        circular: Collection[str],
         trusted: Collection[str],
     ) -> None:
         """
@@ -45,11 +46,14 @@ class RelayApp:
 
             exchanges: Passes requests on.
 
+            circular: Upstreams that lead back here.
+
             trusted: Origins whose pages may ask, besides the one that a request is for.
         """
         self._app = app
         self._keyring = keyring
         self._exchanges = exchanges
+        self._circular = circular
         self._trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +98,12 @@ class RelayApp:
             allowed = ", ".join(sorted(target.methods))
             return refusal(
                 405, f"this address takes {allowed}", headers={"allow": allowed}
+            )
+        if caller.upstream in self._circular:
+            return refusal(
+                508,
+                f"upstreams.{caller.upstream}.base_url is the address of this bridge itself; it has "
+                "to be the gateway's",
             )
         if headers.get("content-encoding", "").strip().lower() not in _PLAIN:
             return refusal(415, "the body has to come as it is, without an encoding")

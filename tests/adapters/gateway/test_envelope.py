@@ -119,7 +119,7 @@ def test_an_empty_list_in_an_envelope_that_is_fine_is_a_valid_answer(
 def test_a_stranger_without_a_list_around_it_is_nobody() -> None:
     stranger = {"id": "2", "status": "SUBMITTED", "progress": "0%", "properties": {}}
 
-    assert read(stranger) == FetchResult()
+    assert read(stranger) == FetchResult(strangers=frozenset({"2"}))
 
 
 def test_an_object_that_was_asked_for_needs_no_other_field() -> None:

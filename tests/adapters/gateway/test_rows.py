@@ -44,6 +44,15 @@ def test_the_order_is_not_the_requests_and_strangers_are_ignored() -> None:
     assert set(read(rows, "1", "2", "3").tasks) == {"1", "2", "3"}
 
 
+def test_strangers_in_the_place_of_all_that_were_asked_for_are_named() -> None:
+    rows = [{"id": i, "status": "SUCCESS"} for i in ("ab-1", "x" * 999)]
+
+    answer = read(rows, "AB-1")
+
+    assert (answer.error, answer.tasks) == (None, {})
+    assert answer.strangers == {"ab-1", "x" * 80}
+
+
 def test_what_is_left_out_is_simply_not_there() -> None:
     assert set(read([{"id": "2"}], "1", "2", "3").tasks) == {"2"}
 

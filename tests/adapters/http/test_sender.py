@@ -382,6 +382,15 @@ async def test_what_is_not_http_is_a_broken_connection(
     assert response.detail == "the answer is not valid HTTP"
 
 
+async def test_headers_that_are_too_long_are_called_that(sender: HttpSender) -> None:
+    head = b"HTTP/1.1 500 Oh\r\nx: " + b"a" * 200_000 + b"\r\n\r\n"
+    async with receiver(receivers.says(head)) as pipeline:
+        response = await send(sender, to(pipeline.url))
+
+    assert response.status == 500
+    assert response.detail == "the answer's headers are too long, over 64 KiB"
+
+
 @pytest.mark.parametrize("then_reset", [False, True])
 async def test_a_body_that_breaks_off_does_not_take_the_yes_back(
     sender: HttpSender, then_reset: bool

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from redis.retry import Retry
 from bridge.adapters.broker.transport import broker_url_for
 from bridge.adapters.local.data_dir import MAX_SOCKET_PATH, DataDir
 from bridge.adapters.local.embedded import EmbeddedStore, find_server, jemalloc_for
-from bridge.errors import Misconfigured, StoreUnavailable
+from bridge.errors import BridgeError, Misconfigured, StoreUnavailable, directory_errors
 from tests.waiting import runs, until
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel must help")
@@ -289,6 +291,50 @@ def test_a_disk_without_room_is_said_to_be_full(tmp_path: Path) -> None:
 
     assert folder.why_full(needed=1) == ""
     assert folder.why_full(needed=2**60) == f"the disk of {tmp_path} is full"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["disk", "quota"])
+def test_a_full_disk_is_no_wrong_setting(tmp_path: Path, number: int) -> None:
+    with pytest.raises(BridgeError, match="is full; make room") as met:  # noqa: SIM117
+        with directory_errors(tmp_path):
+            raise OSError(number, os.strerror(number))
+
+    assert met.value.exit_code == 1
+
+
+def test_a_lock_that_cannot_be_signed_for_want_of_room_can_be_let_go(
+    tmp_path: Path,
+) -> None:
+    folder = DataDir(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(BridgeError):
+            folder.claim()
+        folder.release()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    folder.claim()
+    folder.release()
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_directory_that_is_gone_while_it_is_ours_is_noticed(
+    tmp_path: Path, replaced: bool
+) -> None:
+    folder, other = DataDir(tmp_path / "data"), DataDir(tmp_path / "data")
+    folder.claim()
+    before = folder.why_gone()
+    folder.path.rename(tmp_path / "elsewhere")
+    if replaced:
+        other.claim()
+    gone = folder.why_gone()
+    folder.release()
+    other.release()
+
+    assert before == ""
+    assert "was removed or replaced" in gone
 
 
 def test_why_a_server_has_ended_is_read_in_its_log(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from bridge.adapters.local.child import Child
 from bridge.adapters.local.embedded import EmbeddedStore
-from bridge.adapters.local.supervisor import Child
 from tests.waiting import last_for, runs, until
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -29,7 +29,8 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from bridge.adapters.local.embedded import EmbeddedStore
-from bridge.adapters.local.supervisor import Child, Supervisor
+from bridge.adapters.local.child import Child
+from bridge.adapters.local.supervisor import Supervisor
 
 def child(*, ready_file=None, store_in=None, **given):
     if store_in:
@@ -38,6 +39,8 @@ def child(*, ready_file=None, store_in=None, **given):
         given |= {"launch": store.launch, "ready": store.is_ready}
     if why := given.pop("why", None):
         given["why_ended"] = lambda: why
+    if trouble := given.pop("trouble", None):
+        given["trouble"] = lambda: trouble
     if ready_file:
         given["ready"] = Path(ready_file).exists
     return Child(**given)
@@ -303,6 +306,13 @@ def test_why_something_has_ended_is_told_where_that_is_known(
     assert told.startswith(
         "store ended with exit code 1: the disk is full; starting it again in"
     )
+
+
+def test_what_is_wrong_with_something_that_runs_is_told(supervise: Supervise) -> None:
+    supervised = supervise(shell("store", trouble="its directory is gone"))
+
+    assert until(supervised.told) == "its directory is gone\n"
+    assert supervised.end() == 0
 
 
 def test_what_keeps_dying_is_started_less_and_less_often(supervise: Supervise) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect as look
+import socket
 from enum import Enum
 
 import pytest
@@ -138,10 +139,46 @@ def test_a_crowded_store_says_so() -> None:
     assert "maxclients" in str(meaning_of(read))
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("WRONGPASS invalid username-password pair", "refuses the password"),
+        ("NOAUTH Authentication required.", "wants a password and got none"),
+        (
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise",
+            "wants a password and got none",
+        ),
+        (
+            (
+                "ERR AUTH <password> called without any password configured for the default user. "
+                "Are you sure your configuration is correct?"
+            ),
+            "has no password, and got one",
+        ),
+    ],
+    ids=["wrong", "missing", "missing in a greeting", "not wanted"],
+)
+def test_what_is_wrong_with_a_password_is_said(line: str, words: str) -> None:
+    read = BaseParser.parse_error(line)  # type: ignore[no-untyped-call]
+
+    assert words in str(meaning_of(read))
+
+
 def test_a_socket_that_is_kept_from_us_is_not_called_silent() -> None:
     said = "Error 13 connecting to /run/valkey.sock. Permission denied."
 
     assert "may not connect" in str(meaning_of(exceptions.ConnectionError(said)))
+
+
+def test_a_host_name_that_means_nothing_is_not_called_a_silence() -> None:
+    error = exceptions.ConnectionError("Error -2 connecting to cache:6379.")
+    error.__context__ = socket.gaierror(-2, "Name or service not known")
+
+    meaning = meaning_of(error)
+
+    assert isinstance(meaning, StoreUnavailable)
+    assert "host name that cannot be resolved" in str(meaning)
+    assert "cache" not in str(meaning)
 
 
 def test_what_is_forbidden_is_named_without_keys_and_users() -> None:

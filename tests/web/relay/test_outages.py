@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.adapters.local.spool import FileSpool
 from bridge.app.intake import Intake
-from bridge.app.operations import Operations
 from bridge.app.ports import Submitted, Tracked
+from bridge.app.tracking import Tracking
 from bridge.core.hook import Hook, HookFormat
 from bridge.errors import BridgeError, StoreUnavailable
 from tests.web.relay.conftest import OpenStage
@@ -58,7 +58,7 @@ async def test_what_is_submitted_while_the_store_is_away_is_tracked_when_it_is_b
     assert [one["submissions"] for one in caught_up] == [3]
 
 
-class Tracking(Operations):
+class Unsteady(Tracking):
     """Tracks, but for what is raised first by the next calls."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Tracking(Operations):
 async def test_each_outage_is_told_once_whoever_tracks_what_waited(
     tmp_path: Path,
 ) -> None:
-    tracking, away = Tracking(), StoreUnavailable()
+    tracking, away = Unsteady(), StoreUnavailable()
     ours, anothers = (Intake(tracking, FileSpool(tmp_path)) for _ in range(2))
     submitted = Submitted(upstream="u", ids=("1",))
     with capture_logs() as logs:
