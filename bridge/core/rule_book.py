@@ -82,7 +82,7 @@ class _Page:
             if value is not None and (part is None or wanted[value] <= parts[part]):
                 name, _ = value
                 values = self._by_value.setdefault(name, {})
-                for each in one.rule.where[name]:
+                for each in set(one.rule.where[name]):
                     values.setdefault(each, []).append(one)
             elif part is not None:
                 name, text = part

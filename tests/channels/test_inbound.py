@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.channels import slack as slack_channel
@@ -286,6 +286,7 @@ any_json = st.recursive(
 
 
 @given(any_json)
+@example({"type": []})
 def test_no_payload_whatever_raises_once_it_is_proven(data: Any) -> None:
     for wrapped in (
         data,

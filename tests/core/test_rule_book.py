@@ -7,7 +7,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.core.change import Change, ChangeType
@@ -57,6 +57,12 @@ EVENTS = st.fixed_dictionaries(
     type_=st.sampled_from([*map(str, ChangeType), "task.archived"]),
     data=EVENTS,
     depth=st.integers(0, 2),
+)
+@example(
+    rules=[rule(where={"action": ("b", "b")})],
+    type_="task.succeeded",
+    data={"action": "b"},
+    depth=0,
 )
 def test_the_rules_found_are_those_all_of_whose_conditions_fit(
     rules: Sequence[Rule], type_: str, data: Mapping[str, Any], depth: int
