@@ -118,10 +118,15 @@ def _spread(groups: list[list[pytest.Item]]) -> Iterator[list[pytest.Item]]:
     yield from others
 
 
+# What is imported and collected lasts until the end: the garbage collector need not look through
+# it, neither again and again while it grows, which is a quarter of that time, nor later.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from looking through what lasts until the end, again and again."""
-    gc.collect()
+    """Collect garbage from here on, of what comes from here on."""
     gc.freeze()
+    gc.enable()
 
 
 def _order(item: pytest.Item) -> tuple[int, bool]:
