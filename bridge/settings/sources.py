@@ -211,6 +211,9 @@ class Document(Placed, InitSettingsSource):
         except tomllib.TOMLDecodeError as error:
             self.problems.append(Problem(text=_syntax(error, self._name)))
             return {}
+        except RecursionError:
+            self.problems.append(Problem(text=f"{self._name} is nested too deeply"))
+            return {}
         except (OSError, UnicodeDecodeError) as error:
             self.problems.append(Problem(text=f"{self._name} {_unreadable(error)}"))
             return {}

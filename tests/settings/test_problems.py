@@ -156,6 +156,7 @@ def test_an_unknown_variable_is_an_error_in_dotenv_too(place: Workplace) -> None
         ("a = ", "bridge.toml, "),
         ("\nnamespace = mjb", "bridge.toml, line 2, column 13: "),
         ("[a]\n[a]", "bridge.toml, line 2, column 3: cannot declare ('a',) twice"),
+        pytest.param(f"a = {'[' * 5000}", "bridge.toml is nested", id="deep"),
     ],
 )
 def test_a_slip_in_the_toml_is_told_with_line_and_column(
