@@ -2,8 +2,8 @@
 Trouble in fetching clicks: in the log when it begins and when it is over, and in the store for
 whoever asks why clicks do not arrive.
 
-Platforms have their bad seconds, and a listener goes on by itself. So what is only said by a failure or two
-is in the log alone.
+Platforms have their bad seconds, and a listener goes on by itself: a failure or two are in the
+log alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
 How the store's memory stands, in the log of each process that has met it nearly full.
 
-Sweeps look at it, and each of them falls to some process or other. So one that has said that memory is
-nearly used up looks again by itself until there is room: the sweep that finds room may be
-another one's, and its own next one far away.
+Sweeps look at it, and each of them falls to some process or other. So one that has said that
+memory is nearly used up looks again by itself until there is room: the sweep that finds room may
+be another one's, and its own next one far away.
 """
 
 from __future__ import annotations
