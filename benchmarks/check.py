@@ -8,7 +8,7 @@ taken in turn with it.
 
 from __future__ import annotations
 
-import asyncio
+import uvloop
 
 from benchmarks.arena import Arena, deployment
 from benchmarks.case import Figures
@@ -28,7 +28,7 @@ SCALE = 0.3
 def main() -> int:
     """Measure and print the ratios; return 1 if one does not hold."""
     with deployment(SHAPE.paths) as arena:
-        without, beside = asyncio.run(_turns(arena))
+        without, beside = uvloop.run(_turns(arena))
     (theirs,) = celery("prefork", SCALE)
     ours = {name: min(one[name] for one in without) for name in without[0]}
     rates = [max(one["rate an endpoint"] for one in each) for each in (without, beside)]

@@ -12,6 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import psutil
+import uvloop
 from redis import Redis
 
 from benchmarks import baseline
@@ -113,7 +114,7 @@ def in_turn(names: Iterable[str], count: int) -> list[str]:
 def measure(shape: Shape, scale: float) -> Iterator[Row]:
     """Measure every phase of a shape."""
     with deployment(shape.paths) as arena:
-        yield from asyncio.run(_measure(arena, shape, scale))
+        yield from uvloop.run(_measure(arena, shape, scale))
 
 
 async def _measure(arena: Arena, shape: Shape, scale: float) -> list[Row]:

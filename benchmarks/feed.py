@@ -27,6 +27,8 @@ ENDED = TaskState(
 )
 #: Events that are recorded in one call while as many as possible are.
 BATCH = 100
+#: Such calls under way at once: as many as a poller has by default (`concurrency`).
+AT_ONCE = 4
 SEED = 20261129
 _words = random.Random(SEED)
 #: Text that does not repeat itself: what an event is filled with.
@@ -40,11 +42,8 @@ def event(number: int, size: int) -> Event:
     """Return an event of so many bytes, of a task of its own."""
     now = time.time()
     task_id = f"{number:016d}"
-    data = {"id": task_id, "upstream": UPSTREAM, "status": "SUCCESS", "prompt": ""}
-    body = {"type": "task.succeeded", "timestamp": "2026-11-29T00:00:00.000Z", "data": data}  # fmt: skip
-    missing = max(0, size - len(json.dumps(body, separators=(",", ":"))))
+    missing = max(0, size - _BARE)
     at = _words.randrange(len(_TEXT) - missing)
-    data["prompt"] = _TEXT[at : at + missing]
     return Event(
         id=f"evt_{number:032x}",
         type="task.succeeded",
@@ -52,8 +51,18 @@ def event(number: int, size: int) -> Event:
         upstream=UPSTREAM,
         sequence=1,
         at=now,
-        body=json.dumps(body, separators=(",", ":")),
+        body=_body(task_id, _TEXT[at : at + missing]),
     )
+
+
+def _body(task_id: str, prompt: str) -> str:
+    data = {"id": task_id, "upstream": UPSTREAM, "status": "SUCCESS", "prompt": prompt}
+    body = {"type": "task.succeeded", "timestamp": "2026-11-29T00:00:00.000Z", "data": data}  # fmt: skip
+    return json.dumps(body, separators=(",", ":"))
+
+
+#: Bytes of an event without a prompt.
+_BARE = len(_body("0" * 16, ""))
 
 
 async def claim_all(store: StoredTasks) -> list[DueTask]:
@@ -115,8 +124,13 @@ class Feed:
 
     async def flood(self, names: Sequence[str], *, size: int = 2000) -> None:
         """Record an event for each of many endpoints as fast as that goes."""
-        for start in range(0, len(names), BATCH):
-            await self.record(names[start : start + BATCH], size=size)
+        starts = iter(range(0, len(names), BATCH))
+
+        async def record_some() -> None:
+            for start in starts:
+                await self.record(names[start : start + BATCH], size=size)
+
+        await asyncio.gather(*(record_some() for _ in range(AT_ONCE)))
 
     async def pace(self, names: Sequence[str], *, rate: float) -> None:
         """Record so many a second; what is late is recorded at once, as a poller does."""

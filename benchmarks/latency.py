@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from itertools import cycle, islice
 from statistics import median
 
+import uvloop
+
 from benchmarks.arena import Arena, arrived, ask, deployment
 from benchmarks.case import Case, Column, Figures, Group, Row, Size
 from benchmarks.deliveries import flood, in_turn
@@ -37,7 +39,7 @@ def _deployment(*, web: bool = False) -> Iterator[Arena]:
 def little(scale: float) -> Iterator[Row]:
     """Measure a deployment with nothing to do, and with little."""
     with _deployment(web=True) as arena:
-        yield from asyncio.run(_little(arena, scale))
+        yield from uvloop.run(_little(arena, scale))
 
 
 async def _little(arena: Arena, scale: float) -> list[Row]:
@@ -104,7 +106,7 @@ async def _arrived(arena: Arena, feed: Feed, name: str, figures: Figures) -> Row
 def loaded(scale: float) -> Iterator[Row]:
     """Measure a deployment that has half of what it can do to do, and all of it."""
     with _deployment() as arena:
-        yield from asyncio.run(_loaded(arena, int(LOADED * scale)))
+        yield from uvloop.run(_loaded(arena, int(LOADED * scale)))
 
 
 async def _loaded(arena: Arena, events: int) -> list[Row]:
@@ -135,7 +137,7 @@ def changed(scale: float) -> Iterator[Row]:
     ) as arena:
         began, step = time.time() + 4.0, 1 / CHANGES
         ask(f"{arena.gateway}/set/flips/{began},{step}")
-        asyncio.run(_track(arena, ids))
+        uvloop.run(_track(arena, ids))
         until(lambda: arrived(arena.sink, "0") >= len(ids), within_s=60)
         arrivals = {task: at for _, task, at in ask(f"{arena.sink}/arrivals")}
         shown = ask(f"{arena.gateway}/flips")

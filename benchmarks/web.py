@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 import httpx
+import uvloop
 
 from benchmarks.arena import Arena, arrived, deployment, running
 from benchmarks.case import Case, Column, Figures, Group, Row, Size
@@ -111,15 +112,15 @@ def streams(scale: float) -> Iterator[Row]:
     """Measure deliveries without and beside clients who read everything, in turn."""
     shape = Shape(events=int(EVENTS * scale))
     with deployment(shape.paths, web=True) as arena:
-        asyncio.run(_delivered(arena, shape))
+        uvloop.run(_delivered(arena, shape))
         url = str(web_url(arena.settings))
         for rate in (None, PACE) * TURNS:
             what = "a flood" if rate is None else f"{rate:g} a second"
-            yield Row(what, asyncio.run(_delivered(arena, shape, rate)))
+            yield Row(what, uvloop.run(_delivered(arena, shape, rate)))
             count = str(STREAMS)
             with running("benchmarks.readers", url, count, says="ready") as readers:
                 arena.pids["readers"] = readers.pid
-                beside = asyncio.run(_delivered(arena, shape, rate))
+                beside = uvloop.run(_delivered(arena, shape, rate))
                 del arena.pids["readers"]
             yield Row(f"{what}, beside {STREAMS} streams", beside)
 

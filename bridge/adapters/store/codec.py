@@ -138,9 +138,18 @@ def write_event(event: Event) -> dict[str, object]:
     return row
 
 
-def write_publication(publication: Publication) -> dict[str, object]:
-    """Write an event and its recipients as the scripts take them."""
+def write_publication(
+    publication: Publication, *, body: int | None = None
+) -> dict[str, object]:
+    """
+    Write an event and its recipients as the scripts take them.
+
+    Args:
+        body: Where the script is given the event's body, if that is beside this.
+    """
     event = write_event(publication.event)
+    if body is not None:
+        event["body"] = body
     if publication.traceparent is not None:
         event["traceparent"] = publication.traceparent
     return {

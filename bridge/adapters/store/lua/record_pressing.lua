@@ -3,7 +3,7 @@
 --
 -- Reads and writes  what `record` and `create_action` do, limited:<rule>
 -- Reads             rules:paused
--- ARGV[1]           JSON as for `record`; a poll may have actions (see `create_action`)
+-- ARGV              as for `record`; a poll may have actions (see `create_action`)
 -- Returns           what `record` does
 
 -- Report that a rule drops presses, once for as long as its limit is about.

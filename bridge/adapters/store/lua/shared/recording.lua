@@ -43,7 +43,7 @@ local function record_polls(given, press)
       set('status', poll.status)
     end
     if poll.snapshot then
-      set('snapshot', poll.snapshot)
+      set('snapshot', ARGV[1 + poll.snapshot])
       set('words', poll.words)
       set('seen_at', now)
     end
@@ -65,6 +65,7 @@ local function record_polls(given, press)
       if hook_gets(poll.hook, task) then
         poll.endpoints[#poll.endpoints + 1] = task.hook_at
       end
+      poll.event.body = ARGV[1 + poll.event.body]
       publish(poll.event, poll.endpoints, given.retention, now)
       published = published or #poll.endpoints > 0
     end
