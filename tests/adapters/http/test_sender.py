@@ -482,6 +482,9 @@ async def test_a_receiver_that_never_answers_holds_up_no_other(
         ]
 
         took = [(await send(sender, to(healthy.url))).duration for _ in range(50)]
+        async with asyncio.timeout(20):
+            while silent.connections < stuck.concurrency:
+                await asyncio.sleep(0.01)
 
         for task in waiting:
             task.cancel()
