@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -124,7 +125,10 @@ def test_any_event_is_small_enough_and_means_only_what_we_mean(event: Event) -> 
             }
             assert text.startswith("#### Midjourney · ")
             assert len(pictures) <= 1
-            assert all(url.startswith("https://cdn.") for url in pictures)
+            url = json.loads(event.body)["data"].get("imageUrl") or ""
+            url = url.replace("\n", "")  # as browsers do
+            shown = {unquote(MARKDOWN.normalizeLink(one)) for one in (url, *pictures)}
+            assert len(shown) == 1
             assert len(links) == text.count("](") - len(pictures)
 
 
