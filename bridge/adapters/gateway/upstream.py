@@ -92,6 +92,8 @@ class HttpUpstream:
 
     def _result(self, state: FetchState) -> FetchResult:
         result = state.error or FetchResult(detail=state.warning)
+        # What was listed by one of several requests stands beside what others have brought.
+        strangers = () if state.tasks or state.unchanged else state.strangers
         return replace(
             result,
             tasks=state.tasks,
@@ -99,7 +101,7 @@ class HttpUpstream:
             detail=self._client.redacted(result.detail),
             poison_ids=frozenset(state.poison_ids),
             unasked=frozenset(state.unasked),
-            strangers=frozenset(map(self._client.redacted, state.strangers)),
+            strangers=frozenset(map(self._client.redacted, strangers)),
             requests=max(1, state.requests),
         )
 

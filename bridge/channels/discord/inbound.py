@@ -72,6 +72,7 @@ def read(
     kind = data.get("type")
     if kind == _PING:
         return Acknowledgement(body={"type": _PONG})
+    # No set: what was sent need not have a hash.
     if kind not in (_COMPONENT, _FORM):
         return Acknowledgement(status=400, reason="not a button, and not a form")
     return _interaction(data, is_form=kind == _FORM)

@@ -44,6 +44,17 @@ async def test_several_poison_ids_harm_only_themselves() -> None:
     assert set(answer.tasks) == set(ids) - poisons
 
 
+async def test_what_one_half_lists_is_not_in_the_place_of_what_the_other_has() -> None:
+    def script(asked: Asked) -> web.Response:
+        if "p" in asked.ids:
+            return says({"description": "无效的加速模式"}, 400)
+        return says(list(rows(*("X" if one == "x" else one for one in asked.ids))))
+
+    answer = await answer_to(script, ["a", "b", "p", "x"])
+
+    assert (set(answer.tasks), answer.strangers) == ({"a", "b"}, frozenset())
+
+
 async def test_known_poison_is_asked_for_alone_until_it_is_none() -> None:
     ids = ["a", "b", "c", "p"]
     async with asking(poisoned("p", known=ids)) as (gateway, upstream):
