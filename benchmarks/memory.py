@@ -11,47 +11,59 @@ import psutil
 from redis import Redis
 
 from benchmarks.case import Case, Column, Group, Row, Size
-from benchmarks.feed import Feed
+from benchmarks.feed import BATCH, UPSTREAM, claim_all, ended, event
 from benchmarks.usage import store_memory
 from bridge.adapters.local.embedded import EmbeddedStore
 from bridge.runtime.deployment import Deployment
 from bridge.settings import load_settings
 
-#: Deliveries that wait.
-PENDING = 20_000
+#: Events that wait, each of a task of its own, and the bytes of each.
+EVENTS, SIZE = 20_000, 2000
+#: Endpoints that each of more events waits for.
+MANY = 6
 
 
 def measure(scale: float) -> Iterator[Row]:
-    """Measure what deliveries that wait take, each with an event and a task of its own."""
-    count = int(PENDING * scale)
+    """Measure what tasks take, and what events and their deliveries take that wait."""
     with (
         tempfile.TemporaryDirectory(prefix="mjb") as folder,
         EmbeddedStore(Path(folder)) as store,
         Redis.from_url(store.url) as client,
     ):
-        server = [psutil.Process(store.pid)]
-        before = store_memory(client, server)
-        asyncio.run(_record(store.url, count))
-        after = store_memory(client, server)
-        yield Row("", {name: (after[name] - before[name]) / count for name in after})
+        yield from asyncio.run(_measure(store, client, int(EVENTS * scale)))
 
 
-async def _record(url: str, count: int) -> None:
-    env = {
-        "BRIDGE_REDIS_URL": url,
-        "BRIDGE_ENDPOINTS__ONE__URL": "http://127.0.0.1:9/hook",
-    }
+async def _measure(store: EmbeddedStore, client: Redis, count: int) -> list[Row]:
+    server = [psutil.Process(store.pid)]
+    endpoints = [f"e{number}" for number in range(MANY)]
+    env = {"BRIDGE_REDIS_URL": store.url}
+    for name in endpoints:
+        env[f"BRIDGE_ENDPOINTS__{name.upper()}__URL"] = "http://127.0.0.1:9/hook"
+
     async with Deployment(load_settings(environ=env, need_keys=False)) as bridge:
-        feed = Feed(bridge)
-        await feed.prepare(count)
-        await feed.flood(["one"] * count)
+        tasks, found = bridge.tasks, []
+        for first, names in ((0, endpoints[:1]), (count, endpoints)):
+            ids = [f"{number:016d}" for number in range(first, first + count)]
+            await tasks.track(UPSTREAM, ids, {})
+            results = [
+                ended(due, event(int(due.key.id), SIZE), names)
+                for due in await claim_all(tasks)
+            ]
+            before = store_memory(client, server)
+            for start in range(0, count, BATCH):
+                await tasks.record(results[start : start + BATCH])
+            after = store_memory(client, server)
+            found.append({name: (after[name] - before[name]) / count for name in after})
+    one, many = found
+    more = {name: (many[name] - one[name]) / (MANY - 1) for name in one}
+    return [Row("that waits, with its event", one), Row("more of that event", more)]
 
 
 GROUP = Group(
-    title="Memory of an event of 2 kB, its task and its delivery, in bytes",
+    title="Memory of a delivery of 2 kB, in bytes; its task is counted with polling",
     columns=(
         Column(figure="used_memory", title="used_memory", spread=True),
         Column(figure="rss", title="RSS", spread=True),
     ),
-    cases={"a delivery that waits": Case(measure=measure, size=Size.QUICK)},
+    cases={"a delivery": Case(measure=measure, size=Size.QUICK)},
 )
