@@ -257,6 +257,7 @@ COLUMNS = (
     Column(figure="cpu feed", title="feed"),
     Column(figure="cpu sink", title="and the\nsink"),
     Column(figure="cores", title="cores\nbusy", digits=2),
+    Column(figure="loop", title="store's\nloop", digits=2),
     Column(figure="commands", title="commands", digits=1),
     Column(figure="scripts", title="scripts", digits=3),
 )

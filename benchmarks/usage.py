@@ -53,11 +53,15 @@ class Usage:
         cpu: Seconds of processor time, by component.
 
         calls: Commands that the store has run, those within scripts included, by name.
+
+        loop: Seconds in which the store's event loop was not waiting for anybody to ask it,
+            but had work, waited for a core or for the disk; 0 of a server that does not tell.
     """
 
     at: float
     cpu: Mapping[str, float]
     calls: Mapping[str, int]
+    loop: float
 
     def per(self, since: Usage, items: int, *, seconds: float) -> dict[str, float]:
         """
@@ -81,6 +85,7 @@ class Usage:
             **{f"cpu {name}": cost / items * 1e6 for name, cost in spent.items()},
             "cpu": ours / items * 1e6,
             "cores": sum(spent.values()) / seconds / (os.cpu_count() or 1),
+            "loop": (self.loop - since.loop) / seconds,
             "commands": (sum(calls.values()) + scripts) / items,
             "scripts": scripts / items,
         }
@@ -89,7 +94,9 @@ class Usage:
 def used(components: Mapping[str, Iterable[psutil.Process]], store: Redis) -> Usage:
     """Return what components have used until now."""
     cpu = {name: cpu_of(processes) for name, processes in components.items()}
-    return Usage(time.monotonic(), cpu, calls_of(store))
+    stats = cast("Mapping[str, Any]", store.info("stats"))
+    loop = stats.get("eventloop_duration_sum", 0) / 1e6
+    return Usage(time.monotonic(), cpu, calls_of(store), loop)
 
 
 def calls_of(store: Redis) -> dict[str, int]:
