@@ -20,6 +20,7 @@ GROUPS = (
     "deliveries",
     "latency",
     "polling",
+    "freshness",
     "rules",
     "store",
     "memory",

@@ -1,5 +1,5 @@
 """
-How fresh a cadence is, against what it asks: `python -m benchmarks.freshness`.
+How fresh a cadence is, against what it asks.
 
 A simulation: tasks of realistic durations come to a gateway, and a poller asks about them.
 Nothing else costs time, so what is measured is the cadence alone, by the rules of
@@ -10,17 +10,15 @@ in one request, as ours has always done.
 
 from __future__ import annotations
 
-import argparse
 import random
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.case import Case, Column, Figures, Group, Row, Size
 from bridge.core.cadence import PollPolicy, next_poll_in
 from bridge.core.freshness import BOUNDS, Sketch, bucket_of
 from bridge.core.task import TaskStatus
@@ -52,11 +50,21 @@ class Job:
 
 
 @dataclass(slots=True)
-class Figures:
+class Polled:
+    """What polling came to: seconds from each change until it was seen, and what it took."""
+
     requests: int = 0
     looks: int = 0
-    tasks: int = 0
     delays: list[float] = field(default_factory=list)
+
+    def figures(self, tasks: int) -> Figures:
+        delays = sorted(self.delays)
+        return {
+            "median": median(delays),
+            "p95": delays[int(len(delays) * 0.95)],
+            "requests": self.requests / tasks,
+            "looks": self.looks / tasks,
+        }
 
 
 def jobs(
@@ -110,9 +118,9 @@ class Cadence:
                 self.policy = replace(self.policy, sketches=sketches)
 
 
-def run(cadence: Cadence, coming: list[Job], *, warm: int) -> Figures:
+def run(cadence: Cadence, coming: list[Job], *, warm: int) -> Polled:
     """Poll until all tasks have ended; the first *warm* tasks are not counted."""
-    figures, begun = Figures(), 0
+    polled, begun = Polled(), 0
     active: list[Job] = []
     counted_from = coming[warm].tracked
     while active or begun < len(coming):
@@ -130,20 +138,19 @@ def run(cadence: Cadence, coming: list[Job], *, warm: int) -> Figures:
                 ride = bisect_left(active, now + cadence.ride, key=lambda job: job.due)
                 batch += active[len(due) : ride][: BATCH - needed]
             if now >= counted_from:
-                figures.requests += 1
-                figures.looks += len(batch)
+                polled.requests += 1
+                polled.looks += len(batch)
             for job in batch:
-                _look(job, now, cadence, figures, counted=job.tracked >= counted_from)
+                _look(job, now, cadence, polled, counted=job.tracked >= counted_from)
                 job.due = now + cadence.wait(
                     job, now, shared=len(batch), due_count=needed
                 )
         active = [job for job in active if job.status is not TaskStatus.SUCCESS]
-    figures.tasks = len(coming) - warm
-    return figures
+    return polled
 
 
 def _look(
-    job: Job, now: float, cadence: Cadence, figures: Figures, *, counted: bool
+    job: Job, now: float, cadence: Cadence, polled: Polled, *, counted: bool
 ) -> None:
     before = job.status
     job.status = TaskStatus.SUBMITTED
@@ -156,54 +163,44 @@ def _look(
             if before is None or before.rank < status.rank:
                 cadence.saw(job, stage, now)
                 if counted:
-                    figures.delays.append(now - at)
+                    polled.delays.append(now - at)
 
 
-CADENCES = (
-    ("every 2 s", 2.0, False),
-    ("every 5 s", 5.0, False),
-    ("every 15 s", 15.0, False),
-    ("ours, poll_interval 5", 5.0, True),
+#: By name: the interval, and whether it learns.
+CADENCES = {
+    "every 2 s": (2.0, False),
+    "every 5 s": (5.0, False),
+    "every 15 s": (15.0, False),
+    "ours, poll_interval 5": (5.0, True),
+}
+#: Tasks that are simulated; the first fifth of them are learned from, and not counted.
+TASKS = 600
+
+
+def measure(in_flight: int, step: float, scale: float) -> Iterator[Row]:
+    """Simulate each cadence over the same tasks."""
+    tasks = int(TASKS * scale)
+    warm = tasks // 5
+    for name, (interval, learns) in CADENCES.items():
+        dice = random.Random(SEED)
+        coming = list(jobs(dice, in_flight=in_flight, count=tasks, step=step))
+        polled = run(Cadence(interval, learns=learns), coming, warm=warm)
+        yield Row(name, polled.figures(tasks - warm))
+
+
+GROUP = Group(
+    title="Freshness: from change to seen, by tasks in flight at a time; a simulation",
+    columns=(
+        Column(figure="median", title="median s", digits=2),
+        Column(figure="p95", title="p95 s", digits=2),
+        Column(figure="requests", title="requests\na task", digits=2),
+        Column(figure="looks", title="looks\na task", digits=1),
+    ),
+    cases={
+        f"{in_flight:,} in flight{syncs}": Case(
+            measure=partial(measure, in_flight, step), size=Size.QUICK
+        )
+        for syncs, step in (("", 0.0), (", a gateway that syncs every 15 s", 15.0))
+        for in_flight in (1, 5, 20, 100, 1000)
+    },
 )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.freshness")
-    parser.add_argument("--tasks", type=int, default=600)
-    tasks = parser.parse_args().tasks
-    table = Table(title=f"change to seen, {tasks} tasks, seed {SEED}")
-    for name in (
-        "in flight",
-        "gateway syncs",
-        "cadence",
-        "median s",
-        "p95 s",
-        "requests a task",
-        "looks a task",
-    ):
-        table.add_column(name, justify="left" if name == "cadence" else "right")
-    for step in (0.0, 15.0):
-        for in_flight in (1, 5, 20, 100, 1000):
-            for name, interval, learns in CADENCES:
-                coming = list(
-                    jobs(
-                        random.Random(SEED), in_flight=in_flight, count=tasks, step=step
-                    )
-                )
-                figures = run(Cadence(interval, learns=learns), coming, warm=tasks // 5)
-                delays = sorted(figures.delays)
-                table.add_row(
-                    str(in_flight),
-                    f"every {step:g} s" if step else "at once",
-                    name,
-                    f"{median(delays):.2f}",
-                    f"{delays[int(len(delays) * 0.95)]:.2f}",
-                    f"{figures.requests / figures.tasks:.2f}",
-                    f"{figures.looks / figures.tasks:.1f}",
-                )
-            table.add_section()
-    Console(width=120).print(table)
-
-
-if __name__ == "__main__":
-    main()

@@ -36,7 +36,12 @@ def _little(load: str, figure: str) -> Where:
     return "latency", f"a deployment: {load}", figure
 
 
+def _fresh(flying: str, cadence: str, figure: str) -> Where:
+    return "freshness", f"{flying} in flight: {cadence}", figure
+
+
 OURS, EACH = _flood("50 endpoints"), "rate an endpoint"
+FRESH, FIXED = "ours, poll_interval 5", "every 5 s"
 LOOKS = "10,000 tasks: 0% ended"
 MARKS = (
     Mark("deliveries a second, of one Celery task each", 8, OURS, _flood("Celery, prefork")),
@@ -57,6 +62,14 @@ MARKS = (
     Mark("poller's and store's, us", 90, ("polling", LOOKS, "cpu"), least=False),
     Mark("100,000 ids at once from a gateway that takes 100 ms, s", 8, ("polling", "100,000 tasks, after 100 ms: 0% ended", "seconds"), least=False),
     Mark("CPU of an id of 100,000, of one of 1,000", 1.25, ("polling", "100,000 tasks, after 100 ms: 0% ended", "cpu"), ("polling", "1,000 tasks: 0% ended", "cpu"), least=False),
+    *(
+        mark
+        for flying in ("1", "20", "100")
+        for mark in (
+            Mark(f"change to seen with {flying} in flight, median, of every 5 s", 0.5, _fresh(flying, FRESH, "median"), _fresh(flying, FIXED, "median"), least=False),
+            Mark("the same, requests a task", 1, _fresh(flying, FRESH, "requests"), _fresh(flying, FIXED, "requests"), least=False),
+        )
+    ),
     Mark("RSS of an event of 2 kB and its delivery, which waits, B", 2800, ("memory", "a delivery: that waits, with its event", "rss"), least=False),
     Mark("RSS of a tracked task, B", 600, ("polling", "100,000 tasks, after 100 ms: tracked", "rss"), least=False),
     Mark("added by the gateway to a submission, p50, ms", 3, ("web", "gateway: a submission", "added p50"), least=False),
