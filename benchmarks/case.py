@@ -25,6 +25,7 @@ GROUPS = (
     "store",
     "memory",
     "web",
+    "hosts",
     "commands",
 )
 

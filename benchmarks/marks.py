@@ -70,6 +70,7 @@ MARKS = (
             Mark("the same, requests a task", 1, _fresh(flying, FRESH, "requests"), _fresh(flying, FIXED, "requests"), least=False),
         )
     ),
+    Mark("deliveries a second of three hosts, of one", 2.5, ("hosts", "workers: three", "rate"), ("hosts", "workers: one", "rate")),
     Mark("RSS of an event of 2 kB and its delivery, which waits, B", 2800, ("memory", "a delivery: that waits, with its event", "rss"), least=False),
     Mark("RSS of a tracked task, B", 600, ("polling", "100,000 tasks, after 100 ms: tracked", "rss"), least=False),
     Mark("added by the gateway to a submission, p50, ms", 3, ("web", "gateway: a submission", "added p50"), least=False),
