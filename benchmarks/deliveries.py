@@ -33,6 +33,8 @@ from tests.waiting import until
 
 #: Seconds that all deliveries of a phase may take.
 PATIENCE = 120
+#: Deliveries to each endpoint before anything is measured: each of two processes has met it by then.
+WARM = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class Shape:
     other: str = ""
     waiting: int = 0
     phases: tuple[tuple[str, int], ...] = (("flood", 2000),)
-    events: int = 3000
+    events: int = 6000
     turns: int = 1
 
     @property
@@ -127,7 +129,7 @@ async def _measure(arena: Arena, shape: Shape, scale: float) -> list[Row]:
             waiting = int(shape.waiting * scale)
             await feed.prepare(waiting)
             await feed.flood(in_turn(shape.ill, waiting))
-        warm = max(200, 2 * len(shape.well))
+        warm = max(200, WARM * len(shape.well))
         await feed.prepare(warm)
         await flood(arena, feed, in_turn(shape.well, warm))
         for kind, size in shape.phases * shape.turns:
