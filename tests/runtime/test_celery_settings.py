@@ -87,6 +87,29 @@ assert all(getattr(celeryconfig, n) is getattr(celery_settings, n) for n in name
     run(program, tmp_path)
 
 
+def test_beat_sleeps_until_a_tick_is_due(tmp_path: Path) -> None:
+    """Celery's own scheduler wakes 10 ms before, and looks at the clock thousands of times."""
+    program = """
+import time
+from bridge.celery import TickScheduler, app
+
+class Deaf(TickScheduler):
+    sent = looks = 0
+
+    def apply_async(self, *args, **options):
+        self.sent += 1
+
+app.conf.beat_schedule = {"often": {"task": "mjbridge.sweep", "schedule": 0.1}}
+beat = Deaf(app=app)
+while beat.sent < 5:
+    beat.looks += 1
+    time.sleep(max(beat.tick(), 0))
+print(beat.looks)
+"""
+
+    assert int(run(program, tmp_path)) < 30
+
+
 @pytest.mark.sources
 def test_the_wheel_holds_the_package_and_nothing_beside_it(tmp_path: Path) -> None:
     build = (

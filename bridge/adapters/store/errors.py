@@ -1,14 +1,12 @@
 """
 What a store's refusals and silences mean, in our words.
 
-redis-py makes classes of most words that a server begins an error with, and takes these
-words out of the text. So the classes decide; the text is read only for words that have
-none.
+redis-py makes classes of most words that a server begins an error with, and takes these words
+out of the text. So the classes decide; the text is read only for words that have none.
 
 A silence is timed by the loop itself. A process that gets a tenth of a processor is away for
-seconds; when it is back, the reply has long come and the time is up as well, and the time would win:
-the connection would be closed over an answer that is there, and what the call has done would
-be unknown. So a deadline advances in small steps; a loop that was away for an hour takes one.
+seconds; when it is back, the reply has come and the time is up as well, and the time would win: an
+answer that is there would be lost. So a deadline advances in steps; who was away takes one.
 """
 
 from __future__ import annotations
@@ -126,11 +124,7 @@ _MEANINGS: tuple[tuple[type[Exception], type[BridgeError], str], ...] = (
     (OSError, StoreUnavailable, ""),
     (exceptions.OutOfMemoryError, StoreUnavailable, _FULL),
     (exceptions.ReadOnlyError, StoreUnavailable, _REPLICA),
-    (
-        exceptions.MasterDownError,
-        StoreUnavailable,
-        "the store has lost its master",
-    ),
+    (exceptions.MasterDownError, StoreUnavailable, "the store has lost its master"),
     (exceptions.ClusterDownError, StoreUnavailable, "the store's cluster is down"),
     (exceptions.TryAgainError, StoreUnavailable, _MOVING),
 )
@@ -194,27 +188,31 @@ def store_errors() -> Iterator[None]:
         raise meaning from error
 
 
-def in_time(seconds: float = COMMAND_TIMEOUT) -> AbstractAsyncContextManager[None]:
+def in_time(
+    seconds: float = COMMAND_TIMEOUT, *, held: float = 0.0
+) -> AbstractAsyncContextManager[None]:
     """
-    Give a call to the store some seconds, and translate its errors, see `store_errors`.
+    Give a call some seconds, and translate its errors, see `store_errors`.
+
+    Before them come those for which the server may hold it: nothing wakes this process in them.
 
     Raises:
         StoreUnavailable: The time is over, too.
     """
-    return _InTime(seconds)
+    return _InTime(seconds, held)
 
 
 class _InTime:
     """Advances towards a deadline while the loop turns; as generators it would take twice as long."""
 
-    def __init__(self, seconds: float) -> None:
-        self._step, self._left = seconds / _STEPS, _STEPS
+    def __init__(self, seconds: float, held: float) -> None:
+        self._step, self._left, self._held = seconds / _STEPS, _STEPS, held
 
     async def __aenter__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._deadline = asyncio.timeout(None)
         await self._deadline.__aenter__()
-        self._timer = self._loop.call_later(self._step, self._advance)
+        self._timer = self._loop.call_later(self._held + self._step, self._advance)
 
     async def __aexit__(
         self,

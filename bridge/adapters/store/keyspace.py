@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from bridge.adapters.store.errors import COMMAND_TIMEOUT, in_time
+from bridge.adapters.store.errors import in_time
 from bridge.adapters.store.scripts import SCRIPTS, Script, source
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Keyspace:
 
     async def wait_for_entry(self, key: str, position: str, seconds: float) -> bool:
         """Wait until a stream has an entry after one; false if none came in time."""
-        async with in_time(seconds + COMMAND_TIMEOUT):
+        async with in_time(held=seconds):
             found = await self._client.xread(
                 {self._prefix + key: position}, count=1, block=round(seconds * 1000)
             )
@@ -233,7 +233,7 @@ class Keyspace:
 
     async def take(self, key: str) -> None:
         """Wait until a list has an element, and take it; for `LONGEST_CALL` seconds."""
-        async with in_time(LONGEST_CALL + COMMAND_TIMEOUT):
+        async with in_time(held=LONGEST_CALL):
             await self._client.blpop([self._prefix + key], timeout=LONGEST_CALL)
 
     async def take_and_run(self, key: str, script: Script, *args: str | float) -> Any:
@@ -245,7 +245,7 @@ class Keyspace:
         whoever has put the element there and for the script.
         """
         known = self._scripts[script]
-        async with in_time(LONGEST_CALL + COMMAND_TIMEOUT):
+        async with in_time(held=LONGEST_CALL):
             taken, reply = await self._ask(
                 ("BLPOP", self._prefix + key, LONGEST_CALL),
                 ("EVALSHA", known.sha, 1, self._prefix, *args),

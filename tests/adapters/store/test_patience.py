@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import time
@@ -44,6 +45,18 @@ async def test_a_store_that_does_not_reply_is_given_up() -> None:
     with pytest.raises(StoreUnavailable):
         async with in_time(0.05):
             await asyncio.get_running_loop().create_future()
+
+
+async def test_who_waits_for_a_call_that_the_server_holds_is_not_woken() -> None:
+    def times_asleep() -> int:
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+    async with in_time(0.1, held=0.5):
+        before = times_asleep()
+        await asyncio.sleep(0.5)
+        slept = times_asleep() - before
+
+    assert slept < 5
 
 
 async def test_a_call_that_waits_has_its_wait_and_a_commands_time(
