@@ -246,12 +246,12 @@ def of_archive(
 
 
 def of_circular(name: str, detail: str) -> Finding:
-    """Warn of an upstream whose address is where the process `web` listens."""
+    """Warn of an upstream whose address is where the process `web` is to listen."""
     return Finding(
         about="upstream",
         name=name,
         level="warning",
-        detail=f"{detail}: that is the bridge's own address",
+        detail=f"{detail}: that is the bridge's own address, by its settings",
         mend=f"upstreams.{name}.base_url is the gateway's; it is clients whose base URL is the bridge's",
     )
 

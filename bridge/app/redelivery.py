@@ -10,10 +10,12 @@ from bridge.app.lookup import Lookup
 from bridge.app.paging import all_rows
 from bridge.app.ports import Admin, DeliveryRow, EventRow, Queries, RedeliveryResult
 from bridge.core.archive import is_archive
-from bridge.errors import NotFound
+from bridge.errors import Misconfigured, NotFound
 
 #: Deliveries queued in one call of a script, so that none blocks the store for long.
 QUEUED_AT_ONCE = 200
+#: Seconds that a time in the past may be ahead of the store's clock: clocks differ.
+CLOCK_SKEW = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class Redelivery:
         Send again what an endpoint was to get since a time, the oldest first.
 
         Raises:
-            Misconfigured: There is no such endpoint.
+            Misconfigured: There is no such endpoint, or the time is in the future.
         """
         found = await self.eligible(endpoint, since, dead_only=dead_only)
         async for done in self.send(found, dead_only=dead_only):
@@ -87,9 +89,12 @@ class Redelivery:
         was not given up; without it, what is still on the way is included.
 
         Raises:
-            Misconfigured: There is no such endpoint.
+            Misconfigured: There is no such endpoint, or the time is in the future.
         """
         await self._lookup.check_endpoint(endpoint)
+        if since > await self._admin.clock() + CLOCK_SKEW:
+            msg = "This time is in the future; check its date and its zone."
+            raise Misconfigured(msg)
         found: list[DeliveryRow] = []
         deliveries = partial(
             self._queries.delivery_page,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bridge.app.humanize import counted
+from bridge.app.redelivery import CLOCK_SKEW
 from bridge.app.views.events import RedeliveryView
 from bridge.cli.arguments import EndpointOption, JsonOption
 from bridge.cli.in_deployment import in_deployment
@@ -20,6 +22,8 @@ from bridge.runtime.deployment import Deployment
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.ASCII)
+#: Where zones begin their 1970 first; whoever writes 1970-01-01 means everything.
+_BEFORE_1970 = -14 * 3600
 
 _RESULTS = {
     "queued": "queued again",
@@ -100,21 +104,30 @@ def time_since(given: str, now: float) -> float:
     A time without a zone is local.
 
     Raises:
-        Misconfigured: It is neither, or not in the past.
+        Misconfigured: It is neither, before 1970, or ahead of *now* by more than clocks differ.
     """
     text = given.strip()
-    try:
-        if match := _SPAN.fullmatch(text.lower()):
-            at = now - float(match[1]) * _UNITS[match[2]]
-        else:
-            at = datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError):
-        msg = f"not a time: {given!r}; write 45s, 90m, 2h, 3d, or 2024-11-03T08:00:00Z"
-        raise Misconfigured(msg) from None
-    if at < 0:
+    if match := _SPAN.fullmatch(text.lower()):
+        at = now - float(match[1]) * _UNITS[match[2]]
+    else:
+        at = _epoch_seconds(text)
+    if at < _BEFORE_1970:
         msg = f"{given} is before 1970"
         raise Misconfigured(msg)
-    if at > now:
+    if at > now + CLOCK_SKEW:
         msg = f"{given} is not in the past"
         raise Misconfigured(msg)
     return at
+
+
+def _epoch_seconds(text: str) -> float:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"not a time: {text!r}; write 45s, 90m, 2h, 3d, or 2024-11-03T08:00:00Z"
+        raise Misconfigured(msg) from None
+    try:
+        return read.timestamp()
+    except (ValueError, OverflowError, OSError):
+        # In our zone, it is beyond an end of the calendar.
+        return math.copysign(math.inf, read.year - 1970)

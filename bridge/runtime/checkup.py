@@ -149,9 +149,10 @@ async def _upstreams(settings: Settings, *, online: bool) -> Sequence[Finding]:
         _upstream(name, one, online=online) for name, one in settings.upstreams.items()
     )
     found = await asyncio.gather(*looked_at)
-    circular = circular_upstreams(settings)
-    if not (settings.web.enabled and settings.gateway.enabled):
+    # Whoever was asked has answered as a gateway does, or not: that says more than an address.
+    if online or not (settings.web.enabled and settings.gateway.enabled):
         return found
+    circular = circular_upstreams(settings)
     return [
         findings.of_circular(one.name, one.detail)
         if one.name in circular and one.level == "ok"

@@ -199,7 +199,9 @@ def hook_networks(settings: Settings) -> tuple[Network, ...]:
 
 def circular_upstreams(settings: Settings) -> frozenset[str]:
     """
-    Name the upstreams whose address is the gateway's own: what it passed on would come back to it.
+    Name the upstreams whose address is the gateway's own, as far as settings tell.
+
+    What it passed on would come back to it.
 
     Behind a proxy another path of the public URL's origin may well be a gateway's.
     """

@@ -19,7 +19,6 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Scope
 
 from bridge.core.address import origin_of
-from bridge.runtime.discovery import circular_upstreams
 from bridge.runtime.relay import GatewayServices
 from bridge.settings import Settings
 from bridge.web import (
@@ -45,6 +44,7 @@ from bridge.web.relay.credentials import Keyring, UpstreamCredential
 from bridge.web.relay.exchanges import Exchanges
 from bridge.web.relay.paths import is_ours
 from bridge.web.relay.relay_app import RelayApp
+from bridge.web.relay.trail import Trail
 from bridge.web.session import Sessions
 from bridge.web.stream import Stream
 
@@ -123,7 +123,7 @@ def create_app(
             exchanges=Exchanges(
                 gateway, context.tracking, collapse=settings.gateway.collapse
             ),
-            circular=circular_upstreams(settings),
+            trail=Trail(settings.upstreams),
             trusted=origins | ours,
         )
     if origins:

@@ -116,12 +116,20 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request, known: str) -> Sequence[str]:
-    """Return every method that an address answers: each may have a route of its own."""
-    methods = {one.strip() for one in known.split(",") if one}
+    """
+    Return every method that an address answers: each may have a route of its own.
+
+    Where the routes of several addresses fit, the most particular of them is meant: what
+    ends like the actions of a task could be the id of another task, and is none.
+    """
+    methods: dict[str, set[str]] = {}
     for route in _each(getattr(request.scope.get("app"), "routes", ())):
         if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+            address = methods.setdefault(getattr(route, "path", ""), set())
+            address |= getattr(route, "methods", None) or set()
+    found = methods[max(methods, key=len)] if methods else set()
+    found = found or {one.strip() for one in known.split(",") if one}
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 def _each(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:

@@ -22,6 +22,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from bridge.adapters.store.cluster import follow_slot
 from bridge.adapters.store.sentinel import SentinelAddress, is_watched
+from bridge.adapters.store.watcher import Watcher
 
 #: Connections of one process; each call that is under way has one.
 MAX_CONNECTIONS = 1000
@@ -69,7 +70,10 @@ def connect(url: str, namespace: str | None = None) -> Redis:
     if address.tls is not None:
         options |= {"ssl": True, **address.tls}
     asking = address.for_watchers | {"retry": options["retry"]}
-    sentinel: Any = Sentinel(address.watchers, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    sentinel: Any = Sentinel(())  # type: ignore[no-untyped-call]
+    sentinel.sentinels = [
+        Watcher(host=host, port=port, **asking) for host, port in address.watchers
+    ]
     master: Redis = sentinel.master_for(
         address.service,
         redis_class=_WatchedRedis,

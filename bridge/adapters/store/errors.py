@@ -23,6 +23,7 @@ from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from bridge.adapters.store.trust import distrust_of
+from bridge.adapters.store.watcher import without_master
 from bridge.errors import BridgeError, StoreForbids, StoreRefused, StoreUnavailable
 
 #: Seconds that a single command may take. A frozen server must not freeze us.
@@ -251,7 +252,7 @@ def meaning_of(error: Exception) -> BridgeError | None:
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
         return StoreForbids(f"the store's user may not {_forbidden(text)}; {RIGHTS}")
     if isinstance(error, MasterNotFoundError):
-        return _without_master(text)
+        return without_master(text)
     for kind, meaning, words in _MEANINGS:
         if isinstance(error, kind):
             return meaning(words) if words else meaning()
@@ -276,19 +277,6 @@ def _by_words(text: str, table: _Words) -> BridgeError | None:
         if sign in text:
             return meaning(words)
     return None
-
-
-def _without_master(text: str) -> BridgeError:
-    """Read what a client says that has asked all sentinels: their errors, by class."""
-    errors = set(re.findall(r" - (?:\w+:)?(\w+Error)\b", text))
-    if errors and errors <= {"AuthenticationError", "AuthorizationError"}:
-        return StoreRefused(
-            "the sentinels refuse the password; sentinel_username and sentinel_password "
-            "in the query of redis_url (BRIDGE_REDIS_URL) are for them"
-        )
-    if not errors:
-        return StoreUnavailable("the sentinels name no master of the service just now")
-    return StoreUnavailable()
 
 
 def _forbidden(text: str) -> str:

@@ -24,6 +24,7 @@ from bridge.web.api.requests import (
     Services,
     ShortListParameters,
     Time,
+    about,
     with_example,
 )
 from bridge.web.context import WebContext
@@ -50,7 +51,9 @@ class RedeliverEndpointBody(Body):
 
     model_config = with_example(since="2024-11-03T08:00:00Z", dead=True, dryRun=True)
 
-    since: Time = Field(description="Events seen at this time or later.")
+    since: Time = Field(
+        description="Events seen at this time or later; not in the future."
+    )
     dead: bool = Field(default=False, description="Only deliveries that were given up.")
     dry_run: bool = Field(default=False, description="Count them, and send nothing.")
 
@@ -151,7 +154,8 @@ async def redeliver(
     """
     await _find(name, services)
     redelivery = services.redelivery
-    found = await redelivery.eligible(name, body.since, dead_only=body.dead)
+    with about("/since"):
+        found = await redelivery.eligible(name, body.since, dead_only=body.dead)
     if body.dry_run:
         return CountView(count=sum(one.state not in OPEN for one in found))
     done = redelivery.send(found, dead_only=body.dead, request=request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -92,9 +92,10 @@ def _read_time(value: Any) -> float:
         value = re.sub(r" (?=\d\d:\d\d\Z)", "+", value)
     if isinstance(value, str) and _TIME.fullmatch(value):
         # Python knows no leap seconds, and no second that is one belongs to an event.
-        moment = datetime.fromisoformat(value.upper().replace(":60", ":59"))
-        # What is shown of a time is rounded to the millisecond, up as often as down.
-        return moment.timestamp() - 0.0005
+        value = re.sub(r"(:\d\d):60", r"\1:59", value.upper(), count=1)
+        with suppress(ValueError):  # it is as long as a time, and its digits are none
+            # What is shown of a time is rounded to the millisecond, up as often as down.
+            return datetime.fromisoformat(value).timestamp() - 0.0005
     msg = "must be a time as RFC 3339 writes it, for example 2024-11-03T08:17:06Z"
     raise ValueError(msg)
 

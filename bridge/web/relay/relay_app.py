@@ -20,6 +20,7 @@ from bridge.web.relay.bodies import take_in
 from bridge.web.relay.credentials import Caller, Keyring, Unauthorized
 from bridge.web.relay.exchanges import Exchanges
 from bridge.web.relay.paths import Target, is_ours, target_of
+from bridge.web.relay.trail import HEADER, Trail
 
 _PLAIN = {"", "identity"}
 
@@ -33,7 +34,7 @@ class RelayApp:
         *,
         keyring: Keyring,
         exchanges: Exchanges,
-        circular: Collection[str],
+        trail: Trail,
         trusted: Collection[str],
     ) -> None:
         """
@@ -46,14 +47,14 @@ class RelayApp:
 
             exchanges: Passes requests on.
 
-            circular: Upstreams that lead back here.
+            trail: Marks what is passed on, and knows what has come back.
 
             trusted: Origins whose pages may ask, besides the one that a request is for.
         """
         self._app = app
         self._keyring = keyring
         self._exchanges = exchanges
-        self._circular = circular
+        self._trail = trail
         self._trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,10 @@ class RelayApp:
             target=target,
             caller=found,
             query=f"?{query}" if query else "",
-            headers=passed_on(headers),
+            headers={
+                **passed_on(headers),
+                HEADER: self._trail.onward(headers, found.upstream),
+            },
             body=body,
         )
         await self._exchanges.serve(request, scope, receive, send)
@@ -88,6 +92,9 @@ class RelayApp:
             return refusal(403, "a page of another site asked for this")
         if target is None:
             return refusal(404, "the gateway passes nothing on at this address")
+        if (origin := self._trail.origin(headers)) is not None:
+            why = f"upstreams.{origin}.base_url leads back to this bridge, not to a gateway"
+            return refusal(508, why)
         try:
             caller = self._keyring.caller(headers, target.upstream)
         except Unauthorized as error:
@@ -98,12 +105,6 @@ class RelayApp:
             allowed = ", ".join(sorted(target.methods))
             return refusal(
                 405, f"this address takes {allowed}", headers={"allow": allowed}
-            )
-        if caller.upstream in self._circular:
-            return refusal(
-                508,
-                f"upstreams.{caller.upstream}.base_url is the address of this bridge itself; it has "
-                "to be the gateway's",
             )
         if headers.get("content-encoding", "").strip().lower() not in _PLAIN:
             return refusal(415, "the body has to come as it is, without an encoding")

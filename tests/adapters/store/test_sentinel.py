@@ -132,3 +132,12 @@ async def test_what_is_wrong_at_a_sentinel_is_said_in_a_sentence(
     with pytest.raises(error, match=words):
         await inspect(client, "mjb")
     await client.aclose()
+
+
+async def test_a_sentinel_whose_name_leads_nowhere_is_not_called_silent() -> None:
+    """No resolver is asked for a name that no host can have."""
+    client = connect("sentinel://no host,127.0.0.1:1/main")
+
+    with pytest.raises(StoreUnavailable, match="a sentinel has a host name that"):
+        await inspect(client, "mjb")
+    await client.aclose()

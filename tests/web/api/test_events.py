@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import httpx
+import pytest
 
+from bridge.app.views import moment
 from bridge.core.task import TaskStatus
 from tests.contract.bench import Bench
 from tests.contract.commands import commands
@@ -129,7 +131,6 @@ async def test_all_that_died_since_a_time_is_sent_again_once(
     address = "/api/v1/endpoints/a/redeliver"
 
     counted = await site.http.post(address, json={**body, "dryRun": True})
-    late = await site.http.post(address, json={**body, "since": "2999-01-01T00:00:00Z"})
     both: list[httpx.Response] = []
 
     async def ask() -> None:
@@ -139,12 +140,42 @@ async def test_all_that_died_since_a_time_is_sent_again_once(
     called = await commands(bench.client, bench.namespace, ask)
 
     assert (counted.status_code, counted.json()) == (202, {"count": 1_000})
-    assert late.json() == {"count": 0}
     assert sum(one.json()["count"] for one in both) == 1_000
     assert called <= 2 * (1_000 / 200 * 2 + 10)  # reading and queueing, 200 a call
     endpoint = (await site.http.get("/api/v1/endpoints/a")).json()
     assert (endpoint["pending"], endpoint["dead"]) == (1_001, 0)
     assert (await site.http.get(f"/api/v1/events/{event.id}")).json() == before
+
+
+async def test_a_time_that_is_still_to_come_is_refused_but_for_a_few_seconds(
+    site: Site, bench: Bench
+) -> None:
+    await polled(bench, PIG, to=("a",))
+    now = await bench.admin.clock()
+    address = "/api/v1/endpoints/a/redeliver"
+
+    def since(at: float) -> dict[str, object]:
+        return {"since": moment(at), "dryRun": True}
+
+    ahead = await site.http.post(address, json=since(now + 3.0))
+    wrong = await site.http.post(address, json=since(now + 3_600.0))
+
+    assert (ahead.status_code, ahead.json()) == (202, {"count": 0})
+    assert wrong.status_code == 422
+    [error] = wrong.json()["errors"]
+    assert error["pointer"] == "/since"
+    assert "in the future" in error["detail"]
+
+
+@pytest.mark.parametrize(
+    "since",
+    ["2024-11-03T12:60:00Z", "2024-11-03T24:00:00Z", "2024-11-03T00:00:00+25:00"],
+)
+async def test_what_no_clock_shows_is_no_time(site: Site, since: str) -> None:
+    answer = await site.http.get("/api/v1/events", params={"since": since})
+
+    assert answer.status_code == 422
+    assert "as RFC 3339 writes it" in answer.json()["errors"][0]["detail"]
 
 
 async def test_text_of_a_prompt_stays_text(site: Site, bench: Bench) -> None:

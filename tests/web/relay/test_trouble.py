@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
-from tests.adapters.store.servers import free_port
 from tests.contract.bench import Bench
 from tests.gateways import Asked, Gateway, raw, says
 from tests.web.relay.conftest import OpenStage
 from tests.web.relay.stage import KEY, SHOWN, Stage
-from tests.web.site import open_site
 
 REQUESTS = [
     ("POST", "/mj/submit/imagine"),
@@ -27,23 +24,6 @@ REQUESTS = [
 
 def at(url: str) -> dict[str, object]:
     return {"upstreams": {"u": {"api_key": KEY, "base_url": url}}}
-
-
-async def test_an_upstream_that_is_the_bridge_itself_is_named(
-    redis_url: str, namespace: str
-) -> None:
-    """Each request would come back until nothing is left to send it with."""
-    port = free_port()
-    url = f"http://localhost:{port}"
-    settings: dict[str, Any] = {**at(url), "web": {"port": port}}
-    async with open_site(redis_url, namespace, port=port, **settings) as site:
-        answers = [
-            await site.http.request(method, path, headers=SHOWN)
-            for method, path in REQUESTS
-        ]
-
-    assert {one.status_code for one in answers} == {508}
-    assert "upstreams.u.base_url is the address of this" in answers[0].text
 
 
 @asynccontextmanager
