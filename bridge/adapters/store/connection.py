@@ -22,7 +22,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from bridge.adapters.store.cluster import follow_slot
 from bridge.adapters.store.sentinel import SentinelAddress, is_watched
-from bridge.adapters.store.watcher import Watcher
+from bridge.adapters.store.sentinel_client import SentinelClient
 
 #: Connections of one process; each call that is under way has one.
 MAX_CONNECTIONS = 1000
@@ -72,7 +72,8 @@ def connect(url: str, namespace: str | None = None) -> Redis:
     asking = address.for_watchers | {"retry": options["retry"]}
     sentinel: Any = Sentinel(())  # type: ignore[no-untyped-call]
     sentinel.sentinels = [
-        Watcher(host=host, port=port, **asking) for host, port in address.watchers
+        SentinelClient(host=host, port=port, **asking)
+        for host, port in address.watchers
     ]
     master: Redis = sentinel.master_for(
         address.service,

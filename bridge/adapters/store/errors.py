@@ -22,8 +22,8 @@ from typing import TypeAlias
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
+from bridge.adapters.store.sentinel_client import without_master
 from bridge.adapters.store.trust import distrust_of
-from bridge.adapters.store.watcher import without_master
 from bridge.errors import BridgeError, StoreForbids, StoreRefused, StoreUnavailable
 
 #: Seconds that a single command may take. A frozen server must not freeze us.

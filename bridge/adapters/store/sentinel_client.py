@@ -16,7 +16,7 @@ class UnresolvedNameError(exceptions.ConnectionError):
     """A sentinel's host name cannot be resolved."""
 
 
-class Watcher(Redis):
+class SentinelClient(Redis):
     """A client of one sentinel. Whoever asks them all is told of errors by their classes alone."""
 
     async def sentinel_masters(self) -> Any:
