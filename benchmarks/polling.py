@@ -62,7 +62,10 @@ LOOKS = {
         tasks=100_000, delay=0.1, phases=((0, False),) * 3
     ),
     "100,000 tasks, mixed": Tracked(tasks=100_000, phases=MIXED),
-    "1,000,000 tasks": Tracked(tasks=1_000_000, phases=((0, False),) * 3),
+    "1,000,000 tasks": Tracked(
+        tasks=1_000_000,
+        phases=(*((0, False),) * 3, (1, False), (11, False), (100, False)),
+    ),
 }
 
 
