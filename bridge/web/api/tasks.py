@@ -105,8 +105,26 @@ class TaskPageParameters(PageParameters):
 
 TaskId = Annotated[str, Path(description="As the gateway gave it.")]
 
+#: What can be done with the first of the tasks that an answer names. Tools that follow links
+#: guess them where there are none, and took the whole list of ids for one.
+_FIRST_TRACKED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "links": {
+            operation: {
+                "operationId": operation,
+                "parameters": {"task_id": "$response.body#/tracked/0"},
+            }
+            for operation in ("show_task", "untrack", "press_button")
+        }
+    }
+}
 
-@router.post("/tasks", status_code=202, responses=ProblemDetails.answers(409, 413, 415))
+
+@router.post(
+    "/tasks",
+    status_code=202,
+    responses=_FIRST_TRACKED | ProblemDetails.answers(409, 413, 415),
+)
 async def track(
     body: TrackBody, services: Services, request: RequestName
 ) -> TrackedView:

@@ -72,6 +72,21 @@ def test_every_schema_is_one() -> None:
     assert named <= schemas.keys()
 
 
+async def test_links_lead_from_what_was_tracked_to_one_task(site: Site) -> None:
+    """Where none is described, tools take the whole list of ids for an id."""
+    tracked = await site.http.post("/api/v1/tasks", json={"ids": ["7", "8"]})
+    links = DOCUMENT["paths"]["/tasks"]["post"]["responses"]["202"]["links"]
+
+    led = {link["operationId"]: link["parameters"] for link in links.values()}
+    assert tracked.json()["tracked"][0] == "7"
+    assert led == {
+        operation["operationId"]: {"task_id": "$response.body#/tracked/0"}
+        for path, methods in DOCUMENT["paths"].items()
+        for operation in methods.values()
+        if path.startswith("/tasks/{task_id}")
+    }
+
+
 async def test_the_page_lists_every_operation_and_needs_nothing_from_elsewhere(
     site: Site,
 ) -> None:
