@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -15,13 +16,16 @@ from bridge.app.samples import sample_context
 from bridge.app.views.endpoints import RequestView
 from bridge.channels import channel_for
 from bridge.channels.base import dry_run
+from bridge.channels.endpoint_options import ChatOptions
 from bridge.cli.arguments import JsonOption
 from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
 from bridge.core.endpoint import Endpoint
 from bridge.core.http import Notification, Request
 from bridge.core.redact import BLOT, redact, secrets_of_endpoint
+from bridge.core.token import ActionLinks, TokenKeys
 from bridge.runtime.discovery import endpoint_of, find_settings
+from bridge.settings import Settings
 
 #: Names of headers whose values let somebody in.
 _CREDENTIAL = re.compile(
@@ -44,10 +48,13 @@ def preview(
     Show the exact request for a sample event; nothing is sent.
 
     The URL is masked, and so are the headers that the endpoint's settings give and
-    whatever lets somebody in. The signature is the real one.
+    whatever lets somebody in. The signature is the real one. Links and buttons by which
+    people press are there, and lead nowhere.
     """
-    receiver = endpoint_of(find_settings(), endpoint)
-    context = sample_context(event_type, receiver, at=time.time())
+    settings = find_settings()
+    receiver = endpoint_of(settings, endpoint)
+    links = _links(settings, receiver)
+    context = sample_context(event_type, receiver, at=time.time(), links=links)
     requests, result = dry_run(channel_for(receiver.kind), context)
     for number, request in enumerate(requests):
         if number and not as_json:
@@ -58,6 +65,18 @@ def preview(
         say(f"nothing would be sent: {attempt.detail or attempt.outcome}")
     elif not receiver.wants(context.event):
         say(f"{endpoint} does not subscribe to {event_type}")
+
+
+def _links(settings: Settings, receiver: Endpoint) -> ActionLinks | None:
+    """Return what signs links and buttons, with a key that nothing accepts."""
+    options = receiver.options
+    if not isinstance(options, ChatOptions) or options.buttons == "off":
+        return None
+    return ActionLinks(
+        keys=TokenKeys([secrets.token_urlsafe()]),
+        public_url=settings.public_url,
+        ttl=settings.links.ttl,
+    )
 
 
 def _print(

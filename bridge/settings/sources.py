@@ -90,12 +90,17 @@ class Variables(Placed, EnvSettingsSource):
 
     def _keep(self, values: dict[str, Any], path: SettingPath, text: object) -> None:
         """Keep what the library leaves out: a setting that nobody knows, or part of a text."""
-        if len(path) > 1 and path[0] in values:
+        is_known = path[0] in Settings.model_fields
+        if is_known and path[0] in values:
             problem = "is set both as one value and as a table"
             origin = self._places[path]
             self.problems.append(Problem(path=path[:1], text=problem, origin=origin))
-        else:
-            values[path[0]] = {path[1]: text} if len(path) > 1 else text
+            return
+        # The first two levels tell what is meant: what is below them is not kept.
+        self._places.setdefault(path[:2], self._places[path])
+        table = values.setdefault(path[0], {path[1]: text} if len(path) > 1 else text)
+        if len(path) > 1 and isinstance(table, dict):
+            table.setdefault(path[1], text)
 
     def decode_complex_value(
         self,

@@ -2,8 +2,8 @@
 The application: the routes, and the layers around them.
 
 A request passes the layers from the outside in, and what one of them raises becomes a
-problem document: host check, limits, the gateway's own door, CORS (if there are
-``web.cors_origins``), sign-in, cross-site check. Each is plain ASGI, so that none holds back
+problem document: host check, CORS (if there are ``web.cors_origins``), limits, the gateway's own
+door, sign-in, cross-site check. Each is plain ASGI, so that none holds back
 a stream or loses its end.
 """
 
@@ -126,9 +126,10 @@ def create_app(
             trail=Trail(settings.upstreams),
             trusted=origins | ours,
         )
-    if origins:
-        app = CrossOrigin(app, origins=origins)
     app = Limits(app, most=partial(_most, gateway is not None))
+    if origins:
+        # A page may read why it is refused, too.
+        app = CrossOrigin(Problems(app), origins=origins)
     app = HostCheck(app, public_url=settings.public_url)
     return SecurityHeaders(Problems(app))
 

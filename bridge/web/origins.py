@@ -110,7 +110,12 @@ class CrossOrigin(CORSMiddleware):
                 "last-event-id",
                 "mj-api-secret",
             ],
-            expose_headers=["retry-after", "x-feed-position"],
+            expose_headers=[
+                "idempotency-replayed",
+                "retry-after",
+                "x-feed-position",
+                "x-mjbridge",
+            ],
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:

@@ -339,6 +339,40 @@ def test_preview_shows_the_exact_request_and_no_secret(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "own", "offered"),
+    [
+        pytest.param(
+            "https://open.feishu.cn/open-apis/bot/v2/hook/x",
+            {},
+            "https://bridge.example.com/a/",
+            id="a link",
+        ),
+        pytest.param(
+            "https://api.telegram.org/bot1:x",
+            {"chat_id": "-100", "buttons": "native"},
+            '"callback_data"',
+            id="buttons of the platform's own",
+        ),
+    ],
+)
+def test_preview_shows_what_people_would_press(
+    shell: Shell, url: str, own: dict[str, object], offered: str
+) -> None:
+    settings = {"url": url, **own}
+    variables = {**KEY, "BRIDGE_PUBLIC_URL": "https://bridge.example.com"}
+
+    def preview(event_type: str, **more: object) -> str:
+        endpoint = {"BRIDGE_ENDPOINTS__ME": json.dumps(settings | more)}
+        shown = shell.run("preview", event_type, "-e", "me", **variables, **endpoint)
+        assert shown.code == 0
+        return shown.out
+
+    assert offered in preview("task.succeeded")
+    assert offered not in preview("task.succeeded", buttons="off")
+    assert offered not in preview("task.failed")
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         pytest.param(

@@ -267,6 +267,17 @@ def test_a_file_that_cannot_even_be_looked_for_is_refused(place: Workplace) -> N
             id="a value and a table",
         ),
         pytest.param(
+            {"BRIDGE_NAMESPACE__A__B": "c"},
+            "namespace: must be text (from BRIDGE_NAMESPACE__A__B)",
+            id="a table where a text stands",
+        ),
+        pytest.param(
+            {"BRIDGE_UPSTREAM__A__API_KEY": "k", "BRIDGE_UPSTREAM__A__AUTH": "raw"},
+            "configuration: upstream: unknown setting; did you mean upstreams? "
+            "(from BRIDGE_UPSTREAM__A__A",
+            id="settings of a table that does not exist",
+        ),
+        pytest.param(
             {"BRIDGE_ENDPOINTS__": "{}"}, 'endpoints."": a name is', id="no name"
         ),
         pytest.param(

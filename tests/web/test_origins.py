@@ -127,3 +127,27 @@ async def test_pages_of_a_listed_origin_may_use_the_api_with_a_token(
         assert read.headers["access-control-allow-origin"] == ours["origin"]
         assert await change(site, ours | bearer) == 404
         assert await change(site, other | bearer) == 403
+
+
+async def test_pages_of_a_listed_origin_may_read_why_they_are_refused(
+    redis_url: str, namespace: str
+) -> None:
+    origin = {"origin": "https://a.example"}
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    asks: list[tuple[int, dict[str, str], str]] = [
+        (401, {"authorization": "Bearer wrong"}, "{}"),
+        (413, bearer | {"content-type": "application/json"}, " " * 1_100_000),
+        (415, bearer | {"content-type": "text/plain"}, "{}"),
+    ]
+    async with open_site(
+        redis_url, namespace, api_token=TOKEN, web={"cors_origins": [origin["origin"]]}
+    ) as site:
+        for status, headers, body in asks:
+            answer = await site.http.post(
+                "/api/v1/tasks", headers=origin | headers, content=body
+            )
+
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == origin["origin"]
+            exposed = answer.headers["access-control-expose-headers"]
+            assert {"idempotency-replayed", "x-mjbridge"} < set(exposed.split(", "))
