@@ -20,8 +20,9 @@ from bridge.runtime.deployment import Deployment
 from tests.waiting import until
 
 ENDPOINTS = [f"e{number}" for number in range(50)]
-#: Times that a deployment is looked at with each load, and for how many seconds with none.
-TURNS, IDLE = 3, 6.0
+#: Times that a deployment is looked at with each load, and for how many seconds with none: beat's
+#: rarest tick is among them each time.
+TURNS, IDLE = 3, 15.0
 #: Deliveries a second, and how many of them are sampled each time.
 LOADS = ((1.0, 6), (20.0, 700))
 #: Shares of what it can do that a deployment is given to do, and events each time.
