@@ -680,7 +680,8 @@ async def test_an_attack_is_refused(there: World) -> None:
 async def test_a_click_that_is_too_old_or_of_the_future_is_refused(
     there: World,
 ) -> None:
-    for at in (time.time() - 301, time.time() + 301):
+    # 300 s are allowed; a busy machine may take some of those that are too many.
+    for at in (time.time() - 301, time.time() + 330):
         slack = clicks.slack(clicks.slack_payload(there.token("slack")), at=at)
         discord = clicks.discord(clicks.discord_payload(there.token("discord")), at=at)
         assert await there.refuses("slack", slack) == 401
