@@ -24,7 +24,7 @@ MANY = 6
 
 
 def measure(scale: float) -> Iterator[Row]:
-    """Measure what tasks take, and what events and their deliveries take that wait."""
+    """Measure what events and their deliveries take that wait, without their tasks."""
     with (
         tempfile.TemporaryDirectory(prefix="mjb") as folder,
         EmbeddedStore(Path(folder)) as store,

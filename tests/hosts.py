@@ -124,17 +124,8 @@ class Host:
         self.name = name
         self.log = folder / f"{name}.log"
         command = [
-            *(
-                "ip",
-                "netns",
-                "exec",
-                name,
-                sys.executable,
-                "-m",
-                "celery",
-                "-A",
-                "bridge",
-            ),
+            *("ip", "netns", "exec", name),
+            *(sys.executable, "-m", "celery", "-A", "bridge"),
             *("worker", "-Q", "deliver", "-c", "1", "-n", f"w@{name}"),
             *("--without-gossip", "--without-mingle"),
         ]
@@ -158,7 +149,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class Hosts:
     """
     A deployment whose workers are hosts, and slow receivers in front of it.
 
@@ -187,7 +178,7 @@ class Deployment:
 
 
 @contextmanager
-def deployed(folder: Path, *, events: int) -> Iterator[Deployment]:
+def deployed(folder: Path, *, events: int) -> Iterator[Hosts]:
     """
     Run a store and receivers for hosts of this machine; only root may.
 
@@ -220,4 +211,4 @@ def deployed(folder: Path, *, events: int) -> Iterator[Deployment]:
             return host
 
         recorded = asyncio.run(_record(url, names, events))
-        yield Deployment(receiver, recorded, start)
+        yield Hosts(receiver, recorded, start)

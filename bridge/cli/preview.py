@@ -16,7 +16,6 @@ from bridge.app.samples import sample_context
 from bridge.app.views.endpoints import RequestView
 from bridge.channels import channel_for
 from bridge.channels.base import dry_run
-from bridge.channels.endpoint_options import ChatOptions
 from bridge.cli.arguments import JsonOption
 from bridge.cli.arguments import event_type as known_type
 from bridge.cli.output import emit, line, say, text, write
@@ -53,8 +52,9 @@ def preview(
     """
     settings = find_settings()
     receiver = endpoint_of(settings, endpoint)
-    links = _links(settings, receiver)
-    context = sample_context(event_type, receiver, at=time.time(), links=links)
+    context = sample_context(
+        event_type, receiver, at=time.time(), links=_dead_links(settings)
+    )
     requests, result = dry_run(channel_for(receiver.kind), context)
     for number, request in enumerate(requests):
         if number and not as_json:
@@ -67,11 +67,8 @@ def preview(
         say(f"{endpoint} does not subscribe to {event_type}")
 
 
-def _links(settings: Settings, receiver: Endpoint) -> ActionLinks | None:
+def _dead_links(settings: Settings) -> ActionLinks:
     """Return what signs links and buttons, with a key that nothing accepts."""
-    options = receiver.options
-    if not isinstance(options, ChatOptions) or options.buttons == "off":
-        return None
     return ActionLinks(
         keys=TokenKeys([secrets.token_urlsafe()]),
         public_url=settings.public_url,

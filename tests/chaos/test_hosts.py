@@ -21,17 +21,17 @@ DELIVERIES = 24_000
 def test_hosts_share_the_load_and_one_may_be_cut_off(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with deployed(tmp_path, events=DELIVERIES) as deployment:
-        arrived = deployment.receiver.arrived
-        first = deployment.start(1)
+    with deployed(tmp_path, events=DELIVERIES) as hosts:
+        arrived = hosts.receiver.arrived
+        first = hosts.start(1)
         until(lambda: arrived.total() > 500, what=first.log.read_text)
-        alone = deployment.rate()
-        second, third = deployment.start(2), deployment.start(3)
-        until(lambda: deployment.rate() > 1.5 * alone, within_s=60.0)
-        together = deployment.rate()
+        alone = hosts.rate()
+        second, third = hosts.start(2), hosts.start(3)
+        until(lambda: hosts.rate() > 1.5 * alone, within_s=60.0)
+        together = hosts.rate()
 
         second.switch_link("down")
-        without = deployment.rate()
+        without = hosts.rate()
         second.switch_link("up")
         until(lambda: len(arrived) == DELIVERIES, within_s=120.0)
 
@@ -43,7 +43,7 @@ def test_hosts_share_the_load_and_one_may_be_cut_off(
                 f"{without:.0f} while one of them was cut off; {twice} arrived twice\n"
             )
 
-    assert set(arrived) == deployment.events
+    assert set(arrived) == hosts.events
     assert together >= 2.5 * alone
     assert without >= 1.5 * alone
     # What the lost host had in flight may be delivered again, and nothing else.

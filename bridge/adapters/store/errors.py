@@ -1,12 +1,14 @@
 """
 What a store's refusals and silences mean, in our words.
 
-redis-py makes classes of most words that a server begins an error with, and takes these words
-out of the text. So the classes decide; the text is read only for words that have none.
+redis-py makes classes of most words that a server begins an error with, and takes these
+words out of the text. So the classes decide; the text is read only for words that have
+none.
 
 A silence is timed by the loop itself. A process that gets a tenth of a processor is away for
-seconds; when it is back, the reply has come and the time is up as well, and the time would win: an
-answer that is there would be lost. So a deadline advances in steps; who was away takes one.
+seconds; when it is back, the reply has long come and the time is up as well, and the time would win:
+the connection would be closed over an answer that is there, and what the call has done would
+be unknown. So a deadline advances in small steps; a loop that was away for an hour takes one.
 """
 
 from __future__ import annotations
